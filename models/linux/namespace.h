@@ -1,0 +1,247 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "models/linux/counters.h"
+#include "models/linux/fdb.h"
+#include "models/linux/fib.h"
+#include "models/linux/link.h"
+#include "models/linux/neighbour.h"
+#include "models/linux/netfilter.h"
+#include "sim/base/ids.h"
+
+namespace overlaysim::kernel {
+
+/// One address of a device: a line of `ip addr`.
+struct Address {
+  int ifindex = 0;
+  Ipv4Address local;
+  uint8_t prefixLength = 32;
+  Ipv4Address broadcast;  ///< zero: none shown
+  uint8_t scope = kScopeGlobal;
+  bool noPrefixRoute = false;
+  bool secondary = false;
+  Ipv4Prefix Subnet() const { return Ipv4Prefix{local, prefixLength}.Canonical(); }
+};
+
+/// Which table of a namespace a row is in.
+enum class Table : uint8_t { Link, Address, Route, Neighbour, BridgeFdb, VxlanFdb, Filter, Rule, Sysctl };
+
+/// One change of a table: what a listener (the trace) is told. Row ids are unique in a namespace.
+struct TableChange {
+  enum class Op : uint8_t { Add, Change, Delete } op = Op::Add;
+  Table table = Table::Route;
+  uint32_t rowId = 0;
+  uint32_t version = 0;  ///< the namespace's version after the change
+  const void* row = nullptr;  ///< the row itself (Link, Address, Route, Neighbour, ...), after Add/Change or before Delete
+  int ifindex = 0;            ///< the device of a BridgeFdb or VxlanFdb row
+};
+
+/// A part of a namespace's tables that many namespaces share: the entries that a CNI's agent has written for all the other
+/// nodes. 5,000 nodes with 4,999 peers each are 25 million rows of each kind; as a view of one directory they cost nothing.
+/// Rows are made up when asked for. Row ids have the top bit set.
+class PeerTables {
+ public:
+  virtual ~PeerTables() = default;
+  /// The route of table main whose prefix covers `dst` (longest first), if one of the peers has it.
+  virtual bool FindRoute(Ipv4Address dst, Route& out) const = 0;
+  virtual bool FindNeighbour(int ifindex, Ipv4Address ip, Neighbour& out) const = 0;
+  virtual bool FindVxlanFdb(int ifindex, MacAddress mac, VxlanFdbEntry& out) const = 0;
+  virtual std::vector<Route> Routes() const = 0;
+  virtual std::vector<Neighbour> Neighbours() const = 0;
+  virtual std::vector<VxlanFdbEntry> VxlanFdbEntries(int ifindex) const = 0;
+};
+
+struct RouteQuery {
+  Ipv4Address dst, src;  ///< src zero: not known yet
+  int iif = 0;           ///< 0: sent by this host
+  int oif = 0;           ///< only routes through this device; 0: any
+  uint8_t tos = 0;
+  uint32_t mark = 0;
+  uint32_t flowHash = 0; ///< chooses among several next hops
+};
+
+/// How the FIB answered (net/ipv4/fib_semantics.c, struct fib_result). `error` is a positive errno; 0: found.
+struct RouteAnswer {
+  int error = 101;  // ENETUNREACH
+  Route route;
+  NextHop nextHop;
+  uint32_t ruleId = 0;
+};
+
+/// Everything that `ip`, `bridge`, `sysctl` and `iptables` can show or set in one network namespace, with the kernel's own side
+/// effects: an address brings its local and connected routes, a link that goes down takes its routes along, and so on.
+/// Plain data and decisions: no packets, no clock (times are handed in). Functions that change answer 0 or a positive errno.
+class Namespace {
+ public:
+  Namespace(NetnsId id, std::string name);
+  Namespace(Namespace&&) = default;
+  Namespace& operator=(Namespace&&) = default;
+
+  NetnsId Id() const { return m_id; }
+  const std::string& Name() const { return m_name; }
+
+  // --- links. `lo` (ifindex 1, down) is there from the start.
+  Link& AddLink(Link link);  ///< gives the next ifindex unless one is set; the name must be free (see FindLink)
+  int DeleteLink(int ifindex);
+  Link* FindLink(std::string_view name);
+  const Link* FindLink(std::string_view name) const;
+  Link* GetLink(int ifindex) { return static_cast<size_t>(ifindex) < m_links.size() ? m_links[static_cast<size_t>(ifindex)].get() : nullptr; }
+  const Link* GetLink(int ifindex) const { return static_cast<size_t>(ifindex) < m_links.size() ? m_links[static_cast<size_t>(ifindex)].get() : nullptr; }
+  std::vector<const Link*> Links() const;  ///< by ifindex
+  int SetLinkUp(int ifindex, bool up, Nanoseconds now);
+  int SetLinkMtu(int ifindex, uint32_t mtu);
+  int SetLinkAddress(int ifindex, MacAddress address);
+  int SetLinkMaster(int ifindex, int master);  ///< 0: none; EINVAL if it is no bridge
+  int SetCarrier(int ifindex, bool carrier);
+  void LinkChanged(int ifindex);               ///< after editing a Link's options in place
+  /// Operational: up, and with carrier. A bridge has it while one of its ports has.
+  bool IsRunning(const Link& link) const;
+  std::vector<int> BridgePorts(int bridge) const;  ///< by port number
+  uint32_t NetnsIdOf(NetnsId peer);  ///< the nsid that `ip link` shows for a peer namespace, given out in order of first use
+  int FindNetnsId(NetnsId peer) const;  ///< -1: none given out
+
+  // --- addresses
+  int AddAddress(const Address& address);
+  int DeleteAddress(int ifindex, const Ipv4Prefix& local);
+  const std::vector<Address>& Addresses() const { return m_addresses; }
+  bool IsLocalAddress(Ipv4Address ip) const;
+  /// inet_select_addr(): the source address for packets out of that device to `dst` (zero: any), of at most that scope.
+  Ipv4Address SelectAddress(int ifindex, Ipv4Address dst, uint8_t scope) const;
+
+  // --- routes
+  enum RouteFlags : uint8_t { kCreate = 1, kExclusive = 2, kReplace = 4, kAppend = 8 };
+  /// `ip route add` (kCreate|kExclusive), `replace` (kCreate|kReplace), `append` (kCreate|kAppend), `change` (kReplace).
+  /// `why` gets the kernel's extended message ("Nexthop has invalid gateway."), if it has one.
+  int AddRoute(Route route, uint8_t flags, std::string* why = nullptr);
+  int DeleteRoute(const Route& pattern);  ///< fields left at zero (metric, gateway, device, ...) match all
+  size_t FlushRoutes(const std::function<bool(const Route&)>& which);
+  const FibTable* FindTable(uint32_t id) const;
+  std::vector<Route> Routes(uint32_t table) const;  ///< of one table, peers' included, as `ip route` orders them; 0: all
+  RouteAnswer Lookup(const RouteQuery& query) const;
+  const std::vector<Rule>& Rules() const { return m_rules; }
+  int AddRule(Rule rule);
+  int DeleteRule(const Rule& rule);
+  // PMTU learnt for a destination (fib_nh_exception); 0: none.
+  void LearnPmtu(Ipv4Address dst, uint32_t mtu, Nanoseconds expires, bool locked);
+  uint32_t LearntPmtu(Ipv4Address dst, Nanoseconds now, bool* locked = nullptr) const;
+  void FlushLearntPmtus() { m_pmtu.clear(); }
+
+  // --- neighbours
+  int SetNeighbour(const Neighbour& entry, uint8_t flags);  ///< flags as for routes
+  int DeleteNeighbour(int ifindex, Ipv4Address ip);         ///< ENOENT if there is none
+  size_t FlushNeighbours(const std::function<bool(const Neighbour&)>& which);
+  NeighbourTable& Neighbours() { return m_neighbours; }
+  const NeighbourTable& Neighbours() const { return m_neighbours; }
+  std::vector<Neighbour> AllNeighbours() const;  ///< peers' included, by device and address
+  const Neighbour* FindNeighbour(int ifindex, Ipv4Address ip, Neighbour& scratch) const;  ///< own first, then peers'
+  void NeighbourChanged(const Neighbour& entry, TableChange::Op op);
+  NeighbourParms& Parms(int ifindex);            ///< net.ipv4.neigh.DEV.*
+  NeighbourParms defaultNeighbourParms;          ///< net.ipv4.neigh.default.*
+
+  // --- forwarding databases
+  BridgeFdb& FdbOfBridge(int bridge) { return m_bridgeFdbs[bridge]; }
+  const BridgeFdb* FindBridgeFdb(int bridge) const;
+  VxlanFdb& FdbOfVxlan(int ifindex) { return m_vxlanFdbs[ifindex]; }
+  const VxlanFdb* FindVxlanFdb(int ifindex) const;
+  int AddBridgeFdb(int port, MacAddress mac, bool isLocal, bool isStatic, uint8_t flags, Nanoseconds now);
+  int DeleteBridgeFdb(int port, MacAddress mac);
+  int AddVxlanFdb(int ifindex, MacAddress mac, const VxlanRemote& remote, bool permanent, uint8_t flags, Nanoseconds now);
+  int DeleteVxlanFdb(int ifindex, MacAddress mac, const VxlanRemote* remote);
+  const VxlanFdbEntry* LookupVxlanFdb(int ifindex, MacAddress mac, VxlanFdbEntry& scratch) const;  ///< own, then peers'
+  std::vector<VxlanFdbEntry> AllVxlanFdb(int ifindex) const;  ///< peers' included, by address
+  void FdbChanged(Table table, TableChange::Op op, const void* row, uint32_t rowId, int ifindex);
+
+  // --- settings
+  /// Dotted names below /proc/sys ("net.ipv4.ip_forward", "net.ipv4.conf.eth0.rp_filter"). Unknown names: ENOENT.
+  int SetSysctl(const std::string& name, const std::string& value);
+  std::optional<std::string> GetSysctl(const std::string& name) const;
+  bool ipForward = false;
+  uint8_t defaultTtl = 64;
+  bool ipForwardUsePmtu = false;
+  uint16_t localPortLow = 32768, localPortHigh = 60999;
+  uint8_t fibMultipathHashPolicy = 0;
+  bool bridgeNfCallIptables = false;
+  Nanoseconds ipfragTime = Seconds(30);
+  uint32_t icmpRateLimitMs = 1000;
+  uint32_t icmpRateMask = 6168;
+  uint32_t icmpMsgsPerSec = 1000, icmpMsgsBurst = 50;
+  bool icmpEchoIgnoreAll = false;
+  bool icmpErrorsUseInboundIfaddr = false;
+  uint32_t minPmtu = 552;
+  Nanoseconds pmtuExpires = Seconds(600);
+  struct DeviceConf {  ///< net.ipv4.conf.DEV.*
+    bool forwarding = false, proxyArp = false, routeLocalnet = false, acceptLocal = false, proxyArpPvlan = false,
+         arpAccept = false, sendRedirects = true, acceptRedirects = true, dropGratuitousArp = false;
+    uint8_t rpFilter = 0, arpIgnore = 0, arpAnnounce = 0, arpFilter = 0, arpNotify = 0;
+  };
+  DeviceConf& Conf(int ifindex);
+  const DeviceConf& GetConf(int ifindex) const;
+  DeviceConf allConf, defaultConf;
+  bool Forwarding(int ifindex) const { return GetConf(ifindex).forwarding; }
+  uint8_t RpFilter(int ifindex) const { return std::max(allConf.rpFilter, GetConf(ifindex).rpFilter); }
+
+  Filter filter;
+  SnmpCounters snmp;
+  std::shared_ptr<const PeerTables> peers;  ///< may be null
+
+  // --- identity and history
+  uint32_t Version() const { return m_version; }
+  uint32_t NextRowId() { return ++m_lastRowId; }
+  std::function<void(const TableChange&)> onChange;  ///< called after each change
+  void Changed(Table table, TableChange::Op op, const void* row, uint32_t rowId, int ifindex = 0);
+
+ private:
+  FibTable& TableOf(uint32_t id);
+  void AddAddressRoutes(const Address& address);
+  void DeleteAddressRoutes(const Address& address);
+  int CheckNextHop(Route& route, NextHop& hop, std::string* why) const;
+  void SyncBridgeLocal(int bridge, int port, bool add);
+
+  NetnsId m_id;
+  std::string m_name;
+  std::vector<std::unique_ptr<Link>> m_links;  ///< by ifindex; holes are null
+  std::vector<Address> m_addresses;
+  std::map<uint32_t, FibTable> m_tables;
+  std::vector<Rule> m_rules;
+  NeighbourTable m_neighbours;
+  std::map<int, NeighbourParms> m_parms;
+  std::map<int, DeviceConf> m_conf;
+  std::map<int, BridgeFdb> m_bridgeFdbs;
+  std::map<int, VxlanFdb> m_vxlanFdbs;
+  std::map<std::string, std::string> m_otherSysctls;
+  std::vector<NetnsId> m_netnsIds;
+  struct Pmtu {
+    uint32_t mtu;
+    Nanoseconds expires;
+    bool locked;
+  };
+  std::unordered_map<uint32_t, Pmtu> m_pmtu;
+  uint32_t m_version = 0;
+  uint32_t m_lastRowId = 0;
+};
+
+/// The namespaces of one kernel, by name, in the order of `ip netns add`.
+class Machine {
+ public:
+  Namespace& Add(std::string name);  ///< the name must be free
+  Namespace* Find(std::string_view name);
+  const Namespace* Find(std::string_view name) const;
+  Namespace& Get(NetnsId id) { return *m_all[id.value]; }
+  const Namespace& Get(NetnsId id) const { return *m_all[id.value]; }
+  size_t Size() const { return m_all.size(); }
+  const std::vector<std::unique_ptr<Namespace>>& All() const { return m_all; }
+  std::unique_ptr<Namespace> Take(NetnsId id) { return std::move(m_all[id.value]); }
+
+ private:
+  std::vector<std::unique_ptr<Namespace>> m_all;
+  std::map<std::string, NetnsId, std::less<>> m_byName;
+};
+
+}  // namespace overlaysim::kernel

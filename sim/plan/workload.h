@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/base/addresses.h"
+#include "sim/base/ids.h"
+#include "sim/base/units.h"
+
+namespace overlaysim {
+
+enum class WorkloadKind : uint8_t {
+  Ping,     ///< ping(8): `count` echo requests, `interval` apart
+  Udp,      ///< `count` datagrams of `payload` bytes, `interval` apart
+  Tcp,      ///< one connection: `up` bytes, half-close, `down` bytes back
+  Inject,   ///< `frames` put on the wire as they are
+  Command,  ///< what a person types (ping, nc, ip, ...): `command`
+};
+
+/// One thing that sends, with everything resolved: no names to look up, no defaults to fill.
+struct Workload {
+  WorkloadKind kind = WorkloadKind::Ping;
+  FlowId id;
+  std::string name;            ///< as shown to people; the scenario's words
+  NetnsId from;
+  std::string fromName, toName;  ///< "pod-a", "shop/cart-1", "node1"; toName may be the address
+  NetnsId to;                  ///< where a receiver listens; none: nobody does
+  Ipv4Address source;          ///< zero: as the kernel selects it
+  Ipv4Address destination;
+  uint16_t sourcePort = 0;     ///< 0: ephemeral
+  uint16_t destinationPort = 0;
+  Nanoseconds start;
+  uint64_t count = 1;
+  Nanoseconds interval = Seconds(1);
+  uint32_t payload = 56;       ///< bytes
+  uint64_t up = 0, down = 0;   ///< Tcp
+  uint8_t ttl = 64;
+  uint8_t tos = 0;
+  /// IP_MTU_DISCOVER of the sender: false is DONT (no DF), true is DO. Tcp always sets DF, as Linux does.
+  bool df = false;
+  bool want = false;           ///< with !df: WANT (Linux's default for UDP and ping): DF unless larger than the path MTU
+  Nanoseconds timeout = Seconds(1);   ///< Ping: for the last answer; Udp: how long the receiver listens
+  std::optional<uint16_t> icmpId;     ///< Ping: unset: given by order
+  uint16_t icmpFirstSeq = 1;
+  bool pingPayload = true;            ///< ping(8)'s own payload (time stamp, then counting bytes); false: counting from 0
+  int injectIfindex = 0;
+  std::vector<std::vector<uint8_t>> frames;
+  std::string command;
+};
+
+/// Something that is done to the cluster at a time.
+struct TimedEvent {
+  enum class Kind : uint8_t { Exec, CableDown, CableUp, RoutesReconverge } kind = Kind::Exec;
+  Nanoseconds at;
+  NetnsId on;           ///< Exec
+  std::string command;  ///< Exec: an ip, bridge, sysctl, ethtool or iptables command
+  CableId cable;        ///< CableDown, CableUp
+  uint32_t epoch = 0;   ///< RoutesReconverge: which state of the underlay's routes is in force from now on
+  std::string text;     ///< the author's words, for the event list of a run
+};
+
+/// Where packets are recorded for packets.pcapng.
+struct CapturePoint {
+  NetnsId netns;
+  std::string device;  ///< by name: it may be made later
+  std::string filter;  ///< tcpdump's words with names already replaced by addresses; "": all
+  uint32_t snapLength = 262144;
+};
+
+}  // namespace overlaysim
