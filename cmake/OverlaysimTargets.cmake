@@ -21,7 +21,7 @@ option(OVERLAYSIM_FUZZ "Build the libFuzzer programs (clang only)" OFF)
 
 add_library(overlaysim_options INTERFACE)
 # No fused multiply-add: the same scenario gives the same bytes on every machine and from every build.
-target_compile_options(overlaysim_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
+target_compile_options(overlaysim_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wno-missing-field-initializers
                        -ffp-contract=off $<$<BOOL:${OVERLAYSIM_WERROR}>:-Werror>)
 if(OVERLAYSIM_ASAN)
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)

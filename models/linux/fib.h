@@ -31,7 +31,6 @@ struct NextHop {
   int ifindex = 0;      ///< 0 for blackhole, unreachable, prohibit
   uint32_t weight = 1;
   bool onlink = false;
-  bool linkDown = false;  ///< the device has no carrier
 
   bool operator==(const NextHop&) const = default;
 };

@@ -95,6 +95,8 @@ struct Link {
   std::string name;
   LinkKind kind = LinkKind::Physical;
   MacAddress address;
+  bool addressSet = false;    ///< given by the user: a bridge then does not take its lowest port's (NET_ADDR_SET)
+  bool mtuSet = false;        ///< given by the user: a bridge then does not follow its ports (BROPT_MTU_SET_BY_USER)
   uint32_t mtu = 1500;        ///< bytes, layer 3
   uint32_t minMtu = 68;
   uint32_t maxMtu = 65535;

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -99,6 +101,7 @@ class Namespace {
   int SetLinkMtu(int ifindex, uint32_t mtu);
   int SetLinkAddress(int ifindex, MacAddress address);
   int SetLinkMaster(int ifindex, int master);  ///< 0: none; EINVAL if it is no bridge
+  /// A veth's carrier is its peer's IFF_UP: whoever changes one end calls this on the other's namespace.
   int SetCarrier(int ifindex, bool carrier);
   void LinkChanged(int ifindex);               ///< after editing a Link's options in place
   /// Operational: up, and with carrier. A bridge has it while one of its ports has.
