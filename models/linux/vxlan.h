@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+
+#include "models/linux/link.h"
+#include "models/linux/namespace.h"
+#include "models/wire/flow_hash.h"
+
+namespace overlaysim::kernel {
+
+// The decisions of drivers/net/vxlan/vxlan_core.c, apart from what carries packets: one place for the packet path of our
+// namespaces and for the ns-3 device.
+
+/// Header checks of vxlan_rcv() for a device without extensions.
+enum class VxlanHeaderFault : uint8_t { None, NoVniFlag, ReservedBits };
+VxlanHeaderFault CheckVxlanHeader(uint32_t flagsWord, uint32_t vniWord);
+
+/// RFC 6040 as INET_ECN_decapsulate() has it. `inner` is the inner packet's TOS or traffic class octet.
+struct EcnDecapsulation {
+  bool drop = false;    ///< outer CE on an inner packet that is not ECN-capable
+  bool suspicious = false;  ///< a combination that RFC 6040 wants logged
+  uint8_t tos = 0;      ///< the inner octet afterwards
+};
+EcnDecapsulation DecapsulateEcn(uint8_t outer, uint8_t inner);
+
+/// TOS of the outer header: the device's, the inner packet's DSCP when it is 1 (inherit); ECN from the inner packet
+/// (INET_ECN_encapsulate()).
+uint8_t OuterTos(uint8_t configured, uint8_t inner);
+
+/// TTL of the outer header; `routeTtl` is what `auto` takes (net.ipv4.ip_default_ttl, or 1 to a multicast group).
+uint8_t OuterTtl(const VxlanOptions& options, uint8_t innerTtl, uint8_t routeTtl, bool toMulticast);
+
+/// Outer DF by `df unset|set|inherit`; `innerDf` is that of an inner IPv4 packet.
+bool OuterDf(const VxlanOptions& options, bool innerIsIpv4, bool innerDf);
+
+/// Where a frame to `destination` goes: the entry of its MAC, else the all-zero entry, else the default remote. nullptr: nowhere.
+/// `scratch` holds an entry that is made up.
+const VxlanFdbEntry* FindVxlanDestination(const Namespace& ns, const Link& link, MacAddress destination,
+                                          VxlanFdbEntry& scratch);
+
+/// srcport of the device, or the namespace's net.ipv4.ip_local_port_range when it is 0 0.
+wire::PortRange SourcePorts(const Namespace& ns, const VxlanOptions& options);
+
+}  // namespace overlaysim::kernel

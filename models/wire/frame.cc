@@ -1,0 +1,110 @@
+#include "models/wire/frame.h"
+
+#include <array>
+#include <cstring>
+
+#include "sim/base/check.h"
+
+namespace overlaysim::wire {
+namespace {
+
+// Small: control frames and all of MTU 1500 with headers; then jumbo; then the largest IP datagram.
+constexpr std::array<uint32_t, 4> kClasses = {512, 2048, 10240, 66048};
+
+}  // namespace
+
+class FramePool {
+ public:
+  static FramePool& Get() {
+    static FramePool pool;
+    return pool;
+  }
+  Frame* Take(uint32_t bytes) {
+    const uint32_t needed = bytes + Frame::kHeadroom;
+    size_t size = 0;
+    while (size < kClasses.size() && kClasses[size] < needed) ++size;
+    OVERLAYSIM_CHECK(size < kClasses.size(), "a frame of {} bytes", bytes);
+    auto& free = m_free[size];
+    Frame* frame;
+    if (free.empty()) {
+      frame = new Frame;
+      frame->m_buffer = std::unique_ptr<uint8_t[]>(new uint8_t[kClasses[size]]);
+      frame->m_capacity = kClasses[size];
+    } else {
+      frame = free.back().release();
+      free.pop_back();
+    }
+    frame->m_begin = Frame::kHeadroom;
+    frame->m_end = Frame::kHeadroom + bytes;
+    return frame;
+  }
+  void Give(Frame* frame) {
+    auto buffer = std::move(frame->m_buffer);
+    const uint32_t capacity = frame->m_capacity;
+    *frame = Frame{};
+    frame->m_buffer = std::move(buffer);
+    frame->m_capacity = capacity;
+    for (size_t i = 0; i < kClasses.size(); ++i)
+      if (kClasses[i] == capacity) m_free[i].emplace_back(frame);
+  }
+
+ private:
+  std::array<std::vector<std::unique_ptr<Frame>>, kClasses.size()> m_free;
+};
+
+void FrameDeleter::operator()(Frame* frame) const { FramePool::Get().Give(frame); }
+
+uint8_t* Frame::Push(uint32_t bytes) {
+  OVERLAYSIM_CHECK(bytes <= m_begin, "no headroom for {} bytes", bytes);
+  m_begin -= bytes;
+  return Data();
+}
+uint8_t* Frame::Pull(uint32_t bytes) {
+  OVERLAYSIM_CHECK(bytes <= Size(), "pulling {} bytes of {}", bytes, Size());
+  m_begin += bytes;
+  return Data();
+}
+uint8_t* Frame::Append(uint32_t bytes) {
+  OVERLAYSIM_CHECK(bytes <= m_capacity - m_end, "no tailroom for {} bytes", bytes);
+  uint8_t* at = m_buffer.get() + m_end;
+  m_end += bytes;
+  return at;
+}
+void Frame::Trim(uint32_t size) {
+  OVERLAYSIM_CHECK(size <= Size(), "trimming {} bytes to {}", Size(), size);
+  m_end = m_begin + size;
+}
+
+FramePtr MakeFrame(uint32_t size) { return FramePtr(FramePool::Get().Take(size)); }
+
+FramePtr MakeFrame(const std::vector<uint8_t>& bytes) {
+  FramePtr frame = MakeFrame(static_cast<uint32_t>(bytes.size()));
+  if (!bytes.empty()) std::memcpy(frame->Data(), bytes.data(), bytes.size());
+  return frame;
+}
+
+FramePtr MakeFrameLike(const Frame& like, uint32_t size) {
+  FramePtr frame = MakeFrame(size);
+  frame->journey = like.journey;
+  frame->packet = like.packet;
+  frame->cause = like.cause;
+  frame->flow = like.flow;
+  frame->hash = like.hash;
+  frame->socketHash = like.socketHash;
+  frame->mark = like.mark;
+  frame->iif = like.iif;
+  frame->type = like.type;
+  frame->ignoreDf = like.ignoreDf;
+  frame->maxFragment = like.maxFragment;
+  frame->forwarded = like.forwarded;
+  frame->reinjected = like.reinjected;
+  return frame;
+}
+
+FramePtr CloneFrame(const Frame& frame) {
+  FramePtr copy = MakeFrameLike(frame, frame.Size());
+  std::memcpy(copy->Data(), frame.Data(), frame.Size());
+  return copy;
+}
+
+}  // namespace overlaysim::wire

@@ -1,0 +1,133 @@
+#pragma once
+
+#include <cstdint>
+
+#include "models/wire/bytes.h"
+
+namespace overlaysim::wire {
+
+inline constexpr uint32_t kEthernetHeaderBytes = 14;  // without FCS, as captures and MTUs count
+inline constexpr uint32_t kArpBytes = 28;
+inline constexpr uint32_t kIpv4HeaderBytes = 20;
+inline constexpr uint32_t kUdpHeaderBytes = 8;
+inline constexpr uint32_t kIcmpHeaderBytes = 8;
+inline constexpr uint32_t kTcpHeaderBytes = 20;
+inline constexpr uint32_t kVxlanHeaderBytes = 8;
+inline constexpr uint32_t kVxlanOverheadBytes =  // 50: what VXLAN over IPv4 adds to a frame
+    kEthernetHeaderBytes + kIpv4HeaderBytes + kUdpHeaderBytes + kVxlanHeaderBytes;
+/// What a cable carries beside the frame: preamble and start delimiter 8, FCS 4, inter-frame gap 12 (IEEE 802.3).
+inline constexpr uint32_t kWireOverheadBytes = 24;
+inline constexpr uint32_t kMinimumWireFrameBytes = 60;  // without FCS; shorter frames are padded on the cable
+
+enum EtherType : uint16_t { kEtherTypeIpv4 = 0x0800, kEtherTypeArp = 0x0806, kEtherTypeIpv6 = 0x86dd };
+enum IpProtocol : uint8_t { kIpProtoIcmp = 1, kIpProtoTcp = 6, kIpProtoUdp = 17 };
+enum IcmpType : uint8_t {
+  kIcmpEchoReply = 0,
+  kIcmpDestUnreach = 3,
+  kIcmpRedirect = 5,
+  kIcmpEcho = 8,
+  kIcmpTimeExceeded = 11,
+  kIcmpParameterProblem = 12
+};
+enum IcmpUnreachCode : uint8_t {
+  kIcmpNetUnreach = 0,
+  kIcmpHostUnreach = 1,
+  kIcmpProtUnreach = 2,
+  kIcmpPortUnreach = 3,
+  kIcmpFragNeeded = 4,
+  kIcmpNetAno = 9,
+  kIcmpHostAno = 10,
+  kIcmpPktFiltered = 13
+};
+
+inline constexpr uint16_t kIpDf = 0x4000;
+inline constexpr uint16_t kIpMf = 0x2000;
+inline constexpr uint16_t kIpOffsetMask = 0x1fff;
+
+/// Ethernet II (RFC 894). A view: it reads and writes the bytes in place.
+struct Ethernet {
+  uint8_t* p;
+  MacAddress Destination() const { return GetMac(p); }
+  MacAddress Source() const { return GetMac(p + 6); }
+  uint16_t Type() const { return Get16(p + 12); }
+  void Write(const MacAddress& destination, const MacAddress& source, uint16_t type) const {
+    PutMac(p, destination);
+    PutMac(p + 6, source);
+    Put16(p + 12, type);
+  }
+};
+
+/// IPv4 (RFC 791).
+struct Ipv4 {
+  uint8_t* p;
+  uint8_t Version() const { return static_cast<uint8_t>(p[0] >> 4); }
+  uint32_t HeaderBytes() const { return static_cast<uint32_t>(p[0] & 15) * 4; }
+  uint8_t Tos() const { return p[1]; }
+  uint16_t TotalBytes() const { return Get16(p + 2); }
+  uint16_t Identification() const { return Get16(p + 4); }
+  uint16_t FragmentField() const { return Get16(p + 6); }
+  bool DontFragment() const { return FragmentField() & kIpDf; }
+  bool MoreFragments() const { return FragmentField() & kIpMf; }
+  uint32_t OffsetBytes() const { return static_cast<uint32_t>(FragmentField() & kIpOffsetMask) * 8; }
+  bool IsFragment() const { return (FragmentField() & (kIpMf | kIpOffsetMask)) != 0; }
+  uint8_t Ttl() const { return p[8]; }
+  uint8_t Protocol() const { return p[9]; }
+  Ipv4Address Source() const { return GetIpv4(p + 12); }
+  Ipv4Address Destination() const { return GetIpv4(p + 16); }
+  uint8_t* Payload() const { return p + HeaderBytes(); }
+  void FillChecksum() const;
+  void DecrementTtl() const;  ///< with the checksum (RFC 1624)
+};
+
+/// The fields of a new IPv4 header without options.
+struct Ipv4Fields {
+  uint8_t tos = 0;
+  uint16_t totalBytes = 0;
+  uint16_t identification = 0;
+  uint16_t fragmentField = 0;
+  uint8_t ttl = 64;
+  uint8_t protocol = 0;
+  Ipv4Address source, destination;
+};
+void WriteIpv4(uint8_t* p, const Ipv4Fields& fields);
+
+/// UDP (RFC 768).
+struct Udp {
+  uint8_t* p;
+  uint16_t SourcePort() const { return Get16(p); }
+  uint16_t DestinationPort() const { return Get16(p + 2); }
+  uint16_t Length() const { return Get16(p + 4); }
+  uint16_t Checksum() const { return Get16(p + 6); }
+};
+
+/// ARP for IPv4 over Ethernet (RFC 826).
+struct Arp {
+  uint8_t* p;
+  bool IsIpv4OverEthernet() const {
+    return Get16(p) == 1 && Get16(p + 2) == kEtherTypeIpv4 && p[4] == 6 && p[5] == 4;
+  }
+  uint16_t Operation() const { return Get16(p + 6); }
+  MacAddress SenderMac() const { return GetMac(p + 8); }
+  Ipv4Address SenderIp() const { return GetIpv4(p + 14); }
+  MacAddress TargetMac() const { return GetMac(p + 18); }
+  Ipv4Address TargetIp() const { return GetIpv4(p + 24); }
+  void Write(uint16_t operation, const MacAddress& senderMac, Ipv4Address senderIp, const MacAddress& targetMac,
+             Ipv4Address targetIp) const;
+};
+inline constexpr uint16_t kArpRequest = 1;
+inline constexpr uint16_t kArpReply = 2;
+
+/// VXLAN (RFC 7348, section 5): flags, 24 reserved bits, VNI, 8 reserved bits.
+struct Vxlan {
+  uint8_t* p;
+  static constexpr uint32_t kFlagVni = 0x08000000;
+  uint32_t FlagsWord() const { return Get32(p); }
+  uint32_t VniWord() const { return Get32(p + 4); }
+  uint32_t Vni() const { return Get32(p + 4) >> 8; }
+  void Write(uint32_t vni) const {
+    Put32(p, kFlagVni);
+    Put32(p + 4, vni << 8);
+  }
+};
+
+}  // namespace overlaysim::wire
