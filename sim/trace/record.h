@@ -55,6 +55,7 @@ enum class Fate : uint8_t {
   Replaced,  ///< the packet goes on as others (its fragments, its copies, the whole of its fragments)
   Arrived,   ///< the end, as it should be
   Dropped,   ///< the end, lost
+  Unended,   ///< the run ended first
 };
 
 /// What became of a packet at a stage. One line each: name, fate, Linux's drop reason and the function that frees the
@@ -68,7 +69,7 @@ enum class Fate : uint8_t {
   X(Reassembled, Replaced, "", "", "a fragment that has become part of a datagram, which goes on")                     \
   X(Delivered, Arrived, "", "", "handed to the socket or protocol handler it was meant for")                           \
   X(Consumed, Arrived, "", "", "used up by the stack itself: ARP, or an ICMP message without a socket")                \
-  X(Unfinished, Arrived, "", "", "still under way, queued or held for reassembly when the run ended")                  \
+  X(Unfinished, Unended, "", "", "still under way, queued or held for reassembly when the run ended")                  \
   X(LinkDown, Dropped, "", "", "the sending device is down or has no carrier")                                         \
   X(CableCut, Dropped, "", "", "on the cable when the cable failed")                                                   \
   X(DeviceGone, Dropped, "", "", "the device or namespace it was meant for was deleted")                               \

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "models/linux/namespace.h"
+#include "sim/trace/files.h"
+#include "sim/trace/record.h"
+#include "sim/trace/trace_counts.h"
+#include "sim/trace/trace_format.h"
+
+namespace overlaysim {
+
+/// One row of one table as it was from a moment on, in the words of iproute2.
+struct TableRowChange {
+  int64_t timeNs = 0;
+  uint32_t netns = 0;      ///< whose table; of a directory's row: who is not shown it (the node that the row leads to)
+  uint32_t directory = 0;  ///< 0: the namespace's own row; else the shared directory that it belongs to
+  kernel::Table table{};
+  kernel::TableChange::Op op = kernel::TableChange::Op::Add;
+  uint32_t row = 0;       ///< unique in its namespace, or among all directories (those have the top bit set)
+  uint32_t version = 0;   ///< of the namespace's tables, or of the directory, after the change
+  std::string_view text;  ///< the line that `ip` or `bridge` prints; may be empty for Delete
+};
+
+/// Writes trace.bin. Records go into chunks that are written whole, so that a run that is killed loses the last one at
+/// most. Whatever is said of tables and names before a record stands before it in the file.
+class TraceWriter {
+ public:
+  /// An unwritable file shows in Ok() and Error(); everything can be called all the same.
+  explicit TraceWriter(const std::filesystem::path& path);
+  TraceWriter(const TraceWriter&) = delete;
+  TraceWriter& operator=(const TraceWriter&) = delete;
+  ~TraceWriter();  ///< Finish()
+
+  void Append(const TraceRecord& record) { Append(record, {}); }
+  void Append(const TraceRecord& record, const HeaderChange& change);
+
+  void NameNetns(uint32_t netns, std::string_view name);
+  void NameDevice(uint32_t netns, uint32_t ifindex, std::string_view name);
+  void NameFlow(uint32_t flow, std::string_view name);
+  /// A row at the start (time 0) or a change of one. Rows that nobody's records name need not be told.
+  void TableRow(const TableRowChange& change);
+  /// From now on the namespace is shown the directory as it is at that version, but for rows that have it as `netns`.
+  /// Its own row with the same id stands in a directory row's place, and its own Delete hides it.
+  void ViewDirectory(int64_t timeNs, uint32_t netns, uint32_t directory, uint32_t version);
+
+  void Flush();   ///< closes the open chunks: all that was appended is in the file
+  void Finish();  ///< flushes, writes the directory and closes the file; nothing may be appended afterwards
+
+  bool Ok() const { return m_file.Ok(); }
+  const std::string& Error() const { return m_file.Error(); }
+  uint64_t RecordCount() const { return m_records; }
+  TraceCounts Totals() const;  ///< of all records so far
+
+ private:
+  uint32_t Intern(std::string_view text);
+  void BeginTableEntry(trace_format::TableEntry type);
+  void NoteTableTime(int64_t timeNs);
+  void TableEntryDone();
+  void WriteTables();
+  void WriteRecords();
+  void WriteChunk(trace_format::ChunkInfo chunk, std::span<const uint8_t> payload, std::span<const uint8_t> footer);
+
+  OutputFile m_file;
+  bool m_finished = false;
+  uint64_t m_records = 0;
+  std::vector<uint8_t> m_payload;  ///< of the open chunk of records; sized once
+  size_t m_payloadBytes = 0;
+  uint32_t m_chunkRecords = 0;
+  int64_t m_firstNs = 0, m_lastNs = 0;
+  std::vector<uint64_t> m_journeys;  ///< of the open chunk, with repetitions
+  std::unordered_map<DeviceVerdict, uint64_t, DeviceVerdictHash> m_chunkCounts;
+  TraceCounts m_totals;  ///< of the chunks that are written
+  std::vector<uint8_t> m_tables;
+  uint32_t m_tableEntries = 0;
+  int64_t m_tablesFirstNs = 0, m_tablesLastNs = 0;
+  bool m_tablesTimed = false;
+  std::unordered_map<std::string, uint32_t> m_strings;
+  std::vector<trace_format::ChunkInfo> m_chunks;
+};
+
+}  // namespace overlaysim
