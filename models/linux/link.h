@@ -34,6 +34,7 @@ struct BridgePortOptions {
   uint16_t portNo = 0;  ///< from 1, in the order of enslaving; the lowest free one
   uint16_t priority = 32;
   uint32_t cost = 2;  ///< 2: 10 Gb/s (veth)
+  bool disabled = false;  ///< `state disabled`, by hand
   bool hairpin = false;
   bool guard = false;
   bool rootBlock = false;
@@ -87,6 +88,7 @@ struct LinkStats {
   uint64_t rxLengthErrors = 0, rxCrcErrors = 0, rxFrameErrors = 0, rxFifoErrors = 0, rxOverErrors = 0;
   uint64_t txPackets = 0, txBytes = 0, txErrors = 0, txDropped = 0, collisions = 0;
   uint64_t txAbortedErrors = 0, txCarrierErrors = 0, txFifoErrors = 0, txHeartbeatErrors = 0, txWindowErrors = 0;
+  uint64_t carrierChanges = 0;
 };
 
 /// One network device of a namespace, as `ip -d link` shows it.
@@ -105,6 +107,7 @@ struct Link {
   bool carrier = true;        ///< IFF_LOWER_UP for a physical device: the cable is plugged and alive
   uint32_t txQueueLen = 1000;
   int master = 0;             ///< ifindex of the bridge it is a port of; 0: none
+  bool promisc = false;       ///< IFF_PROMISC, set by hand; not counted in `promiscuity`
   int promiscuity = 0;
   NetnsId peerNetns;          ///< veth: where the other end is; none when it is not a veth or the peer is gone
   int peerIfindex = 0;        ///< veth: the other end

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <tuple>
 
+#include "models/wire/headers.h"
 #include "sim/base/check.h"
 
 namespace overlaysim::kernel {
@@ -160,6 +161,8 @@ int Namespace::SetLinkMtu(int ifindex, uint32_t mtu) {
   Link* link = GetLink(ifindex);
   if (!link) return ENODEV;
   if (mtu < link->minMtu || (link->maxMtu > 0 && mtu > link->maxMtu)) return EINVAL;
+  if (const Link* lower = link->kind == LinkKind::Vxlan ? GetLink(link->vxlan.lowerIfindex) : nullptr)
+    if (mtu > lower->mtu - wire::kVxlanOverheadBytes) return EINVAL;  // vxlan_change_mtu()
   link->mtu = mtu;
   link->mtuSet = true;
   LinkChanged(ifindex);
@@ -256,6 +259,7 @@ int Namespace::SetCarrier(int ifindex, bool carrier) {
   if (!link) return ENODEV;
   if (link->carrier == carrier) return 0;
   link->carrier = carrier;
+  ++link->stats.carrierChanges;
   LinkChanged(ifindex);
   return 0;
 }
@@ -835,5 +839,10 @@ Namespace* Machine::Find(std::string_view name) {
   return it == m_byName.end() ? nullptr : m_all[it->second.value].get();
 }
 const Namespace* Machine::Find(std::string_view name) const { return const_cast<Machine*>(this)->Find(name); }
+
+void Machine::Remove(NetnsId id) {
+  m_byName.erase(m_all[id.value]->Name());
+  m_all[id.value].reset();
+}
 
 }  // namespace overlaysim::kernel

@@ -241,6 +241,7 @@ class Machine {
   size_t Size() const { return m_all.size(); }
   const std::vector<std::unique_ptr<Namespace>>& All() const { return m_all; }
   std::unique_ptr<Namespace> Take(NetnsId id) { return std::move(m_all[id.value]); }
+  void Remove(NetnsId id);  ///< its name is free again, its id is not
 
  private:
   std::vector<std::unique_ptr<Namespace>> m_all;

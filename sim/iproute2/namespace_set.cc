@@ -1,0 +1,154 @@
+#include "sim/iproute2/namespace_set.h"
+
+#include <cerrno>
+
+#include "models/wire/headers.h"
+#include "sim/base/random.h"
+
+namespace overlaysim::iproute2 {
+
+using kernel::Link;
+using kernel::LinkKind;
+using kernel::Namespace;
+
+bool MachineNamespaces::Remove(NetnsId id) {
+  m_machine.Remove(id);
+  return true;
+}
+
+std::vector<std::string> MachineNamespaces::Names() const {
+  std::vector<std::string> out;
+  for (const auto& ns : m_machine.All())
+    if (ns) out.insert(out.begin(), ns->Name());
+  return out;
+}
+
+MacAddress MadeUpMac(const std::string& netns, const std::string& link) {
+  RandomStream stream(0, "mac/" + netns + "/" + link);
+  MacAddress mac = MacAddress::FromUint64(stream.Next() >> 16);
+  mac.bytes[0] = static_cast<uint8_t>((mac.bytes[0] & 0xfe) | 0x02);  // unicast, locally administered
+  return mac;
+}
+
+int AddVeth(Namespace& ns, Link link, Namespace& peerNs, Link peer) {
+  if (ns.FindLink(link.name) || peerNs.FindLink(peer.name)) return EEXIST;
+  if (&ns == &peerNs && link.name == peer.name) return EEXIST;
+  auto prepare = [](const Namespace& where, Link& l) {
+    l.kind = LinkKind::Veth;
+    l.carrier = false;
+    l.stats.carrierChanges = 1;  // netif_carrier_off() in veth_newlink()
+    if (!l.addressSet) l.address = MadeUpMac(where.Name(), l.name);
+  };
+  prepare(ns, link);
+  prepare(peerNs, peer);
+  link.peerNetns = peerNs.Id();
+  peer.peerNetns = ns.Id();
+  Link& madePeer = peerNs.AddLink(std::move(peer));  // the kernel makes the peer first: it has the lower index
+  link.peerIfindex = madePeer.ifindex;
+  Link& made = ns.AddLink(std::move(link));
+  madePeer.peerIfindex = made.ifindex;
+  return 0;
+}
+
+namespace {
+
+/// vxlan_vni_in_use() and vxlan_dev_configure()
+int PrepareVxlan(const Namespace& ns, Link& link, std::string* why) {
+  auto fail = [&](int error, const char* text) {
+    if (why) *why = text;
+    return error;
+  };
+  const kernel::VxlanOptions& v = link.vxlan;
+  for (const Link* other : ns.Links())
+    if (other->kind == LinkKind::Vxlan && other->vxlan.vni == v.vni && other->vxlan.dstPort == v.dstPort)
+      return fail(EEXIST, "A VXLAN device with the specified VNI already exists");
+  if (v.lowerIfindex != 0) {
+    const uint32_t most = ns.GetLink(v.lowerIfindex)->mtu - wire::kVxlanOverheadBytes;
+    if (!link.mtuSet || link.mtu > most) link.mtu = most;
+  }
+  return 0;
+}
+
+}  // namespace
+
+int AddLink(Namespace& ns, Link link, std::string* why) {
+  if (ns.FindLink(link.name)) return EEXIST;
+  if (link.kind == LinkKind::Vxlan)
+    if (int error = PrepareVxlan(ns, link, why)) return error;
+  if (!link.addressSet) link.address = MadeUpMac(ns.Name(), link.name);
+  const Link& made = ns.AddLink(std::move(link));
+  if (made.kind == LinkKind::Vxlan && !made.vxlan.remote.IsZero())
+    return ns.AddVxlanFdb(made.ifindex, {}, {.ip = made.vxlan.remote, .ifindex = made.vxlan.lowerIfindex}, true,
+                          Namespace::kCreate | Namespace::kAppend, {});
+  return 0;
+}
+
+int DeleteLink(NamespaceSet& all, Namespace& ns, int ifindex) {
+  const Link* link = ns.GetLink(ifindex);
+  if (!link) return ENODEV;
+  Namespace* peerNs = link->kind == LinkKind::Veth && !link->peerNetns.IsNone() ? all.Get(link->peerNetns) : nullptr;
+  const int peer = link->peerIfindex;
+  for (const Link* other : ns.Links())
+    if (other->kind == LinkKind::Vxlan && other->vxlan.lowerIfindex == ifindex) ns.DeleteLink(other->ifindex);
+  if (int error = ns.DeleteLink(ifindex)) return error;
+  if (peerNs && peerNs->GetLink(peer)) {
+    peerNs->GetLink(peer)->peerNetns = {};
+    return DeleteLink(all, *peerNs, peer);
+  }
+  return 0;
+}
+
+int SetLinkUp(NamespaceSet& all, Namespace& ns, int ifindex, bool up, Nanoseconds now) {
+  const Link* link = ns.GetLink(ifindex);
+  if (!link) return ENODEV;
+  if (int error = ns.SetLinkUp(ifindex, up, now)) return error;
+  if (link->kind != LinkKind::Veth || link->peerNetns.IsNone()) return 0;
+  Namespace* peerNs = all.Get(link->peerNetns);
+  const Link* peer = peerNs ? peerNs->GetLink(link->peerIfindex) : nullptr;
+  const bool carrier = up && peer && peer->adminUp;
+  ns.SetCarrier(ifindex, carrier);
+  if (peer) peerNs->SetCarrier(peer->ifindex, carrier);
+  return 0;
+}
+
+int MoveLink(NamespaceSet& all, Namespace& from, int ifindex, Namespace& to, Nanoseconds now, std::string* why) {
+  const Link* link = from.GetLink(ifindex);
+  if (!link) return ENODEV;
+  if (&from == &to) return 0;
+  if (link->kind == LinkKind::Bridge || link->kind == LinkKind::Loopback) {
+    *why = "The interface netns is immutable";
+    return EINVAL;
+  }
+  if (to.FindLink(link->name)) {
+    *why = "An interface with the same name exists in the target netns";
+    return EEXIST;
+  }
+  if (link->kind == LinkKind::Vxlan && link->vxlan.lowerIfindex != 0) {
+    *why = "Moving a vxlan device that has a lower device is not supported yet";
+    return EOPNOTSUPP;
+  }
+  if (int error = SetLinkUp(all, from, ifindex, false, now)) return error;
+  Link moved = *link;
+  moved.master = 0;
+  moved.port = {};
+  moved.promiscuity = 0;
+  if (to.GetLink(ifindex)) moved.ifindex = 0;
+  std::vector<kernel::VxlanFdbEntry> fdb = from.AllVxlanFdb(ifindex);
+  for (const Link* other : from.Links())
+    if (other->kind == LinkKind::Vxlan && other->vxlan.lowerIfindex == ifindex) from.DeleteLink(other->ifindex);
+  from.DeleteLink(ifindex);
+  const Link& made = to.AddLink(std::move(moved));
+  for (const kernel::VxlanFdbEntry& entry : fdb) to.FdbOfVxlan(made.ifindex).Insert(entry);
+  if (made.kind == LinkKind::Veth && !made.peerNetns.IsNone()) {
+    Namespace* peerNs = made.peerNetns == from.Id() ? &from : all.Get(made.peerNetns);
+    if (Link* peer = peerNs ? peerNs->GetLink(made.peerIfindex) : nullptr) {
+      peer->peerNetns = to.Id();
+      peer->peerIfindex = made.ifindex;
+      if (peerNs != &to) peerNs->NetnsIdOf(to.Id());
+      peerNs->LinkChanged(peer->ifindex);
+    }
+  }
+  return 0;
+}
+
+}  // namespace overlaysim::iproute2
