@@ -137,6 +137,8 @@ struct FlannelConfig {
   Setting<uint32_t> ipv6SubnetLen{64, {}};
   Setting<std::optional<Ipv4Address>> subnetMin;
   Setting<std::optional<Ipv4Address>> subnetMax;
+  Setting<std::optional<Ipv6Address>> ipv6SubnetMin;
+  Setting<std::optional<Ipv6Address>> ipv6SubnetMax;
   Setting<std::string> backendType{"udp", {}};  ///< a missing Backend is udp
 
   /// Keys of Backend; each means something to some types only.

@@ -18,7 +18,8 @@ class StringPool {
 
  private:
   std::vector<std::unique_ptr<char[]>> m_blocks;
-  size_t m_free = 0;  ///< bytes left at the end of the last block
+  char* m_next = nullptr;  ///< where the next text goes
+  size_t m_free = 0;       ///< bytes left there
   std::unordered_set<std::string_view> m_texts;
 };
 
