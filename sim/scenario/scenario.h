@@ -217,6 +217,13 @@ enum class TunnelProtocol : uint8_t { Vxlan, Geneve };
 enum class RoutingMode : uint8_t { Tunnel, Native };
 enum class DfMode : uint8_t { Unset, Set, Inherit };
 
+/// A number, or "inherit": the inner packet's.
+struct HeaderByte {
+  uint8_t value = 0;
+  bool inherit = false;
+  bool operator==(const HeaderByte&) const = default;
+};
+
 struct CalicoPool {
   Located<Ipv4Prefix> cidr;
   Optional<uint8_t> blockSize;
@@ -251,8 +258,7 @@ struct Cni {
   Optional<Ipv4Prefix> subnet;               ///< vxlan, bridged: the one pod subnet; left out: podCIDR
   Optional<NextHop> nextHop;                 ///< vxlan, routed: routes via the peer's VTEP address or its node address, onlink
   Optional<DfMode> df;                       ///< of the outer header, as `ip link … type vxlan df`
-  Optional<uint8_t> ttl, tos;                ///< of the outer header; ttl 0: auto
-  Optional<bool> ttlInherit, tosInherit;
+  Optional<HeaderByte> ttl, tos;             ///< of the outer header; ttl 0: auto
   Optional<bool> udpChecksum;
   std::optional<Located<Ports>> sourcePorts;  ///< one range
   Optional<Nanoseconds> ageing;
@@ -292,6 +298,9 @@ struct Pairs {
 struct Rate {
   std::optional<BitsPerSecond> bits;
   std::optional<PerSecond> events;
+
+  static std::optional<Rate> Parse(std::string_view text);
+  std::string ToString() const;
   bool operator==(const Rate&) const = default;
 };
 
@@ -353,8 +362,20 @@ struct LinkTarget {
   OptionalText node;
 };
 
+struct LinkChange {
+  LinkTarget target;               ///< keys link, node
+  LinkOverride to;                 ///< keys rate, delay, mtu, queue
+};
+
 enum class FaultKind : uint8_t {
-  StaleFdb, MissingFdb, MissingNeighbour, MissingRoute, WrongVtepMac, WrongVni, DeviceDown, DeviceRecreated
+  StaleFdb,
+  MissingFdb,
+  MissingNeighbour,
+  MissingRoute,
+  WrongVtepMac,
+  WrongVni,
+  DeviceDown,
+  DeviceRecreated
 };
 
 /// Something that is done to the cluster at a time: exactly one of exec, fail, fault and set.
@@ -366,8 +387,7 @@ struct Event {
   Optional<FaultKind> fault;
   OptionalText node, peer;         ///< of fault
   Optional<Nanoseconds> lasts;     ///< of fail, fault and set: key "for"; left out: until the end
-  std::optional<LinkTarget> set;   ///< the cables to change
-  LinkOverride to;                 ///< of set: keys rate, delay, mtu, queue inside "set"
+  std::optional<LinkChange> set;
   Place place;
 };
 
