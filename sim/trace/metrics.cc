@@ -1,0 +1,196 @@
+#include "sim/trace/metrics.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace overlaysim {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kFormat = 1;
+
+Json ToJson(const VerdictCounts& counts) {
+  Json json = Json::object();
+  for (size_t i = 0; i < static_cast<size_t>(Verdict::Count); ++i)
+    if (const auto verdict = static_cast<Verdict>(i); counts.Get(verdict) != 0)
+      json[VerdictName(verdict)] = counts.Get(verdict);
+  return json;
+}
+
+VerdictCounts VerdictsFrom(const Json& json) {
+  VerdictCounts counts;
+  for (const auto& [name, count] : json.items()) {
+    const auto verdict = FindVerdict(name);
+    if (!verdict) throw std::runtime_error(fmt::format("there is no verdict \"{}\"", name));
+    counts.Add(*verdict, count.get<uint64_t>());
+  }
+  return counts;
+}
+
+Json ToJson(const Histogram& h) {
+  Json buckets = Json::array();
+  for (const auto& b : h.Buckets()) buckets.push_back({b.lowest, b.highest, b.count});
+  return {{"count", h.Count()},
+          {"min", h.Min()},
+          {"mean", h.Mean()},
+          {"max", h.Max()},
+          {"sum", h.Sum()},
+          {"p50", h.Quantile(50, 100)},
+          {"p90", h.Quantile(90, 100)},
+          {"p99", h.Quantile(99, 100)},
+          {"p99.9", h.Quantile(999, 1000)},
+          {"buckets", std::move(buckets)}};
+}
+
+Histogram HistogramFrom(const Json& json) {
+  std::vector<Histogram::Bucket> buckets;
+  for (const Json& b : json.at("buckets"))
+    buckets.push_back({b.at(0).get<int64_t>(), b.at(1).get<int64_t>(), b.at(2).get<uint64_t>()});
+  Histogram histogram;
+  if (!Histogram::Restore(buckets, json.at("min").get<int64_t>(), json.at("max").get<int64_t>(),
+                          json.at("sum").get<int64_t>(), histogram))
+    throw std::runtime_error("a histogram whose buckets do not fit its numbers");
+  return histogram;
+}
+
+Json ToJson(const LinkMetrics& link, uint64_t utilisationPerMille) {
+  return {{"name", link.name},
+          {"from", link.from},
+          {"to", link.to},
+          {"rateBitsPerSecond", link.rate.count},
+          {"frames", link.frames},
+          {"bytes", link.bytes},
+          {"droppedFrames", link.droppedFrames},
+          {"droppedBytes", link.droppedBytes},
+          {"busyNs", link.busy.count},
+          {"utilisationPerMille", utilisationPerMille},
+          {"maxQueueBytes", link.maxQueueBytes}};
+}
+
+LinkMetrics LinkFrom(const Json& json) {
+  LinkMetrics link;
+  json.at("name").get_to(link.name);
+  json.at("from").get_to(link.from);
+  json.at("to").get_to(link.to);
+  json.at("rateBitsPerSecond").get_to(link.rate.count);
+  json.at("frames").get_to(link.frames);
+  json.at("bytes").get_to(link.bytes);
+  json.at("droppedFrames").get_to(link.droppedFrames);
+  json.at("droppedBytes").get_to(link.droppedBytes);
+  json.at("busyNs").get_to(link.busy.count);
+  json.at("maxQueueBytes").get_to(link.maxQueueBytes);
+  return link;
+}
+
+Json ToJson(const FlowMetrics& flow) {
+  return {{"name", flow.name},
+          {"from", flow.from},
+          {"to", flow.to},
+          {"offeredPackets", flow.offeredPackets},
+          {"offeredBytes", flow.offeredBytes},
+          {"deliveredPackets", flow.deliveredPackets},
+          {"deliveredBytes", flow.deliveredBytes},
+          {"latencyNs", ToJson(flow.latencyNs)},
+          {"rttNs", ToJson(flow.rttNs)},
+          {"verdicts", ToJson(flow.verdicts)}};
+}
+
+FlowMetrics FlowFrom(const Json& json) {
+  FlowMetrics flow;
+  json.at("name").get_to(flow.name);
+  json.at("from").get_to(flow.from);
+  json.at("to").get_to(flow.to);
+  json.at("offeredPackets").get_to(flow.offeredPackets);
+  json.at("offeredBytes").get_to(flow.offeredBytes);
+  json.at("deliveredPackets").get_to(flow.deliveredPackets);
+  json.at("deliveredBytes").get_to(flow.deliveredBytes);
+  flow.latencyNs = HistogramFrom(json.at("latencyNs"));
+  flow.rttNs = HistogramFrom(json.at("rttNs"));
+  flow.verdicts = VerdictsFrom(json.at("verdicts"));
+  return flow;
+}
+
+}  // namespace
+
+uint64_t VerdictCounts::Drops() const {
+  uint64_t drops = 0;
+  for (size_t i = 0; i < m_counts.size(); ++i)
+    if (IsDrop(static_cast<Verdict>(i))) drops += m_counts[i];
+  return drops;
+}
+
+uint64_t RunMetrics::OfferedPackets() const {
+  uint64_t sum = 0;
+  for (const FlowMetrics& flow : flows) sum += flow.offeredPackets;
+  return sum;
+}
+
+uint64_t RunMetrics::DeliveredPackets() const {
+  uint64_t sum = 0;
+  for (const FlowMetrics& flow : flows) sum += flow.deliveredPackets;
+  return sum;
+}
+
+Histogram RunMetrics::Latency() const {
+  Histogram all;
+  for (const FlowMetrics& flow : flows) all.Merge(flow.latencyNs);
+  return all;
+}
+
+uint64_t RunMetrics::UtilisationPerMille(const LinkMetrics& link) const {
+  if (simulated.count <= 0 || link.busy.count <= 0) return 0;
+  __extension__ using Wide = unsigned __int128;
+  return static_cast<uint64_t>(static_cast<Wide>(link.busy.count) * 1000 / static_cast<Wide>(simulated.count));
+}
+
+std::vector<const LinkMetrics*> RunMetrics::BusiestLinks(size_t most) const {
+  std::vector<const LinkMetrics*> busiest;
+  for (const LinkMetrics& link : links)
+    if (link.frames != 0) busiest.push_back(&link);
+  std::stable_sort(busiest.begin(), busiest.end(), [](const LinkMetrics* a, const LinkMetrics* b) {
+    return a->busy != b->busy ? a->busy > b->busy : a->bytes > b->bytes;
+  });
+  busiest.resize(std::min(busiest.size(), most));
+  return busiest;
+}
+
+std::string MetricsToJson(const RunMetrics& metrics) {
+  Json links = Json::array();
+  for (const LinkMetrics& link : metrics.links) links.push_back(ToJson(link, metrics.UtilisationPerMille(link)));
+  Json flows = Json::array();
+  for (const FlowMetrics& flow : metrics.flows) flows.push_back(ToJson(flow));
+  const Json json = {{"format", kFormat},
+                     {"simulatedNs", metrics.simulated.count},
+                     {"events", metrics.events},
+                     {"offeredPackets", metrics.OfferedPackets()},
+                     {"deliveredPackets", metrics.DeliveredPackets()},
+                     {"droppedPackets", metrics.verdicts.Drops()},
+                     {"verdicts", ToJson(metrics.verdicts)},
+                     {"latencyNs", ToJson(metrics.Latency())},
+                     {"links", std::move(links)},
+                     {"flows", std::move(flows)}};
+  return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::optional<RunMetrics> MetricsFromJson(std::string_view text, std::string& error) {
+  try {
+    const Json json = Json::parse(text);
+    if (const int format = json.at("format").get<int>(); format < 1 || format > kFormat)
+      throw std::runtime_error(fmt::format("has format {}; this program reads up to {}", format, kFormat));
+    RunMetrics metrics;
+    json.at("simulatedNs").get_to(metrics.simulated.count);
+    json.at("events").get_to(metrics.events);
+    metrics.verdicts = VerdictsFrom(json.at("verdicts"));
+    for (const Json& link : json.at("links")) metrics.links.push_back(LinkFrom(link));
+    for (const Json& flow : json.at("flows")) metrics.flows.push_back(FlowFrom(flow));
+    return metrics;
+  } catch (const std::exception& e) {  // nlohmann's, and ours above
+    error = e.what();
+    return std::nullopt;
+  }
+}
+
+}  // namespace overlaysim
