@@ -45,7 +45,7 @@ const Wanted& ObjectParts() {
          {"containers", {}, true},
          {"providerID", {}, true}}},
        {"status",
-        {{"addresses", {}}, {"nodeInfo", {}, true}, {"podIP", {}}, {"podIPs", {}}, {"phase", {}}}},
+        {{"addresses", {}}, {"nodeInfo", {}, true}, {"podIP", {}}, {"podIPs", {}}, {"hostIP", {}}, {"phase", {}}}},
        {"data", {{"net-conf.json", {}}, {"cni-conf.json", {}}, {"cni_network_config", {}}}}}};
   return kParts;
 }
@@ -72,8 +72,8 @@ Value* ObjectStream::Attach(Value&& value) {
     return &top.value->items.back();
   }
   if (!top.member) return nullptr;
-  top.value->members.back().second = std::move(value);
-  return &top.value->members.back().second;
+  top.value->members.back().value = std::move(value);
+  return &top.value->members.back().value;
 }
 
 void ObjectStream::Begin(Value::Kind kind, TextPlace place) {
@@ -122,7 +122,7 @@ void ObjectStream::Key(std::string_view key, TextPlace) {
   Frame& top = m_open.back();
   top.isItems = top.kind == Frame::Object && key == "items";
   top.member = top.wanted->children.empty() ? &Everything() : top.wanted->Child(key);
-  if (top.member) top.value->members.emplace_back(key, Value{});
+  if (top.member) top.value->members.push_back({std::string(key), {}});
 }
 
 void ObjectStream::EndObject() {

@@ -5,8 +5,8 @@
 namespace overlaysim::import {
 
 const Value* Value::Find(std::string_view key) const {
-  auto found = std::find_if(members.rbegin(), members.rend(), [&](const auto& m) { return m.first == key; });
-  return found == members.rend() ? nullptr : &found->second;
+  auto found = std::find_if(members.rbegin(), members.rend(), [&](const auto& m) { return m.key == key; });
+  return found == members.rend() ? nullptr : &found->value;
 }
 
 const Value* Value::Find(std::initializer_list<std::string_view> path) const {
@@ -40,8 +40,8 @@ Value* ValueBuilder::Add(Value&& value) {
     parent.items.push_back(std::move(value));
     return &parent.items.back();
   }
-  parent.members.back().second = std::move(value);
-  return &parent.members.back().second;
+  parent.members.back().value = std::move(value);
+  return &parent.members.back().value;
 }
 
 void ValueBuilder::BeginObject(TextPlace place) {
@@ -50,7 +50,7 @@ void ValueBuilder::BeginObject(TextPlace place) {
   value.place = place;
   m_open.push_back(Add(std::move(value)));
 }
-void ValueBuilder::Key(std::string_view key, TextPlace) { m_open.back()->members.emplace_back(key, Value{}); }
+void ValueBuilder::Key(std::string_view key, TextPlace) { m_open.back()->members.push_back({std::string(key), {}}); }
 void ValueBuilder::EndObject() { m_open.pop_back(); }
 void ValueBuilder::BeginArray(TextPlace place) {
   Value value;

@@ -4,7 +4,6 @@
 #include <initializer_list>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace overlaysim::import {
@@ -17,6 +16,7 @@ struct TextPlace {
 
 /// One value of a JSON or YAML document, with its place. Only what the reader wants of an object becomes a Value.
 struct Value {
+  struct Member;
   enum class Kind : uint8_t { Null, Bool, Number, String, Object, Array };
 
   Kind kind = Kind::Null;
@@ -25,7 +25,7 @@ struct Value {
   unsigned blockIndent = 0;
   TextPlace place;
   std::string text;  ///< of scalars, as written (numbers, booleans) or decoded (strings)
-  std::vector<std::pair<std::string, Value>> members;
+  std::vector<Member> members;
   std::vector<Value> items;
 
   bool IsObject() const { return kind == Kind::Object; }
@@ -38,6 +38,11 @@ struct Value {
   const Value* Find(std::initializer_list<std::string_view> path) const;
   /// The text of a scalar member; "" if there is none.
   std::string_view TextOf(std::string_view key) const;
+};
+
+struct Value::Member {
+  std::string key;
+  Value value;
 };
 
 /// "a number", "an object", …: for messages.

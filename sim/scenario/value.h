@@ -24,10 +24,10 @@ struct Value {
   std::vector<Value> items;
   std::vector<Member> members;
 
-  Value() = default;
-  Value(std::string_view string) : kind(Kind::String), text(string) {}  // NOLINT: reads as JSON where values are built
-  Value(const std::string& string) : Value(std::string_view(string)) {}  // NOLINT
-  Value(const char* string) : Value(std::string_view(string)) {}         // NOLINT
+  Value();
+  Value(std::string_view string);    // NOLINT: reads as JSON where values are built
+  Value(const std::string& string);  // NOLINT
+  Value(const char* string);         // NOLINT
   static Value Bool(bool value);
   static Value Signed(int64_t value);
   static Value Unsigned(uint64_t value);
@@ -56,6 +56,11 @@ struct Member {
   Value value;
 };
 
+// Below Member, because clang 14 wants it complete where a vector of it is constructed.
+inline Value::Value() = default;
+inline Value::Value(std::string_view string) : kind(Kind::String), text(string) {}
+inline Value::Value(const std::string& string) : Value(std::string_view(string)) {}
+inline Value::Value(const char* string) : Value(std::string_view(string)) {}
 inline Value Value::Array() { return Array(std::vector<Value>()); }
 
 /// JSON text: two spaces of indentation, containers that fit into 110 columns on one line.
