@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "models/linux/link.h"
 #include "models/linux/namespace.h"
@@ -27,7 +28,21 @@ EcnDecapsulation DecapsulateEcn(uint8_t outer, uint8_t inner);
 /// (INET_ECN_encapsulate()).
 uint8_t OuterTos(uint8_t configured, uint8_t inner);
 
-/// TTL of the outer header; `routeTtl` is what `auto` takes (net.ipv4.ip_default_ttl, or 1 to a multicast group).
+/// What a tunnelled frame tells its outer header (ip_tunnel_get_dsfield(), ip_tunnel_get_ttl()). All zero when it is not IP.
+struct InnerHeader {
+  bool isIpv4 = false;
+  bool dontFragment = false;
+  bool truncated = false;  ///< IP by its EtherType, but shorter than an IP header (pskb_inet_may_pull())
+  bool isIp = false;       ///< IPv4 or IPv6, and whole
+  uint8_t tos = 0;         ///< or traffic class
+  uint8_t ttl = 0;         ///< or hop limit
+};
+InnerHeader ReadInnerHeader(const uint8_t* frame, uint32_t size);
+
+/// Writes the TOS or traffic class of a frame whose InnerHeader is IP, with the checksum of an IPv4 header.
+void WriteInnerTos(uint8_t* frame, uint8_t tos);
+
+/// TTL of the outer header; `routeTtl` is what `auto` takes to a single host (net.ipv4.ip_default_ttl). `innerTtl` 0: not IP.
 uint8_t OuterTtl(const VxlanOptions& options, uint8_t innerTtl, uint8_t routeTtl, bool toMulticast);
 
 /// Outer DF by `df unset|set|inherit`; `innerDf` is that of an inner IPv4 packet.
@@ -38,7 +53,16 @@ bool OuterDf(const VxlanOptions& options, bool innerIsIpv4, bool innerDf);
 const VxlanFdbEntry* FindVxlanDestination(const Namespace& ns, const Link& link, MacAddress destination,
                                           VxlanFdbEntry& scratch);
 
-/// srcport of the device, or the namespace's net.ipv4.ip_local_port_range when it is 0 0.
+/// srcport of the device, or the namespace's net.ipv4.ip_local_port_range when that range is empty (udp_flow_src_port()).
 wire::PortRange SourcePorts(const Namespace& ns, const VxlanOptions& options);
+
+/// vxlan_snoop(): what a received frame teaches a learning device. An entry that is there follows the sender to its new
+/// remote unless it is static; a table that is full (maxaddress) learns nothing, and the frame passes all the same.
+enum class VxlanSnoop : uint8_t { Accepted, InvalidSource, EntryExists };
+VxlanSnoop SnoopVxlan(Namespace& ns, const Link& link, MacAddress source, Ipv4Address remote, Nanoseconds now);
+
+/// vxlan_cleanup(): forgets learned entries that were not refreshed for `ageing` seconds. Returns when the next one is due;
+/// nothing when no entry ages.
+std::optional<Nanoseconds> AgeVxlanFdb(Namespace& ns, const Link& link, Nanoseconds now);
 
 }  // namespace overlaysim::kernel
