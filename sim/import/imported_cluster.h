@@ -117,6 +117,7 @@ struct Pod {
   std::string_view nodeName;      ///< "" while it is not scheduled
   std::optional<Ipv4Address> ip;  ///< the IPv4 one of podIPs
   std::optional<Ipv6Address> ipV6;
+  std::optional<Ipv4Address> hostIp;  ///< its node's address
   bool hostNetwork = false;       ///< shares its node's namespace and address
   PodPhase phase = PodPhase::Unknown;
   std::shared_ptr<const Labels> labels;  ///< never null; one copy for pods with the same labels
@@ -182,12 +183,6 @@ struct FileReport {
   bool hasFlannelConfig = false;
   bool hasCniConfig = false;
   std::map<std::string, size_t> skippedKinds;  ///< objects that no part of the model needs, by kind
-};
-
-/// One remark about the import as a whole, for people.
-struct ReportLine {
-  enum class What : uint8_t { Taken, Assumed, Ignored } what;
-  std::string text;
 };
 
 /// What a cluster's own files say. Nodes and pods stand in the order of the files; names are unique (see reader.h).

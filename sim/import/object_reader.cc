@@ -116,7 +116,7 @@ void ObjectReader::ReadObject(const Value& object, std::string_view listKind) {
   } else if (kind == "ConfigMap" && object.Find("data")) {
     ReadConfigMap(object);
   } else {
-    ++File().skippedKinds[kind.empty() ? "no Kubernetes object" : kind];
+    ++File().skippedKinds[kind.empty() ? kNoKubernetesObject : kind];
   }
 }
 
@@ -264,6 +264,7 @@ void ObjectReader::ReadPod(const Value& object) {
   };
   if (const Value* status = object.Find("status")) {
     pod.phase = PhaseOf(status->TextOf("phase"));
+    pod.hostIp = Ipv4Address::Parse(status->TextOf("hostIP"));
     const Value* ips = status->Find("podIPs");
     if (ips && !ips->items.empty()) {
       for (const Value& item : ips->items) {

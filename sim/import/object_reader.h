@@ -11,6 +11,9 @@
 
 namespace overlaysim::import {
 
+/// What FileReport::skippedKinds calls things that have no name.
+inline constexpr const char* kNoKubernetesObject = "no Kubernetes object";
+
 /// Puts Kubernetes objects into an ImportedCluster, each name once.
 class ObjectReader {
  public:

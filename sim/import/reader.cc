@@ -7,6 +7,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <unordered_map>
 
 #include "sim/import/lost_indentation.h"
@@ -24,6 +25,9 @@ namespace {
 constexpr size_t kNetConfMaxBytes = 64 << 10;         ///< a bare net-conf.json is never larger
 constexpr size_t kShownSourceMaxBytes = 1 << 20;      ///< of larger files, messages do not show the line
 constexpr size_t kTextMaxBytes = size_t{1} << 30;     ///< YAML and text are held in memory whole
+
+constexpr const char* kUnknownContent =
+    "this is neither JSON nor YAML of Kubernetes objects, nor a table that kubectl printed, nor a net-conf.json";
 
 enum class Format : uint8_t { Json, Yaml, Table };
 
@@ -115,6 +119,10 @@ class FileReader {
   void ReadYaml(std::string_view text) {
     m_cluster.files.back().format = "YAML";
     if (auto lost = FindLostIndentation(text)) return m_diagnostics.Error(PlaceOf(lost->place), lost->message);
+    if (text.find("kind:") == std::string_view::npos && text.find("items:") == std::string_view::npos &&
+        text.find("metadata:") == std::string_view::npos && text.find("\"kind\"") == std::string_view::npos) {
+      return m_diagnostics.Error(PlaceOf({1, 1}), kUnknownContent);  // a YAML parser's complaint would not help
+    }
     Stream([&](ValueEvents& events) { return ParseYaml(text, events); });
   }
 
@@ -134,15 +142,22 @@ class FileReader {
       m_objects.ReadObject(object, listKind);
     });
     if (auto error = parse(stream)) return m_diagnostics.Error(PlaceOf(error->place), error->message);
-    if (stream.StrayPlace().line > 0 && objects == 0) {
-      return m_diagnostics.Error(PlaceOf(stream.StrayPlace()), "this is neither JSON nor YAML of Kubernetes objects, nor a "
-                                                               "table that kubectl printed");
-    }
-    if (stream.StrayPlace().line > 0) {
-      m_diagnostics.Error(PlaceOf(stream.StrayPlace()), "this is no object, as its neighbours are");
+    const FileReport& file = m_cluster.files.back();
+    const auto foreign = file.skippedKinds.find(kNoKubernetesObject);
+    if (foreign != file.skippedKinds.end() && foreign->second == objects) {
+      m_diagnostics.Error(PlaceOf({}), kUnknownContent);
+    } else if (stream.StrayPlace().line > 0) {
+      m_diagnostics.Error(PlaceOf(stream.StrayPlace()), objects > 0 ? "this is no object, as its neighbours are"
+                                                                    : kUnknownContent);
     } else if (objects == 0) {
       m_diagnostics.Warning(PlaceOf({}), stream.EmptyLists() > 0 ? "this list has no objects"
                                                                  : "there is nothing in this file but comments");
+    } else if (file.nodes + file.pods == 0 && !file.hasFlannelConfig && !file.hasCniConfig) {
+      std::vector<std::string> kinds;
+      for (const auto& [kind, count] : file.skippedKinds) kinds.push_back(fmt::format("{} {}", count, kind));
+      if (!kinds.empty()) {
+        m_diagnostics.Warning(PlaceOf({}), fmt::format("nothing of this file is of use here: {}", JoinNames(kinds)));
+      }
     }
   }
 
@@ -152,15 +167,25 @@ class FileReader {
   size_t m_problemsBefore = 0;
 };
 
-/// A line of `kubectl get pods` does not tell hostNetwork; a pod with its node's address has it.
+/// A line of `kubectl get pods` does not tell hostNetwork. A pod with its node's address has it; where the nodes are not
+/// known, an address that several pods of one node share is the node's.
 void InferHostNetwork(ImportedCluster& cluster) {
   std::unordered_map<std::string_view, const Node*> nodes;
   for (const Node& node : cluster.nodes) nodes.emplace(node.name, &node);
+  std::map<std::pair<std::string_view, Ipv4Address>, size_t> sharers;
+  for (const Pod& pod : cluster.pods) {
+    if (pod.uid.empty() && pod.ip && pod.IsPlaced()) ++sharers[{pod.nodeName, *pod.ip}];
+  }
   for (Pod& pod : cluster.pods) {
+    if (!pod.uid.empty() || !pod.ip || !pod.IsPlaced()) continue;
     auto node = nodes.find(pod.nodeName);
-    if (pod.hostNetwork || !pod.ip || node == nodes.end()) continue;
-    const auto& ips = node->second->internalIps;
-    pod.hostNetwork = std::find(ips.begin(), ips.end(), *pod.ip) != ips.end();
+    if (node != nodes.end()) {
+      const auto& ips = node->second->internalIps;
+      pod.hostNetwork = std::find(ips.begin(), ips.end(), *pod.ip) != ips.end();
+    } else {
+      pod.hostNetwork = sharers[{pod.nodeName, *pod.ip}] > 1;
+    }
+    if (pod.hostNetwork) pod.hostIp = pod.ip;
   }
 }
 

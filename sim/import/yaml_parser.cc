@@ -38,7 +38,10 @@ class YamlHandler : public YAML::EventHandler {
  public:
   YamlHandler(std::string_view text, ValueEvents& events) : m_text(text), m_events(events) {}
 
-  void OnDocumentStart(const YAML::Mark&) override {
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    // Before a token that cannot begin a document yaml-cpp ends an empty one, for ever.
+    if (mark.pos <= m_documentBegin) throw YamlRefusal{{PlaceOf(mark), "this is not valid YAML: nothing can begin like this"}};
+    m_documentBegin = mark.pos;
     m_open.clear();
     m_anchors.clear();
     m_openAnchors.clear();
@@ -173,6 +176,7 @@ class YamlHandler : public YAML::EventHandler {
 
   std::string_view m_text;
   ValueEvents& m_events;
+  int m_documentBegin = -1;
   std::vector<Frame> m_open;
   std::vector<std::pair<YAML::anchor_t, size_t>> m_openAnchors;
   std::map<YAML::anchor_t, std::pair<size_t, size_t>> m_anchors;  ///< the events of each in m_log
