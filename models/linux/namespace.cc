@@ -636,10 +636,11 @@ int Namespace::DeleteRule(const Rule& pattern) {
 void Namespace::LearnPmtu(Ipv4Address dst, uint32_t mtu, Nanoseconds expires, bool locked) {
   m_pmtu[dst.value] = {mtu, expires, locked};
 }
-uint32_t Namespace::LearntPmtu(Ipv4Address dst, Nanoseconds now, bool* locked) const {
+uint32_t Namespace::LearntPmtu(Ipv4Address dst, Nanoseconds now, bool* locked, Nanoseconds* expires) const {
   auto it = m_pmtu.find(dst.value);
   if (it == m_pmtu.end() || it->second.expires <= now) return 0;
   if (locked) *locked = it->second.locked;
+  if (expires) *expires = it->second.expires;
   return it->second.mtu;
 }
 

@@ -133,7 +133,7 @@ class Namespace {
   int DeleteRule(const Rule& rule);
   // PMTU learnt for a destination (fib_nh_exception); 0: none.
   void LearnPmtu(Ipv4Address dst, uint32_t mtu, Nanoseconds expires, bool locked);
-  uint32_t LearntPmtu(Ipv4Address dst, Nanoseconds now, bool* locked = nullptr) const;
+  uint32_t LearntPmtu(Ipv4Address dst, Nanoseconds now, bool* locked = nullptr, Nanoseconds* expires = nullptr) const;
   void FlushLearntPmtus() { m_pmtu.clear(); }
 
   // --- neighbours

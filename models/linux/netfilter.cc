@@ -4,26 +4,33 @@ namespace overlaysim::kernel {
 namespace {
 
 bool DeviceMatches(const std::string& pattern, const std::string* device) {
-  if (pattern.empty()) return true;
   if (!device) return false;
   if (pattern.back() == '+') return device->compare(0, pattern.size() - 1, pattern, 0, pattern.size() - 1) == 0;
   return pattern == *device;
 }
 
-bool InRange(const std::optional<std::pair<uint16_t, uint16_t>>& range, uint16_t port) {
-  return !range || (port >= range->first && port <= range->second);
+bool PortMatches(const std::optional<std::pair<uint16_t, uint16_t>>& range, bool isNot, uint16_t port) {
+  return !range || (port >= range->first && port <= range->second) != isNot;
+}
+
+bool IcmpMatches(const FilterRule& rule, const FilterPacket& p) {
+  if (!rule.icmpType) return true;
+  if (p.protocol != 1) return false;
+  return (*rule.icmpType == p.icmpType && (!rule.icmpCode || *rule.icmpCode == p.icmpCode)) != rule.notIcmpType;
 }
 
 bool Matches(const FilterRule& rule, const FilterPacket& p) {
   if (rule.source && rule.source->Contains(p.source) == rule.notSource) return false;
   if (rule.destination && rule.destination->Contains(p.destination) == rule.notDestination) return false;
-  if (!DeviceMatches(rule.inDevice, p.inDevice) || !DeviceMatches(rule.outDevice, p.outDevice)) return false;
-  if (rule.protocol && *rule.protocol != p.protocol) return false;
+  if (!rule.inDevice.empty() && DeviceMatches(rule.inDevice, p.inDevice) == rule.notInDevice) return false;
+  if (!rule.outDevice.empty() && DeviceMatches(rule.outDevice, p.outDevice) == rule.notOutDevice) return false;
+  if (rule.protocol && (*rule.protocol == p.protocol) == rule.notProtocol) return false;
   if (rule.sourcePorts || rule.destinationPorts) {
     if (!p.hasPorts) return false;
-    if (!InRange(rule.sourcePorts, p.sourcePort) || !InRange(rule.destinationPorts, p.destinationPort)) return false;
+    if (!PortMatches(rule.sourcePorts, rule.notSourcePorts, p.sourcePort)) return false;
+    if (!PortMatches(rule.destinationPorts, rule.notDestinationPorts, p.destinationPort)) return false;
   }
-  return !rule.icmpType || (p.protocol == 1 && *rule.icmpType == p.icmpType);
+  return IcmpMatches(rule, p);
 }
 
 }  // namespace
@@ -32,7 +39,9 @@ bool FilterRule::SameMatch(const FilterRule& o) const {
   return source == o.source && destination == o.destination && notSource == o.notSource &&
          notDestination == o.notDestination && inDevice == o.inDevice && outDevice == o.outDevice &&
          protocol == o.protocol && sourcePorts == o.sourcePorts && destinationPorts == o.destinationPorts &&
-         icmpType == o.icmpType && rejectWith == o.rejectWith && target == o.target && comment == o.comment;
+         icmpType == o.icmpType && icmpCode == o.icmpCode && notInDevice == o.notInDevice &&
+         notOutDevice == o.notOutDevice && notProtocol == o.notProtocol && notSourcePorts == o.notSourcePorts &&
+         notDestinationPorts == o.notDestinationPorts && notIcmpType == o.notIcmpType && rejectWith == o.rejectWith && target == o.target && comment == o.comment;
 }
 
 bool Filter::Empty() const {
@@ -46,6 +55,7 @@ FilterVerdict Filter::Decide(FilterChain chain, const FilterPacket& packet) {
     if (!Matches(rule, packet)) continue;
     ++rule.packets;
     rule.bytes += packet.bytes;
+    if (rule.target == FilterTarget::Continue) continue;
     if (rule.target == FilterTarget::Return) break;  // from a built-in chain: the policy decides
     return {rule.target, &rule};
   }

@@ -9,7 +9,8 @@
 
 namespace overlaysim::kernel {
 
-enum class FilterTarget : uint8_t { Accept, Drop, Reject, Return };
+/// Continue: no target, the rule only counts.
+enum class FilterTarget : uint8_t { Accept, Drop, Reject, Return, Continue };
 enum class FilterChain : uint8_t { Input, Forward, Output };
 
 /// One line of `iptables -t filter`. What is unset matches everything.
@@ -21,6 +22,9 @@ struct FilterRule {
   std::optional<uint8_t> protocol;
   std::optional<std::pair<uint16_t, uint16_t>> sourcePorts, destinationPorts;  ///< inclusive
   std::optional<uint8_t> icmpType;
+  std::optional<uint8_t> icmpCode;
+  bool notInDevice = false, notOutDevice = false, notProtocol = false;
+  bool notSourcePorts = false, notDestinationPorts = false, notIcmpType = false;
   std::string rejectWith;  ///< "" is icmp-port-unreachable
   FilterTarget target = FilterTarget::Accept;
   std::string comment;
@@ -42,7 +46,7 @@ struct FilterPacket {
   uint8_t protocol = 0;
   bool hasPorts = false;  ///< false: a later fragment, or a protocol without
   uint16_t sourcePort = 0, destinationPort = 0;
-  uint8_t icmpType = 0;
+  uint8_t icmpType = 0, icmpCode = 0;
   const std::string* inDevice = nullptr;   ///< nullptr: none
   const std::string* outDevice = nullptr;
   uint32_t bytes = 0;

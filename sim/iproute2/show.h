@@ -50,7 +50,7 @@ struct RouteGet {
   Ipv4Address source;  ///< the source address chosen, when the query has none
   uint32_t learntMtu = 0;
   bool learntMtuLocked = false;
-  Nanoseconds mtuExpires;
+  Nanoseconds mtuExpires;  ///< from now
 };
 std::string RouteGetShow(const kernel::Namespace& ns, const RouteGet& get, const ShowOptions& options = {});
 

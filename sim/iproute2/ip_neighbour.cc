@@ -1,0 +1,152 @@
+#include <fmt/format.h>
+
+#include <cerrno>
+
+#include "sim/iproute2/names.h"
+#include "sim/iproute2/words.h"
+
+namespace overlaysim::iproute2 {
+
+using kernel::Namespace;
+using kernel::Neighbour;
+using kernel::NudState;
+
+namespace {
+
+constexpr int kAllStates = 0xff;
+
+/// nud_state_a2n(): the states by name, or NUD_* bits as a number.
+int ParseStates(const std::string& word) {
+  if (word == "all") return kAllStates;
+  for (int bit = 0; bit <= 0x80; bit = bit == 0 ? 1 : bit << 1) {
+    std::string name = kernel::NudStateName(static_cast<NudState>(bit));
+    for (char& c : name) c = static_cast<char>(c - 'A' + 'a');
+    if (word == name) return bit;
+  }
+  if (const auto number = ParseNumber(word, kAllStates)) return static_cast<int>(*number);
+  InvalidArgument(word, "nud state is bad");
+}
+
+/// ipneigh_modify()
+void Modify(Session& session, Words& words, uint8_t flags) {
+  Namespace& ns = session.Ns();
+  Neighbour entry;
+  entry.state = NudState::Permanent;
+  std::optional<std::string> address, linkAddress, device;
+  while (!words.Done()) {
+    std::string word = words.Next();
+    if (word == "lladdr") {
+      linkAddress = words.Next();
+    } else if (word == "nud") {
+      entry.state = static_cast<NudState>(ParseStates(words.Next()));
+    } else if (word == "proxy") {
+      if (address) Duplicate("address", words.Next());
+      address = words.Next();
+      entry.proxy = true;
+    } else if (word == "router") {
+      entry.router = true;
+    } else if (word == "extern_learn") {
+      entry.externLearn = true;
+    } else if (word == "dev") {
+      device = words.Next();
+    } else if (word == "managed" || word == "use" || word == "protocol") {
+      NotSupported(fmt::format("the neighbour option \"{}\"", word));
+    } else {
+      if (word == "to") word = words.Next();
+      if (address) Garbage("to", word);
+      address = word;
+    }
+  }
+  if (!address || !device) throw Failure{255, "Device and destination are required arguments.\n"};
+  entry.ip = ParseAddress(*address);
+  entry.ifindex = RequireDevice(ns, *device).ifindex;
+  if (entry.proxy) entry.state = NudState::None;
+  if (linkAddress) {
+    const auto mac = MacAddress::Parse(*linkAddress);
+    if (!mac) CheckRtnetlink(session, EINVAL, "Invalid link address");
+    entry.mac = *mac;
+  } else if (!entry.proxy && NudHasAddress(entry.state) && !ns.Neighbours().Find(entry.ifindex, entry.ip)) {
+    CheckRtnetlink(session, EINVAL, "No link layer address given");
+  }
+  entry.updated = entry.confirmed = entry.used = session.now;
+  CheckRtnetlink(session, ns.SetNeighbour(entry, flags));
+}
+
+void Delete(Session& session, Words& words) {
+  Namespace& ns = session.Ns();
+  std::optional<std::string> address, device;
+  while (!words.Done()) {
+    std::string word = words.Next();
+    if (word == "dev") {
+      device = words.Next();
+    } else if (word == "lladdr" || word == "nud") {
+      words.Next();  // does not select
+    } else {
+      if (word == "to" || word == "proxy") word = words.Next();
+      if (address) Garbage("to", word);
+      address = word;
+    }
+  }
+  if (!address || !device) throw Failure{255, "Device and destination are required arguments.\n"};
+  const Ipv4Address ip = ParseAddress(*address);
+  CheckRtnetlink(session, ns.DeleteNeighbour(RequireDevice(ns, *device).ifindex, ip));
+}
+
+NeighFilter ParseFilter(Session& session, Words& words) {
+  NeighFilter filter;
+  bool hasState = false;
+  while (!words.Done()) {
+    std::string word = words.Next();
+    if (word == "dev") {
+      filter.ifindex = RequireDevice(session.Ns(), words.Next()).ifindex;
+    } else if (word == "unused") {
+      continue;  // we keep no references to entries
+    } else if (word == "nud") {
+      const int states = ParseStates(words.Next());
+      filter.states = hasState ? filter.states | states : states;
+      hasState = true;
+    } else if (word == "proxy") {
+      filter.proxies = true;
+    } else if (word == "master" || word == "vrf" || word == "nomaster" || word == "protocol") {
+      NotSupported(fmt::format("\"ip neigh show\" with \"{}\"", word));
+    } else {
+      if (word == "to") word = words.Next();
+      filter.to = ParsePrefix(word);
+    }
+  }
+  return filter;
+}
+
+void Flush(Session& session, Words& words) {
+  if (words.Done()) throw Failure{1, "Flush requires arguments.\n"};
+  NeighFilter filter = ParseFilter(session, words);
+  if (filter.states < 0)  // permanent entries stay unless they are asked for
+    filter.states = kAllStates & ~static_cast<int>(NudState::Permanent) & ~static_cast<int>(NudState::Noarp);
+  session.Ns().FlushNeighbours([&](const Neighbour& n) { return filter.Accepts(n); });
+}
+
+void Get(Session& session, Words& words) {
+  NeighFilter filter = ParseFilter(session, words);
+  if (!filter.to || filter.ifindex == 0) throw Failure{255, "Device and address are required arguments.\n"};
+  Neighbour scratch;
+  const Neighbour* found = session.Ns().FindNeighbour(filter.ifindex, filter.to->address, scratch);
+  if (!found) CheckRtnetlink(session, ENOENT);
+  session.result.out += NeighLine(session.Ns(), *found) + " \n";
+}
+
+}  // namespace
+
+void IpNeighbour(Session& session, Words& words) {
+  if (words.TakeAbbreviated({"add"})) return Modify(session, words, Namespace::kCreate | Namespace::kExclusive);
+  if (words.TakeAbbreviated({"change", "chg"})) return Modify(session, words, Namespace::kReplace);
+  if (words.TakeAbbreviated({"replace"})) return Modify(session, words, Namespace::kCreate | Namespace::kReplace);
+  if (words.TakeAbbreviated({"delete"})) return Delete(session, words);
+  if (words.TakeAbbreviated({"get"})) return Get(session, words);
+  if (words.TakeAbbreviated({"flush"})) return Flush(session, words);
+  if (!words.Done() && !words.TakeAbbreviated({"show", "lst", "list"}))
+    throw Failure{255, fmt::format("Command \"{}\" is unknown, try \"ip neigh help\".\n", words.Peek())};
+  const NeighFilter filter = ParseFilter(session, words);
+  session.result.out += NeighShow(session.Ns(), filter, session.show);
+}
+
+}  // namespace overlaysim::iproute2

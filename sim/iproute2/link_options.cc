@@ -1,0 +1,215 @@
+#include "sim/iproute2/link_options.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "sim/iproute2/names.h"
+
+namespace overlaysim::iproute2 {
+
+using kernel::BridgePortOptions;
+using kernel::VxlanOptions;
+
+void ParseBridgeOptions(Words& words, kernel::BridgeOptions& bridge) {
+  auto number = [&](uint64_t max, const char* message) { return ParseNumberOr(words.Next(), max, message); };
+  constexpr uint64_t kMax32 = 0xffffffff;
+  while (!words.Done()) {
+    const std::string word = words.Next();
+    if (word == "forward_delay") {
+      bridge.forwardDelay = static_cast<uint32_t>(number(kMax32, "invalid forward_delay"));
+    } else if (word == "hello_time") {
+      bridge.helloTime = static_cast<uint32_t>(number(kMax32, "invalid hello_time"));
+    } else if (word == "max_age") {
+      bridge.maxAge = static_cast<uint32_t>(number(kMax32, "invalid max_age"));
+    } else if (word == "ageing_time") {
+      bridge.ageingTime = static_cast<uint32_t>(number(kMax32, "invalid ageing_time"));
+    } else if (word == "stp_state") {
+      bridge.stp = number(kMax32, "invalid stp_state") != 0;
+    } else if (word == "priority") {
+      bridge.priority = static_cast<uint16_t>(number(0xffff, "invalid priority"));
+    } else if (word == "vlan_filtering") {
+      bridge.vlanFiltering = number(255, "invalid vlan_filtering") != 0;
+    } else if (word == "mcast_snooping") {
+      bridge.mcastSnooping = number(255, "invalid mcast_snooping") != 0;
+    } else if (word == "group_fwd_mask") {
+      bridge.groupFwdMask = static_cast<uint16_t>(number(0xffff, "invalid group_fwd_mask"));
+    } else if (word.rfind("mcast_", 0) == 0 || word.rfind("vlan_", 0) == 0 || word.rfind("nf_call_", 0) == 0 ||
+               word == "group_address" || word == "no_linklocal_learn" || word == "fdb_flush") {
+      NotSupported(fmt::format("the bridge option \"{}\"", word));
+    } else {
+      throw Failure{1, fmt::format("bridge: unknown command \"{}\"?\n", word)};
+    }
+  }
+}
+
+namespace {
+
+struct Switch {
+  const char* word;
+  bool VxlanOptions::*field;
+};
+/// Words that stand for themselves, and with "no" before them for their opposite.
+constexpr Switch kVxlanSwitches[] = {
+    {"learning", &VxlanOptions::learning},
+    {"proxy", &VxlanOptions::proxy},
+    {"rsc", &VxlanOptions::rsc},
+    {"l2miss", &VxlanOptions::l2miss},
+    {"l3miss", &VxlanOptions::l3miss},
+    {"udpcsum", &VxlanOptions::udpCsum},
+    {"udp6zerocsumtx", &VxlanOptions::udp6ZeroCsumTx},
+    {"udp6zerocsumrx", &VxlanOptions::udp6ZeroCsumRx},
+    {"external", &VxlanOptions::external},
+};
+
+bool TakeVxlanSwitch(const std::string& word, VxlanOptions& vxlan) {
+  for (const Switch& s : kVxlanSwitches) {
+    if (word == s.word) return vxlan.*s.field = true, true;
+    if (word == std::string("no") + s.word) return vxlan.*s.field = false, true;
+  }
+  return false;
+}
+
+void ParseTtl(const std::string& word, VxlanOptions& vxlan) {
+  vxlan.ttl = 0;
+  vxlan.ttlInherit = word == "inherit";
+  if (vxlan.ttlInherit || word == "auto") return;
+  const uint64_t ttl = ParseNumberOr(word, 0xffffffff, "invalid TTL");
+  if (ttl > 255) InvalidArgument(word, "TTL must be <= 255");
+  vxlan.ttl = static_cast<uint8_t>(ttl);
+}
+
+kernel::VxlanDf ParseDf(const std::string& word) {
+  if (word == "unset") return kernel::VxlanDf::Unset;
+  if (word == "set") return kernel::VxlanDf::Set;
+  if (word == "inherit") return kernel::VxlanDf::Inherit;
+  InvalidArgument(word, "DF must be 'unset', 'set' or 'inherit'");
+}
+
+}  // namespace
+
+void ParseVxlanOptions(Session& session, Words& words, VxlanOptions& vxlan, bool isChange) {
+  bool hasVni = isChange, hasPort = isChange, learningGiven = isChange;
+  constexpr uint32_t kMaxVni = (1u << 24) - 1;
+  while (!words.Done()) {
+    const std::string word = words.Next();
+    if (word == "id" || word == "vni") {
+      const uint32_t vni = static_cast<uint32_t>(ParseNumberOr(words.Next(), kMaxVni, "invalid id"));
+      if (isChange && vni != vxlan.vni) CheckRtnetlink(session, EOPNOTSUPP, "Cannot change VNI");
+      vxlan.vni = vni;
+      hasVni = true;
+    } else if (word == "group" || word == "remote") {
+      const std::string address = words.Next();
+      vxlan.remote = ParseAddress(address);
+      if (vxlan.remote.IsMulticast() != (word == "group")) InvalidArgument(address, fmt::format("invalid {} address", word));
+    } else if (word == "local") {
+      const std::string address = words.Next();
+      vxlan.local = ParseAddress(address);
+      if (vxlan.local.IsMulticast()) InvalidArgument(address, "invalid local address");
+    } else if (word == "dev") {
+      vxlan.lowerIfindex = RequireDevice(session.Ns(), words.Next(), 255).ifindex;
+    } else if (word == "ttl" || word == "hoplimit") {
+      ParseTtl(words.Next(), vxlan);
+    } else if (word == "tos" || word == "dsfield") {
+      const std::string tos = words.Next();
+      vxlan.tos = tos == "inherit" ? 1 : static_cast<uint8_t>(ParseNumberOr(tos, 255, "bad TOS value"));
+    } else if (word == "df") {
+      vxlan.df = ParseDf(words.Next());
+    } else if (word == "ageing") {
+      const std::string age = words.Next();
+      vxlan.ageing = age == "none" ? 0 : static_cast<uint32_t>(ParseNumberOr(age, 0xffffffff, "ageing timer"));
+    } else if (word == "maxaddress") {
+      const std::string limit = words.Next();
+      vxlan.maxAddress = limit == "unlimited" ? 0 : static_cast<uint32_t>(ParseNumberOr(limit, 0xffffffff, "max addresses"));
+    } else if (word == "srcport" || word == "port") {
+      vxlan.srcPortLow = static_cast<uint16_t>(ParseNumberOr(words.Next(), 0xffff, "min port"));
+      vxlan.srcPortHigh = static_cast<uint16_t>(ParseNumberOr(words.Next(), 0xffff, "max port"));
+    } else if (word == "dstport") {
+      vxlan.dstPort = static_cast<uint16_t>(ParseNumberOr(words.Next(), 0xffff, "dst port"));
+      hasPort = true;
+    } else if (word == "gbp") {
+      vxlan.gbp = true;
+    } else if (TakeVxlanSwitch(word, vxlan)) {
+      learningGiven |= word == "learning" || word == "nolearning";
+    } else if (word == "gpe" || word == "vnifilter" || word == "remcsumtx" || word == "remcsumrx" || word == "flowlabel") {
+      NotSupported(fmt::format("the vxlan option \"{}\"", word));
+    } else {
+      throw Failure{1, fmt::format("vxlan: unknown command \"{}\"?\n", word)};
+    }
+  }
+  if (isChange) return;
+  if (vxlan.external && hasVni) throw Failure{1, "vxlan: both 'external' and vni cannot be specified\n"};
+  if (!vxlan.external && !hasVni) throw Failure{1, "vxlan: missing virtual network identifier\n"};
+  if (vxlan.remote.IsMulticast() && vxlan.lowerIfindex == 0)
+    throw Failure{1, "vxlan: 'group' requires 'dev' to be specified\n"};
+  if (vxlan.external && !learningGiven) vxlan.learning = false;
+  if (!hasPort)
+    session.result.err +=
+        "vxlan: destination port not specified\n"
+        "Will use Linux kernel default (non-standard value)\n"
+        "Use 'dstport 4789' to get the IANA assigned value\n"
+        "Use 'dstport 0' to get default and quiet this message\n";
+  if (vxlan.dstPort == 0) vxlan.dstPort = VxlanOptions{}.dstPort;
+}
+
+bool SetBridgePortOption(BridgePortOptions& port, const std::string& word, Words& words) {
+  struct Option {
+    const char* word;
+    bool BridgePortOptions::*field;
+  };
+  static constexpr Option kOptions[] = {
+      {"hairpin", &BridgePortOptions::hairpin},
+      {"guard", &BridgePortOptions::guard},
+      {"root_block", &BridgePortOptions::rootBlock},
+      {"fastleave", &BridgePortOptions::fastLeave},
+      {"mcast_fast_leave", &BridgePortOptions::fastLeave},
+      {"learning", &BridgePortOptions::learning},
+      {"flood", &BridgePortOptions::flood},
+      {"proxy_arp", &BridgePortOptions::proxyArp},
+      {"proxy_arp_wifi", &BridgePortOptions::proxyArpWifi},
+      {"mcast_flood", &BridgePortOptions::mcastFlood},
+      {"bcast_flood", &BridgePortOptions::bcastFlood},
+      {"mcast_to_unicast", &BridgePortOptions::mcastToUnicast},
+      {"neigh_suppress", &BridgePortOptions::neighSuppress},
+      {"vlan_tunnel", &BridgePortOptions::vlanTunnel},
+      {"isolated", &BridgePortOptions::isolated},
+      {"locked", &BridgePortOptions::locked},
+  };
+  for (const Option& option : kOptions) {
+    if (word != option.word) continue;
+    const std::string value = words.Next();
+    if (value != "on" && value != "off")
+      throw Failure{1, fmt::format("Error: argument of \"{}\" must be one of \"off\", \"on\", not \"{}\"\n", word, value)};
+    port.*option.field = value == "on";
+    return true;
+  }
+  if (word == "cost") {
+    port.cost = static_cast<uint32_t>(ParseNumberOr(words.Next(), 0xffffffff, "cost"));
+  } else if (word == "priority") {
+    port.priority = static_cast<uint16_t>(ParseNumberOr(words.Next(), 63, "priority"));
+  } else if (word == "state") {
+    const std::string state = words.Next();
+    constexpr const char* kStates[] = {"disabled", "listening", "learning", "forwarding", "blocking"};
+    auto number = ParseNumber(state, 4);
+    for (uint64_t i = 0; i < std::size(kStates); ++i)
+      if (state == kStates[i]) number = i;
+    if (!number) InvalidArgument(state, "invalid STP port state");
+    if (*number != 0 && *number != 3) NotSupported(fmt::format("the port state \"{}\"", state));
+    port.disabled = *number == 0;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void ParseBridgePortOptions(Words& words, BridgePortOptions& port) {
+  while (!words.Done()) {
+    const std::string word = words.Next();
+    if (SetBridgePortOption(port, word, words)) continue;
+    if (word == "mcast_router" || word == "group_fwd_mask" || word == "backup_port" || word == "fdb_flush")
+      NotSupported(fmt::format("the port option \"{}\"", word));
+    throw Failure{1, fmt::format("bridge_slave: unknown option \"{}\"?\n", word)};
+  }
+}
+
+}  // namespace overlaysim::iproute2
