@@ -1,0 +1,106 @@
+// ARP (net/ipv4/arp.c).
+
+#include "models/engine/engine.h"
+#include "models/host/stack.h"
+#include "models/host/stack_inline.h"
+
+namespace overlaysim::host {
+namespace {
+
+constexpr Nanoseconds kLockTime = Seconds(1);  // net.ipv4.neigh.*.locktime: 100 ticks of USER_HZ
+
+}  // namespace
+
+void Stack::ArpSend(uint16_t operation, kernel::Link& link, Ipv4Address targetIp, Ipv4Address senderIp,
+                    const MacAddress& ethernetTo, const MacAddress& targetMac, uint64_t cause) {
+  if (link.noArp) return;
+  wire::FramePtr frame = wire::MakeFrame(wire::kEthernetHeaderBytes + wire::kArpBytes);
+  StartJourney(*frame, cause);
+  wire::Ethernet{frame->Data()}.Write(ethernetTo, link.address, wire::kEtherTypeArp);
+  wire::Arp{frame->Data() + wire::kEthernetHeaderBytes}.Write(operation, link.address, senderIp, targetMac, targetIp);
+  Trace(Stage::Send, Verdict::Continue, *frame, link.ifindex);
+  Transmit(link.ifindex, std::move(frame));
+}
+
+/// arp_rcv() and arp_process().
+void Stack::ArpReceive(kernel::Link& link, wire::FramePtr frame) {
+  auto done = [&](Verdict verdict, Row row = {}) {
+    Finish(Stage::ArpProcess, verdict, std::move(frame), link.ifindex, row);
+  };
+  if (link.noArp || link.kind == kernel::LinkKind::Loopback) return done(Verdict::Consumed);
+  if (frame->type == wire::PacketType::OtherHost) return done(Verdict::Consumed);
+  if (frame->Size() < wire::kEthernetHeaderBytes + wire::kArpBytes) return done(Verdict::ArpMalformed);
+  const wire::Arp arp{frame->Data() + wire::kEthernetHeaderBytes};
+  const uint16_t operation = arp.Operation();
+  if (!arp.IsIpv4OverEthernet()) return done(Verdict::ArpMalformed);
+  if (operation != wire::kArpRequest && operation != wire::kArpReply) return done(Verdict::Consumed);
+  const Ipv4Address sip = arp.SenderIp(), tip = arp.TargetIp();
+  const MacAddress sha = arp.SenderMac();
+  const auto& conf = m_ns->GetConf(link.ifindex);
+  if (tip.IsMulticast() || (tip.IsLoopback() && !conf.routeLocalnet)) return done(Verdict::Consumed);
+  const uint64_t cause = frame->journey;
+
+  auto isLocal = [&] { return m_ns->IsLocalAddress(tip); };
+  auto mayAnswer = [&] {  // arp_ignore(): whether the target address counts on this device
+    switch (conf.arpIgnore > m_ns->allConf.arpIgnore ? conf.arpIgnore : m_ns->allConf.arpIgnore) {
+      case 0: return true;
+      case 1:
+      case 2:
+        return std::any_of(m_ns->Addresses().begin(), m_ns->Addresses().end(),
+                           [&](const kernel::Address& a) { return a.local == tip && a.ifindex == link.ifindex; });
+      case 8: return false;
+      default: return true;
+    }
+  };
+  auto learnFromRequest = [&] {  // neigh_event_ns()
+    kernel::Neighbour* entry = m_ns->Neighbours().Find(link.ifindex, sip);
+    NeighbourLearn(entry ? *entry : NeighbourCreate(link.ifindex, sip), sha, kernel::NudState::Stale, true);
+  };
+
+  if (sip.IsZero()) {  // duplicate address detection of another host (RFC 5227)
+    if (operation == wire::kArpRequest && isLocal() && mayAnswer())
+      ArpSend(wire::kArpReply, link, sip, tip, sha, sha, cause);
+    return done(Verdict::Consumed);
+  }
+  if (operation == wire::kArpRequest) {
+    // ip_route_input(tip, sip): a sender that is one of our own addresses, or a martian, gets no answer
+    const bool sane = !sip.IsMulticast() && !sip.IsLimitedBroadcast() && !m_ns->IsLocalAddress(sip);
+    kernel::RouteAnswer route = m_ns->Lookup({.dst = tip, .src = sip, .iif = link.ifindex});
+    if (sane && route.error == 0 && route.route.type == kernel::RouteType::Local) {
+      if (mayAnswer()) {
+        learnFromRequest();
+        ArpSend(wire::kArpReply, link, sip, tip, sha, sha, cause);
+      }
+      return done(Verdict::Consumed);
+    }
+    const bool proxy = conf.proxyArp || m_ns->allConf.proxyArp;
+    if (sane && route.error == 0 && conf.forwarding && route.route.type == kernel::RouteType::Unicast && proxy &&
+        route.nextHop.ifindex != link.ifindex) {
+      learnFromRequest();
+      const Nanoseconds delay = m_ns->Parms(link.ifindex).proxyDelay;
+      if (frame->type == wire::PacketType::Host || delay.count == 0) {
+        ArpSend(wire::kArpReply, link, sip, tip, sha, sha, cause);
+      } else {  // pneigh_enqueue(): after a random part of proxy_delay; the middle of it here
+        After({delay.count / 2}, [this, ifindex = link.ifindex, sip, tip, sha, cause] {
+          if (kernel::Link* at = m_ns->GetLink(ifindex)) ArpSend(wire::kArpReply, *at, sip, tip, sha, sha, cause);
+        });
+      }
+      return done(Verdict::Consumed);
+    }
+  }
+  kernel::Neighbour* entry = m_ns->Neighbours().Find(link.ifindex, sip);
+  const bool gratuitous = sip == tip;
+  if (!entry && gratuitous && (conf.arpAccept || m_ns->allConf.arpAccept) && m_ns->Lookup({.dst = sip}).error == 0)
+    entry = &NeighbourCreate(link.ifindex, sip);
+  if (entry) {
+    // Broadcast answers and requests do not prove that the neighbour can be reached.
+    const bool proof = operation == wire::kArpReply && frame->type == wire::PacketType::Host;
+    const bool override = engine::Now() > entry->updated + kLockTime || gratuitous;
+    const uint32_t rowId = entry->rowId;
+    NeighbourLearn(*entry, sha, proof ? kernel::NudState::Reachable : kernel::NudState::Stale, override);
+    return done(Verdict::Consumed, {kernel::Table::Neighbour, rowId});
+  }
+  done(Verdict::Consumed);
+}
+
+}  // namespace overlaysim::host

@@ -1,0 +1,141 @@
+// The bridge (net/bridge/br_input.c, br_forward.c, br_device.c), without VLANs and STP.
+
+#include "models/engine/engine.h"
+#include "models/host/stack.h"
+
+namespace overlaysim::host {
+
+using kernel::Table;
+
+/// br_handle_frame() and br_handle_frame_finish().
+void Stack::BridgeInput(kernel::Link& port, kernel::Link& bridge, wire::FramePtr frame) {
+  const MacAddress destination = wire::GetMac(frame->Data());
+  const MacAddress source = wire::GetMac(frame->Data() + 6);
+  if (source.IsZero() || source.IsMulticast())
+    return Finish(Stage::BridgeInput, Verdict::BridgeBadSource, std::move(frame), port.ifindex);
+  if (!bridge.adminUp) return Finish(Stage::BridgeInput, Verdict::BridgePortState, std::move(frame), port.ifindex);
+  if (destination == bridge.address) frame->type = wire::PacketType::Host;
+  if (port.port.learning) BridgeLearn(bridge, port, source);
+  // tcpdump on the bridge makes it promiscuous: it then gets a copy of everything that is bridged.
+  const bool promiscuous = bridge.promiscuity > 0;
+  if (destination.IsMulticast()) {
+    Trace(Stage::BridgeLookup, Verdict::Flooded, *frame, bridge.ifindex);
+    BridgeFlood(bridge, &port, Copy(*frame), true);
+    return BridgePassUp(bridge, std::move(frame));
+  }
+  const kernel::BridgeFdbEntry* entry = m_ns->FdbOfBridge(bridge.ifindex).Find(destination);
+  if (!entry) {
+    Trace(Stage::BridgeLookup, promiscuous ? Verdict::Flooded : Verdict::Continue, *frame, bridge.ifindex);
+    if (!promiscuous) return BridgeFlood(bridge, &port, std::move(frame), false);
+    BridgeFlood(bridge, &port, Copy(*frame), true);
+    return BridgePassUp(bridge, std::move(frame));
+  }
+  Trace(Stage::BridgeLookup, Verdict::Continue, *frame, bridge.ifindex, {Table::BridgeFdb, entry->rowId});
+  if (entry->isLocal) return BridgePassUp(bridge, std::move(frame));
+  kernel::Link& to = *m_ns->GetLink(entry->port);
+  wire::FramePtr copy = promiscuous ? Copy(*frame) : nullptr;
+  if (BridgeMayDeliver(to, &port))
+    BridgeForward(to, std::move(frame));
+  else
+    Finish(Stage::BridgeForward,
+           to.ifindex == port.ifindex ? Verdict::BridgeSamePort : Verdict::BridgePortBlocked, std::move(frame),
+           to.ifindex);
+  if (copy) BridgePassUp(bridge, std::move(copy));
+}
+
+/// br_fdb_update(): where that address was last seen.
+void Stack::BridgeLearn(kernel::Link& bridge, kernel::Link& port, MacAddress source) {
+  kernel::BridgeFdb& fdb = m_ns->FdbOfBridge(bridge.ifindex);
+  const Nanoseconds now = engine::Now();
+  if (kernel::BridgeFdbEntry* entry = fdb.Find(source)) {
+    if (entry->isLocal) return;  // our own address as source: a loop
+    const bool moved = entry->port != port.ifindex && !entry->isStatic;
+    entry->updated = now;
+    if (!moved) return;
+    entry->port = port.ifindex;
+    return m_ns->FdbChanged(Table::BridgeFdb, kernel::TableChange::Op::Change, entry, entry->rowId, bridge.ifindex);
+  }
+  kernel::BridgeFdbEntry fresh{.mac = source, .port = port.ifindex, .updated = now, .rowId = m_ns->NextRowId()};
+  m_ns->FdbChanged(Table::BridgeFdb, kernel::TableChange::Op::Add, &fdb.Insert(fresh), fresh.rowId, bridge.ifindex);
+  // br_fdb_cleanup(): it goes when nothing has been heard of it for the ageing time.
+  struct Ageing {
+    static void Arm(Stack& stack, int bridgeIndex, MacAddress mac, Nanoseconds delay) {
+      engine::Schedule(delay, {stack.Id(), 0, stack.NextSequence()}, [&stack, bridgeIndex, mac] {
+        kernel::Namespace& ns = stack.Ns();
+        const kernel::Link* link = ns.GetLink(bridgeIndex);
+        kernel::BridgeFdbEntry* e = link ? ns.FdbOfBridge(bridgeIndex).Find(mac) : nullptr;
+        if (!e || e->isLocal || e->isStatic) return;
+        const Nanoseconds due = e->updated + Milliseconds(int64_t{link->bridge.ageingTime} * 10);
+        if (due > engine::Now()) return Arm(stack, bridgeIndex, mac, due - engine::Now());
+        ns.FdbChanged(Table::BridgeFdb, kernel::TableChange::Op::Delete, e, e->rowId, bridgeIndex);
+        ns.FdbOfBridge(bridgeIndex).Erase(mac);
+      });
+    }
+  };
+  Ageing::Arm(*this, bridge.ifindex, source, Milliseconds(int64_t{bridge.bridge.ageingTime} * 10));
+}
+
+/// br_pass_frame_up(): the frame is for this host, as received on the bridge.
+void Stack::BridgePassUp(kernel::Link& bridge, wire::FramePtr frame) {
+  ++bridge.stats.rxPackets;
+  bridge.stats.rxBytes += frame->Size();
+  if (frame->type == wire::PacketType::Multicast) ++bridge.stats.multicast;
+  NetifReceive(bridge, std::move(frame));
+}
+
+/// should_deliver().
+bool Stack::BridgeMayDeliver(const kernel::Link& to, const kernel::Link* from) const {
+  if (!to.adminUp || to.master == 0) return false;
+  if (!from) return true;
+  return (to.port.hairpin || to.ifindex != from->ifindex) && !(to.port.isolated && from->port.isolated);
+}
+
+void Stack::BridgeForward(kernel::Link& to, wire::FramePtr frame) {
+  Trace(Stage::BridgeForward, Verdict::Continue, *frame, to.ifindex);
+  if (frame->Size() > to.mtu + wire::kEthernetHeaderBytes + 4)  // br_dev_queue_push_xmit(): is_skb_forwardable()
+    return Finish(Stage::BridgeForward, Verdict::ExceedsDeviceMtu, std::move(frame), to.ifindex);
+  Transmit(to.ifindex, std::move(frame));
+}
+
+/// br_flood(): a copy to each port that takes it, the newest port first as the kernel's list has them. `keep`: the caller has
+/// another copy of the frame that goes on, so that finding no port is no loss.
+void Stack::BridgeFlood(kernel::Link& bridge, const kernel::Link* from, wire::FramePtr frame, bool keep) {
+  const MacAddress destination = wire::GetMac(frame->Data());
+  std::vector<int> ports = m_ns->BridgePorts(bridge.ifindex);
+  std::vector<kernel::Link*> targets;
+  for (auto it = ports.rbegin(); it != ports.rend(); ++it) {
+    kernel::Link& port = *m_ns->GetLink(*it);
+    if (from) {  // a frame of the host itself goes to all ports
+      if (destination.IsBroadcast() ? !port.port.bcastFlood
+                                    : destination.IsMulticast() ? !port.port.mcastFlood : !port.port.flood)
+        continue;
+    }
+    if (BridgeMayDeliver(port, from)) targets.push_back(&port);
+  }
+  if (targets.empty()) {
+    if (!keep) Finish(Stage::BridgeForward, Verdict::BridgeNoPort, std::move(frame), bridge.ifindex);
+    return;
+  }
+  for (size_t i = 0; i + 1 < targets.size(); ++i) BridgeForward(*targets[i], Copy(*frame));
+  BridgeForward(*targets.back(), std::move(frame));
+}
+
+/// br_dev_xmit(): the host itself sends through its bridge.
+void Stack::BridgeTransmit(kernel::Link& bridge, wire::FramePtr frame) {
+  ++bridge.stats.txPackets;
+  bridge.stats.txBytes += frame->Size();
+  const MacAddress destination = wire::GetMac(frame->Data());
+  const kernel::BridgeFdbEntry* entry =
+      destination.IsMulticast() ? nullptr : m_ns->FdbOfBridge(bridge.ifindex).Find(destination);
+  if (!entry) {
+    Trace(Stage::BridgeLookup, destination.IsMulticast() ? Verdict::Flooded : Verdict::Continue, *frame, bridge.ifindex);
+    return BridgeFlood(bridge, nullptr, std::move(frame), false);
+  }
+  Trace(Stage::BridgeLookup, Verdict::Continue, *frame, bridge.ifindex, {Table::BridgeFdb, entry->rowId});
+  kernel::Link* to = m_ns->GetLink(entry->port);
+  if (!to || !BridgeMayDeliver(*to, nullptr))
+    return Finish(Stage::BridgeForward, Verdict::BridgePortBlocked, std::move(frame), bridge.ifindex);
+  BridgeForward(*to, std::move(frame));
+}
+
+}  // namespace overlaysim::host

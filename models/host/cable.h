@@ -1,0 +1,68 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "models/wire/frame.h"
+#include "sim/base/ids.h"
+#include "sim/base/units.h"
+#include "sim/trace/record.h"
+
+namespace overlaysim::host {
+
+class Network;
+
+struct CableEnd {
+  NetnsId netns;
+  int ifindex = 0;
+};
+
+struct CableSettings {
+  std::string name;
+  BitsPerSecond rate{10000000000};
+  Nanoseconds delay = Microseconds(1);
+  int64_t queueBytes = 1000000;  ///< per direction
+  bool up = true;
+};
+
+/// A full-duplex cable. Each direction is a FIFO drop-tail queue, a serializer and the light's way, at the cost of one event a
+/// frame: departure = max(arrival, last departure) + size / rate gives the same times and the same drops as separate queue,
+/// transmit and receive events.
+class Cable {
+ public:
+  struct Direction {
+    uint64_t frames = 0;        ///< put on the wire
+    uint64_t wireBytes = 0;     ///< with preamble, FCS, gap and padding
+    uint64_t dropped = 0;       ///< QueueFull
+    int64_t maxQueueBytes = 0;  ///< deepest the queue was
+    Nanoseconds busyUntil;      ///< last departure
+    uint64_t sequence = 0;
+  };
+
+  Cable(Network& network, CableId id, const CableSettings& settings, CableEnd a, CableEnd b);
+
+  /// Whether a frame of that size may be sent now from the end `side` (0: a, 1: b): Continue, or why not (then it is counted).
+  Verdict Admit(int side, uint32_t bytes);
+  /// Sends a frame that has just been admitted.
+  void Send(int side, wire::FramePtr frame);
+  void SetUp(bool up);
+  void Configure(const CableSettings& settings) { m_settings = settings; }  ///< for frames that are sent from now on
+
+  CableId Id() const { return m_id; }
+  const CableSettings& Settings() const { return m_settings; }
+  const Direction& GetDirection(int side) const { return m_directions[static_cast<size_t>(side)]; }
+  const CableEnd& End(int side) const { return m_ends[static_cast<size_t>(side)]; }
+
+ private:
+  int64_t WaitingBytes(const Direction& direction) const;
+
+  Network& m_network;
+  CableId m_id;
+  CableSettings m_settings;
+  std::array<CableEnd, 2> m_ends;
+  std::array<Direction, 2> m_directions;
+  uint32_t m_cuts = 0;  ///< how often it failed: frames sent before a failure do not arrive
+};
+
+}  // namespace overlaysim::host

@@ -1,0 +1,128 @@
+// Devices: what a link does with a frame that it is given to send, and where a received frame goes (net/core/dev.c).
+
+#include "models/host/stack.h"
+
+namespace overlaysim::host {
+
+namespace {
+
+/// is_skb_forwardable() of net/core/dev.c: a device takes no frame longer than its MTU, link header and a VLAN tag.
+bool IsForwardable(const kernel::Link& link, const wire::Frame& frame) {
+  constexpr uint32_t kVlanHeaderBytes = 4;
+  return link.adminUp && frame.Size() <= link.mtu + wire::kEthernetHeaderBytes + kVlanHeaderBytes;
+}
+
+}  // namespace
+
+void Stack::SetCaptured(int ifindex, bool captured) {
+  const size_t at = static_cast<size_t>(ifindex);
+  if (m_captured.size() <= at) m_captured.resize(at + 1);
+  if (m_captured[at] == captured) return;
+  m_captured[at] = captured;
+  if (kernel::Link* link = m_ns->GetLink(ifindex)) link->promiscuity += captured ? 1 : -1;
+}
+
+void Stack::CarrierChanged(int ifindex, bool carrier) { m_ns->SetCarrier(ifindex, carrier); }
+
+void Stack::Transmit(int ifindex, wire::FramePtr frame) {
+  kernel::Link* link = m_ns->GetLink(ifindex);
+  if (!link) return Finish(Stage::Transmit, Verdict::DeviceGone, std::move(frame), ifindex);
+  if (!link->adminUp) {
+    ++link->stats.txDropped;
+    return Finish(Stage::Transmit, Verdict::LinkDown, std::move(frame), ifindex);
+  }
+  if (IsCaptured(ifindex)) m_network.observer->OnFrame(*this, *link, *frame, true);
+  switch (link->kind) {
+    case kernel::LinkKind::Physical: return TransmitPhysical(*link, std::move(frame));
+    case kernel::LinkKind::Veth: return TransmitVeth(*link, std::move(frame));
+    case kernel::LinkKind::Bridge: return BridgeTransmit(*link, std::move(frame));
+    case kernel::LinkKind::Vxlan: return VxlanTransmit(*link, std::move(frame));
+    case kernel::LinkKind::Loopback: return TransmitLoopback(*link, std::move(frame));
+    case kernel::LinkKind::Dummy:
+      ++link->stats.txPackets;
+      link->stats.txBytes += frame->Size();
+      return Finish(Stage::Transmit, Verdict::Consumed, std::move(frame), ifindex);
+  }
+}
+
+void Stack::TransmitPhysical(kernel::Link& link, wire::FramePtr frame) {
+  const Network::CableAt at = m_network.FindCable(Id(), link.ifindex);
+  const Verdict verdict = !at.cable || !link.carrier ? Verdict::LinkDown : at.cable->Admit(at.side, frame->Size());
+  if (verdict != Verdict::Continue) {
+    ++link.stats.txDropped;
+    return Finish(Stage::Transmit, verdict, std::move(frame), link.ifindex);
+  }
+  ++link.stats.txPackets;
+  link.stats.txBytes += frame->Size();
+  Trace(Stage::Transmit, Verdict::Continue, *frame, link.ifindex);
+  at.cable->Send(at.side, std::move(frame));
+}
+
+/// veth_xmit() of drivers/net/veth.c.
+void Stack::TransmitVeth(kernel::Link& link, wire::FramePtr frame) {
+  Stack* peer = link.peerNetns.IsNone() ? nullptr : &m_network.Get(link.peerNetns);
+  kernel::Link* to = peer ? peer->m_ns->GetLink(link.peerIfindex) : nullptr;
+  if (!to || !IsForwardable(*to, *frame)) {
+    ++link.stats.txDropped;
+    const Verdict why = !to || !to->adminUp ? Verdict::LinkDown : Verdict::ExceedsDeviceMtu;
+    return Finish(Stage::Transmit, why, std::move(frame), link.ifindex);
+  }
+  ++link.stats.txPackets;
+  link.stats.txBytes += frame->Size();
+  Trace(Stage::Transmit, Verdict::Continue, *frame, link.ifindex);
+  frame->mark = 0;  // skb_scrub_packet() between namespaces
+  m_backlog.Push({peer, to->ifindex, std::move(frame)});
+}
+
+void Stack::TransmitLoopback(kernel::Link& link, wire::FramePtr frame) {
+  ++link.stats.txPackets;
+  link.stats.txBytes += frame->Size();
+  Trace(Stage::Transmit, Verdict::Continue, *frame, link.ifindex);
+  m_backlog.Push({this, link.ifindex, std::move(frame)});
+}
+
+void Stack::Receive(int ifindex, wire::FramePtr frame) {
+  kernel::Link* link = m_ns->GetLink(ifindex);
+  if (!link) return Finish(Stage::Receive, Verdict::DeviceGone, std::move(frame), ifindex);
+  if (!link->adminUp) {
+    ++link->stats.rxDropped;
+    return Finish(Stage::Receive, Verdict::LinkDown, std::move(frame), ifindex);
+  }
+  ++link->stats.rxPackets;
+  link->stats.rxBytes += frame->Size();
+  NetifReceive(*link, std::move(frame));
+}
+
+/// eth_type_trans() of net/ethernet/eth.c.
+void Stack::ClassifyFrame(const kernel::Link& link, wire::Frame& frame) {
+  const MacAddress destination = wire::GetMac(frame.Data());
+  if (destination.IsBroadcast())
+    frame.type = wire::PacketType::Broadcast;
+  else if (destination.IsMulticast())
+    frame.type = wire::PacketType::Multicast;
+  else
+    frame.type = destination == link.address ? wire::PacketType::Host : wire::PacketType::OtherHost;
+}
+
+/// __netif_receive_skb_core(): taps, then the bridge if the device is its port, then the protocol.
+void Stack::NetifReceive(kernel::Link& link, wire::FramePtr frame) {
+  if (frame->Size() < wire::kEthernetHeaderBytes)
+    return Finish(Stage::Receive, Verdict::FrameTooShort, std::move(frame), link.ifindex);
+  // A bridge hands up frames already classified by their port.
+  if (link.kind != kernel::LinkKind::Bridge) ClassifyFrame(link, *frame);
+  frame->iif = link.ifindex;
+  if (IsCaptured(link.ifindex)) m_network.observer->OnFrame(*this, link, *frame, false);
+  Trace(Stage::Receive, Verdict::Continue, *frame, link.ifindex);
+  if (link.master != 0) return BridgeInput(link, *m_ns->GetLink(link.master), std::move(frame));
+  switch (wire::Ethernet{frame->Data()}.Type()) {
+    case wire::kEtherTypeIpv4:
+      frame->Pull(wire::kEthernetHeaderBytes);
+      return Ipv4Receive(link, std::move(frame));
+    case wire::kEtherTypeArp: return ArpReceive(link, std::move(frame));
+    default:
+      ++link.stats.rxDropped;
+      return Finish(Stage::Receive, Verdict::UnknownEthertype, std::move(frame), link.ifindex);
+  }
+}
+
+}  // namespace overlaysim::host

@@ -1,0 +1,278 @@
+// Received IPv4 packets (net/ipv4/ip_input.c, route.c, fib_frontend.c, ip_forward.c). Inside the IP layer a frame's Data() is its
+// IPv4 header.
+
+#include <cerrno>
+
+#include "models/engine/engine.h"
+#include "models/host/stack.h"
+#include "models/wire/checksum.h"
+
+namespace overlaysim::host {
+
+using kernel::FilterChain;
+using kernel::RouteType;
+using kernel::Snmp;
+using kernel::Table;
+
+/// ip_rcv_core() and ip_rcv_finish().
+void Stack::Ipv4Receive(kernel::Link& link, wire::FramePtr frame) {
+  auto drop = [&](Stage stage, Verdict verdict) { Finish(stage, verdict, std::move(frame), link.ifindex); };
+  if (frame->type == wire::PacketType::OtherHost) return drop(Stage::IpReceive, Verdict::OtherHost);
+  Count(Snmp::IpInReceives);
+  auto headerError = [&](Verdict verdict, Snmp counter = Snmp::IpInHdrErrors) {
+    Count(counter);
+    drop(Stage::IpReceive, verdict);
+  };
+  if (frame->Size() < wire::kIpv4HeaderBytes) return headerError(Verdict::IpHeaderError);
+  wire::Ipv4 ip{frame->Data()};
+  if (ip.Version() != 4 || ip.HeaderBytes() < wire::kIpv4HeaderBytes) return headerError(Verdict::IpHeaderError);
+  if (frame->Size() < ip.HeaderBytes()) return headerError(Verdict::IpHeaderError);
+  if (wire::Checksum(ip.p, ip.HeaderBytes()) != 0) {
+    Count(Snmp::IpExtInCsumErrors);
+    return headerError(Verdict::IpChecksum);
+  }
+  const uint32_t total = ip.TotalBytes();
+  if (frame->Size() < total) return headerError(Verdict::IpTruncated, Snmp::IpExtInTruncatedPkts);
+  if (total < ip.HeaderBytes()) return headerError(Verdict::IpHeaderError);
+  frame->Trim(total);  // Ethernet padding
+  frame->ignoreDf = false;
+  frame->maxFragment = 0;
+  frame->forwarded = false;
+  static constexpr Snmp kEcnCounters[] = {Snmp::IpExtInNoECTPkts, Snmp::IpExtInECT1Pkts, Snmp::IpExtInECT0Pkts,
+                                          Snmp::IpExtInCEPkts};
+  Count(kEcnCounters[ip.Tos() & 3]);
+  Trace(Stage::IpReceive, Verdict::Continue, *frame, link.ifindex);
+
+  InputRoute route = RouteInput(link, *frame);
+  const Row row{Table::Route, route.answer.route.rowId};
+  if (route.verdict != Verdict::Continue) {
+    if (route.error != 0) return Ipv4Error(link, std::move(frame), route);
+    return Finish(Stage::RouteInput, route.verdict, std::move(frame), link.ifindex, row);
+  }
+  Trace(Stage::RouteInput, Verdict::Continue, *frame, link.ifindex, row);
+  if (route.local) return Ipv4Deliver(link, std::move(frame), route.broadcast);
+  Ipv4Forward(link, std::move(frame), route.answer);
+}
+
+/// ip_route_input_slow().
+Stack::InputRoute Stack::RouteInput(kernel::Link& link, const wire::Frame& packet) {
+  InputRoute result;
+  const wire::Ipv4 ip{const_cast<uint8_t*>(packet.Data())};
+  const Ipv4Address source = ip.Source(), destination = ip.Destination();
+  const auto& conf = m_ns->GetConf(link.ifindex);
+  auto fail = [&](Verdict verdict) { return result.verdict = verdict, result; };
+  const uint8_t tos = static_cast<uint8_t>(ip.Tos() & 0x1c);  // IPTOS_RT_MASK
+  if (link.kind == kernel::LinkKind::Loopback) {  // was routed when it was sent
+    result.answer = m_ns->Lookup({.dst = destination, .src = source, .iif = link.ifindex, .tos = tos, .mark = packet.mark});
+    result.local = true;
+    result.broadcast = result.answer.route.type == RouteType::Broadcast;
+    return result;
+  }
+  if (destination.IsMulticast()) {  // ip_mc_validate_source(); every interface listens to 224.0.0.1 alone
+    if (source.IsMulticast() || source.IsLimitedBroadcast() || source.IsLoopback()) return fail(Verdict::InvalidSource);
+    if (destination.value != 0xe0000001) return fail(Verdict::NotForwarding);
+    result.local = result.broadcast = true;
+    return result;
+  }
+  if (source.IsMulticast() || source.IsLimitedBroadcast()) return fail(Verdict::InvalidSource);
+  auto validated = [&] { return ValidateSource(link, source, destination, tos, packet.mark); };
+  if (destination.IsLimitedBroadcast() || (source.IsZero() && destination.IsZero())) {
+    if (!source.IsZero())
+      if (Verdict v = validated(); v != Verdict::Continue) return fail(v);
+    result.local = result.broadcast = true;
+    return result;
+  }
+  if (source.value >> 24 == 0) return fail(Verdict::InvalidSource);
+  if (destination.value >> 24 == 0) return fail(Verdict::InvalidDestination);
+  if ((destination.IsLoopback() || source.IsLoopback()) && !(conf.routeLocalnet || m_ns->allConf.routeLocalnet))
+    return fail(Verdict::LoopbackAddress);
+
+  result.answer = m_ns->Lookup({.dst = destination, .src = source, .iif = link.ifindex, .tos = tos, .mark = packet.mark,
+                                .flowHash = MultipathHashOf(packet)});
+  const RouteType type = result.answer.route.type;
+  if (result.answer.error != 0) {
+    result.error = conf.forwarding ? result.answer.error : EHOSTUNREACH;
+    switch (result.answer.error) {
+      case EINVAL: return fail(Verdict::RouteBlackhole);
+      case EACCES: return fail(Verdict::RouteProhibit);
+      case EHOSTUNREACH: return fail(Verdict::RouteUnreachable);
+      default: return fail(conf.forwarding ? Verdict::NoRoute : Verdict::NotForwarding);
+    }
+  }
+  if (type == RouteType::Broadcast) {
+    if (!source.IsZero())
+      if (Verdict v = validated(); v != Verdict::Continue) return fail(v);
+    result.local = result.broadcast = true;
+    return result;
+  }
+  if (type == RouteType::Local) {
+    if (Verdict v = validated(); v != Verdict::Continue) return fail(v);
+    result.local = true;
+    return result;
+  }
+  if (!conf.forwarding) {
+    result.error = EHOSTUNREACH;
+    return fail(Verdict::NotForwarding);
+  }
+  if (Verdict v = validated(); v != Verdict::Continue) return fail(v);
+  return result;
+}
+
+/// fib_validate_source().
+Verdict Stack::ValidateSource(const kernel::Link& link, Ipv4Address source, Ipv4Address destination, uint8_t tos,
+                              uint32_t mark) {
+  const uint8_t rpf = m_ns->RpFilter(link.ifindex);
+  const auto& conf = m_ns->GetConf(link.ifindex);
+  const bool acceptLocal = conf.acceptLocal;
+  const bool customRules = m_ns->Rules().size() > 3;
+  if (rpf == 0 && !customRules) {
+    if (!acceptLocal && m_ns->IsLocalAddress(source)) return Verdict::LocalSource;
+    return Verdict::Continue;
+  }
+  // __fib_validate_source(): the way back to the source.
+  const kernel::RouteAnswer back =
+      m_ns->Lookup({.dst = source, .src = destination, .iif = 0, .tos = tos, .mark = mark});
+  if (back.error == 0) {
+    if (back.route.type != RouteType::Unicast && !(back.route.type == RouteType::Local && acceptLocal))
+      return back.route.type == RouteType::Local ? Verdict::LocalSource : Verdict::InvalidSource;
+    for (const kernel::NextHop& hop : back.route.nextHops)
+      if (hop.ifindex == link.ifindex) return Verdict::Continue;
+  } else if (rpf == 0) {
+    return Verdict::Continue;
+  }
+  if (rpf == 1) {
+    Count(Snmp::TcpExtIPReversePathFilter);
+    return Verdict::RpFilter;
+  }
+  if (rpf == 2 && back.error != 0) {
+    Count(Snmp::TcpExtIPReversePathFilter);
+    return Verdict::RpFilter;
+  }
+  return Verdict::Continue;
+}
+
+/// ip_error(): a packet that has nowhere to go.
+void Stack::Ipv4Error(kernel::Link& link, wire::FramePtr packet, const InputRoute& route) {
+  const Row row{Table::Route, route.answer.route.rowId};
+  const Verdict verdict = route.verdict;
+  if (!m_ns->Forwarding(link.ifindex)) {
+    Count(Snmp::IpInAddrErrors);
+    return Finish(Stage::RouteInput, verdict, std::move(packet), link.ifindex, row);
+  }
+  switch (route.error) {
+    case EHOSTUNREACH: IcmpSend(*packet, wire::kIcmpDestUnreach, wire::kIcmpHostUnreach, 0); break;
+    case ENETUNREACH:
+      Count(Snmp::IpExtInNoRoutes);
+      IcmpSend(*packet, wire::kIcmpDestUnreach, wire::kIcmpNetUnreach, 0);
+      break;
+    case EACCES: IcmpSend(*packet, wire::kIcmpDestUnreach, wire::kIcmpPktFiltered, 0); break;
+    default: break;  // blackhole: in silence
+  }
+  Finish(Stage::RouteInput, verdict, std::move(packet), link.ifindex, row);
+}
+
+bool Stack::PassesFilter(FilterChain chain, Stage stage, wire::FramePtr& packet, int in, int out) {
+  if (m_ns->filter.Empty()) return true;
+  const wire::Ipv4 ip{packet->Data()};
+  const kernel::Link* inLink = m_ns->GetLink(in);
+  const kernel::Link* outLink = m_ns->GetLink(out);
+  kernel::FilterPacket what{.source = ip.Source(), .destination = ip.Destination(), .protocol = ip.Protocol()};
+  what.inDevice = inLink ? &inLink->name : nullptr;
+  what.outDevice = outLink ? &outLink->name : nullptr;
+  what.bytes = packet->Size();
+  const uint8_t* payload = ip.Payload();
+  const uint32_t payloadBytes = packet->Size() - std::min(packet->Size(), ip.HeaderBytes());
+  const bool transport = ip.OffsetBytes() == 0;
+  if (transport && (what.protocol == wire::kIpProtoUdp || what.protocol == wire::kIpProtoTcp) && payloadBytes >= 4) {
+    what.hasPorts = true;
+    what.sourcePort = wire::Get16(payload);
+    what.destinationPort = wire::Get16(payload + 2);
+  }
+  if (transport && what.protocol == wire::kIpProtoIcmp && payloadBytes >= 2) {
+    what.icmpType = payload[0];
+    what.icmpCode = payload[1];
+  }
+  const kernel::FilterVerdict verdict = m_ns->filter.Decide(chain, what);
+  const Row row{Table::Filter, verdict.rule ? verdict.rule->rowId : 0};
+  if (verdict.target == kernel::FilterTarget::Accept || verdict.target == kernel::FilterTarget::Return) {
+    Trace(stage, Verdict::Continue, *packet, in != 0 ? in : out, row);
+    return true;
+  }
+  if (verdict.target == kernel::FilterTarget::Reject) {
+    if (verdict.rule->rejectWith == "tcp-reset") {
+      if (what.protocol == wire::kIpProtoTcp && transport) TcpReset(*packet);
+    } else {
+      static constexpr std::pair<const char*, uint8_t> kCodes[] = {
+          {"icmp-net-unreachable", wire::kIcmpNetUnreach},  {"icmp-host-unreachable", wire::kIcmpHostUnreach},
+          {"icmp-proto-unreachable", wire::kIcmpProtUnreach}, {"icmp-net-prohibited", wire::kIcmpNetAno},
+          {"icmp-host-prohibited", wire::kIcmpHostAno},     {"icmp-admin-prohibited", wire::kIcmpPktFiltered}};
+      uint8_t code = wire::kIcmpPortUnreach;
+      for (const auto& [name, value] : kCodes)
+        if (verdict.rule->rejectWith == name) code = value;
+      IcmpSend(*packet, wire::kIcmpDestUnreach, code, 0);
+    }
+    Finish(stage, Verdict::FilterReject, std::move(packet), in != 0 ? in : out, row);
+    return false;
+  }
+  Finish(stage, Verdict::FilterDrop, std::move(packet), in != 0 ? in : out, row);
+  return false;
+}
+
+/// ip_local_deliver().
+void Stack::Ipv4Deliver(kernel::Link& link, wire::FramePtr packet, bool broadcast) {
+  if (wire::Ipv4{packet->Data()}.IsFragment()) {
+    packet = Reassemble(std::move(packet));
+    if (!packet) return;
+  }
+  if (!PassesFilter(FilterChain::Input, Stage::FilterInput, packet, link.ifindex, 0)) return;
+  const wire::Ipv4 ip{packet->Data()};
+  const Received received{*packet, ip, ip.Payload(), packet->Size() - ip.HeaderBytes()};
+  switch (ip.Protocol()) {
+    case wire::kIpProtoIcmp:
+      Count(Snmp::IpInDelivers);
+      for (size_t i = 0; i < m_rawIcmp.size(); ++i) m_rawIcmp[i].second(received);
+      return IcmpReceive(link, std::move(packet));
+    case wire::kIpProtoUdp: Count(Snmp::IpInDelivers); return UdpReceive(link, std::move(packet), broadcast);
+    case wire::kIpProtoTcp: Count(Snmp::IpInDelivers); return TcpReceive(link, std::move(packet));
+    default:
+      Count(Snmp::IpInUnknownProtos);
+      IcmpSend(*packet, wire::kIcmpDestUnreach, wire::kIcmpProtUnreach, 0);
+      return Finish(Stage::LocalDeliver, Verdict::UnknownProtocol, std::move(packet), link.ifindex);
+  }
+}
+
+/// ip_forward().
+void Stack::Ipv4Forward(kernel::Link& link, wire::FramePtr packet, const kernel::RouteAnswer& answer) {
+  const Row row{Table::Route, answer.route.rowId};
+  if (packet->type != wire::PacketType::Host)
+    return Finish(Stage::Forward, Verdict::UnicastInLinkBroadcast, std::move(packet), link.ifindex, row);
+  wire::Ipv4 ip{packet->Data()};
+  if (ip.Ttl() <= 1) {
+    Count(Snmp::IpInHdrErrors);
+    IcmpSend(*packet, wire::kIcmpTimeExceeded, 0, 0);
+    return Finish(Stage::Forward, Verdict::TtlExpired, std::move(packet), link.ifindex, row);
+  }
+  packet->forwarded = true;
+  // ip_dst_mtu_maybe_forward(): the route's own MTU, else the device's; what was learnt only if ip_forward_use_pmtu says so.
+  const kernel::Link* out = m_ns->GetLink(answer.nextHop.ifindex);
+  uint32_t mtu = answer.route.mtu != 0 ? answer.route.mtu : out->mtu;
+  if (m_ns->ipForwardUsePmtu || answer.route.mtuLocked)
+    if (uint32_t learnt = m_ns->LearntPmtu(ip.Destination(), engine::Now())) mtu = std::min(mtu, learnt);
+  if (packet->Size() > mtu && ip.DontFragment() && (!packet->ignoreDf || packet->maxFragment > mtu)) {
+    Count(Snmp::IpFragFails);
+    IcmpSend(*packet, wire::kIcmpDestUnreach, wire::kIcmpFragNeeded, mtu);
+    return Finish(Stage::Forward, Verdict::FragNeeded, std::move(packet), link.ifindex, row);
+  }
+  if (Tracing()) {
+    const std::vector<uint8_t> before(ip.p + 8, ip.p + 12);
+    ip.DecrementTtl();
+    Trace(Stage::Forward, Verdict::Continue, *packet, link.ifindex, row, before, {ip.p + 8, 4}, 8);
+  } else {
+    ip.DecrementTtl();
+  }
+  if (!PassesFilter(FilterChain::Forward, Stage::FilterForward, packet, link.ifindex, out->ifindex)) return;
+  Count(Snmp::IpForwDatagrams);
+  Ipv4Output(std::move(packet), answer, mtu);
+}
+
+}  // namespace overlaysim::host

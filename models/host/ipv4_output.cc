@@ -1,0 +1,171 @@
+// IPv4 packets on their way out (net/ipv4/ip_output.c, route.c).
+
+#include <cerrno>
+#include <cstring>
+
+#include "models/engine/engine.h"
+#include "models/host/stack.h"
+#include "models/wire/checksum.h"
+#include "models/wire/flow_hash.h"
+
+namespace overlaysim::host {
+
+using kernel::FilterChain;
+using kernel::RouteType;
+using kernel::Snmp;
+using kernel::Table;
+
+uint32_t Stack::MultipathHashOf(const wire::Frame& packet) const {
+  wire::FlowKeys keys;
+  if (!wire::DissectIpv4(packet.Data(), packet.Size(), keys)) return 0;
+  return wire::MultipathHash(keys, m_ns->fibMultipathHashPolicy == 1, m_network.seed);
+}
+
+/// ip_route_output_key().
+Stack::RouteOut Stack::RouteOutput(const SendRequest& request) {
+  RouteOut out;
+  out.source = request.source;
+  if (!request.source.IsZero() && (request.source.IsMulticast() || !m_ns->IsLocalAddress(request.source))) {
+    out.error = EINVAL;
+    return out;
+  }
+  kernel::RouteQuery query{.dst = request.destination, .src = request.source, .oif = request.oif,
+                           .tos = static_cast<uint8_t>(request.tos & 0x1c), .mark = request.mark};
+  query.flowHash = wire::MultipathHash({request.source, request.destination, request.protocol, 0, 0},
+                                       m_ns->fibMultipathHashPolicy == 1, m_network.seed);
+  if (request.destination.IsLimitedBroadcast() && request.oif != 0) {
+    out.broadcast = true;
+    out.answer.error = 0;
+    out.answer.nextHop.ifindex = request.oif;
+  } else {
+    out.answer = m_ns->Lookup(query);
+  }
+  if (out.answer.error != 0) {
+    Count(Snmp::IpOutNoRoutes);
+    out.error = out.answer.error;
+    return out;
+  }
+  const kernel::Route& route = out.answer.route;
+  out.broadcast |= route.type == RouteType::Broadcast;
+  out.toLocal = route.type == RouteType::Local;
+  if (out.source.IsZero()) {
+    // fib_result_prefsrc(): the route's, else an address of the device that suits the gateway.
+    if (out.toLocal && route.prefSrc.IsZero())
+      out.source = request.destination;
+    else if (!route.prefSrc.IsZero())
+      out.source = route.prefSrc;
+    else
+      out.source = m_ns->SelectAddress(out.answer.nextHop.ifindex, out.answer.nextHop.gateway, route.scope);
+  }
+  if (out.toLocal) out.answer.nextHop = {{}, 1, 1, false};  // by loopback
+  return out;
+}
+
+/// ipv4_mtu(): what was learnt, else the route's, else the device's.
+uint32_t Stack::OutputMtu(const RouteOut& out, Ipv4Address destination) const {
+  const kernel::Link* link = m_ns->GetLink(out.answer.nextHop.ifindex);
+  uint32_t mtu = link ? link->mtu : 1500;
+  if (out.answer.route.mtu != 0) mtu = std::min(mtu, out.answer.route.mtu);
+  const uint32_t learnt = m_ns->LearntPmtu(destination, engine::Now());
+  return learnt != 0 && learnt < mtu ? learnt : mtu;
+}
+
+/// __ip_select_ident(): a counter per destination and protocol, as the kernel's hashed ones, that starts at a random number and
+/// never gives 0.
+uint16_t Stack::NewIdentification(Ipv4Address destination, uint8_t protocol) {
+  const uint64_t key = uint64_t{destination.value} << 8 | protocol;
+  auto [it, isNew] = m_identifications.try_emplace(key, uint16_t{0});
+  if (isNew) it->second = static_cast<uint16_t>(RandomStream(m_network.seed, "ip-id/" + m_ns->Name(), key).Next());
+  if (++it->second == 0) ++it->second;
+  return it->second;
+}
+
+int Stack::SendIpv4(const SendRequest& request, std::span<const uint8_t> payload, const RouteOut* routed,
+                    uint64_t* journey) {
+  Backlog::Guard guard(m_backlog);
+  RouteOut own;
+  if (!routed) {
+    own = RouteOutput(request);
+    if (own.error != 0) return own.error;
+    routed = &own;
+  }
+  return Ipv4Append(request, *routed, payload, journey);
+}
+
+/// ip_append_data() and ip_push_pending_frames(): the datagram, in pieces if it is larger than the path takes.
+int Stack::Ipv4Append(const SendRequest& request, const RouteOut& out, std::span<const uint8_t> payload,
+                      uint64_t* journey) {
+  const kernel::Link* link = m_ns->GetLink(out.answer.nextHop.ifindex);
+  const uint32_t pathMtu = OutputMtu(out, request.destination);
+  const uint32_t total = wire::kIpv4HeaderBytes + static_cast<uint32_t>(payload.size());
+  if (total > 0xffff) return EMSGSIZE;
+  if (request.pmtu == SendRequest::Pmtu::Do && total > pathMtu) return EMSGSIZE;
+  const bool df = request.pmtu == SendRequest::Pmtu::Do || (request.pmtu == SendRequest::Pmtu::Want && total <= pathMtu);
+  wire::FramePtr packet = wire::MakeFrame(total);
+  StartJourney(*packet, request.cause);
+  packet->flow = request.flow;
+  packet->mark = request.mark;
+  packet->hash = request.socketHash;
+  packet->socketHash = request.socketHash != 0;
+  packet->ignoreDf = !df;
+  const uint16_t id = df && !request.connected ? uint16_t{0} : NewIdentification(request.destination, request.protocol);
+  wire::WriteIpv4(packet->Data(), {.tos = request.tos,
+                                   .totalBytes = static_cast<uint16_t>(total),
+                                   .identification = id,
+                                   .fragmentField = df ? wire::kIpDf : uint16_t{0},
+                                   .ttl = request.ttl != 0 ? request.ttl : m_ns->defaultTtl,
+                                   .protocol = request.protocol,
+                                   .source = out.source,
+                                   .destination = request.destination});
+  if (!payload.empty()) std::memcpy(packet->Data() + wire::kIpv4HeaderBytes, payload.data(), payload.size());
+  if (journey) *journey = packet->journey;
+  Trace(Stage::Send, Verdict::Continue, *packet, 0);
+  Trace(Stage::RouteOutput, Verdict::Continue, *packet, link ? link->ifindex : 0, {Table::Route, out.answer.route.rowId});
+  Count(Snmp::IpOutRequests);
+  Ipv4LocalOut(std::move(packet), out);
+  return 0;
+}
+
+int Stack::SendPacket(wire::FramePtr packet, const RouteOut& routed) {
+  Backlog::Guard guard(m_backlog);
+  StartJourney(*packet, packet->cause);
+  Trace(Stage::Send, Verdict::Continue, *packet, 0);
+  Trace(Stage::RouteOutput, Verdict::Continue, *packet, routed.answer.nextHop.ifindex,
+        {Table::Route, routed.answer.route.rowId});
+  Count(Snmp::IpOutRequests);
+  Ipv4LocalOut(std::move(packet), routed);
+  return 0;
+}
+
+/// __ip_local_out(): the OUTPUT chain, then out.
+void Stack::Ipv4LocalOut(wire::FramePtr packet, const RouteOut& out) {
+  if (!PassesFilter(FilterChain::Output, Stage::FilterOutput, packet, 0, out.answer.nextHop.ifindex)) return;
+  const uint32_t mtu = OutputMtu(out, wire::Ipv4{packet->Data()}.Destination());
+  Ipv4Output(std::move(packet), out.answer, mtu);
+}
+
+/// ip_output() and ip_fragment(): POSTROUTING, then whole or in fragments to the neighbour.
+void Stack::Ipv4Output(wire::FramePtr packet, const kernel::RouteAnswer& answer, uint32_t mtu) {
+  if (packet->Size() <= mtu && packet->maxFragment == 0) return Ipv4FinishOutput(std::move(packet), answer);
+  const wire::Ipv4 ip{packet->Data()};
+  if (ip.DontFragment() && (!packet->ignoreDf || packet->maxFragment > mtu)) {
+    Count(Snmp::IpFragFails);
+    IcmpSend(*packet, wire::kIcmpDestUnreach, wire::kIcmpFragNeeded, mtu);
+    return Finish(Stage::Fragment, Verdict::FragNeeded, std::move(packet), answer.nextHop.ifindex);
+  }
+  if (packet->Size() <= mtu && packet->Size() <= packet->maxFragment)
+    return Ipv4FinishOutput(std::move(packet), answer);
+  Fragment(std::move(packet), mtu, [&](wire::FramePtr piece) { Ipv4FinishOutput(std::move(piece), answer); });
+}
+
+/// ip_finish_output2(): to the next hop's link address.
+void Stack::Ipv4FinishOutput(wire::FramePtr packet, const kernel::RouteAnswer& answer) {
+  kernel::Link* link = m_ns->GetLink(answer.nextHop.ifindex);
+  if (!link) return Finish(Stage::NeighbourLookup, Verdict::DeviceGone, std::move(packet));
+  Count(Snmp::IpOutTransmits);
+  const Ipv4Address nextHop =
+      answer.nextHop.gateway.IsZero() ? wire::Ipv4{packet->Data()}.Destination() : answer.nextHop.gateway;
+  NeighbourOutput(*link, nextHop, std::move(packet));
+}
+
+}  // namespace overlaysim::host

@@ -1,0 +1,86 @@
+#include "models/host/network.h"
+
+#include "models/engine/engine.h"
+#include "models/host/stack.h"
+#include "sim/base/check.h"
+
+namespace overlaysim::host {
+namespace {
+
+constexpr int kSoftirqBudget = 300;  // net.core.netdev_budget
+constexpr Nanoseconds kSoftirqPause = Microseconds(10);
+
+}  // namespace
+
+Backlog::Guard::~Guard() {
+  if (m_backlog.m_depth == 1) m_backlog.Serve();
+  --m_backlog.m_depth;
+}
+
+void Backlog::Serve() {
+  for (int served = 0; !m_items.empty(); ++served) {
+    if (served == kSoftirqBudget) {
+      if (!m_continuing) {
+        m_continuing = true;
+        engine::Schedule(kSoftirqPause, {owner, 0, 0}, [this] {
+          m_continuing = false;
+          Guard guard(*this);
+        });
+      }
+      return;
+    }
+    Item item = std::move(m_items.front());
+    m_items.pop_front();
+    item.stack->Receive(item.ifindex, std::move(item.frame));
+  }
+}
+
+Network::Network(const Source& source, uint64_t s) : seed(s), m_source(source), m_stacks(source.Count()), m_cableAt(source.Count()) {}
+Network::~Network() = default;
+
+Stack* Network::FindMade(NetnsId id) const { return id.value < m_stacks.size() ? m_stacks[id.value].get() : nullptr; }
+
+Stack& Network::Get(NetnsId id) {
+  OVERLAYSIM_CHECK(id.value < m_stacks.size(), "no namespace {}", id.value);
+  auto& slot = m_stacks[id.value];
+  if (!slot) {
+    slot = std::make_unique<Stack>(*this, m_source.Make(id), KernelBacklog(m_source.KernelOf(id), id));
+    if (onMade) onMade(*slot);
+  }
+  return *slot;
+}
+
+Stack& Network::Adopt(std::unique_ptr<kernel::Namespace> ns, uint32_t kernel) {
+  OVERLAYSIM_CHECK(ns->Id().value == m_stacks.size(), "namespace {} is not the next one", ns->Name());
+  Backlog& backlog = KernelBacklog(kernel, ns->Id());
+  m_stacks.push_back(std::make_unique<Stack>(*this, std::move(ns), backlog));
+  m_cableAt.emplace_back();
+  if (onMade) onMade(*m_stacks.back());
+  return *m_stacks.back();
+}
+
+Backlog& Network::KernelBacklog(uint32_t kernel, NetnsId owner) {
+  if (m_kernels.size() <= kernel) m_kernels.resize(kernel + 1);
+  auto& slot = m_kernels[kernel];
+  if (!slot) {
+    slot = std::make_unique<Backlog>();
+    slot->owner = owner;
+  }
+  return *slot;
+}
+
+Cable& Network::AddCable(const CableSettings& settings, CableEnd a, CableEnd b) {
+  m_cables.push_back(std::make_unique<Cable>(*this, CableId(m_cables.size()), settings, a, b));
+  Cable* cable = m_cables.back().get();
+  m_cableAt[a.netns.value].push_back({a.ifindex, {cable, 0}});
+  m_cableAt[b.netns.value].push_back({b.ifindex, {cable, 1}});
+  return *cable;
+}
+
+Network::CableAt Network::FindCable(NetnsId netns, int ifindex) const {
+  for (const auto& [at, cable] : m_cableAt[netns.value])
+    if (at == ifindex) return cable;
+  return {};
+}
+
+}  // namespace overlaysim::host

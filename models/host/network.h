@@ -1,0 +1,117 @@
+#pragma once
+
+#include <array>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/host/cable.h"
+#include "models/linux/namespace.h"
+#include "models/wire/frame.h"
+#include "sim/base/random.h"
+#include "sim/trace/record.h"
+
+namespace overlaysim::host {
+
+class Network;
+class Stack;
+
+/// Sees what passes. Every function is called in simulated order.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  /// Every step of every packet. Only called while Network::observeRecords is set.
+  virtual void OnRecord(const TraceRecord& record, const HeaderChange& change) = 0;
+  /// A frame on a device that is captured (Stack::SetCaptured), Ethernet header first.
+  virtual void OnFrame(const Stack& stack, const kernel::Link& link, const wire::Frame& frame, bool outgoing) = 0;
+  /// A new number for a fragment or copy of that journey.
+  virtual uint32_t NextPacket(uint64_t journey) = 0;
+};
+
+/// What softirqs do on one Linux kernel: frames handed from device to device (veth, loopback, tunnel) wait in one queue and are
+/// taken in turn (net/core/dev.c, enqueue_to_backlog() and process_backlog()). No simulated time passes, unless the queue is served
+/// for longer than the kernel's budget allows: then it goes on a moment later, so that a loop cannot stop the clock.
+class Backlog {
+ public:
+  struct Item {
+    Stack* stack;
+    int ifindex;
+    wire::FramePtr frame;
+  };
+  void Push(Item item) { m_items.push_back(std::move(item)); }
+
+  /// Serves the queue when the outermost guard ends: what runs inside is like code with softirqs disabled.
+  class Guard {
+   public:
+    explicit Guard(Backlog& backlog) : m_backlog(backlog) { ++m_backlog.m_depth; }
+    ~Guard();
+    Guard(const Guard&) = delete;
+    Guard& operator=(const Guard&) = delete;
+
+   private:
+    Backlog& m_backlog;
+  };
+  NetnsId owner;  ///< one of its namespaces: stands for the kernel among the events of an instant
+
+ private:
+  void Serve();
+  std::deque<Item> m_items;
+  int m_depth = 0;
+  bool m_continuing = false;
+};
+
+/// All that lives in a run: namespaces (made when first touched), kernels, cables. Owns them.
+class Network {
+ public:
+  /// What is known of a namespace before it is made.
+  struct Source {
+    virtual ~Source() = default;
+    virtual size_t Count() const = 0;
+    virtual uint32_t KernelOf(NetnsId id) const = 0;
+    virtual std::unique_ptr<kernel::Namespace> Make(NetnsId id) const = 0;
+    virtual std::string NameOf(NetnsId id) const = 0;
+  };
+
+  Network(const Source& source, uint64_t seed);
+  ~Network();
+  Network(const Network&) = delete;
+  Network& operator=(const Network&) = delete;
+
+  Stack& Get(NetnsId id);            ///< made now if it was not yet
+  Stack* FindMade(NetnsId id) const; ///< nullptr if nothing has touched it
+  std::string NameOf(NetnsId id) const { return m_source.NameOf(id); }
+  size_t Count() const { return m_stacks.size(); }
+  /// Joins two devices; both must be Physical. The name is for people.
+  Cable& AddCable(const CableSettings& settings, CableEnd a, CableEnd b);
+  Cable& GetCable(CableId id) { return *m_cables[id.value]; }
+  const std::vector<std::unique_ptr<Cable>>& Cables() const { return m_cables; }
+  /// Gives a namespace that was made while running (`ip netns add`) its place.
+  Stack& Adopt(std::unique_ptr<kernel::Namespace> ns, uint32_t kernel);
+
+  Observer* observer = nullptr;
+  bool observeRecords = false;
+  std::function<void(Stack&)> onMade;  ///< called for each namespace when it is made
+  const uint64_t seed;
+  std::array<uint64_t, static_cast<size_t>(Verdict::Count)> verdicts{};  ///< packets that ended with each
+  /// Drops as Linux's tracepoint words them ("IP_INHDR at ip_forward"), in order of first occurrence.
+  std::vector<std::pair<std::pair<Stage, Verdict>, uint64_t>> kernelDrops;
+
+ private:
+  struct CableAt {
+    Cable* cable = nullptr;
+    int side = 0;
+  };
+  friend class Stack;
+  Backlog& KernelBacklog(uint32_t kernel, NetnsId owner);
+  CableAt FindCable(NetnsId netns, int ifindex) const;
+
+  const Source& m_source;
+  std::vector<std::unique_ptr<Stack>> m_stacks;
+  std::vector<std::unique_ptr<Backlog>> m_kernels;
+  std::vector<std::unique_ptr<Cable>> m_cables;
+  std::vector<std::vector<std::pair<int, CableAt>>> m_cableAt;  ///< by namespace
+};
+
+}  // namespace overlaysim::host

@@ -1,0 +1,65 @@
+#include "models/host/stack.h"
+
+#include "models/engine/engine.h"
+
+namespace overlaysim::host {
+
+Stack::Stack(Network& network, std::unique_ptr<kernel::Namespace> ns, Backlog& backlog)
+    : m_network(network), m_ns(std::move(ns)), m_backlog(backlog) {
+  m_onwardChange = std::move(m_ns->onChange);
+  m_ns->onChange = [this](const kernel::TableChange& change) {
+    if (m_onwardChange) m_onwardChange(change);
+    if (change.table == kernel::Table::Neighbour) NeighbourTableChanged(change);
+  };
+}
+Stack::~Stack() = default;
+
+void Stack::Trace(Stage stage, Verdict verdict, const wire::Frame& frame, int ifindex, Row row,
+                  std::span<const uint8_t> before, std::span<const uint8_t> after, uint32_t offset) {
+  if (!Tracing()) return;
+  TraceRecord record;
+  record.timeNs = engine::Now().count;
+  record.journey = frame.journey;
+  record.cause = stage == Stage::Send ? frame.cause : 0;
+  record.packet = frame.packet;
+  record.flow = frame.flow;
+  record.netns = Id().value;
+  record.ifindex = static_cast<uint32_t>(ifindex);
+  record.sizeBytes = frame.Size();
+  record.row = row.id;
+  record.tableVersion = row.id != 0 ? m_ns->Version() : 0;
+  record.stage = stage;
+  record.verdict = verdict;
+  record.table = row.table;
+  m_network.observer->OnRecord(record, {static_cast<uint16_t>(offset), before, after});
+}
+
+void Stack::DropFrame(Stage stage, Verdict verdict, const wire::Frame& frame, int ifindex) {
+  ++m_network.verdicts[static_cast<size_t>(verdict)];
+  Trace(stage, verdict, frame, ifindex);
+}
+
+void Stack::Finish(Stage stage, Verdict verdict, wire::FramePtr frame, int ifindex, Row row) {
+  ++m_network.verdicts[static_cast<size_t>(verdict)];
+  if (IsDrop(verdict)) {
+    auto& drops = m_network.kernelDrops;
+    const std::pair key{stage, verdict};
+    auto it = std::find_if(drops.begin(), drops.end(), [&](const auto& d) { return d.first == key; });
+    if (it == drops.end()) it = drops.insert(it, {key, 0});
+    ++it->second;
+  }
+  Trace(stage, verdict, *frame, ifindex, row);
+}
+
+wire::FramePtr Stack::Copy(const wire::Frame& frame) {
+  wire::FramePtr copy = wire::CloneFrame(frame);
+  if (Tracing()) copy->packet = m_network.observer->NextPacket(frame.journey);
+  return copy;
+}
+
+void Stack::StartJourney(wire::Frame& frame, uint64_t cause) {
+  frame.journey = NewJourney();
+  frame.cause = cause;
+}
+
+}  // namespace overlaysim::host

@@ -1,0 +1,251 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <span>
+#include <vector>
+
+#include "models/host/network.h"
+#include "models/host/reassembly.h"
+#include "models/linux/namespace.h"
+#include "models/wire/headers.h"
+
+namespace overlaysim::host {
+
+/// What a socket or the stack itself wants sent.
+struct SendRequest {
+  Ipv4Address source;       ///< zero: as the kernel selects
+  Ipv4Address destination;
+  uint8_t protocol = 0;
+  uint8_t ttl = 0;          ///< 0: net.ipv4.ip_default_ttl
+  uint8_t tos = 0;
+  enum class Pmtu : uint8_t { Dont, Want, Do } pmtu = Pmtu::Dont;  ///< IP_MTU_DISCOVER
+  int oif = 0;              ///< 0: by routing
+  uint32_t mark = 0;
+  uint64_t cause = 0;       ///< journey that made us send this
+  uint32_t flow = UINT32_MAX;
+  uint32_t socketHash = 0;  ///< hash of the sending TCP socket; 0: none
+  bool connected = false;   ///< a connected socket numbers even its DF packets
+};
+
+/// A received packet as its protocol sees it.
+struct Received {
+  const wire::Frame& frame;    ///< Data() is the IPv4 header
+  wire::Ipv4 ip;
+  const uint8_t* payload;      ///< behind the IPv4 header
+  uint32_t payloadBytes;
+};
+
+struct UdpDatagram {
+  Ipv4Address source, destination;
+  uint16_t sourcePort, destinationPort;
+  const uint8_t* data;
+  uint32_t bytes;
+  uint8_t ttl, tos;
+  uint64_t journey;
+};
+
+/// Which table row decided.
+struct Row {
+  kernel::Table table{};
+  uint32_t id = 0;
+};
+
+/// The Linux network stack of one namespace: its tables (kernel::Namespace) and the packet path in kernel order, on flat frames,
+/// from cable or socket to cable or socket. Inside a kernel a packet moves by calls; a cable is an event.
+///
+/// The functions are named for the kernel's steps and stand in the files device.cc, bridge.cc, arp.cc, neighbour.cc,
+/// ipv4_input.cc, ipv4_output.cc, fragment.cc, icmp.cc, udp.cc, vxlan.cc.
+class Stack {
+ public:
+  Stack(Network& network, std::unique_ptr<kernel::Namespace> ns, Backlog& backlog);
+  ~Stack();
+  Stack(const Stack&) = delete;
+  Stack& operator=(const Stack&) = delete;
+
+  kernel::Namespace& Ns() { return *m_ns; }
+  const kernel::Namespace& Ns() const { return *m_ns; }
+  Network& Net() { return m_network; }
+  Backlog& KernelBacklog() { return m_backlog; }
+  NetnsId Id() const { return m_ns->Id(); }
+
+  // --- devices
+  /// A frame comes in on that device: from its cable, its veth peer, a tunnel. To be called inside a Backlog::Guard.
+  void Receive(int ifindex, wire::FramePtr frame);
+  /// A frame goes out of that device, Ethernet header in place.
+  void Transmit(int ifindex, wire::FramePtr frame);
+  void CarrierChanged(int ifindex, bool carrier);
+  /// Frames of that device are shown to the observer; a captured device is promiscuous, as under tcpdump.
+  void SetCaptured(int ifindex, bool captured);
+  bool IsCaptured(int ifindex) const {
+    return static_cast<size_t>(ifindex) < m_captured.size() && m_captured[static_cast<size_t>(ifindex)];
+  }
+
+  // --- sockets. Functions that send answer 0 or a positive errno, as sendto() would.
+  using UdpHandler = std::function<void(const UdpDatagram&)>;
+  using IcmpHandler = std::function<void(const Received&)>;  ///< sees every ICMP message for this host, as a raw socket
+  using ProtocolHandler = std::function<bool(const Received&)>;  ///< false: not mine
+  /// Bound to an address (zero: any) and a port; 0 or EADDRINUSE.
+  int BindUdp(Ipv4Address address, uint16_t port, UdpHandler handler);
+  void CloseUdp(Ipv4Address address, uint16_t port);
+  int OpenRawIcmp(IcmpHandler handler);  ///< returns a handle for CloseRawIcmp
+  void CloseRawIcmp(int handle);
+  /// What speaks TCP for this namespace; without one every segment is answered with RST.
+  void SetTcp(ProtocolHandler handler) { m_tcp = std::move(handler); }
+
+  struct RouteOut {
+    int error = 0;
+    Ipv4Address source;
+    kernel::RouteAnswer answer;
+    bool toLocal = false;
+    bool broadcast = false;
+  };
+  RouteOut RouteOutput(const SendRequest& request);
+  uint32_t OutputMtu(const RouteOut& out, Ipv4Address destination) const;  ///< with what was learnt
+  /// Sends `payload` (transport header first, its checksum filled in for the source that is told), in fragments if need be. The
+  /// frame's journey is returned through `journey`.
+  int SendIpv4(const SendRequest& request, std::span<const uint8_t> payload, const RouteOut* routed = nullptr,
+               uint64_t* journey = nullptr);
+  int SendUdp(const SendRequest& request, uint16_t sourcePort, uint16_t destinationPort,
+              std::span<const uint8_t> data, uint64_t* journey = nullptr);
+  int SendIcmpEcho(const SendRequest& request, uint16_t id, uint16_t sequence, std::span<const uint8_t> data,
+                   uint64_t* journey = nullptr);
+  /// An IPv4 packet made by someone else (ns-3's TCP): header and payload as they are, identification and DF ours.
+  int SendPacket(wire::FramePtr packet, const RouteOut& routed);
+  uint16_t NewIdentification(Ipv4Address destination, uint8_t protocol);
+
+  /// Told of each change of the namespace's tables, before packets see it.
+  void SetTableListener(std::function<void(const kernel::TableChange&)> listener) { m_onwardChange = std::move(listener); }
+
+  // --- tracing
+  void DropFrame(Stage stage, Verdict verdict, const wire::Frame& frame, int ifindex = 0);
+  uint64_t NewJourney() { return (uint64_t{Id().value} + 1) << 32 | ++m_journeys; }
+  uint64_t NextSequence() { return ++m_sequence; }
+  /// A timer of this namespace: runs inside a Backlog::Guard.
+  template <typename F>
+  void After(Nanoseconds delay, F&& f);
+
+ private:
+  bool Tracing() const { return m_network.observeRecords; }
+  void Trace(Stage stage, Verdict verdict, const wire::Frame& frame, int ifindex, Row row = {},
+             std::span<const uint8_t> before = {}, std::span<const uint8_t> after = {}, uint32_t offset = 0);
+  /// Ends a frame: counts the verdict, and records it.
+  void Finish(Stage stage, Verdict verdict, wire::FramePtr frame, int ifindex = 0, Row row = {});
+  void Count(kernel::Snmp counter, uint64_t n = 1) { m_ns->snmp.Add(counter, n); }
+  wire::FramePtr Copy(const wire::Frame& frame);        ///< a copy with a packet number of its own
+  void StartJourney(wire::Frame& frame, uint64_t cause);
+
+  // device.cc
+  void TransmitPhysical(kernel::Link& link, wire::FramePtr frame);
+  void TransmitVeth(kernel::Link& link, wire::FramePtr frame);
+  void TransmitLoopback(kernel::Link& link, wire::FramePtr frame);
+  void NetifReceive(kernel::Link& link, wire::FramePtr frame);
+  void ClassifyFrame(const kernel::Link& link, wire::Frame& frame);
+
+  // bridge.cc
+  void BridgeInput(kernel::Link& port, kernel::Link& bridge, wire::FramePtr frame);
+  void BridgeTransmit(kernel::Link& bridge, wire::FramePtr frame);
+  void BridgePassUp(kernel::Link& bridge, wire::FramePtr frame);
+  bool BridgeMayDeliver(const kernel::Link& to, const kernel::Link* from) const;
+  void BridgeForward(kernel::Link& to, wire::FramePtr frame);
+  void BridgeFlood(kernel::Link& bridge, const kernel::Link* from, wire::FramePtr frame, bool keep);
+  void BridgeLearn(kernel::Link& bridge, kernel::Link& port, MacAddress source);
+
+  // arp.cc
+  void ArpReceive(kernel::Link& link, wire::FramePtr frame);
+  void ArpSend(uint16_t operation, kernel::Link& link, Ipv4Address targetIp, Ipv4Address senderIp,
+               const MacAddress& ethernetTo, const MacAddress& targetMac, uint64_t cause);
+
+  // neighbour.cc
+  struct NeighbourQueue {
+    std::deque<wire::FramePtr> frames;  ///< IPv4 packets that wait for the address
+    uint32_t bytes = 0;
+  };
+  void NeighbourOutput(kernel::Link& link, Ipv4Address nextHop, wire::FramePtr packet);
+  void NeighbourSend(kernel::Link& link, const MacAddress& to, wire::FramePtr packet);
+  void NeighbourSolicit(kernel::Neighbour& entry);
+  void NeighbourTimer(int ifindex, Ipv4Address ip, uint32_t generation);
+  void NeighbourArm(kernel::Neighbour& entry, Nanoseconds delay);
+  void NeighbourInvalidate(int ifindex, Ipv4Address ip);
+  /// neigh_update(): what ARP has learnt.
+  void NeighbourLearn(kernel::Neighbour& entry, const MacAddress& mac, kernel::NudState state, bool override);
+  kernel::Neighbour& NeighbourCreate(int ifindex, Ipv4Address ip);
+  void NeighbourTableChanged(const kernel::TableChange& change);
+  NeighbourQueue* FindNeighbourQueue(int ifindex, Ipv4Address ip);
+  void FlushNeighbourQueue(int ifindex, Ipv4Address ip, bool resolved);
+
+  // ipv4_input.cc
+  void Ipv4Receive(kernel::Link& link, wire::FramePtr frame);
+  struct InputRoute {
+    Verdict verdict = Verdict::Continue;
+    int error = 0;      ///< errno of ip_error(), with verdict != Continue
+    bool local = false;
+    bool broadcast = false;
+    kernel::RouteAnswer answer;
+  };
+  InputRoute RouteInput(kernel::Link& link, const wire::Frame& packet);
+  Verdict ValidateSource(const kernel::Link& link, Ipv4Address source, Ipv4Address destination, uint8_t tos, uint32_t mark);
+  void Ipv4Deliver(kernel::Link& link, wire::FramePtr packet, bool broadcast);
+  void Ipv4Forward(kernel::Link& link, wire::FramePtr packet, const kernel::RouteAnswer& answer);
+  void Ipv4Error(kernel::Link& link, wire::FramePtr packet, const InputRoute& route);
+  bool PassesFilter(kernel::FilterChain chain, Stage stage, wire::FramePtr& packet, int in, int out);
+
+  // ipv4_output.cc
+  void Ipv4LocalOut(wire::FramePtr packet, const RouteOut& out);
+  void Ipv4Output(wire::FramePtr packet, const kernel::RouteAnswer& answer, uint32_t mtu);
+  void Ipv4FinishOutput(wire::FramePtr packet, const kernel::RouteAnswer& answer);
+  int Ipv4Append(const SendRequest& request, const RouteOut& out, std::span<const uint8_t> payload, uint64_t* journey);
+  uint32_t MultipathHashOf(const wire::Frame& packet) const;
+
+  // fragment.cc
+  void Fragment(wire::FramePtr packet, uint32_t mtu, const std::function<void(wire::FramePtr)>& output);
+  wire::FramePtr Reassemble(wire::FramePtr fragment);  ///< the whole datagram, or null while parts are missing
+
+  // icmp.cc
+  void IcmpReceive(kernel::Link& link, wire::FramePtr packet);
+  void IcmpReply(const wire::Frame& request);
+  void IcmpSend(const wire::Frame& packet, uint8_t type, uint8_t code, uint32_t info);
+  bool IcmpAllowed(Ipv4Address to, uint8_t type, uint8_t code, const RouteOut& out);
+  void IcmpPmtu(const Received& message, uint32_t mtu);
+
+  // udp.cc
+  void UdpReceive(kernel::Link& link, wire::FramePtr packet, bool broadcast);
+  void TcpReceive(kernel::Link& link, wire::FramePtr packet);
+  void TcpReset(const wire::Frame& packet);
+
+  // vxlan.cc
+  void VxlanTransmit(kernel::Link& link, wire::FramePtr frame);
+  void VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kernel::VxlanRemote& remote, Row fdbRow);
+  bool VxlanIsSocket(uint16_t port) const;
+  void VxlanReceive(kernel::Link& in, wire::FramePtr packet, uint32_t udpOffset);
+  void VxlanArmAgeing(int ifindex);
+  bool VxlanReduceArp(kernel::Link& link, wire::FramePtr& frame);
+  int VxlanCheckPmtu(kernel::Link& link, wire::Frame& frame, uint32_t outerMtu);
+
+  Network& m_network;
+  std::unique_ptr<kernel::Namespace> m_ns;
+  Backlog& m_backlog;
+  std::vector<bool> m_captured;
+  uint32_t m_journeys = 0;
+  uint64_t m_sequence = 0;
+  std::map<std::pair<int, uint32_t>, NeighbourQueue> m_neighbourQueues;
+  std::map<std::pair<uint16_t, uint32_t>, UdpHandler> m_udp;  ///< by port, address
+  std::vector<std::pair<int, IcmpHandler>> m_rawIcmp;
+  int m_lastHandle = 0;
+  ProtocolHandler m_tcp;
+  ReassemblyTable m_reassembly;
+  std::map<uint64_t, uint16_t> m_identifications;  ///< by destination and protocol: the next one
+  struct PeerTokens {
+    Nanoseconds tokens, last;
+  };
+  std::map<uint32_t, PeerTokens> m_icmpPeers;  ///< inet_peer_xrlim_allow()
+  Nanoseconds m_icmpGlobalStamp;
+  uint32_t m_icmpGlobalCredit = 0;
+  bool m_icmpGlobalStarted = false;
+  std::set<int> m_vxlanAgeing;  ///< vxlan devices with a timer for their learnt entries
+  std::function<void(const kernel::TableChange&)> m_onwardChange;
+};
+
+}  // namespace overlaysim::host

@@ -1,0 +1,16 @@
+#pragma once
+
+#include "models/engine/engine.h"
+#include "models/host/stack.h"
+
+namespace overlaysim::host {
+
+template <typename F>
+void Stack::After(Nanoseconds delay, F&& f) {
+  engine::Schedule(delay, {Id(), 0, NextSequence()}, [this, function = std::forward<F>(f)]() mutable {
+    Backlog::Guard guard(m_backlog);
+    function();
+  });
+}
+
+}  // namespace overlaysim::host

@@ -1,0 +1,141 @@
+// UDP (net/ipv4/udp.c), and TCP as far as it is ours: whoever speaks it, a segment that nobody takes is answered with RST.
+
+#include <cerrno>
+#include <cstring>
+
+#include "models/host/stack.h"
+#include "models/wire/checksum.h"
+
+namespace overlaysim::host {
+
+using kernel::Snmp;
+
+int Stack::BindUdp(Ipv4Address address, uint16_t port, UdpHandler handler) {
+  if (VxlanIsSocket(port)) return EADDRINUSE;
+  const bool isNew = m_udp.try_emplace({port, address.value}, std::move(handler)).second;
+  return isNew ? 0 : EADDRINUSE;
+}
+void Stack::CloseUdp(Ipv4Address address, uint16_t port) { m_udp.erase({port, address.value}); }
+
+int Stack::SendUdp(const SendRequest& given, uint16_t sourcePort, uint16_t destinationPort,
+                   std::span<const uint8_t> data, uint64_t* journey) {
+  SendRequest request = given;
+  request.protocol = wire::kIpProtoUdp;
+  if (data.size() + wire::kUdpHeaderBytes > 0xffff) return EMSGSIZE;
+  const RouteOut out = RouteOutput(request);
+  if (out.error != 0) return out.error;
+  std::vector<uint8_t> datagram(wire::kUdpHeaderBytes + data.size());
+  const uint32_t length = static_cast<uint32_t>(datagram.size());
+  wire::Put16(&datagram[0], sourcePort);
+  wire::Put16(&datagram[2], destinationPort);
+  wire::Put16(&datagram[4], length);
+  std::copy(data.begin(), data.end(), datagram.begin() + wire::kUdpHeaderBytes);
+  const uint64_t pseudo = wire::PseudoHeaderSum(out.source, request.destination, wire::kIpProtoUdp, length);
+  uint16_t checksum = wire::ChecksumFold(wire::ChecksumAdd(datagram.data(), datagram.size(), pseudo));
+  wire::Put16(&datagram[6], checksum != 0 ? checksum : 0xffffu);
+  const int error = SendIpv4(request, datagram, &out, journey);
+  if (error == 0) Count(Snmp::UdpOutDatagrams);
+  return error;
+}
+
+/// __udp4_lib_rcv().
+void Stack::UdpReceive(kernel::Link& link, wire::FramePtr packet, bool broadcast) {
+  auto done = [&](Verdict verdict) { Finish(Stage::LocalDeliver, verdict, std::move(packet), link.ifindex); };
+  const wire::Ipv4 ip{packet->Data()};
+  const uint32_t offset = ip.HeaderBytes();
+  const uint32_t held = packet->Size() - offset;
+  const wire::Udp udp{packet->Data() + offset};
+  if (held < wire::kUdpHeaderBytes || udp.Length() < wire::kUdpHeaderBytes || udp.Length() > held) {
+    Count(Snmp::UdpInErrors);
+    return done(Verdict::UdpTooShort);
+  }
+  packet->Trim(offset + udp.Length());
+  const uint32_t length = udp.Length();
+  const bool rightChecksum =
+      udp.Checksum() == 0 ||
+      wire::ChecksumFold(wire::ChecksumAdd(udp.p, length, wire::PseudoHeaderSum(ip.Source(), ip.Destination(),
+                                                                                wire::kIpProtoUdp, length))) == 0;
+  auto checksumError = [&] {
+    Count(Snmp::UdpInCsumErrors);
+    Count(Snmp::UdpInErrors);
+    done(Verdict::UdpChecksum);
+  };
+  if (VxlanIsSocket(udp.DestinationPort())) {
+    if (!rightChecksum) return checksumError();
+    return VxlanReceive(link, std::move(packet), offset);
+  }
+  auto socket = m_udp.find({udp.DestinationPort(), ip.Destination().value});
+  if (socket == m_udp.end()) socket = m_udp.find({udp.DestinationPort(), 0});
+  if (socket == m_udp.end()) {
+    if (!rightChecksum) return checksumError();
+    Count(Snmp::UdpNoPorts);
+    if (!broadcast) IcmpSend(*packet, wire::kIcmpDestUnreach, wire::kIcmpPortUnreach, 0);
+    return done(Verdict::UdpNoSocket);
+  }
+  if (!rightChecksum) return checksumError();
+  Count(Snmp::UdpInDatagrams);
+  const UdpDatagram datagram{ip.Source(),         ip.Destination(),
+                             udp.SourcePort(),    udp.DestinationPort(),
+                             udp.p + wire::kUdpHeaderBytes, length - wire::kUdpHeaderBytes,
+                             ip.Ttl(),            ip.Tos(),
+                             packet->journey};
+  const UdpHandler handler = socket->second;  // a copy: the handler may close the socket
+  Trace(Stage::LocalDeliver, Verdict::Delivered, *packet, link.ifindex);
+  ++m_network.verdicts[static_cast<size_t>(Verdict::Delivered)];
+  handler(datagram);
+}
+
+/// tcp_v4_rcv() up to the socket.
+void Stack::TcpReceive(kernel::Link& link, wire::FramePtr packet) {
+  auto done = [&](Verdict verdict) { Finish(Stage::LocalDeliver, verdict, std::move(packet), link.ifindex); };
+  const wire::Ipv4 ip{packet->Data()};
+  const Received segment{*packet, ip, ip.Payload(), packet->Size() - ip.HeaderBytes()};
+  Count(Snmp::TcpInSegs);
+  if (segment.payloadBytes < wire::kTcpHeaderBytes || (segment.payload[12] >> 4) * 4u < wire::kTcpHeaderBytes ||
+      (segment.payload[12] >> 4) * 4u > segment.payloadBytes) {
+    Count(Snmp::TcpInErrs);
+    return done(Verdict::TcpTooShort);
+  }
+  if (wire::ChecksumFold(wire::ChecksumAdd(
+          segment.payload, segment.payloadBytes,
+          wire::PseudoHeaderSum(ip.Source(), ip.Destination(), wire::kIpProtoTcp, segment.payloadBytes))) != 0) {
+    Count(Snmp::TcpInCsumErrors);
+    Count(Snmp::TcpInErrs);
+    return done(Verdict::TcpChecksum);
+  }
+  if (m_tcp && m_tcp(segment)) return done(Verdict::Delivered);
+  TcpReset(*packet);
+  done(Verdict::TcpNoSocket);
+}
+
+/// tcp_v4_send_reset() and ip_send_unicast_reply().
+void Stack::TcpReset(const wire::Frame& packet) {
+  const wire::Ipv4 ip{const_cast<uint8_t*>(packet.Data())};
+  const uint8_t* tcp = ip.Payload();
+  const uint32_t bytes = packet.Size() - ip.HeaderBytes();
+  constexpr uint8_t kFin = 1, kSyn = 2, kRst = 4, kAck = 16;
+  const uint8_t flags = tcp[13];
+  if (flags & kRst) return;
+  const uint32_t dataOffset = (tcp[12] >> 4) * 4u;
+  uint8_t reset[wire::kTcpHeaderBytes] = {};
+  wire::Put16(reset, wire::Get16(tcp + 2));
+  wire::Put16(reset + 2, wire::Get16(tcp));
+  reset[12] = 5 << 4;
+  reset[13] = kRst;
+  if (flags & kAck) {
+    wire::Put32(reset + 4, wire::Get32(tcp + 8));
+  } else {
+    reset[13] |= kAck;
+    wire::Put32(reset + 8, wire::Get32(tcp + 4) + (flags & kSyn ? 1 : 0) + (flags & kFin ? 1 : 0) + bytes - dataOffset);
+  }
+  const uint64_t pseudo =
+      wire::PseudoHeaderSum(ip.Destination(), ip.Source(), wire::kIpProtoTcp, wire::kTcpHeaderBytes);
+  wire::Put16(reset + 16, wire::ChecksumFold(wire::ChecksumAdd(reset, sizeof reset, pseudo)));
+  SendRequest request{.source = ip.Destination(), .destination = ip.Source(), .protocol = wire::kIpProtoTcp,
+                      .tos = ip.Tos(), .pmtu = SendRequest::Pmtu::Do, .cause = packet.journey, .flow = packet.flow};
+  Count(Snmp::TcpOutRsts);
+  Count(Snmp::TcpOutSegs);
+  SendIpv4(request, reset);
+}
+
+}  // namespace overlaysim::host

@@ -1,0 +1,286 @@
+// The vxlan device (drivers/net/vxlan/vxlan_core.c; net/ipv4/udp_tunnel_core.c, ip_tunnel_core.c).
+
+#include "models/linux/vxlan.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include "models/engine/engine.h"
+#include "models/host/stack.h"
+#include "models/host/stack_inline.h"
+#include "models/wire/checksum.h"
+#include "models/wire/flow_hash.h"
+
+namespace overlaysim::host {
+
+using kernel::Snmp;
+using kernel::Table;
+
+bool Stack::VxlanIsSocket(uint16_t port) const {
+  for (const kernel::Link* link : m_ns->Links())
+    if (link->kind == kernel::LinkKind::Vxlan && link->adminUp && link->vxlan.dstPort == port) return true;
+  return false;
+}
+
+/// vxlan_xmit().
+void Stack::VxlanTransmit(kernel::Link& link, wire::FramePtr frame) {
+  if (link.vxlan.proxy && VxlanReduceArp(link, frame)) return;
+  const MacAddress destination = wire::GetMac(frame->Data());
+  kernel::VxlanFdbEntry scratch;
+  const kernel::VxlanFdbEntry* entry = kernel::FindVxlanDestination(*m_ns, link, destination, scratch);
+  if (!entry || entry->remotes.empty()) {
+    ++link.stats.txDropped;
+    return Finish(Stage::VxlanFdbLookup, Verdict::VxlanNoFdb, std::move(frame), link.ifindex);
+  }
+  const Row row{Table::VxlanFdb, entry->rowId};
+  const std::vector<kernel::VxlanRemote> remotes = entry->remotes;
+  Trace(Stage::VxlanFdbLookup, remotes.size() > 1 ? Verdict::Flooded : Verdict::Continue, *frame, link.ifindex, row);
+  // Copies go to all remotes but the first, which gets the frame itself at the end.
+  for (size_t i = 1; i < remotes.size(); ++i) VxlanTransmitTo(link, Copy(*frame), remotes[i], row);
+  VxlanTransmitTo(link, std::move(frame), remotes[0], row);
+}
+
+/// vxlan_xmit_one().
+void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kernel::VxlanRemote& remote, Row) {
+  const kernel::VxlanOptions& options = link.vxlan;
+  const kernel::InnerHeader inner = kernel::ReadInnerHeader(frame->Data(), frame->Size());
+  const uint16_t port = remote.port != 0 ? remote.port : options.dstPort;
+  const uint32_t vni = remote.vni != 0 ? remote.vni : options.vni;
+  if (frame->hash == 0) frame->hash = wire::FlowHash(frame->Data(), frame->Size(), m_network.seed);
+  const uint16_t sourcePort = wire::OuterSourcePort(frame->hash, kernel::SourcePorts(*m_ns, options));
+  const uint8_t tosSetting = options.tos == 1 ? inner.tos : options.tos;
+
+  SendRequest request{.source = options.local, .destination = remote.ip, .protocol = wire::kIpProtoUdp,
+                      .tos = static_cast<uint8_t>(tosSetting & 0x1e), .oif = remote.ifindex, .mark = frame->mark};
+  RouteOut out = RouteOutput(request);
+  auto fail = [&](Verdict verdict, uint64_t kernel::LinkStats::*counter) {
+    ++link.stats.txErrors;
+    if (counter) ++(link.stats.*counter);
+    Finish(Stage::VxlanRoute, verdict, std::move(frame), link.ifindex, {Table::Route, out.answer.route.rowId});
+  };
+  if (out.error != 0)
+    return fail(Verdict::VxlanNoRoute, out.error == ENETUNREACH ? &kernel::LinkStats::txCarrierErrors : nullptr);
+  if (out.answer.nextHop.ifindex == link.ifindex) return fail(Verdict::VxlanLoop, &kernel::LinkStats::collisions);
+  Trace(Stage::VxlanRoute, Verdict::Continue, *frame, out.answer.nextHop.ifindex,
+        {Table::Route, out.answer.route.rowId});
+
+  if (out.toLocal && options.localBypass) {  // encap_bypass_if_local(): the remote VTEP is on this host
+    for (const kernel::Link* other : m_ns->Links()) {
+      if (other->kind != kernel::LinkKind::Vxlan || other->vxlan.vni != vni || other->vxlan.dstPort != port) continue;
+      kernel::Link& to = *m_ns->GetLink(other->ifindex);
+      ++link.stats.txPackets;
+      link.stats.txBytes += frame->Size();
+      if (to.vxlan.learning)
+        kernel::SnoopVxlan(*m_ns, to, wire::GetMac(frame->Data() + 6), options.local, engine::Now());
+      return m_backlog.Push({this, to.ifindex, std::move(frame)});
+    }
+    return fail(Verdict::VxlanUnknownVni, nullptr);
+  }
+  if (VxlanCheckPmtu(link, *frame, OutputMtu(out, remote.ip)) != 0) {
+    ++link.stats.txPackets;  // vxlan_encap_bypass(): the answer has been sent in place of the frame
+    link.stats.txBytes += frame->Size();
+    return Finish(Stage::VxlanRoute, Verdict::FragNeeded, std::move(frame), link.ifindex);
+  }
+
+  const bool df = kernel::OuterDf(options, inner.isIpv4, inner.dontFragment);
+  const uint8_t tos = kernel::OuterTos(options.tos, inner.tos);
+  const uint8_t ttl = kernel::OuterTtl(options, inner.ttl, m_ns->defaultTtl, remote.ip.IsMulticast());
+  const uint32_t innerBytes = frame->Size();
+  uint8_t* vxlan = frame->Push(wire::kVxlanHeaderBytes);
+  wire::Vxlan{vxlan}.Write(vni);
+  const uint32_t udpBytes = wire::kUdpHeaderBytes + frame->Size();
+  uint8_t* udp = frame->Push(wire::kUdpHeaderBytes);
+  wire::Put16(udp, sourcePort);
+  wire::Put16(udp + 2, port);
+  wire::Put16(udp + 4, udpBytes);
+  wire::Put16(udp + 6, 0);
+  if (options.udpCsum) {
+    const uint64_t pseudo = wire::PseudoHeaderSum(out.source, remote.ip, wire::kIpProtoUdp, udpBytes);
+    const uint16_t checksum = wire::ChecksumFold(wire::ChecksumAdd(udp, udpBytes, pseudo));
+    wire::Put16(udp + 6, checksum != 0 ? checksum : 0xffffu);
+  }
+  uint8_t* ip = frame->Push(wire::kIpv4HeaderBytes);
+  wire::WriteIpv4(ip, {.tos = tos,
+                       .totalBytes = static_cast<uint16_t>(frame->Size()),
+                       .identification = NewIdentification(remote.ip, wire::kIpProtoUdp),  // iptunnel_xmit(): never 0
+                       .fragmentField = df ? wire::kIpDf : uint16_t{0},
+                       .ttl = ttl,
+                       .protocol = wire::kIpProtoUdp,
+                       .source = out.source,
+                       .destination = remote.ip});
+  // iptunnel_xmit(): the packet begins a new life as the host's own; only a socket's hash stays with it
+  if (!frame->socketHash) frame->hash = 0;
+  frame->ignoreDf = false;
+  frame->maxFragment = 0;
+  frame->forwarded = false;
+  frame->type = wire::PacketType::Outgoing;
+  frame->iif = 0;
+  Trace(Stage::Encapsulate, Verdict::Continue, *frame, link.ifindex, {}, {},
+        {ip, wire::kIpv4HeaderBytes + wire::kUdpHeaderBytes + wire::kVxlanHeaderBytes});
+  ++link.stats.txPackets;
+  link.stats.txBytes += innerBytes;
+  Count(Snmp::IpOutRequests);
+  Ipv4LocalOut(std::move(frame), out);
+}
+
+/// skb_tunnel_check_pmtu(): a packet that is too large for the outer path lowers the MTU of the inner route; a bridge port answers
+/// the sender itself. Returns 0: go on; 1: answered.
+int Stack::VxlanCheckPmtu(kernel::Link& link, wire::Frame& frame, uint32_t outerMtu) {
+  const uint32_t mtu = outerMtu - std::min(outerMtu, wire::kVxlanOverheadBytes);
+  if (frame.Size() - wire::kEthernetHeaderBytes <= mtu) return 0;
+  const kernel::InnerHeader inner = kernel::ReadInnerHeader(frame.Data(), frame.Size());
+  if (!inner.isIpv4) return 0;
+  const wire::Ipv4 ip{frame.Data() + wire::kEthernetHeaderBytes};
+  if (link.master == 0) {
+    const RouteOut out = RouteOutput({.destination = ip.Destination(), .tos = ip.Tos()});
+    if (out.error == 0 && mtu < OutputMtu(out, ip.Destination())) {
+      const bool locked = mtu < m_ns->minPmtu;
+      m_ns->LearnPmtu(ip.Destination(), locked ? m_ns->minPmtu : mtu, engine::Now() + m_ns->pmtuExpires, locked);
+    }
+    return 0;
+  }
+  // iptunnel_pmtud_check_icmp() and iptunnel_pmtud_build_icmp()
+  constexpr uint32_t kLeastMtu = 576;
+  const uint32_t size = frame.Size() - wire::kEthernetHeaderBytes;
+  if (mtu <= kLeastMtu || ip.FragmentField() != wire::kIpDf) return 0;
+  if (ip.Source().IsZero() || ip.Source().IsMulticast() || ip.Source().IsLoopback() || ip.Source().IsLimitedBroadcast()) return 0;
+  if (ip.Protocol() == wire::kIpProtoIcmp) {
+    const uint8_t type = ip.Payload()[0];
+    if (type == wire::kIcmpDestUnreach || type == wire::kIcmpTimeExceeded || type == wire::kIcmpParameterProblem ||
+        type == wire::kIcmpRedirect || type == 4)
+      return 0;
+  }
+  const uint32_t quoted = std::min(size, 576 - wire::kIpv4HeaderBytes - wire::kIcmpHeaderBytes);
+  const uint32_t total = wire::kIpv4HeaderBytes + wire::kIcmpHeaderBytes + quoted;
+  wire::FramePtr answer = wire::MakeFrame(wire::kEthernetHeaderBytes + total);
+  StartJourney(*answer, frame.journey);
+  answer->flow = frame.flow;
+  const wire::Ethernet to{frame.Data()};
+  wire::Ethernet{answer->Data()}.Write(to.Source(), to.Destination(), wire::kEtherTypeIpv4);
+  uint8_t* p = answer->Data() + wire::kEthernetHeaderBytes;
+  wire::WriteIpv4(p, {.tos = 0,
+                      .totalBytes = static_cast<uint16_t>(total),
+                      .identification = 0,
+                      .fragmentField = wire::kIpDf,
+                      .ttl = ip.Ttl(),
+                      .protocol = wire::kIpProtoIcmp,
+                      .source = ip.Destination(),
+                      .destination = ip.Source()});
+  uint8_t* icmp = p + wire::kIpv4HeaderBytes;
+  std::memset(icmp, 0, wire::kIcmpHeaderBytes);
+  icmp[0] = wire::kIcmpDestUnreach;
+  icmp[1] = wire::kIcmpFragNeeded;
+  wire::Put16(icmp + 6, mtu);
+  std::memcpy(icmp + wire::kIcmpHeaderBytes, ip.p, quoted);
+  wire::Put16(icmp + 2, wire::Checksum(icmp, wire::kIcmpHeaderBytes + quoted));
+  Trace(Stage::Send, Verdict::Continue, *answer, link.ifindex);
+  m_backlog.Push({this, link.ifindex, std::move(answer)});
+  return 1;
+}
+
+/// arp_reduce(): with `proxy` the device answers ARP requests from the host's neighbour table.
+bool Stack::VxlanReduceArp(kernel::Link& link, wire::FramePtr& frame) {
+  if (frame->Size() < wire::kEthernetHeaderBytes + wire::kArpBytes ||
+      wire::Get16(frame->Data() + 12) != wire::kEtherTypeArp)
+    return false;
+  const wire::Arp arp{frame->Data() + wire::kEthernetHeaderBytes};
+  auto consume = [&](Verdict verdict) {
+    Finish(Stage::ArpProcess, verdict, std::move(frame), link.ifindex);
+    return true;
+  };
+  if (!arp.IsIpv4OverEthernet() || arp.Operation() != wire::kArpRequest || arp.TargetIp().IsLoopback() ||
+      arp.TargetIp().IsMulticast())
+    return consume(Verdict::Consumed);
+  kernel::Neighbour scratch;
+  const kernel::Neighbour* entry = m_ns->FindNeighbour(link.ifindex, arp.TargetIp(), scratch);
+  if (!entry || !(entry->state == kernel::NudState::Permanent || entry->state == kernel::NudState::Reachable ||
+                  entry->state == kernel::NudState::Noarp))
+    return consume(Verdict::Consumed);
+  wire::FramePtr reply = wire::MakeFrame(wire::kEthernetHeaderBytes + wire::kArpBytes);
+  StartJourney(*reply, frame->journey);
+  wire::Ethernet{reply->Data()}.Write(arp.SenderMac(), entry->mac, wire::kEtherTypeArp);
+  wire::Arp{reply->Data() + wire::kEthernetHeaderBytes}.Write(wire::kArpReply, entry->mac, arp.TargetIp(),
+                                                              arp.SenderMac(), arp.SenderIp());
+  Trace(Stage::Send, Verdict::Continue, *reply, link.ifindex, {Table::Neighbour, entry->rowId});
+  m_backlog.Push({this, link.ifindex, std::move(reply)});
+  return consume(Verdict::Consumed);
+}
+
+/// vxlan_rcv(): `udpOffset` is where the outer UDP header begins.
+void Stack::VxlanReceive(kernel::Link& in, wire::FramePtr packet, uint32_t udpOffset) {
+  Count(Snmp::UdpInDatagrams);
+  const wire::Ipv4 outer{packet->Data()};
+  const Ipv4Address from = outer.Source();
+  const uint8_t outerTos = outer.Tos();
+  const uint16_t port = wire::Udp{packet->Data() + udpOffset}.DestinationPort();
+  kernel::Link* link = nullptr;
+  auto drop = [&](Verdict verdict) {
+    Finish(Stage::Decapsulate, verdict, std::move(packet), link ? link->ifindex : in.ifindex);
+  };
+  const uint32_t vxlanOffset = udpOffset + wire::kUdpHeaderBytes;
+  if (packet->Size() < vxlanOffset + wire::kVxlanHeaderBytes) return drop(Verdict::VxlanTooShort);
+  const wire::Vxlan header{packet->Data() + vxlanOffset};
+  const uint32_t flags = header.FlagsWord(), vniWord = header.VniWord();
+  if (!(flags & wire::Vxlan::kFlagVni)) return drop(Verdict::VxlanNoVniFlag);
+  for (const kernel::Link* candidate : m_ns->Links())
+    if (candidate->kind == kernel::LinkKind::Vxlan && candidate->adminUp && candidate->vxlan.dstPort == port &&
+        candidate->vxlan.vni == vniWord >> 8)
+      link = m_ns->GetLink(candidate->ifindex);
+  if (!link) return drop(Verdict::VxlanUnknownVni);
+  if (kernel::CheckVxlanHeader(flags, vniWord) == kernel::VxlanHeaderFault::ReservedBits) {
+    ++link->stats.rxErrors;
+    ++link->stats.rxFrameErrors;
+    return drop(Verdict::VxlanReservedBits);
+  }
+  const uint32_t outerBytes = vxlanOffset + wire::kVxlanHeaderBytes;
+  if (packet->Size() < outerBytes + wire::kEthernetHeaderBytes) {
+    ++link->stats.rxDropped;
+    return drop(Verdict::VxlanFrameTooShort);
+  }
+  std::vector<uint8_t> removed;
+  if (Tracing()) removed.assign(packet->Data(), packet->Data() + outerBytes);
+  packet->Pull(outerBytes);
+  if (wire::GetMac(packet->Data() + 6) == link->address) return drop(Verdict::VxlanLocalMac);
+  if (link->vxlan.learning) {
+    const MacAddress source = wire::GetMac(packet->Data() + 6);
+    switch (kernel::SnoopVxlan(*m_ns, *link, source, from, engine::Now())) {
+      case kernel::VxlanSnoop::Accepted: VxlanArmAgeing(link->ifindex); break;
+      case kernel::VxlanSnoop::InvalidSource: return drop(Verdict::VxlanBadSource);
+      case kernel::VxlanSnoop::EntryExists: return drop(Verdict::VxlanEntryExists);
+    }
+  }
+  const kernel::InnerHeader inner = kernel::ReadInnerHeader(packet->Data(), packet->Size());
+  if (inner.truncated) {
+    ++link->stats.rxErrors;
+    ++link->stats.rxLengthErrors;
+    return drop(Verdict::VxlanInnerTooShort);
+  }
+  if (inner.isIp) {  // RFC 6040
+    const kernel::EcnDecapsulation ecn = kernel::DecapsulateEcn(outerTos, inner.tos);
+    if (ecn.drop) {
+      ++link->stats.rxErrors;
+      ++link->stats.rxFrameErrors;
+      return drop(Verdict::EcnMalformed);
+    }
+    if (ecn.tos != inner.tos) kernel::WriteInnerTos(packet->Data(), ecn.tos);
+  }
+  Trace(Stage::Decapsulate, Verdict::Continue, *packet, link->ifindex, {}, removed);
+  packet->hash = packet->socketHash ? packet->hash : 0;
+  packet->ignoreDf = false;
+  packet->maxFragment = 0;
+  m_backlog.Push({this, link->ifindex, std::move(packet)});  // gro_cells_receive()
+}
+
+/// vxlan_cleanup(): what was learnt goes when nothing has been heard of it for the ageing time.
+void Stack::VxlanArmAgeing(int ifindex) {
+  if (!m_vxlanAgeing.insert(ifindex).second) return;
+  const kernel::Link* link = m_ns->GetLink(ifindex);
+  const auto next = link ? kernel::AgeVxlanFdb(*m_ns, *link, engine::Now()) : std::nullopt;
+  if (!next) return void(m_vxlanAgeing.erase(ifindex));
+  After(*next - engine::Now(), [this, ifindex] {
+    m_vxlanAgeing.erase(ifindex);
+    if (m_ns->GetLink(ifindex)) VxlanArmAgeing(ifindex);
+  });
+}
+
+}  // namespace overlaysim::host
