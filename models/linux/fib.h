@@ -59,6 +59,8 @@ struct Rule {
   std::string iif;         ///< empty: any
   std::string oif;
   uint32_t fwmark = 0, fwmask = 0;
+  uint8_t tos = 0;         ///< 0: any
+  bool inverted = false;   ///< `not`: for what does not match
   uint32_t table = 0;      ///< 0 with a type other than Unicast
   RouteType action = RouteType::Unicast;  ///< Unicast: look into `table`
   uint32_t rowId = 0;

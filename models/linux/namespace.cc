@@ -42,10 +42,7 @@ Link& Namespace::AddLink(Link link) {
   OVERLAYSIM_CHECK(!m_links[index], "{}: ifindex {} is taken", m_name, index);
   m_links[index] = std::make_unique<Link>(std::move(link));
   Link& made = *m_links[index];
-  if (made.kind == LinkKind::Bridge) {
-    made.carrier = false;  // until a port has one
-    SyncBridgeLocal(made.ifindex, made.ifindex, true);
-  }
+  if (made.kind == LinkKind::Bridge) SyncBridgeLocal(made.ifindex, made.ifindex, true);
   if (made.kind == LinkKind::Veth && !made.peerNetns.IsNone() && made.peerNetns != m_id) NetnsIdOf(made.peerNetns);
   Changed(Table::Link, TableChange::Op::Add, &made, static_cast<uint32_t>(made.ifindex));
   return made;
@@ -95,12 +92,10 @@ void Namespace::LinkChanged(int ifindex) {
 
 bool Namespace::IsRunning(const Link& link) const {
   if (!link.adminUp) return false;
-  if (link.kind == LinkKind::Bridge) {
-    for (const auto& port : m_links)
-      if (port && port->master == link.ifindex && IsRunning(*port)) return true;
-    return false;
-  }
-  return link.carrier;
+  if (link.kind != LinkKind::Bridge) return link.carrier;
+  const std::vector<int> ports = BridgePorts(link.ifindex);
+  if (ports.empty()) return link.carrier;
+  return std::any_of(ports.begin(), ports.end(), [&](int port) { return IsRunning(*GetLink(port)); });
 }
 
 std::vector<int> Namespace::BridgePorts(int bridge) const {
@@ -181,6 +176,7 @@ int Namespace::SetLinkAddress(int ifindex, MacAddress address) {
   link->addressSet = true;
   if (inBridge) SyncBridgeLocal(bridge, ifindex, true);
   LinkChanged(ifindex);
+  if (link->master != 0) SetLinkMaster(ifindex, link->master);  // the bridge may follow
   return 0;
 }
 
@@ -244,6 +240,7 @@ int Namespace::SetLinkMaster(int ifindex, int master) {
       first = false;
     }
     if (!b->mtuSet) b->mtu = mtu;
+    b->carrier = !first;  // lost with the last port (br_port_state_selection())
     if (!b->addressSet && !first && b->address != lowest) {  // br_stp_recalculate_bridge_id()
       SyncBridgeLocal(changed, changed, false);
       b->address = lowest;
@@ -414,7 +411,8 @@ int Namespace::CheckNextHop(Route& route, NextHop& hop, std::string* why) const 
       return false;
     });
     if (!found) continue;
-    if (found->type != RouteType::Unicast) return fail(EINVAL, "Nexthop has invalid gateway.");
+    if (found->type != RouteType::Unicast && found->type != RouteType::Local)
+      return fail(EINVAL, "Nexthop has invalid gateway.");
     hop.ifindex = via->ifindex;
     return 0;
   }
@@ -524,21 +522,23 @@ std::vector<Route> Namespace::Routes(uint32_t table) const {
   return out;
 }
 
+/// fib_rule_match() of net/core/fib_rules.c, without FIB_RULE_INVERT.
+bool Namespace::RuleMatches(const Rule& rule, const RouteQuery& query) const {
+  auto named = [&](const std::string& name, int ifindex) {
+    const Link* link = GetLink(ifindex);
+    return name.empty() || (link && link->name == name);
+  };
+  constexpr int kLoopback = 1;  // what this host sends comes in from lo
+  return (rule.from.length == 0 || rule.from.Contains(query.src)) && (rule.to.length == 0 || rule.to.Contains(query.dst)) &&
+         named(rule.iif, query.iif != 0 ? query.iif : kLoopback) && named(rule.oif, query.oif) &&
+         ((query.mark ^ rule.fwmark) & rule.fwmask) == 0 && (rule.tos == 0 || rule.tos == query.tos);
+}
+
 /// fib_lookup() and fib_select_path(): the rules in order, in each table the longest usable prefix.
 RouteAnswer Namespace::Lookup(const RouteQuery& query) const {
   RouteAnswer answer;
   for (const Rule& rule : m_rules) {
-    if (rule.from.length > 0 && !rule.from.Contains(query.src)) continue;
-    if (rule.to.length > 0 && !rule.to.Contains(query.dst)) continue;
-    if (!rule.iif.empty()) {
-      const Link* link = GetLink(query.iif != 0 ? query.iif : 1);
-      if (!link || link->name != rule.iif) continue;
-    }
-    if (!rule.oif.empty()) {
-      const Link* link = GetLink(query.oif);
-      if (!link || link->name != rule.oif) continue;
-    }
-    if ((query.mark ^ rule.fwmark) & rule.fwmask) continue;
+    if (RuleMatches(rule, query) == rule.inverted) continue;
     answer.ruleId = rule.rowId;
     if (rule.action == RouteType::Blackhole) return answer.error = EINVAL, answer;
     if (rule.action == RouteType::Unreachable) return answer.error = ENETUNREACH, answer;
@@ -604,9 +604,9 @@ int Namespace::AddRule(Rule rule) {
     rule.preference = m_rules.size() > 1 && m_rules[1].preference > 0 ? m_rules[1].preference - 1 : 0;
   }
   for (const Rule& r : m_rules)
-    if (std::tie(r.preference, r.from, r.to, r.iif, r.oif, r.fwmark, r.fwmask, r.table, r.action) ==
+    if (std::tie(r.preference, r.from, r.to, r.iif, r.oif, r.fwmark, r.fwmask, r.table, r.action, r.tos, r.inverted) ==
         std::tie(rule.preference, rule.from, rule.to, rule.iif, rule.oif, rule.fwmark, rule.fwmask, rule.table,
-                 rule.action))
+                 rule.action, rule.tos, rule.inverted))
       return EEXIST;
   rule.rowId = NextRowId();
   auto at = std::upper_bound(m_rules.begin(), m_rules.end(), rule,
@@ -625,6 +625,8 @@ int Namespace::DeleteRule(const Rule& pattern) {
     if (!pattern.oif.empty() && it->oif != pattern.oif) continue;
     if (pattern.fwmask != 0 && (it->fwmark != pattern.fwmark || it->fwmask != pattern.fwmask)) continue;
     if (pattern.table != 0 && it->table != pattern.table) continue;
+    if (pattern.action != RouteType::Unicast && it->action != pattern.action) continue;
+    if ((pattern.tos != 0 && it->tos != pattern.tos) || (pattern.inverted && !it->inverted)) continue;
     const Rule gone = *it;
     m_rules.erase(it);
     Changed(Table::Rule, TableChange::Op::Delete, &gone, gone.rowId);

@@ -204,6 +204,7 @@ class Namespace {
   FibTable& TableOf(uint32_t id);
   void AddAddressRoutes(const Address& address);
   void DeleteAddressRoutes(const Address& address);
+  bool RuleMatches(const Rule& rule, const RouteQuery& query) const;
   int CheckNextHop(Route& route, NextHop& hop, std::string* why) const;
   void SyncBridgeLocal(int bridge, int port, bool add);
 

@@ -137,7 +137,7 @@ int Namespace::SetSysctl(const std::string& given, const std::string& value) {
     for (auto& [ifindex, conf] : m_conf) conf.forwarding = ipForward;
   } else if (auto access = Find(*this, name)) {
     auto number = WholeNumber(value);
-    if (!number) return EINVAL;
+    if (!number || (name == "net.ipv4.ip_default_ttl" && (*number < 1 || *number > 255))) return EINVAL;
     access->set(*number);
   } else if (name.rfind("net.", 0) == 0 && name.rfind("net.ipv4.conf.", 0) != 0 && name.rfind("net.ipv4.neigh.", 0) != 0) {
     m_otherSysctls[name] = value;

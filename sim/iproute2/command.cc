@@ -95,6 +95,16 @@ bool TakeOption(Session& session, Words& words, std::string_view option) {
   return true;
 }
 
+/// Options of iproute2 that we do without.
+bool IsOtherOption(std::string_view option) {
+  for (const char* other : {"-human-readable", "-iec", "-resolve", "-Numeric", "-timestamp", "-tshort", "-batch", "-all",
+                            "-loops", "-rcvbuf", "-force", "-echo", "-compressvlans"})
+    if (option.size() > 1 && option != "-n" && option != "-c" && option != "-a" && option != "-t" && option != "-f" &&
+        Abbreviates(option, other))
+      return true;
+  return false;
+}
+
 /// Eats the options; a word with two dashes counts as one with a single dash.
 void TakeOptions(Session& session, Words& words, const char* program, std::string_view version) {
   bool wantsPretty = false;
@@ -109,6 +119,8 @@ void TakeOptions(Session& session, Words& words, const char* program, std::strin
       session.show.brief = true;
     } else if (Abbreviates(option, "-pretty")) {
       wantsPretty = true;
+    } else if (IsOtherOption(option)) {
+      NotSupported(fmt::format("the option \"{}\"", option));
     } else if (!TakeOption(session, words, option)) {
       throw Failure{255, fmt::format("Option \"{}\" is unknown, try \"{} {}help\".\n", option, program,
                                      program == std::string_view("ip") ? "-" : "")};

@@ -41,6 +41,7 @@ LinkRequest ParseRequest(Session& session, Words& words, bool isSet, bool isPeer
     } else if (word == "index") {
       request.index = static_cast<int>(ParseNumberOr(words.Next(), 0x7fffffff, "Invalid \"index\" value"));
     } else if (word == "address") {
+      if (isSet && !request.device.empty()) RequireDevice(session.Ns(), request.device);
       request.address = ParseLinkAddress(words.Next());
     } else if (word == "mtu") {
       const std::string mtu = words.Next();
@@ -72,6 +73,8 @@ LinkRequest ParseRequest(Session& session, Words& words, bool isSet, bool isPeer
     } else if (Abbreviates(word, "type") && word.size() > 1 && !isPeer) {
       request.type = words.Next();
       return request;
+    } else if (word == "type") {
+      Duplicate("type", words.Next());
     } else if (word == "link" || word == "multicast" || word == "allmulticast" || word == "carrier" || word == "vrf" ||
                word == "xdp" || word == "vf" || word == "group" || word == "broadcast" || word == "protodown") {
       NotSupported(fmt::format("\"ip link\" with \"{}\"", word));
@@ -107,7 +110,7 @@ Link LinkOf(const Session& session, const Namespace& ns, const LinkRequest& requ
     link.addressSet = true;
   }
   if (request.mtu) {
-    if (*request.mtu < link.minMtu || *request.mtu > link.maxMtu)
+    if (kind != LinkKind::Dummy && (*request.mtu < link.minMtu || *request.mtu > link.maxMtu))
       CheckRtnetlink(session, EINVAL,
                      kind == LinkKind::Vxlan         ? "MTU must be between 68 and 65535"
                      : *request.mtu < link.minMtu ? "mtu less than device minimum"
@@ -116,6 +119,7 @@ Link LinkOf(const Session& session, const Namespace& ns, const LinkRequest& requ
     link.mtuSet = true;
   }
   if (request.txQueueLen) link.txQueueLen = *request.txQueueLen;
+  if (kind == LinkKind::Dummy) link.minMtu = link.maxMtu = 0;  // any
   link.noArp = request.noArp.value_or(kind == LinkKind::Dummy);
   link.promisc = request.promisc.value_or(false);
   return link;

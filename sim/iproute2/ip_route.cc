@@ -288,7 +288,9 @@ void Get(Session& session, Words& words) {
   if (!hasDestination) throw Failure{1, "need at least a destination address\n"};
   const Ipv4Address dst = get.query.dst;
   if (get.query.iif != 0 && !ns.Forwarding(get.query.iif) && !ns.IsLocalAddress(dst)) CheckRtnetlink(session, EHOSTUNREACH);
-  get.answer = ns.Lookup(get.query);
+  kernel::RouteQuery query = get.query;
+  if (dst.IsZero()) query.dst = Ipv4Address{0x7f000001};  // ip_route_output_key_hash(): this host
+  get.answer = ns.Lookup(query);
   CheckRtnetlink(session, get.answer.error);
   if (fibMatch) {
     session.result.out += RouteLine(ns, get.answer.route) + " \n";
@@ -302,7 +304,7 @@ void Get(Session& session, Words& words) {
   if (!route.prefSrc.IsZero())
     get.source = route.prefSrc;
   else if (route.type == RouteType::Local)
-    get.source = dst;
+    get.source = query.dst;
   else
     get.source = ns.SelectAddress(hop.ifindex, hop.gateway.IsZero() ? dst : hop.gateway, route.scope);
   get.learntMtu = ns.LearntPmtu(dst, session.now, &get.learntMtuLocked, &get.mtuExpires);

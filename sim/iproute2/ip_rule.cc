@@ -52,7 +52,11 @@ Rule ParseRule(Words& words) {
       rule.iif = ParseDevice(words, "\"iif\"/\"dev\" not a valid ifname");
     } else if (word == "oif") {
       rule.oif = ParseDevice(words, "\"oif\" not a valid ifname");
-    } else if (word == "not" || word == "tos" || word == "dsfield" || word == "goto" || word == "nop" || word == "ipproto" ||
+    } else if (word == "not") {
+      rule.inverted = true;
+    } else if (word == "tos" || Abbreviates(word, "dsfield")) {
+      rule.tos = static_cast<uint8_t>(ParseNumberOr(words.Next(), 255, "TOS value is invalid\n"));
+    } else if (word == "goto" || word == "nop" || word == "ipproto" ||
                word == "sport" || word == "dport" || word == "uidrange" || word == "realms" || word == "l3mdev" ||
                word == "tun_id" || Abbreviates(word, "suppress_prefixlength") || Abbreviates(word, "suppress_ifgroup") ||
                word == "protocol" || word == "nat") {

@@ -80,18 +80,22 @@ void RunSysctl(Session& session, Words& words) {
     const std::string word = words.Next();
     if (word.size() < 2 || word[0] != '-') {
       settings.push_back(word);
-    } else if (word == "-w" || word == "--write") {
-      options.write = true;
-    } else if (word == "-q" || word == "--quiet") {
-      options.quiet = true;
-    } else if (word == "-n" || word == "--values") {
-      options.valueOnly = true;
-    } else if (word == "-N" || word == "--names") {
-      options.nameOnly = true;
-    } else if (word == "-e" || word == "--ignore") {
-      options.ignoreUnknown = true;
-    } else {
-      NotSupported(fmt::format("\"sysctl {}\"", word));
+      continue;
+    }
+    static constexpr std::pair<const char*, char> kLong[] = {
+        {"--write", 'w'}, {"--quiet", 'q'}, {"--values", 'n'}, {"--names", 'N'}, {"--ignore", 'e'}};
+    std::string letters = word.substr(1);
+    for (const auto& [name, letter] : kLong)
+      if (word == name) letters = letter;
+    for (char letter : letters) {
+      switch (letter) {
+        case 'w': options.write = true; break;
+        case 'q': options.quiet = true; break;
+        case 'n': options.valueOnly = true; break;
+        case 'N': options.nameOnly = true; break;
+        case 'e': options.ignoreUnknown = true; break;
+        default: NotSupported(fmt::format("\"sysctl {}\"", word));
+      }
     }
   }
   if (settings.empty()) throw Failure{1, "\nUsage:\n sysctl [options] [variable[=value] ...]\n"};

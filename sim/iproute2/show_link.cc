@@ -42,9 +42,11 @@ const Link* PeerHere(const Namespace& ns, const Link& link) {
 /// the device's own neighbours, even when that end is in another namespace.
 const char* OperState(const Namespace& ns, const Link& link) {
   if (!link.adminUp) return "DOWN";
-  if (ns.IsRunning(link))
-    return link.kind == LinkKind::Veth || link.kind == LinkKind::Physical || link.kind == LinkKind::Bridge ? "UP"
-                                                                                                          : "UNKNOWN";
+  if (ns.IsRunning(link)) {
+    const bool watched = link.kind == LinkKind::Veth || link.kind == LinkKind::Physical ||
+                         (link.kind == LinkKind::Bridge && !ns.BridgePorts(link.ifindex).empty());
+    return watched ? "UP" : "UNKNOWN";
+  }
   if (link.kind != LinkKind::Veth || link.peerIfindex == link.ifindex) return "DOWN";
   const Link* below = ns.GetLink(link.peerIfindex);
   return !below || below->adminUp ? "DOWN" : "LOWERLAYERDOWN";
@@ -506,7 +508,9 @@ bool AddrFilter::Accepts(const Address& a) const {
   return !secondary || a.secondary == *secondary;
 }
 
-std::string AddrShow(const Namespace& ns, const AddrFilter& filter, const ShowOptions& options) {
+std::string AddrShow(const Namespace& ns, const AddrFilter& filter, const ShowOptions& given) {
+  ShowOptions options = given;
+  options.onlyIpv4 |= filter.to.has_value();  // a prefix has a family
   Output out(options.format);
   out.OpenArray();
   for (const Link* link : ns.Links()) {
@@ -515,7 +519,7 @@ std::string AddrShow(const Namespace& ns, const AddrFilter& filter, const ShowOp
     if (addresses.empty() && (options.onlyIpv4 || filter.SelectsAddresses())) continue;
     if (options.oneLine && !out.IsJson()) {
       for (const Address& a : addresses) {
-        out.Text(fmt::format("{}: {} ", link->ifindex, link->name));
+        out.Text(fmt::format("{}: {}", link->ifindex, link->name));
         PrintAddress(out, ns, a, "\\");
         out.Text("\n");
       }

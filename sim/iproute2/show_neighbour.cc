@@ -138,7 +138,7 @@ bool NeighFilter::Accepts(const Neighbour& n) const {
   if (n.proxy != proxies) return false;
   if (ifindex != 0 && n.ifindex != ifindex) return false;
   if (to && !to->Contains(n.ip)) return false;
-  if (proxies) return true;
+  if (proxies || n.externLearn) return true;  // whatever its state
   const int state = static_cast<int>(n.state);
   const int wanted = states >= 0 ? states : 0xff & ~static_cast<int>(NudState::Noarp);
   constexpr int kAll = 0xff;

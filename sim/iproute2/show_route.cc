@@ -16,10 +16,10 @@ using kernel::Rule;
 
 namespace {
 
-/// RTNH_F_LINKDOWN: the device is up and has no carrier.
-bool IsLinkDown(const Namespace& ns, const NextHop& hop) {
+/// RTNH_F_LINKDOWN: the device is up and has no carrier. This host's own addresses do not care (fib_sync_down_dev()).
+bool IsLinkDown(const Namespace& ns, const Route& route, const NextHop& hop) {
   const kernel::Link* link = ns.GetLink(hop.ifindex);
-  return link && link->adminUp && !ns.IsRunning(*link);
+  return route.type != RouteType::Local && link && link->adminUp && !ns.IsRunning(*link);
 }
 
 void PrintFlags(Output& out, bool onlink, bool linkDown) {
@@ -42,7 +42,7 @@ void PrintHops(Output& out, const Namespace& ns, const Route& route) {
     if (!hop.gateway.IsZero()) out.String("gateway", "via {} ", hop.gateway.ToString());
     out.String("dev", "dev {} ", DeviceName(ns, hop.ifindex));
     out.Number("weight", "weight {} ", hop.weight);
-    PrintFlags(out, hop.onlink, IsLinkDown(ns, hop));
+    PrintFlags(out, hop.onlink, IsLinkDown(ns, route, hop));
     out.CloseObject();
   }
   out.CloseArray();
@@ -68,7 +68,7 @@ void PrintRoute(Output& out, const Namespace& ns, const Route& r, const RouteFil
     out.String("prefsrc", "src {} ", r.prefSrc.ToString());
   if (r.metric != 0 && !filter.metric) out.Number("metric", "metric {} ", r.metric);
   const bool allDown = !r.nextHops.empty() && std::all_of(r.nextHops.begin(), r.nextHops.end(),
-                                                          [&](const NextHop& h) { return IsLinkDown(ns, h); });
+                                                          [&](const NextHop& h) { return IsLinkDown(ns, r, h); });
   PrintFlags(out, single && single->onlink, allDown);
   if (r.mtu != 0) {
     out.OpenArray("metrics");
@@ -98,11 +98,13 @@ void PrintDevice(Output& out, const Namespace& ns, const char* key, const std::s
 void PrintRule(Output& out, const Namespace& ns, const Rule& rule) {
   out.OpenObject();
   out.Number("priority", "{}:\t", rule.preference);
+  if (rule.inverted) out.Null("not", "not ");
   if (rule.from.length > 0)
     PrintPrefixMember(out, "src", "srclen", "from {} ", rule.from);
   else
     out.String("src", "from {} ", "all");
   if (rule.to.length > 0) PrintPrefixMember(out, "dst", "dstlen", "to {} ", rule.to);
+  if (rule.tos != 0) out.String("tos", "tos {} ", fmt::format("{:#04x}", rule.tos));
   if (rule.fwmark != 0 || rule.fwmask != 0) {
     const bool masked = rule.fwmask != 0xffffffff;
     out.String("fwmark", masked ? "fwmark {}" : "fwmark {} ", fmt::format("{:#x}", rule.fwmark));
@@ -193,7 +195,7 @@ std::string RouteGetShow(const Namespace& ns, const RouteGet& get, const ShowOpt
     out.String("table", "table {} ", TableName(route.table));
   if (get.query.src.IsZero()) out.String("prefsrc", "src {} ", get.source.ToString());
   if (get.query.mark != 0) out.Number("mark", get.query.mark < 16 ? "mark {} " : "mark {:#x} ", get.query.mark);
-  PrintFlags(out, hop.onlink, !isLocal && IsLinkDown(ns, hop));
+  PrintFlags(out, hop.onlink, IsLinkDown(ns, route, hop));
   if (get.query.iif == 0) out.Number("uid", "uid {} ", 0);
   out.Text("\n    cache ");
   out.OpenArray("cache");
