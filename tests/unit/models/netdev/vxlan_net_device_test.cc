@@ -130,12 +130,12 @@ class VxlanNetDeviceTest : public testing::Test {
           m_inner.push_back(BytesOf(packet));
           return true;
         });
-    Run();
+    Advance();
     return device;
   }
 
   /// What is scheduled by now and soon; ageing stays ahead.
-  void Run(ns3::Time span = ns3::MilliSeconds(1)) {
+  void Advance(ns3::Time span = ns3::MilliSeconds(1)) {
     ns3::Simulator::Stop(span);
     ns3::Simulator::Run();
   }
@@ -144,7 +144,7 @@ class VxlanNetDeviceTest : public testing::Test {
             uint16_t type = wire::kEtherTypeIpv4) {
     const bool isSent = device->Send(ns3::Create<ns3::Packet>(packet.data(), static_cast<uint32_t>(packet.size())),
                                      ns3::Mac48Address(destination), type);
-    Run();
+    Advance();
     return isSent;
   }
 
@@ -167,7 +167,7 @@ class VxlanNetDeviceTest : public testing::Test {
     const uint64_t pseudo = wire::PseudoHeaderSum(FromNs3(from), FromNs3(kLocal), wire::kIpProtoUdp, udpBytes);
     wire::Put16(udp + 6, wire::ChecksumFold(wire::ChecksumAdd(udp, udpBytes, pseudo)));
     m_test->Send(ns3::Create<ns3::Packet>(packet.data(), size), m_eth0->GetAddress(), wire::kEtherTypeIpv4);
-    Run();
+    Advance();
   }
 
   /// A VXLAN header, an Ethernet header from kRemoteMac to kLocalMac, and the inner packet.
@@ -538,11 +538,11 @@ TEST_F(VxlanNetDeviceTest, LearnedEntriesAgeFromTheirLastUse) {
   device->SetAttribute("Ageing", ns3::TimeValue(ns3::Seconds(10)));
   device->AddFdb(ns3::Mac48Address("02:00:00:00:04:03"), kOtherRemote);
   Receive(Tunnelled(kVni1, InnerPacket()));
-  Run(ns3::Seconds(8));
+  Advance(ns3::Seconds(8));
   Receive(Tunnelled(kVni1, InnerPacket()));  // refreshed
-  Run(ns3::Seconds(8));
+  Advance(ns3::Seconds(8));
   EXPECT_EQ(device->Fdb().size(), 2u);
-  Run(ns3::Seconds(2));
+  Advance(ns3::Seconds(2));
   ASSERT_EQ(device->Fdb().size(), 1u);
   EXPECT_TRUE(device->Fdb()[0].isPermanent);
 }
@@ -610,7 +610,7 @@ TEST_F(VxlanNetDeviceTest, IsAPortOfAnNs3Bridge) {
   const Octets packet = InnerPacket();
   podEth0->Send(ns3::Create<ns3::Packet>(packet.data(), static_cast<uint32_t>(packet.size())),
                 ns3::Mac48Address(kRemoteMac), wire::kEtherTypeIpv4);
-  Run();
+  Advance();
   ASSERT_EQ(m_outer.size(), 1u);  // the pod's own frame, source MAC included, is what is tunnelled
   Octets source(6);
   ns3::Mac48Address::ConvertFrom(podEth0->GetAddress()).CopyTo(source.data());
