@@ -205,14 +205,18 @@ class Loader {
 
   void TakeVariables(Value& root) {
     const Constraints none;
+    const auto report = [this](Place p, std::string m) { Error(p, std::move(m)); };
     if (const Value* vars = root.Find("vars")) {
-      const auto report = [this](Place p, std::string m) { Error(p, std::move(m)); };
-      ScenarioType().Find("vars", "")->type->Read(*vars, nullptr, {report, "vars", &none});
+      if (!vars->Is(Value::Kind::Object)) {
+        Error(vars->place, fmt::format("\"vars\" is an object of variables, not {}", vars->Quoted()));
+      }
       for (const Member& member : vars->members) {
         if (!IsVariableName(member.key)) {
           Error(member.keyPlace, fmt::format("{} is not a name for a variable (letters, digits, \"-\" and \"_\")",
                                              QuoteJson(member.key)));
-        } else if (member.value.Is(Value::Kind::String) && member.value.text.find("${") != std::string::npos) {
+        }
+        AnyScalarType().Read(member.value, nullptr, {report, member.key, &none});
+        if (member.value.Is(Value::Kind::String) && member.value.text.find("${") != std::string::npos) {
           Error(member.value.place, "a variable cannot refer to another");
         }
         m_variables.push_back(member);
@@ -231,8 +235,7 @@ class Loader {
         continue;
       }
       variable->value = ReadSetting(std::string_view(setting).substr(equals + 1), place.source);
-      AnyScalarType().Read(variable->value, nullptr,
-                           {[this](Place p, std::string m) { Error(p, std::move(m)); }, variable->key, &none});
+      AnyScalarType().Read(variable->value, nullptr, {report, variable->key, &none});
     }
   }
 

@@ -287,7 +287,12 @@ class LocatedType final : public WrappingType {
   std::optional<Value> Write(const void* from, Detail detail) const override {
     const L& located = *static_cast<const L*>(from);
     std::optional<Value> value = m_inner.Write(&located.value, detail);
-    if (value) value->place = located.place;
+    if (!value) return value;
+    value->place = located.place;
+    if (!m_inner.Object()) {  // a list or object without places of its own stands where it begins
+      for (Value& item : value->items) item.place = located.place;
+      for (Member& member : value->members) member.value.place = located.place;
+    }
     return value;
   }
   void FillDefaults(void* object) const override { m_inner.FillDefaults(&static_cast<L*>(object)->value); }
