@@ -118,25 +118,15 @@ struct JsonCursor {
 
 /// "…syntax error while parsing object - unexpected '}'; expected string literal; last read: 'x'" without its ceremony.
 std::string Explain(std::string_view what) {
-  constexpr std::string_view kLastRead = "; last read: '";
-  constexpr std::string_view kWhile = "syntax error while parsing ";
-  if (size_t at = what.find(kWhile); at != std::string_view::npos) {
-    what.remove_prefix(at + kWhile.size());
-    std::string_view context = what.substr(0, what.find(" - "));
-    what.remove_prefix(std::min(what.size(), context.size() + 3));
-    if (what.starts_with("unexpected end of input")) {
-      return fmt::format("the file ends in the middle of this {}; is it cut off?", context);
-    }
-    std::string lastRead;
-    if (size_t last = what.find(kLastRead); last != std::string_view::npos) {
-      std::string_view read = what.substr(last + kLastRead.size());
-      read = read.substr(0, read.rfind('\''));
-      if (read.size() <= 40) lastRead = fmt::format(" (at '{}')", read);
-      what = what.substr(0, last);
-    }
-    return fmt::format("this is not valid JSON: {}{}", what, lastRead);
+  const size_t syntax = what.find("syntax error while parsing ");
+  if (syntax != std::string_view::npos) {
+    const size_t dash = what.find(" - ", syntax);
+    what = what.substr(dash == std::string_view::npos ? syntax : dash + 3);
+    if (what.starts_with("unexpected end of input")) return "the file ends in the middle of an object or array; is it cut off?";
+    what = what.substr(0, what.find("; last read: "));
+  } else if (const size_t name = what.find("] "); name != std::string_view::npos) {
+    what.remove_prefix(name + 2);
   }
-  if (size_t end = what.find("] "); end != std::string_view::npos) what.remove_prefix(end + 2);
   return fmt::format("this is not valid JSON: {}", what);
 }
 
