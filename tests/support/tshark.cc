@@ -18,9 +18,9 @@ namespace {
 constexpr const char* kCommand =
     "tshark -n -d udp.port==8472,vxlan -o ip.check_checksum:TRUE -o udp.check_checksum:TRUE -o tcp.check_checksum:TRUE"
     " -T fields -E separator=/t -E aggregator='|'"
-    " -e frame.interface_name -e frame.time_epoch -e frame.protocols -e frame.comment"
+    " -e frame.interface_name -e frame.time_epoch -e frame.protocols -e frame.comment -e _ws.malformed -e _ws.short"
     " -e ip.checksum.status -e udp.checksum.status -e tcp.checksum.status -e icmp.checksum.status";
-constexpr size_t kTextFields = 4;
+constexpr size_t kTextFields = 6;  // those before the statuses
 
 std::vector<std::string> Split(const std::string& text, char separator) {
   std::vector<std::string> parts(1);
@@ -73,8 +73,7 @@ TsharkReport RunTshark(const std::filesystem::path& capture) {
     const auto fields = Split(line, '\t');
     if (fields.size() < kTextFields) continue;
     TsharkReport::Packet packet{fields[0], fields[1], fields[2], fields[3]};
-    packet.malformed = packet.protocols.find("_ws.malformed") != std::string::npos ||
-                       packet.protocols.find("_ws.short") != std::string::npos;
+    packet.malformed = !fields[4].empty() || !fields[5].empty();
     packet.badChecksum = std::any_of(fields.begin() + kTextFields, fields.end(), SaysBad);
     report.packets.push_back(std::move(packet));
   }
