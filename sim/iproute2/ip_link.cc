@@ -116,7 +116,7 @@ Link LinkOf(const Session& session, const Namespace& ns, const LinkRequest& requ
                      : *request.mtu < link.minMtu ? "mtu less than device minimum"
                                                      : "mtu greater than device maximum");
     link.mtu = *request.mtu;
-    link.mtuSet = true;
+    link.mtuSet = kind == LinkKind::Vxlan;  // a bridge made with an MTU still follows its ports, see br_change_mtu()
   }
   if (request.txQueueLen) link.txQueueLen = *request.txQueueLen;
   if (kind == LinkKind::Dummy) link.minMtu = link.maxMtu = 0;  // any
