@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <sstream>
 
 #include "sim/import/check.h"
@@ -18,15 +19,24 @@ namespace {
 const std::filesystem::path kClusters = OVERLAYSIM_SOURCE_DIR "/../shared/data/clusters";
 const char* const kGolden = OVERLAYSIM_SOURCE_DIR "/tests/data/clusters/real_files.golden";
 
-/// What became of a file: the values that were taken, or the reason why there are none.
-std::string Describe(const std::filesystem::path& path) {
+/// What became of a file: the values that were taken, or why there are none.
+struct Outcome {
+  std::string reason;  ///< "" when it was imported
+  std::string values;
+};
+
+Outcome Import(const std::filesystem::path& path) {
   Diagnostics diagnostics;
   const ImportedCluster cluster = ImportFiles({path.string()}, diagnostics);
   CheckCluster(cluster, diagnostics);
-  std::string out = std::filesystem::relative(path, kClusters).string() + "\n";
+  Outcome outcome;
   const auto usable = std::count_if(cluster.nodes.begin(), cluster.nodes.end(), [](const Node& n) { return !n.podCidrs.empty(); });
-  const bool isImported = !diagnostics.HasErrors() && (usable > 0 || !cluster.pods.empty() || cluster.flannel);
-  out += isImported ? "  imported\n" : "  not imported\n";
+  if (usable == 0 && cluster.pods.empty() && !cluster.flannel) {
+    outcome.reason = cluster.nodes.empty() ? diagnostics.All().front().message : "nodes without a pod CIDR";
+    outcome.reason = outcome.reason.substr(0, outcome.reason.find(": "));  // without the kinds that it holds instead
+    return outcome;
+  }
+  std::string& out = outcome.values;
   if (cluster.flannel) out += fmt::format("  flannel: {}\n", Summary(*cluster.flannel));
   if (cluster.cni) {
     std::vector<std::string> types;
@@ -51,7 +61,7 @@ std::string Describe(const std::filesystem::path& path) {
     const char* word = d.severity == Severity::Error ? "error" : d.severity == Severity::Warning ? "warning" : "note";
     out += fmt::format("  {}:{}: {}: {}\n", d.place.line, d.place.column, word, d.message);
   }
-  return out;
+  return outcome;
 }
 
 TEST(RealFiles, AreImportedOrRefusedWithAReason) {
@@ -61,8 +71,19 @@ TEST(RealFiles, AreImportedOrRefusedWithAReason) {
     if (entry.is_regular_file() && entry.path().parent_path() != kClusters) paths.push_back(entry.path());
   }
   std::sort(paths.begin(), paths.end());
-  std::string found;
-  for (const auto& path : paths) found += Describe(path);
+  std::string found = "Imported\n\n";
+  std::map<std::string, std::string> refused;
+  for (const auto& path : paths) {
+    const std::string name = std::filesystem::relative(path, kClusters).string();
+    const Outcome outcome = Import(path);
+    if (outcome.reason.empty()) {
+      found += name + "\n" + outcome.values;
+    } else {
+      refused[outcome.reason] += "  " + name + "\n";
+    }
+  }
+  found += "\nNot imported, by reason\n";
+  for (const auto& [reason, names] : refused) found += "\n" + reason + "\n" + names;
   if (std::getenv("OVERLAYSIM_UPDATE_GOLDEN")) std::ofstream(kGolden, std::ios::binary) << found;
   std::ifstream in(kGolden, std::ios::binary);
   std::stringstream golden;
