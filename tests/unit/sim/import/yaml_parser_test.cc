@@ -62,6 +62,10 @@ TEST(YamlParser, RefusesDeepNestingAndKeysThatAreNoText) {
   EXPECT_EQ(ErrorOf("{[1, 2]: 3}").message, "a key must be a text here");
 }
 
+TEST(YamlParser, AStrayCommaEndsIt) {
+  EXPECT_EQ(ErrorOf(",--\nkind: ConfigMap\n").message, "this is not valid YAML: no value begins like this");
+}
+
 TEST(YamlParser, SaysWhereItIsBroken) {
   const SyntaxError error = ErrorOf("kind: Node\nmetadata:\n  name: a\n bad: b\n");
   EXPECT_EQ(error.place.line, 4u);
