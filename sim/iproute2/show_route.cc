@@ -128,11 +128,14 @@ std::string DeviceName(const Namespace& ns, int ifindex) {
 
 std::string OneLine(std::string text) {
   std::string out;
+  bool isIndent = false;
   for (char c : text) {
     if (c == '\n' || c == '\t') {
       if (!out.empty() && out.back() != ' ') out += ' ';
-    } else {
+      isIndent = true;
+    } else if (c != ' ' || !isIndent) {
       out += c;
+      isIndent = false;
     }
   }
   while (!out.empty() && out.back() == ' ') out.pop_back();
