@@ -138,6 +138,8 @@ function(overlaysim_tests)
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/unit/${dir}/*_test.cc")
     add_executable(${program} ${sources})
     target_link_libraries(${program} PRIVATE overlaysim_options ${library} overlaysim_test_support GTest::gtest_main)
+    # They take half the time to build so; what they test is optimised.
+    target_compile_options(${program} PRIVATE $<$<CONFIG:Release>:-O0>)
     target_compile_definitions(${program} PRIVATE OVERLAYSIM_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
                                OVERLAYSIM_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
     # PRE_TEST: the list of tests is read when ctest runs, so that a build never waits for it.
