@@ -55,7 +55,8 @@ FdbRequest ParseFdb(Session& session, Words& words) {
       request.isDynamic = true;
     } else if (word == "extern_learn") {
       request.externLearn = true;
-    } else if (word == "vlan" || word == "use" || word == "sticky" || word == "nhid" || word == "src_vni" || word == "router") {
+    } else if (word == "vlan" || word == "use" || word == "sticky" || word == "nhid" || word == "src_vni" ||
+               word == "router") {
       NotSupported(fmt::format("\"bridge fdb\" with \"{}\"", word));
     } else {
       if (word == "to") word = words.Next();
@@ -96,7 +97,8 @@ int AddToBridge(Namespace& ns, const FdbRequest& request, uint8_t flags, Nanosec
   if (int error = ns.AddBridgeFdb(request.ifindex, request.mac, isLocal, request.isStatic, flags, now)) return error;
   const Link& link = *ns.GetLink(request.ifindex);
   const int bridge = link.kind == LinkKind::Bridge ? link.ifindex : link.master;
-  if (kernel::BridgeFdbEntry* entry = ns.FdbOfBridge(bridge).Find(request.mac)) entry->externLearn = request.externLearn;
+  if (kernel::BridgeFdbEntry* entry = ns.FdbOfBridge(bridge).Find(request.mac))
+    entry->externLearn = request.externLearn;
   return 0;
 }
 
@@ -127,7 +129,8 @@ void DeleteFdb(Session& session, Words& words) {
   }
   if (!request.self) return;
   if (link.kind == LinkKind::Vxlan)
-    CheckRtnetlink(session, ns.DeleteVxlanFdb(request.ifindex, request.mac, request.remote ? &*request.remote : nullptr));
+    CheckRtnetlink(session,
+                   ns.DeleteVxlanFdb(request.ifindex, request.mac, request.remote ? &*request.remote : nullptr));
   else if (link.kind == LinkKind::Bridge)
     CheckRtnetlink(session, ns.DeleteBridgeFdb(request.ifindex, request.mac));
   else
@@ -214,7 +217,8 @@ void PortLink(Session& session, Words& words) {
     throw Failure{255, fmt::format("Command \"{}\" is unknown, try \"bridge link help\".\n", words.Peek())};
   int ifindex = 0;
   while (!words.Done())
-    if (const std::string word = words.Next(); word == "dev") ifindex = RequireDevice(session.Ns(), words.Next(), 255).ifindex;
+    if (const std::string word = words.Next(); word == "dev")
+      ifindex = RequireDevice(session.Ns(), words.Next(), 255).ifindex;
   session.result.out += BridgeLinkShow(session.Ns(), ifindex, session.show);
 }
 
@@ -222,8 +226,7 @@ void PortLink(Session& session, Words& words) {
 
 void RunBridge(Session& session, Words& words) {
   TakeBridgeOptions(session, words);
-  if (words.Done())
-    throw Failure{255, "Usage: bridge [ OPTIONS ] OBJECT { COMMAND | help }\n"};
+  if (words.Done()) throw Failure{255, "Usage: bridge [ OPTIONS ] OBJECT { COMMAND | help }\n"};
   const std::string object = words.Next();
   if (Abbreviates(object, "link")) return PortLink(session, words);
   if (Abbreviates(object, "fdb")) return Fdb(session, words);

@@ -97,8 +97,8 @@ bool TakeOption(Session& session, Words& words, std::string_view option) {
 
 /// Options of iproute2 that we do without.
 bool IsOtherOption(std::string_view option) {
-  for (const char* other : {"-human-readable", "-iec", "-resolve", "-Numeric", "-timestamp", "-tshort", "-batch", "-all",
-                            "-loops", "-rcvbuf", "-force", "-echo", "-compressvlans"})
+  for (const char* other : {"-human-readable", "-iec", "-resolve", "-Numeric", "-timestamp", "-tshort", "-batch",
+                            "-all", "-loops", "-rcvbuf", "-force", "-echo", "-compressvlans"})
     if (option.size() > 1 && option != "-n" && option != "-c" && option != "-a" && option != "-t" && option != "-f" &&
         Abbreviates(option, other))
       return true;
@@ -182,12 +182,13 @@ void RunIp(Session& session, Words& words) {
   };
   // in the order in which an abbreviation is looked up
   static constexpr Object kObjects[] = {
-      {"address", IpAddress},       {"route", IpRoute},  {"rule", IpRule},     {"neighbor", IpNeighbour},
-      {"neighbour", IpNeighbour},   {"link", IpLink},    {"netns", IpNetns},
+      {"address", IpAddress},     {"route", IpRoute}, {"rule", IpRule},   {"neighbor", IpNeighbour},
+      {"neighbour", IpNeighbour}, {"link", IpLink},   {"netns", IpNetns},
   };
-  static constexpr const char* kOthers[] = {
-      "addrlabel", "amt",   "fou",    "ila",   "ioam",  "l2tp", "macsec", "maddress",   "monitor", "mptcp",  "mroute", "mrule",
-      "netconf",   "nexthop", "ntable", "ntbl", "sr",   "tap",  "tcp_metrics", "token", "tunnel",  "tuntap", "vrf",    "xfrm"};
+  static constexpr const char* kOthers[] = {"addrlabel",   "amt",      "fou",     "ila",    "ioam",   "l2tp",
+                                            "macsec",      "maddress", "monitor", "mptcp",  "mroute", "mrule",
+                                            "netconf",     "nexthop",  "ntable",  "ntbl",   "sr",     "tap",
+                                            "tcp_metrics", "token",    "tunnel",  "tuntap", "vrf",    "xfrm"};
   if (words.Done()) throw Failure{255, "Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }\n"};
   const std::string word = words.Next();
   for (const Object& object : kObjects)
@@ -220,7 +221,8 @@ void IpNetns(Session& session, Words& words) {
     const std::string name = words.Next();
     kernel::Namespace* ns = session.all.Find(name);
     if (!ns)
-      throw Failure{1, fmt::format("Cannot remove namespace file \"/run/netns/{}\": No such file or directory\n", name)};
+      throw Failure{1,
+                    fmt::format("Cannot remove namespace file \"/run/netns/{}\": No such file or directory\n", name)};
     std::vector<int> veths;
     for (const kernel::Link* link : ns->Links())
       if (link->kind == kernel::LinkKind::Veth) veths.push_back(link->ifindex);

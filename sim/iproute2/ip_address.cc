@@ -46,7 +46,8 @@ AddressRequest ParseRequest(Session& session, Words& words) {
     } else if (word == "valid_lft" || word == "preferred_lft") {
       if (words.Next() != "forever") NotSupported("an address that expires");
     } else if (word == "label") {
-      if (words.Next() != request.device && !request.device.empty()) NotSupported("a label other than the device's name");
+      if (words.Next() != request.device && !request.device.empty())
+        NotSupported("a label other than the device's name");
     } else if (word == "peer" || word == "remote" || word == "anycast" || word == "metric" || word == "priority") {
       NotSupported(fmt::format("\"ip addr\" with \"{}\"", word));
     } else {

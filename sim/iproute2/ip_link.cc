@@ -50,7 +50,8 @@ LinkRequest ParseRequest(Session& session, Words& words, bool isSet, bool isPeer
                         ? 0
                         : static_cast<uint32_t>(ParseNumberOr(mtu, 0xffffffff, "Invalid \"mtu\" value\n"));
     } else if (word == "txqueuelen" || word == "qlen" || word == "txqlen") {
-      request.txQueueLen = static_cast<uint32_t>(ParseNumberOr(words.Next(), 0xffffffff, "Invalid \"txqueuelen\" value\n"));
+      request.txQueueLen =
+          static_cast<uint32_t>(ParseNumberOr(words.Next(), 0xffffffff, "Invalid \"txqueuelen\" value\n"));
     } else if (word == "netns") {
       const std::string netns = words.Next();
       if (!session.all.Find(netns)) InvalidArgument(netns, "Invalid \"netns\" value\n");
@@ -67,7 +68,8 @@ LinkRequest ParseRequest(Session& session, Words& words, bool isSet, bool isPeer
       request.master = "";
     } else if (word == "numtxqueues" || word == "numrxqueues" || word == "gso_max_size" || word == "gso_max_segs" ||
                word == "gro_max_size") {
-      ParseNumberOr(words.Next(), 0xffffffff, fmt::format("Invalid \"{}\" value\n", word));  // of no effect on packets here
+      ParseNumberOr(words.Next(), 0xffffffff,
+                    fmt::format("Invalid \"{}\" value\n", word));  // of no effect on packets here
     } else if (word == "addrgenmode" || word == "alias") {
       words.Next();  // of no effect on packets
     } else if (Abbreviates(word, "type") && word.size() > 1 && !isPeer) {
@@ -112,9 +114,9 @@ Link LinkOf(const Session& session, const Namespace& ns, const LinkRequest& requ
   if (request.mtu) {
     if (kind != LinkKind::Dummy && (*request.mtu < link.minMtu || *request.mtu > link.maxMtu))
       CheckRtnetlink(session, EINVAL,
-                     kind == LinkKind::Vxlan         ? "MTU must be between 68 and 65535"
+                     kind == LinkKind::Vxlan      ? "MTU must be between 68 and 65535"
                      : *request.mtu < link.minMtu ? "mtu less than device minimum"
-                                                     : "mtu greater than device maximum");
+                                                  : "mtu greater than device maximum");
     link.mtu = *request.mtu;
     link.mtuSet = kind == LinkKind::Vxlan;  // a bridge made with an MTU still follows its ports, see br_change_mtu()
   }
@@ -147,10 +149,10 @@ std::optional<LinkKind> KindOf(std::string_view type) {
 }
 
 void RefuseKind(const Session& session, const std::string& type) {
-  static constexpr const char* kOthers[] = {"bareudp", "bond",   "erspan",  "geneve", "gre",  "gretap", "gtp",  "hsr",
-                                            "ifb",     "ipip",   "ipvlan",  "ipvtap", "lowpan", "macsec", "macvlan",
-                                            "macvtap", "netkit", "nlmon",   "sit",    "team", "vcan",   "vlan", "vrf",
-                                            "vti",     "wireguard", "xfrm"};
+  static constexpr const char* kOthers[] = {"bareudp", "bond",    "erspan", "geneve",    "gre",    "gretap", "gtp",
+                                            "hsr",     "ifb",     "ipip",   "ipvlan",    "ipvtap", "lowpan", "macsec",
+                                            "macvlan", "macvtap", "netkit", "nlmon",     "sit",    "team",   "vcan",
+                                            "vlan",    "vrf",     "vti",    "wireguard", "xfrm"};
   for (const char* other : kOthers)
     if (type == other) NotSupported(fmt::format("the link type \"{}\"", type));
   CheckRtnetlink(session, EOPNOTSUPP, "Unknown device type");

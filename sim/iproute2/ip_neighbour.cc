@@ -69,7 +69,8 @@ void Modify(Session& session, Words& words, uint8_t flags) {
     CheckRtnetlink(session, EINVAL, "No link layer address given");
   }
   entry.updated = entry.confirmed = entry.used = session.now;
-  const bool isConnected = entry.state == NudState::Permanent || entry.state == NudState::Noarp || entry.state == NudState::Reachable;
+  const bool isConnected =
+      entry.state == NudState::Permanent || entry.state == NudState::Noarp || entry.state == NudState::Reachable;
   if (!isConnected)  // ___neigh_create(): long ago
     entry.confirmed = session.now - ns.Parms(entry.ifindex).baseReachableTime * 2;
   CheckRtnetlink(session, ns.SetNeighbour(entry, flags));

@@ -45,7 +45,8 @@ std::vector<NextHop> ParseNextHops(const Namespace& ns, Words& words) {
   std::vector<NextHop> hops;
   while (!words.Done()) {
     if (!words.Take("nexthop"))
-      throw Failure{255, fmt::format("Error: \"nexthop\" or end of line is expected instead of \"{}\"\n", words.Peek())};
+      throw Failure{255,
+                    fmt::format("Error: \"nexthop\" or end of line is expected instead of \"{}\"\n", words.Peek())};
     NextHop hop;
     while (!words.Done() && words.Peek() != "nexthop") {
       const std::string word = words.Next();
@@ -71,10 +72,11 @@ std::vector<NextHop> ParseNextHops(const Namespace& ns, Words& words) {
 
 /// The words of iproute_modify() that we have no use for, but that a person may type.
 bool IsUnsupportedOption(const std::string& word) {
-  static constexpr const char* kWords[] = {"advmss", "rtt",    "rttvar", "rto_min",  "window", "cwnd",     "initcwnd",
-                                           "initrwnd", "features", "quickack", "congctl", "hoplimit", "ssthresh",
-                                           "reordering", "realms", "nhid", "encap", "expires", "pref", "ttl-propagate",
-                                           "fastopen_no_cookie", "vrf"};
+  static constexpr const char* kWords[] = {
+      "advmss",   "rtt",      "rttvar",   "rto_min", "window",   "cwnd",          "initcwnd",
+      "initrwnd", "features", "quickack", "congctl", "hoplimit", "ssthresh",      "reordering",
+      "realms",   "nhid",     "encap",    "expires", "pref",     "ttl-propagate", "fastopen_no_cookie",
+      "vrf"};
   for (const char* w : kWords)
     if (word == w) return true;
   return false;
@@ -151,11 +153,12 @@ void Modify(Session& session, Words& words, uint8_t flags) {
   if (r.dst.Canonical() != r.dst) CheckRtnetlink(session, EINVAL, "Invalid prefix for given prefix length");
   if (!request.hasTable && IsLocalType(r.type)) r.table = kernel::kTableLocal;
   if (!request.hasScope) {
-    const bool onLink = !request.hasGateway && r.nextHops.size() <= 1 &&
-                        (r.nextHops.empty() || r.nextHops.front().gateway.IsZero());
+    const bool onLink =
+        !request.hasGateway && r.nextHops.size() <= 1 && (r.nextHops.empty() || r.nextHops.front().gateway.IsZero());
     if (r.type == RouteType::Local)
       r.scope = kernel::kScopeHost;
-    else if (r.type == RouteType::Broadcast || r.type == RouteType::Multicast || (r.type == RouteType::Unicast && onLink))
+    else if (r.type == RouteType::Broadcast || r.type == RouteType::Multicast ||
+             (r.type == RouteType::Unicast && onLink))
       r.scope = kernel::kScopeLink;
   }
   const bool needsHop = r.type == RouteType::Unicast || IsLocalType(r.type) || r.type == RouteType::Multicast;
@@ -287,7 +290,8 @@ void Get(Session& session, Words& words) {
   }
   if (!hasDestination) throw Failure{1, "need at least a destination address\n"};
   const Ipv4Address dst = get.query.dst;
-  if (get.query.iif != 0 && !ns.Forwarding(get.query.iif) && !ns.IsLocalAddress(dst)) CheckRtnetlink(session, EHOSTUNREACH);
+  if (get.query.iif != 0 && !ns.Forwarding(get.query.iif) && !ns.IsLocalAddress(dst))
+    CheckRtnetlink(session, EHOSTUNREACH);
   kernel::RouteQuery query = get.query;
   if (dst.IsZero()) query.dst = Ipv4Address{0x7f000001};  // ip_route_output_key_hash(): this host
   get.answer = ns.Lookup(query);

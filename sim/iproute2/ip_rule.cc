@@ -28,9 +28,10 @@ uint32_t ParseTableOr(const std::string& word) {
 void ParseMark(const std::string& word, Rule& rule) {
   const size_t slash = word.find('/');
   rule.fwmark = static_cast<uint32_t>(ParseNumberOr(word.substr(0, slash), 0xffffffff, "fwmark value is invalid\n"));
-  rule.fwmask = slash == std::string::npos
-                    ? 0xffffffff
-                    : static_cast<uint32_t>(ParseNumberOr(word.substr(slash + 1), 0xffffffff, "fwmask value is invalid\n"));
+  rule.fwmask =
+      slash == std::string::npos
+          ? 0xffffffff
+          : static_cast<uint32_t>(ParseNumberOr(word.substr(slash + 1), 0xffffffff, "fwmask value is invalid\n"));
 }
 
 /// iprule_modify()
@@ -56,9 +57,9 @@ Rule ParseRule(Words& words) {
       rule.inverted = true;
     } else if (word == "tos" || Abbreviates(word, "dsfield")) {
       rule.tos = static_cast<uint8_t>(ParseNumberOr(words.Next(), 255, "TOS value is invalid\n"));
-    } else if (word == "goto" || word == "nop" || word == "ipproto" ||
-               word == "sport" || word == "dport" || word == "uidrange" || word == "realms" || word == "l3mdev" ||
-               word == "tun_id" || Abbreviates(word, "suppress_prefixlength") || Abbreviates(word, "suppress_ifgroup") ||
+    } else if (word == "goto" || word == "nop" || word == "ipproto" || word == "sport" || word == "dport" ||
+               word == "uidrange" || word == "realms" || word == "l3mdev" || word == "tun_id" ||
+               Abbreviates(word, "suppress_prefixlength") || Abbreviates(word, "suppress_ifgroup") ||
                word == "protocol" || word == "nat") {
       NotSupported(fmt::format("the rule option \"{}\"", word));
     } else {
@@ -99,7 +100,8 @@ void Show(Session& session, Words& words) {
   while (!words.Done()) {
     const std::string word = words.Next();
     if (Abbreviates(word, "preference") || word == "order" || Abbreviates(word, "priority")) {
-      filter.preference = static_cast<uint32_t>(ParseNumberOr(words.Next(), 0xffffffff, "preference value is invalid\n"));
+      filter.preference =
+          static_cast<uint32_t>(ParseNumberOr(words.Next(), 0xffffffff, "preference value is invalid\n"));
     } else if (Abbreviates(word, "table") || Abbreviates(word, "lookup")) {
       filter.table = ParseTableOr(words.Next());
     } else if (word == "from") {

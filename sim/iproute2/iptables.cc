@@ -24,8 +24,9 @@ constexpr std::pair<const char*, FilterChain> kChains[] = {
     {"INPUT", FilterChain::Input}, {"FORWARD", FilterChain::Forward}, {"OUTPUT", FilterChain::Output}};
 
 [[noreturn]] void Refuse(const std::string& message) {
-  throw Failure{2, fmt::format("iptables v1.8.9 (nf_tables): {}\nTry `iptables -h' or 'iptables --help' for more information.\n",
-                               message)};
+  throw Failure{
+      2, fmt::format("iptables v1.8.9 (nf_tables): {}\nTry `iptables -h' or 'iptables --help' for more information.\n",
+                     message)};
 }
 
 /// A rule of an unknown chain, match or target.
@@ -41,7 +42,9 @@ struct Invocation {
   std::string table = "filter";
 };
 
-std::string TakeOptional(Words& words) { return words.Done() || words.Peek()[0] == '-' || words.Peek() == "!" ? "" : words.Next(); }
+std::string TakeOptional(Words& words) {
+  return words.Done() || words.Peek()[0] == '-' || words.Peek() == "!" ? "" : words.Next();
+}
 
 size_t TakePosition(Words& words) {
   if (words.Done()) return 0;
@@ -84,13 +87,15 @@ std::pair<uint16_t, uint16_t> ParsePorts(const std::string& word) {
 FilterTarget ParseTarget(const std::string& word) {
   for (FilterTarget target : {FilterTarget::Accept, FilterTarget::Drop, FilterTarget::Reject, FilterTarget::Return})
     if (word == FilterTargetName(target)) return target;
-  for (const char* other : {"LOG", "NFLOG", "MARK", "CONNMARK", "SNAT", "DNAT", "MASQUERADE", "REDIRECT", "TCPMSS", "NOTRACK", "CT"})
+  for (const char* other :
+       {"LOG", "NFLOG", "MARK", "CONNMARK", "SNAT", "DNAT", "MASQUERADE", "REDIRECT", "TCPMSS", "NOTRACK", "CT"})
     if (word == other) NotSupported(fmt::format("the target {}", word));
   Refuse(fmt::format("Chain '{}' does not exist", word));
 }
 
 bool HasPorts(const FilterRule& rule) {
-  return rule.protocol && !rule.notProtocol && (*rule.protocol == 6 || *rule.protocol == 17 || *rule.protocol == 132 || *rule.protocol == 136);
+  return rule.protocol && !rule.notProtocol &&
+         (*rule.protocol == 6 || *rule.protocol == 17 || *rule.protocol == 132 || *rule.protocol == 136);
 }
 
 /// One match or target option; false: not one of them.
@@ -133,8 +138,9 @@ bool TakeMatch(Words& words, const std::string& option, bool isNot, FilterRule& 
   } else if (option == "-m" || option == "--match") {
     const std::string name = value();
     static constexpr const char* kMatches[] = {"tcp", "udp", "sctp", "icmp", "comment"};
-    static constexpr const char* kOthers[] = {"conntrack", "state", "mark", "multiport", "set", "limit", "statistic", "addrtype",
-                                              "physdev", "iprange", "mac", "string", "u32", "length", "ttl", "owner"};
+    static constexpr const char* kOthers[] = {"conntrack", "state",    "mark",    "multiport", "set", "limit",
+                                              "statistic", "addrtype", "physdev", "iprange",   "mac", "string",
+                                              "u32",       "length",   "ttl",     "owner"};
     for (const char* other : kOthers)
       if (name == other) NotSupported(fmt::format("the match \"{}\"", name));
     if (std::none_of(std::begin(kMatches), std::end(kMatches), [&](const char* m) { return name == m; }))
@@ -154,9 +160,9 @@ bool TakeMatch(Words& words, const std::string& option, bool isNot, FilterRule& 
 /// The letter of a command option, or 0.
 char CommandLetter(const std::string& option) {
   static constexpr std::pair<const char*, char> kCommands[] = {
-      {"--append", 'A'}, {"--insert", 'I'}, {"--delete", 'D'}, {"--check", 'C'}, {"--replace", 'R'}, {"--flush", 'F'},
-      {"--policy", 'P'}, {"--list", 'L'}, {"--list-rules", 'S'}, {"--zero", 'Z'}, {"--new-chain", 'N'},
-      {"--delete-chain", 'X'}, {"--rename-chain", 'E'}};
+      {"--append", 'A'},    {"--insert", 'I'},       {"--delete", 'D'},      {"--check", 'C'},      {"--replace", 'R'},
+      {"--flush", 'F'},     {"--policy", 'P'},       {"--list", 'L'},        {"--list-rules", 'S'}, {"--zero", 'Z'},
+      {"--new-chain", 'N'}, {"--delete-chain", 'X'}, {"--rename-chain", 'E'}};
   for (const auto& [name, letter] : kCommands)
     if (option == name || (option.size() == 2 && option[0] == '-' && option[1] == letter)) return letter;
   return 0;
@@ -167,10 +173,12 @@ void TakeCommand(Words& words, char letter, const std::string& option, Invocatio
   call.command = letter;
   const bool chainMayLack = std::string_view("FLSZX").find(letter) != std::string_view::npos;
   call.chain = chainMayLack ? TakeOptional(words) : NeedValue(words, option);
-  if (letter == 'I' || letter == 'D' || letter == 'R' || letter == 'S' || letter == 'L') call.position = TakePosition(words);
+  if (letter == 'I' || letter == 'D' || letter == 'R' || letter == 'S' || letter == 'L')
+    call.position = TakePosition(words);
   if (letter == 'P') {
     const std::string policy = NeedValue(words, option);
-    if (policy != "ACCEPT" && policy != "DROP") throw Failure{1, "iptables: Bad policy name. Run `dmesg' for more information.\n"};
+    if (policy != "ACCEPT" && policy != "DROP")
+      throw Failure{1, "iptables: Bad policy name. Run `dmesg' for more information.\n"};
     call.policy = policy == "DROP" ? FilterTarget::Drop : FilterTarget::Accept;
   }
 }
@@ -212,7 +220,9 @@ Invocation Parse(Words& words) {
       throw Failure{0, ""};
     } else if (!TakeListOption(option, call.list) && !TakeMatch(words, option, isNot, call.rule)) {
       if (option[0] != '-')
-        throw Failure{2, fmt::format("Bad argument `{}'\nTry `iptables -h' or 'iptables --help' for more information.\n", option)};
+        throw Failure{
+            2,
+            fmt::format("Bad argument `{}'\nTry `iptables -h' or 'iptables --help' for more information.\n", option)};
       Refuse(fmt::format("unknown option \"{}\"", option));
     }
   }
@@ -222,8 +232,9 @@ Invocation Parse(Words& words) {
   if (call.rule.target == FilterTarget::Reject) {
     if (call.rule.rejectWith.empty()) call.rule.rejectWith = "icmp-port-unreachable";
     if (call.rule.rejectWith == "tcp-reset" && call.rule.protocol != 6)
-      throw Failure{4, fmt::format("iptables v1.8.9 (nf_tables):  RULE_APPEND failed (Invalid argument): rule in chain {}\n",
-                                   call.chain)};
+      throw Failure{
+          4, fmt::format("iptables v1.8.9 (nf_tables):  RULE_APPEND failed (Invalid argument): rule in chain {}\n",
+                         call.chain)};
   }
   return call;
 }
@@ -271,7 +282,8 @@ void Edit(Namespace& ns, const Invocation& call) {
   }
   const size_t count = chain->rules.size();
   switch (call.command) {
-    case 'A': return editor.Insert(*chain, count, call.rule);
+    case 'A':
+      return editor.Insert(*chain, count, call.rule);
     case 'I':
       if (call.position > count + 1) throw Failure{1, "iptables: Index of insertion too big.\n"};
       return editor.Insert(*chain, call.position == 0 ? 0 : call.position - 1, call.rule);
@@ -282,8 +294,12 @@ void Edit(Namespace& ns, const Invocation& call) {
       if (call.position == 0 || call.position > count) throw Failure{1, "iptables: Index of replacement too big.\n"};
       editor.Erase(*chain, call.position - 1);
       return editor.Insert(*chain, call.position - 1, call.rule);
-    case 'C': IndexOf(*chain, call.rule); return;
-    default: chain->policy = call.policy; return;
+    case 'C':
+      IndexOf(*chain, call.rule);
+      return;
+    default:
+      chain->policy = call.policy;
+      return;
   }
 }
 
@@ -325,16 +341,22 @@ void RunIptables(Session& session, Words& words) {
     if (call.table == other) NotSupported(fmt::format("the table {}", call.table));
   if (call.table != "filter")
     throw Failure{3, fmt::format("iptables v1.8.9 (nf_tables): table '{}' does not exist\n"
-                                 "Perhaps iptables or your kernel needs to be upgraded.\n", call.table)};
+                                 "Perhaps iptables or your kernel needs to be upgraded.\n",
+                                 call.table)};
   switch (call.command) {
     case 'F':
     case 'Z':
     case 'L':
-    case 'S': session.result.out += VisitChains(session.Ns(), call); break;
-    case 'X': break;  // there are no chains of one's own to delete
+    case 'S':
+      session.result.out += VisitChains(session.Ns(), call);
+      break;
+    case 'X':
+      break;  // there are no chains of one's own to delete
     case 'N':
-    case 'E': NotSupported("a chain of one's own");
-    default: Edit(session.Ns(), call);
+    case 'E':
+      NotSupported("a chain of one's own");
+    default:
+      Edit(session.Ns(), call);
   }
 }
 

@@ -29,7 +29,8 @@ struct FilterListOptions {
   bool numeric = false, verbose = false, exact = false, lineNumbers = false;
 };
 /// One chain as `iptables -L` prints it.
-std::string FilterChainTable(const std::string& chain, const kernel::FilterChainState& state, const FilterListOptions& options);
+std::string FilterChainTable(const std::string& chain, const kernel::FilterChainState& state,
+                             const FilterListOptions& options);
 
 const char* FilterTargetName(kernel::FilterTarget target);  ///< "" for Continue
 

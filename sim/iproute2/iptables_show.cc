@@ -13,8 +13,8 @@ using kernel::FilterTarget;
 namespace {
 
 constexpr std::pair<uint8_t, const char*> kProtocols[] = {
-    {1, "icmp"}, {2, "igmp"}, {4, "ipencap"}, {6, "tcp"},  {17, "udp"},     {41, "ipv6"},
-    {47, "gre"}, {50, "esp"}, {51, "ah"},     {58, "ipv6-icmp"}, {89, "ospf"}, {132, "sctp"}, {136, "udplite"},
+    {1, "icmp"}, {2, "igmp"}, {4, "ipencap"},    {6, "tcp"},   {17, "udp"},   {41, "ipv6"},     {47, "gre"},
+    {50, "esp"}, {51, "ah"},  {58, "ipv6-icmp"}, {89, "ospf"}, {132, "sctp"}, {136, "udplite"},
 };
 
 struct IcmpName {
@@ -24,29 +24,46 @@ struct IcmpName {
 };
 /// The name that is printed comes before its other names.
 constexpr IcmpName kIcmpNames[] = {
-    {"echo-reply", 0, -1},           {"pong", 0, -1},
+    {"echo-reply", 0, -1},
+    {"pong", 0, -1},
     {"destination-unreachable", 3, -1},
-    {"network-unreachable", 3, 0},   {"host-unreachable", 3, 1},
-    {"protocol-unreachable", 3, 2},  {"port-unreachable", 3, 3},
-    {"fragmentation-needed", 3, 4},  {"source-route-failed", 3, 5},
-    {"network-unknown", 3, 6},       {"host-unknown", 3, 7},
-    {"network-prohibited", 3, 9},    {"host-prohibited", 3, 10},
-    {"TOS-network-unreachable", 3, 11}, {"TOS-host-unreachable", 3, 12},
+    {"network-unreachable", 3, 0},
+    {"host-unreachable", 3, 1},
+    {"protocol-unreachable", 3, 2},
+    {"port-unreachable", 3, 3},
+    {"fragmentation-needed", 3, 4},
+    {"source-route-failed", 3, 5},
+    {"network-unknown", 3, 6},
+    {"host-unknown", 3, 7},
+    {"network-prohibited", 3, 9},
+    {"host-prohibited", 3, 10},
+    {"TOS-network-unreachable", 3, 11},
+    {"TOS-host-unreachable", 3, 12},
     {"communication-prohibited", 3, 13},
-    {"source-quench", 4, -1},        {"redirect", 5, -1},
-    {"echo-request", 8, -1},         {"ping", 8, -1},
-    {"router-advertisement", 9, -1}, {"router-solicitation", 10, -1},
-    {"time-exceeded", 11, -1},       {"ttl-exceeded", 11, -1},
-    {"ttl-zero-during-transit", 11, 0}, {"ttl-zero-during-reassembly", 11, 1},
+    {"source-quench", 4, -1},
+    {"redirect", 5, -1},
+    {"echo-request", 8, -1},
+    {"ping", 8, -1},
+    {"router-advertisement", 9, -1},
+    {"router-solicitation", 10, -1},
+    {"time-exceeded", 11, -1},
+    {"ttl-exceeded", 11, -1},
+    {"ttl-zero-during-transit", 11, 0},
+    {"ttl-zero-during-reassembly", 11, 1},
     {"parameter-problem", 12, -1},
-    {"timestamp-request", 13, -1},   {"timestamp-reply", 14, -1},
+    {"timestamp-request", 13, -1},
+    {"timestamp-reply", 14, -1},
 };
 
 constexpr std::pair<const char*, const char*> kRejectTypes[] = {
-    {"icmp-net-unreachable", "net-unreach"},   {"icmp-host-unreachable", "host-unreach"},
-    {"icmp-proto-unreachable", "proto-unreach"}, {"icmp-port-unreachable", "port-unreach"},
-    {"icmp-net-prohibited", "net-prohib"},     {"icmp-host-prohibited", "host-prohib"},
-    {"tcp-reset", "tcp-rst"},                  {"icmp-admin-prohibited", "admin-prohib"},
+    {"icmp-net-unreachable", "net-unreach"},
+    {"icmp-host-unreachable", "host-unreach"},
+    {"icmp-proto-unreachable", "proto-unreach"},
+    {"icmp-port-unreachable", "port-unreach"},
+    {"icmp-net-prohibited", "net-prohib"},
+    {"icmp-host-prohibited", "host-prohib"},
+    {"tcp-reset", "tcp-rst"},
+    {"icmp-admin-prohibited", "admin-prohib"},
 };
 constexpr const char* kDefaultReject = "icmp-port-unreachable";
 
@@ -86,7 +103,9 @@ std::string MatchText(const FilterRule& rule, bool numeric) {
   std::string text;
   if (rule.sourcePorts || rule.destinationPorts) text += " " + MatchName(rule);
   auto ports = [&](const char* what, const std::optional<std::pair<uint16_t, uint16_t>>& range, bool isNot) {
-    if (range) text += fmt::format(" {}{}:{}{}", what, range->first == range->second ? "" : "s", isNot ? "!" : "", Ports(*range));
+    if (range)
+      text +=
+          fmt::format(" {}{}:{}{}", what, range->first == range->second ? "" : "s", isNot ? "!" : "", Ports(*range));
   };
   ports("spt", rule.sourcePorts, rule.notSourcePorts);
   ports("dpt", rule.destinationPorts, rule.notDestinationPorts);
@@ -112,17 +131,24 @@ std::string Network(const std::optional<Ipv4Prefix>& prefix, bool numeric) {
   return PrefixText(*prefix);
 }
 
-std::string Device(const std::string& device, bool numeric) { return device.empty() ? (numeric ? "*" : "any") : device; }
+std::string Device(const std::string& device, bool numeric) {
+  return device.empty() ? (numeric ? "*" : "any") : device;
+}
 
 }  // namespace
 
 const char* FilterTargetName(FilterTarget target) {
   switch (target) {
-    case FilterTarget::Accept: return "ACCEPT";
-    case FilterTarget::Drop: return "DROP";
-    case FilterTarget::Reject: return "REJECT";
-    case FilterTarget::Return: return "RETURN";
-    case FilterTarget::Continue: break;
+    case FilterTarget::Accept:
+      return "ACCEPT";
+    case FilterTarget::Drop:
+      return "DROP";
+    case FilterTarget::Reject:
+      return "REJECT";
+    case FilterTarget::Return:
+      return "RETURN";
+    case FilterTarget::Continue:
+      break;
   }
   return "";
 }
@@ -137,7 +163,8 @@ std::optional<uint8_t> ParseIpProtocol(const std::string& word) {
 
 std::optional<IcmpMatch> ParseIcmpType(const std::string& word) {
   for (const IcmpName& n : kIcmpNames)
-    if (word == n.name) return IcmpMatch{n.type, n.code < 0 ? std::nullopt : std::optional(static_cast<uint8_t>(n.code))};
+    if (word == n.name)
+      return IcmpMatch{n.type, n.code < 0 ? std::nullopt : std::optional(static_cast<uint8_t>(n.code))};
   const size_t slash = word.find('/');
   const auto type = ParseNumber(word.substr(0, slash), 255);
   if (!type) return std::nullopt;

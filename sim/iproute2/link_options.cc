@@ -101,7 +101,8 @@ void ParseVxlanOptions(Session& session, Words& words, VxlanOptions& vxlan, bool
     } else if (word == "group" || word == "remote") {
       const std::string address = words.Next();
       vxlan.remote = ParseAddress(address);
-      if (vxlan.remote.IsMulticast() != (word == "group")) InvalidArgument(address, fmt::format("invalid {} address", word));
+      if (vxlan.remote.IsMulticast() != (word == "group"))
+        InvalidArgument(address, fmt::format("invalid {} address", word));
     } else if (word == "local") {
       const std::string address = words.Next();
       vxlan.local = ParseAddress(address);
@@ -120,7 +121,8 @@ void ParseVxlanOptions(Session& session, Words& words, VxlanOptions& vxlan, bool
       vxlan.ageing = age == "none" ? 0 : static_cast<uint32_t>(ParseNumberOr(age, 0xffffffff, "ageing timer"));
     } else if (word == "maxaddress") {
       const std::string limit = words.Next();
-      vxlan.maxAddress = limit == "unlimited" ? 0 : static_cast<uint32_t>(ParseNumberOr(limit, 0xffffffff, "max addresses"));
+      vxlan.maxAddress =
+          limit == "unlimited" ? 0 : static_cast<uint32_t>(ParseNumberOr(limit, 0xffffffff, "max addresses"));
     } else if (word == "srcport" || word == "port") {
       vxlan.srcPortLow = static_cast<uint16_t>(ParseNumberOr(words.Next(), 0xffff, "min port"));
       vxlan.srcPortHigh = static_cast<uint16_t>(ParseNumberOr(words.Next(), 0xffff, "max port"));
@@ -131,7 +133,8 @@ void ParseVxlanOptions(Session& session, Words& words, VxlanOptions& vxlan, bool
       vxlan.gbp = true;
     } else if (TakeVxlanSwitch(word, vxlan)) {
       learningGiven |= word == "learning" || word == "nolearning";
-    } else if (word == "gpe" || word == "vnifilter" || word == "remcsumtx" || word == "remcsumrx" || word == "flowlabel") {
+    } else if (word == "gpe" || word == "vnifilter" || word == "remcsumtx" || word == "remcsumrx" ||
+               word == "flowlabel") {
       NotSupported(fmt::format("the vxlan option \"{}\"", word));
     } else {
       throw Failure{1, fmt::format("vxlan: unknown command \"{}\"?\n", word)};
@@ -179,7 +182,8 @@ bool SetBridgePortOption(BridgePortOptions& port, const std::string& word, Words
     if (word != option.word) continue;
     const std::string value = words.Next();
     if (value != "on" && value != "off")
-      throw Failure{1, fmt::format("Error: argument of \"{}\" must be one of \"off\", \"on\", not \"{}\"\n", word, value)};
+      throw Failure{1,
+                    fmt::format("Error: argument of \"{}\" must be one of \"off\", \"on\", not \"{}\"\n", word, value)};
     port.*option.field = value == "on";
     return true;
   }

@@ -11,8 +11,8 @@ namespace {
 using kernel::RouteType;
 
 constexpr std::pair<RouteType, const char*> kTypes[] = {
-    {RouteType::Unicast, "unicast"},     {RouteType::Local, "local"},           {RouteType::Broadcast, "broadcast"},
-    {RouteType::Multicast, "multicast"}, {RouteType::Blackhole, "blackhole"},   {RouteType::Unreachable, "unreachable"},
+    {RouteType::Unicast, "unicast"},     {RouteType::Local, "local"},         {RouteType::Broadcast, "broadcast"},
+    {RouteType::Multicast, "multicast"}, {RouteType::Blackhole, "blackhole"}, {RouteType::Unreachable, "unreachable"},
     {RouteType::Prohibit, "prohibit"},   {RouteType::Throw, "throw"},
 };
 
@@ -22,10 +22,9 @@ struct Named {
 };
 
 constexpr Named kProtocols[] = {
-    {0, "unspec"}, {1, "redirect"}, {2, "kernel"},   {3, "boot"},  {4, "static"},      {8, "gated"},
-    {9, "ra"},     {10, "mrt"},     {11, "zebra"},   {12, "bird"}, {13, "dnrouted"},   {14, "xorp"},
-    {15, "ntk"},   {16, "dhcp"},    {18, "keepalived"}, {42, "babel"}, {186, "bgp"},   {187, "isis"},
-    {188, "ospf"}, {189, "rip"},    {192, "eigrp"},
+    {0, "unspec"},      {1, "redirect"}, {2, "kernel"}, {3, "boot"},      {4, "static"}, {8, "gated"}, {9, "ra"},
+    {10, "mrt"},        {11, "zebra"},   {12, "bird"},  {13, "dnrouted"}, {14, "xorp"},  {15, "ntk"},  {16, "dhcp"},
+    {18, "keepalived"}, {42, "babel"},   {186, "bgp"},  {187, "isis"},    {188, "ospf"}, {189, "rip"}, {192, "eigrp"},
 };
 constexpr Named kScopes[] = {{0, "global"}, {255, "nowhere"}, {254, "host"}, {253, "link"}, {200, "site"}};
 constexpr Named kTables[] = {{0, "unspec"}, {253, "default"}, {254, "main"}, {255, "local"}};

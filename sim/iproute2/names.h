@@ -9,8 +9,8 @@
 
 namespace overlaysim::iproute2 {
 
-// Numbers and their words, as iproute2 has them (/etc/iproute2/rt_protos, rt_scopes, rt_tables). A number without a name
-// stands for itself; the Parse functions also take numbers (decimal, 0x...), and answer nullopt for anything else.
+// Numbers and their words, as iproute2 has them (/etc/iproute2/rt_protos, rt_scopes, rt_tables). A number without a
+// name stands for itself; the Parse functions also take numbers (decimal, 0x...), and answer nullopt for anything else.
 
 const char* RouteTypeName(kernel::RouteType type);
 std::optional<kernel::RouteType> ParseRouteType(std::string_view word);

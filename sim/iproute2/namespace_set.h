@@ -12,11 +12,11 @@ namespace overlaysim::iproute2 {
 class NamespaceSet {
  public:
   virtual ~NamespaceSet() = default;
-  virtual kernel::Namespace* Find(std::string_view name) = 0;  ///< nullptr: there is none
-  virtual kernel::Namespace* Get(NetnsId id) = 0;              ///< nullptr: not reachable, or gone
-  virtual kernel::Namespace* Add(const std::string& name) = 0; ///< nullptr: namespaces cannot be added here
-  virtual bool Remove(NetnsId id) = 0;                         ///< false: cannot be removed here
-  virtual std::vector<std::string> Names() const = 0;          ///< as `ip netns` lists them: the newest first
+  virtual kernel::Namespace* Find(std::string_view name) = 0;   ///< nullptr: there is none
+  virtual kernel::Namespace* Get(NetnsId id) = 0;               ///< nullptr: not reachable, or gone
+  virtual kernel::Namespace* Add(const std::string& name) = 0;  ///< nullptr: namespaces cannot be added here
+  virtual bool Remove(NetnsId id) = 0;                          ///< false: cannot be removed here
+  virtual std::vector<std::string> Names() const = 0;           ///< as `ip netns` lists them: the newest first
 };
 
 /// All namespaces of a kernel::Machine.
@@ -24,7 +24,9 @@ class MachineNamespaces : public NamespaceSet {
  public:
   explicit MachineNamespaces(kernel::Machine& machine) : m_machine(machine) {}
   kernel::Namespace* Find(std::string_view name) override { return m_machine.Find(name); }
-  kernel::Namespace* Get(NetnsId id) override { return id.value < m_machine.Size() ? m_machine.All()[id.value].get() : nullptr; }
+  kernel::Namespace* Get(NetnsId id) override {
+    return id.value < m_machine.Size() ? m_machine.All()[id.value].get() : nullptr;
+  }
   kernel::Namespace* Add(const std::string& name) override { return &m_machine.Add(name); }
   bool Remove(NetnsId id) override;
   std::vector<std::string> Names() const override;
@@ -33,8 +35,8 @@ class MachineNamespaces : public NamespaceSet {
   kernel::Machine& m_machine;
 };
 
-// What concerns links in more than one namespace, with the kernel's side effects. All answer 0 or an errno; `why` gets the
-// kernel's extended message.
+// What concerns links in more than one namespace, with the kernel's side effects. All answer 0 or an errno; `why` gets
+// the kernel's extended message.
 
 /// Makes both ends of a veth; each knows the other. Names must be valid; EEXIST if one is taken.
 int AddVeth(kernel::Namespace& ns, kernel::Link link, kernel::Namespace& peerNs, kernel::Link peer);

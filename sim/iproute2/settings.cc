@@ -59,7 +59,8 @@ void OneSetting(Session& session, const SysctlOptions& options, const std::strin
       Complain(session, fmt::format("sysctl: cannot stat {}: No such file or directory\n", ProcPath(name)));
   };
   if (equals == std::string::npos) {
-    if (options.write) return Complain(session, fmt::format("sysctl: command line({}): invalid syntax, continuing...\n", position));
+    if (options.write)
+      return Complain(session, fmt::format("sysctl: command line({}): invalid syntax, continuing...\n", position));
     const auto value = ns.GetSysctl(name);
     if (!value) return unknown();
     return PrintSetting(session, options, name, *value);
@@ -89,12 +90,23 @@ void RunSysctl(Session& session, Words& words) {
       if (word == name) letters = letter;
     for (char letter : letters) {
       switch (letter) {
-        case 'w': options.write = true; break;
-        case 'q': options.quiet = true; break;
-        case 'n': options.valueOnly = true; break;
-        case 'N': options.nameOnly = true; break;
-        case 'e': options.ignoreUnknown = true; break;
-        default: NotSupported(fmt::format("\"sysctl {}\"", word));
+        case 'w':
+          options.write = true;
+          break;
+        case 'q':
+          options.quiet = true;
+          break;
+        case 'n':
+          options.valueOnly = true;
+          break;
+        case 'N':
+          options.nameOnly = true;
+          break;
+        case 'e':
+          options.ignoreUnknown = true;
+          break;
+        default:
+          NotSupported(fmt::format("\"sysctl {}\"", word));
       }
     }
   }
@@ -108,23 +120,49 @@ void RunEthtool(Session& session, Words& words) {
   if (words.Done()) throw Failure{1, "ethtool: bad command line argument(s)\nFor more information run ethtool -h\n"};
   kernel::Namespace& ns = session.Ns();
   kernel::Link* link = ns.FindLink(words.Next());
-  if (!link)
-    throw Failure{92, "netlink error: no device matches name (offset 24)\nnetlink error: No such device\n"};
+  if (!link) throw Failure{92, "netlink error: no device matches name (offset 24)\nnetlink error: No such device\n"};
   // Of these only the transmit checksum changes what a capture shows; packets are never merged or cut here.
-  static constexpr const char* kFeatures[] = {
-      "rx", "tx", "sg", "tso", "ufo", "gso", "gro", "lro", "rxvlan", "txvlan", "ntuple", "rxhash",
-      "rx-checksumming", "tx-checksumming", "scatter-gather", "tcp-segmentation-offload", "generic-segmentation-offload",
-      "generic-receive-offload", "large-receive-offload", "rx-checksum", "tx-checksum-ip-generic", "tx-scatter-gather",
-      "tx-tcp-segmentation", "tx-udp-segmentation", "tx-generic-segmentation", "rx-gro", "rx-udp-gro-forwarding",
-      "rx-gro-list", "tx-gso-list", "tx-udp_tnl-segmentation", "tx-udp_tnl-csum-segmentation"};
+  static constexpr const char* kFeatures[] = {"rx",
+                                              "tx",
+                                              "sg",
+                                              "tso",
+                                              "ufo",
+                                              "gso",
+                                              "gro",
+                                              "lro",
+                                              "rxvlan",
+                                              "txvlan",
+                                              "ntuple",
+                                              "rxhash",
+                                              "rx-checksumming",
+                                              "tx-checksumming",
+                                              "scatter-gather",
+                                              "tcp-segmentation-offload",
+                                              "generic-segmentation-offload",
+                                              "generic-receive-offload",
+                                              "large-receive-offload",
+                                              "rx-checksum",
+                                              "tx-checksum-ip-generic",
+                                              "tx-scatter-gather",
+                                              "tx-tcp-segmentation",
+                                              "tx-udp-segmentation",
+                                              "tx-generic-segmentation",
+                                              "rx-gro",
+                                              "rx-udp-gro-forwarding",
+                                              "rx-gro-list",
+                                              "tx-gso-list",
+                                              "tx-udp_tnl-segmentation",
+                                              "tx-udp_tnl-csum-segmentation"};
   while (!words.Done()) {
     const std::string feature = words.Next();
     const std::string value = words.Done() ? "(null)" : words.Next();
     if (value != "on" && value != "off")
-      throw Failure{1, fmt::format("ethtool (-K): flag '{}' for parameter '(null)' is not followed by 'on' or 'off'\n", value)};
+      throw Failure{
+          1, fmt::format("ethtool (-K): flag '{}' for parameter '(null)' is not followed by 'on' or 'off'\n", value)};
     if (std::none_of(std::begin(kFeatures), std::end(kFeatures), [&](const char* f) { return feature == f; }))
       throw Failure{92, "netlink error: bit name not found (offset 56)\nnetlink error: Operation not supported\n"};
-    if (feature == "tx" || feature == "tx-checksumming" || feature == "tx-checksum-ip-generic") link->txChecksum = value == "on";
+    if (feature == "tx" || feature == "tx-checksumming" || feature == "tx-checksum-ip-generic")
+      link->txChecksum = value == "on";
   }
   ns.LinkChanged(link->ifindex);
 }

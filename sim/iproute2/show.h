@@ -9,8 +9,8 @@
 
 namespace overlaysim::iproute2 {
 
-// What `ip`, `bridge` and `nstat` of iproute2 6.1.0 print of a namespace, byte for byte. Order within neighbour tables and
-// FDBs is the tables' own (by device and address), where the kernel's is that of its hashes.
+// What `ip`, `bridge` and `nstat` of iproute2 6.1.0 print of a namespace, byte for byte. Order within neighbour tables
+// and FDBs is the tables' own (by device and address), where the kernel's is that of its hashes.
 
 /// The options before the object: `ip -j -d -s -br -o -4`.
 struct ShowOptions {
@@ -65,10 +65,10 @@ struct NeighFilter {
 std::string NeighShow(const kernel::Namespace& ns, const NeighFilter& filter = {}, const ShowOptions& options = {});
 
 struct FdbFilter {
-  int ifindex = 0;        ///< `dev` or `brport`: the column is left out
-  int bridge = 0;         ///< `br`: only this bridge and its ports
+  int ifindex = 0;  ///< `dev` or `brport`: the column is left out
+  int bridge = 0;   ///< `br`: only this bridge and its ports
   bool dynamic = false;
-  std::string state;      ///< `state permanent`; "": any
+  std::string state;  ///< `state permanent`; "": any
   std::optional<MacAddress> mac;
 };
 std::string FdbShow(const kernel::Namespace& ns, const FdbFilter& filter = {}, const ShowOptions& options = {});
@@ -76,8 +76,8 @@ std::string FdbShow(const kernel::Namespace& ns, const FdbFilter& filter = {}, c
 struct LinkFilter {
   int ifindex = 0;
   bool onlyUp = false;
-  int master = 0;         ///< ports of this bridge
-  std::string kind;       ///< `type KIND`
+  int master = 0;    ///< ports of this bridge
+  std::string kind;  ///< `type KIND`
 };
 std::string LinkShow(const kernel::Namespace& ns, const LinkFilter& filter = {}, const ShowOptions& options = {});
 

@@ -96,8 +96,8 @@ FdbRow RowOf(int ifindex, const kernel::VxlanFdbEntry& e, const kernel::VxlanRem
   return row;
 }
 
-/// The multicast addresses that a device listens to (ndo_dflt_fdb_dump()): all hosts of IPv6 from the start, those of IPv4
-/// and, on a bridge that snoops, all snoopers while it is up.
+/// The multicast addresses that a device listens to (ndo_dflt_fdb_dump()): all hosts of IPv6 from the start, those of
+/// IPv4 and, on a bridge that snoops, all snoopers while it is up.
 std::vector<MacAddress> MulticastAddresses(const Link& link) {
   constexpr uint64_t kAllNodes6 = 0x333300000001, kAllSnoopers6 = 0x33330000006a;
   constexpr uint64_t kAllHosts4 = 0x01005e000001, kAllSnoopers4 = 0x01005e00006a;

@@ -82,7 +82,8 @@ void PrintRoute(Output& out, const Namespace& ns, const Route& r, const RouteFil
   out.CloseObject();
 }
 
-void PrintPrefixMember(Output& out, const char* key, const char* lengthKey, const char* text, const Ipv4Prefix& prefix) {
+void PrintPrefixMember(Output& out, const char* key, const char* lengthKey, const char* text,
+                       const Ipv4Prefix& prefix) {
   if (!out.IsJson()) return out.Text(fmt::format(fmt::runtime(text), PrefixText(prefix)));
   out.String(key, nullptr, prefix.address.ToString());
   if (prefix.length < 32) out.Number(lengthKey, nullptr, prefix.length);

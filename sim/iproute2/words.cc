@@ -51,7 +51,9 @@ void Garbage(std::string_view after, std::string_view word) {
 void Duplicate(std::string_view key, std::string_view word) {
   throw Failure{255, fmt::format("Error: duplicate \"{}\": \"{}\" is the second value.\n", key, word)};
 }
-void NoDevice(std::string_view name, int exit) { throw Failure{exit, fmt::format("Cannot find device \"{}\"\n", name)}; }
+void NoDevice(std::string_view name, int exit) {
+  throw Failure{exit, fmt::format("Cannot find device \"{}\"\n", name)};
+}
 void NotSupported(std::string_view what) { throw Failure{1, fmt::format("{} is not supported yet\n", what)}; }
 
 void CheckRtnetlink(const Session& session, int error, const std::string& why) {
@@ -95,7 +97,8 @@ Ipv4Prefix ParsePrefix(const std::string& word, std::string_view expected) {
       for (uint8_t bits = 0; bits <= 32; ++bits)
         if (Ipv4Prefix::MaskOf(bits) == mask->value) length = bits;
   }
-  if (!address || !length) throw Failure{1, fmt::format("Error: {} prefix is expected rather than \"{}\".\n", expected, word)};
+  if (!address || !length)
+    throw Failure{1, fmt::format("Error: {} prefix is expected rather than \"{}\".\n", expected, word)};
   return {*address, static_cast<uint8_t>(*length)};
 }
 

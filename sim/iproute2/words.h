@@ -36,7 +36,7 @@ class Words {
 
   bool Done() const { return m_at == m_words.size(); }
   const std::string& Peek() const { return m_words[m_at]; }
-  std::string Next();  ///< fails as iproute2's NEXT_ARG() when there is none
+  std::string Next();                ///< fails as iproute2's NEXT_ARG() when there is none
   bool Take(std::string_view word);  ///< eats it if it is next
   /// Eats one of several words, abbreviated or not, if it is next (matches() of lib/utils.c).
   bool TakeAbbreviated(std::initializer_list<std::string_view> words);
@@ -59,8 +59,8 @@ bool Abbreviates(std::string_view word, std::string_view full);
 /// The kernel's answer: its extended message, or strerror(). Returns when `error` is 0.
 void CheckRtnetlink(const Session& session, int error, const std::string& why = {});
 
-/// An IPv4 prefix as iproute2 reads it: "default", "any", "all", "10/8", "10.1.2.3", "10.0.0.0/255.0.0.0"; host bits stay.
-/// `expected` words the refusal: "any valid" or "inet".
+/// An IPv4 prefix as iproute2 reads it: "default", "any", "all", "10/8", "10.1.2.3", "10.0.0.0/255.0.0.0"; host bits
+/// stay. `expected` words the refusal: "any valid" or "inet".
 Ipv4Prefix ParsePrefix(const std::string& word, std::string_view expected = "any valid");
 Ipv4Address ParseAddress(const std::string& word, std::string_view expected = "any valid");
 uint64_t ParseNumberOr(const std::string& word, uint64_t max, std::string_view message);

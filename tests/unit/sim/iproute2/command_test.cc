@@ -49,9 +49,11 @@ TEST_F(Commands, UnknownWordsAreAnsweredAsTheToolsDo) {
            std::string("Command \"frob\" is unknown, try \"ip ") + object + " help\".\n");
   Expect("ip -n a addr frob", 255, "Command \"frob\" is unknown, try \"ip address help\".\n");
   Expect("ip -n a link set eth0 frob", 255, "Error: either \"dev\" is duplicate, or \"frob\" is a garbage.\n");
-  Expect("ip -n a addr add 10.0.2.5/24 dev eth0 frob", 255, "Error: either \"local\" is duplicate, or \"frob\" is a garbage.\n");
+  Expect("ip -n a addr add 10.0.2.5/24 dev eth0 frob", 255,
+         "Error: either \"local\" is duplicate, or \"frob\" is a garbage.\n");
   Expect("ip -n a route add 10.3.0.0/16 frob", 255, "Error: either \"to\" is duplicate, or \"frob\" is a garbage.\n");
-  Expect("ip -n a neigh add 1.2.3.4 dev eth0 frob", 255, "Error: either \"to\" is duplicate, or \"frob\" is a garbage.\n");
+  Expect("ip -n a neigh add 1.2.3.4 dev eth0 frob", 255,
+         "Error: either \"to\" is duplicate, or \"frob\" is a garbage.\n");
   Expect("ip -n a rule add frob", 255, "Error: argument \"frob\" is wrong: Failed to parse rule type\n");
   Expect("ip -n a link set eth0 mtu", 255, "Command line is not complete. Try option \"help\"\n");
   Expect("frob", 127, "frob: command not found\n");
@@ -78,7 +80,8 @@ TEST_F(Commands, NamespacesAreAddedEnteredAndDeleted) {
 
 TEST_F(Commands, WithoutANamespaceOnlyNamedOnesCanBeReached) {
   EXPECT_EQ(Run("ip link").exit, 1);
-  EXPECT_EQ(RunCommand(m_all, Ns("a").Id(), "ip -br addr show eth0").out, "eth0@if2         UP             10.0.0.1/24 \n");
+  EXPECT_EQ(RunCommand(m_all, Ns("a").Id(), "ip -br addr show eth0").out,
+            "eth0@if2         UP             10.0.0.1/24 \n");
 }
 
 TEST_F(Commands, LinkErrors) {
@@ -99,18 +102,22 @@ TEST_F(Commands, LinkErrors) {
   Expect("ip -n a link set eth0 name 0123456789012345", 255,
          "Error: argument \"0123456789012345\" is wrong: \"name\" not a valid ifname\n");
   Expect("ip -n a link set eth0 netns nix", 255, "Error: argument \"nix\" is wrong: Invalid \"netns\" value\n\n");
-  Expect("ip -n a link set eth0 promisc maybe", 1, "Error: argument of \"promisc\" must be \"on\" or \"off\", not \"maybe\"\n");
+  Expect("ip -n a link set eth0 promisc maybe", 1,
+         "Error: argument of \"promisc\" must be \"on\" or \"off\", not \"maybe\"\n");
   Expect("ip -n a link set eth0 type bridge_slave hairpin on", 2, "RTNETLINK answers: Operation not supported\n");
   Expect("ip -n a link set eth0 type bridge_slave hairpin maybe", 1,
          "Error: argument of \"hairpin\" must be one of \"off\", \"on\", not \"maybe\"\n");
   Expect("ip -n a link set lo netns b", 2, "Error: The interface netns is immutable.\n");
   Expect("ip -n a link del lo", 2, "RTNETLINK answers: Operation not supported\n");
   Expect("ip -n a link del nix", 1, "Cannot find device \"nix\"\n");
-  Expect("ip -n a link add va type veth peer name vb netns nix", 255, "Error: argument \"nix\" is wrong: Invalid \"netns\" value\n\n");
-  Expect("ip -n a link add e0x type veth peer name e0y type foo", 255, "Error: duplicate \"type\": \"foo\" is the second value.\n");
+  Expect("ip -n a link add va type veth peer name vb netns nix", 255,
+         "Error: argument \"nix\" is wrong: Invalid \"netns\" value\n\n");
+  Expect("ip -n a link add e0x type veth peer name e0y type foo", 255,
+         "Error: duplicate \"type\": \"foo\" is the second value.\n");
   Expect("ip -n a link add v type veth frob", 1,
          "Usage: ip link <options> type veth [peer <options>]\nTo get <options> type 'ip link add help'\n");
-  Expect("ip -n a link add up0 up type veth peer name up1 up", 2, "RTNETLINK answers: Transport endpoint is not connected\n");
+  Expect("ip -n a link add up0 up type veth peer name up1 up", 2,
+         "RTNETLINK answers: Transport endpoint is not connected\n");
 }
 
 TEST_F(Commands, VxlanErrors) {
@@ -125,7 +132,8 @@ TEST_F(Commands, VxlanErrors) {
   Expect(add + "vx2 type vxlan id 6 group 239.1.1.1", 1, "vxlan: 'group' requires 'dev' to be specified\n");
   Expect(add + "vx2 type vxlan id 6 dev nix", 255, "Cannot find device \"nix\"\n");
   Expect(add + "vx2 type vxlan id 6 remote foo", 1, "Error: any valid address is expected rather than \"foo\".\n");
-  Expect(add + "vx2 type vxlan vni 9 dstport 4789 ttl 300", 255, "Error: argument \"300\" is wrong: TTL must be <= 255\n");
+  Expect(add + "vx2 type vxlan vni 9 dstport 4789 ttl 300", 255,
+         "Error: argument \"300\" is wrong: TTL must be <= 255\n");
   Expect(add + "vx2 mtu 70000 type vxlan id 8 dstport 4789", 2, "Error: MTU must be between 68 and 65535.\n");
   Expect(add + "vx2 type vxlan id 6", 0,
          "vxlan: destination port not specified\n"
@@ -168,7 +176,8 @@ TEST_F(Commands, DeletingAVethTakesTheOtherEnd) {
 TEST_F(Commands, AVethHasCarrierWhileBothEndsAreUp) {
   Accept("ip -n b link set to-n1 down");
   EXPECT_EQ(Out("ip -n a link show eth0"),
-            "2: eth0@if2: <NO-CARRIER,BROADCAST,MULTICAST,UP> mtu 1500 qdisc noqueue state DOWN mode DEFAULT group default qlen "
+            "2: eth0@if2: <NO-CARRIER,BROADCAST,MULTICAST,UP> mtu 1500 qdisc noqueue state DOWN mode DEFAULT group "
+            "default qlen "
             "1000\n    link/ether 02:00:00:00:01:01 brd ff:ff:ff:ff:ff:ff link-netns b\n");
   Accept("ip -n a route add 10.77.0.0/16 dev eth0");
   EXPECT_EQ(Out("ip -n a route show 10.77.0.0/16"), "10.77.0.0/16 dev eth0 scope link linkdown \n");
@@ -179,7 +188,8 @@ TEST_F(Commands, AVethHasCarrierWhileBothEndsAreUp) {
 TEST_F(Commands, AnEndThatMovesKnowsItsPeer) {
   Accept("ip -n a link set eth0 netns b");
   EXPECT_EQ(Out("ip -n b link show to-n1"),
-            "2: to-n1@eth0: <NO-CARRIER,BROADCAST,MULTICAST,UP,M-DOWN> mtu 1500 qdisc noqueue state LOWERLAYERDOWN mode DEFAULT "
+            "2: to-n1@eth0: <NO-CARRIER,BROADCAST,MULTICAST,UP,M-DOWN> mtu 1500 qdisc noqueue state LOWERLAYERDOWN "
+            "mode DEFAULT "
             "group default qlen 1000\n    link/ether 02:00:00:00:07:0b brd ff:ff:ff:ff:ff:ff\n");
   EXPECT_EQ(Out("ip -n b link show eth0"),
             "3: eth0@to-n1: <BROADCAST,MULTICAST> mtu 1500 qdisc noop state DOWN mode DEFAULT group default qlen 1000\n"
@@ -190,7 +200,8 @@ TEST_F(Commands, AnEndThatMovesKnowsItsPeer) {
 TEST_F(Commands, AddressErrors) {
   Expect("ip -n a addr add 10.0.0.1/24 dev eth0", 2, "Error: ipv4: Address already assigned.\n");
   Expect("ip -n a addr add 10.0.0.5/24 dev nix", 1, "Cannot find device \"nix\"\n");
-  Expect("ip -n a addr add 10.0.0.5/33 dev eth0", 1, "Error: any valid prefix is expected rather than \"10.0.0.5/33\".\n");
+  Expect("ip -n a addr add 10.0.0.5/33 dev eth0", 1,
+         "Error: any valid prefix is expected rather than \"10.0.0.5/33\".\n");
   Expect("ip -n a addr add foo dev eth0", 1, "Error: any valid prefix is expected rather than \"foo\".\n");
   Expect("ip -n a addr add 10.0.0.5/24", 1, "Not enough information: \"dev\" argument is required.\n");
   Expect("ip -n a addr add 10.0.0.5/24 dev eth0 scope host", 2, "Error: ipv4: Invalid scope value.\n");
@@ -219,13 +230,18 @@ TEST_F(Commands, RouteErrors) {
   Expect(add + "10.3.0.0/16 src 9.9.9.9 dev eth0", 2, "Error: Invalid prefsrc address.\n");
   Expect(add + "10.3.0.0/16 nexthop via 10.0.0.2 nexthop via 10.0.9.3", 2, "Error: Nexthop has invalid gateway.\n");
   Expect(add + "10.3.0.0/16 nexthop frob", 255, "Error: \"nexthop\" or end of line is expected instead of \"frob\"\n");
-  Expect(add + "10.3.0.0/16 nexthop via 10.0.0.2 weight 300", 255, "Error: argument \"300\" is wrong: \"weight\" is invalid\n\n");
+  Expect(add + "10.3.0.0/16 nexthop via 10.0.0.2 weight 300", 255,
+         "Error: argument \"300\" is wrong: \"weight\" is invalid\n\n");
   Expect(add + "10.3.0.0/16 via 10.0.0.2 via 10.0.0.3", 255,
          "Error: argument \"via\" is wrong: use nexthop syntax to specify multiple via\n\n");
-  Expect(add + "10.3.0.0/16 via 10.0.0.2 metric foo", 255, "Error: argument \"foo\" is wrong: \"metric\" value is invalid\n\n");
-  Expect(add + "10.3.0.0/16 via 10.0.0.2 table foo", 255, "Error: argument \"foo\" is wrong: \"table\" value is invalid\n\n");
-  Expect(add + "10.3.0.0/16 via 10.0.0.2 proto foo", 255, "Error: argument \"foo\" is wrong: \"protocol\" value is invalid\n\n");
-  Expect(add + "10.3.0.0/16 via 10.0.0.2 scope foo", 255, "Error: argument \"foo\" is wrong: invalid \"scope\" value\n\n");
+  Expect(add + "10.3.0.0/16 via 10.0.0.2 metric foo", 255,
+         "Error: argument \"foo\" is wrong: \"metric\" value is invalid\n\n");
+  Expect(add + "10.3.0.0/16 via 10.0.0.2 table foo", 255,
+         "Error: argument \"foo\" is wrong: \"table\" value is invalid\n\n");
+  Expect(add + "10.3.0.0/16 via 10.0.0.2 proto foo", 255,
+         "Error: argument \"foo\" is wrong: \"protocol\" value is invalid\n\n");
+  Expect(add + "10.3.0.0/16 via 10.0.0.2 scope foo", 255,
+         "Error: argument \"foo\" is wrong: invalid \"scope\" value\n\n");
   Expect("ip -n a route del 10.99.0.0/16", 2, "RTNETLINK answers: No such process\n");
   Expect("ip -n a route change 10.98.0.0/16 via 10.0.0.2", 2, "RTNETLINK answers: No such file or directory\n");
   Expect("ip -n a route flush", 1, "\"ip route flush\" requires arguments.\n");
@@ -260,10 +276,13 @@ TEST_F(Commands, NeighbourErrors) {
   Expect(add + "10.0.0.11 dev eth0", 2, "Error: No link layer address given.\n");
   Expect(add + "10.0.0.8 lladdr 02:00:00:00:00:07 dev nix", 1, "Cannot find device \"nix\"\n");
   Expect(add + "10.0.0.8 lladdr 02:00:00:00:00:07", 255, "Device and destination are required arguments.\n");
-  Expect(add + "foo lladdr 02:00:00:00:00:07 dev eth0", 1, "Error: any valid address is expected rather than \"foo\".\n");
+  Expect(add + "foo lladdr 02:00:00:00:00:07 dev eth0", 1,
+         "Error: any valid address is expected rather than \"foo\".\n");
   Expect(add + "10.0.0.8 lladdr foo dev eth0", 2, "Error: Invalid link address.\n");
-  Expect(add + "10.0.0.8 lladdr 02:00:00:00:00:07 dev eth0 nud foo", 255, "Error: argument \"foo\" is wrong: nud state is bad\n");
-  Expect("ip -n a neigh change 10.0.0.77 lladdr 02:00:00:00:00:07 dev eth0", 2, "RTNETLINK answers: No such file or directory\n");
+  Expect(add + "10.0.0.8 lladdr 02:00:00:00:00:07 dev eth0 nud foo", 255,
+         "Error: argument \"foo\" is wrong: nud state is bad\n");
+  Expect("ip -n a neigh change 10.0.0.77 lladdr 02:00:00:00:00:07 dev eth0", 2,
+         "RTNETLINK answers: No such file or directory\n");
   Expect("ip -n a neigh del 10.0.0.78 dev eth0", 2, "RTNETLINK answers: No such file or directory\n");
   Expect("ip -n a neigh flush", 1, "Flush requires arguments.\n");
 }
@@ -288,9 +307,11 @@ TEST_F(Commands, FdbErrors) {
   Expect(add + "02:00:00:00:04:09 dev nix dst 1.2.3.4", 255, "Cannot find device \"nix\"\n");
   Expect(add + "foo dev vx1 dst 1.2.3.4", 255, "Invalid mac address foo\n");
   Expect(add + "02:00:00:00:04:09 dst 1.2.3.4", 255, "Device and address are required arguments.\n");
-  Expect(add + "02:00:00:00:04:09 dev vx1 dst 1.2.3.4 frob", 255, "Error: either \"to\" is duplicate, or \"frob\" is a garbage.\n");
+  Expect(add + "02:00:00:00:04:09 dev vx1 dst 1.2.3.4 frob", 255,
+         "Error: either \"to\" is duplicate, or \"frob\" is a garbage.\n");
   Expect(add + "02:00:00:00:06:06 dev eth0 master", 255, "RTNETLINK answers: Operation not supported\n");
-  Expect("bridge -n a fdb del 02:00:00:00:04:02 dev vx1 dst 1.1.1.1", 255, "RTNETLINK answers: No such file or directory\n");
+  Expect("bridge -n a fdb del 02:00:00:00:04:02 dev vx1 dst 1.1.1.1", 255,
+         "RTNETLINK answers: No such file or directory\n");
   Accept("bridge -n a fdb del 02:00:00:00:04:02 dev vx1");
   Expect("bridge -n a fdb del 02:00:00:00:04:02 dev vx1", 255, "RTNETLINK answers: No such file or directory\n");
   Expect("bridge -n a fdb show dev nix", 255, "Cannot find device \"nix\"\n");
@@ -311,19 +332,24 @@ TEST_F(Commands, SettingsAreReadAndWritten) {
   EXPECT_EQ(Out(in + "sysctl -w net.ipv6.conf.all.disable_ipv6=1"), "net.ipv6.conf.all.disable_ipv6 = 1\n");
   Expect(in + "sysctl net.ipv4.conf.nix.rp_filter", 1,
          "sysctl: cannot stat /proc/sys/net/ipv4/conf/nix/rp_filter: No such file or directory\n");
-  Expect(in + "sysctl -w net.ipv4.ip_forward=foo", 1, "sysctl: setting key \"net.ipv4.ip_forward\": Invalid argument\n");
-  Expect(in + "sysctl -w net.ipv4.ip_default_ttl=300", 1, "sysctl: setting key \"net.ipv4.ip_default_ttl\": Invalid argument\n");
+  Expect(in + "sysctl -w net.ipv4.ip_forward=foo", 1,
+         "sysctl: setting key \"net.ipv4.ip_forward\": Invalid argument\n");
+  Expect(in + "sysctl -w net.ipv4.ip_default_ttl=300", 1,
+         "sysctl: setting key \"net.ipv4.ip_default_ttl\": Invalid argument\n");
   Expect(in + "sysctl -w net.ipv4.ip_forward", 1, "sysctl: command line(0): invalid syntax, continuing...\n");
   Accept(in + "ethtool -K eth0 tx off rx off sg off tso off gso off gro off");
   EXPECT_FALSE(Ns("a").FindLink("eth0")->txChecksum);
-  Expect(in + "ethtool -K nix tx off", 92, "netlink error: no device matches name (offset 24)\nnetlink error: No such device\n");
+  Expect(in + "ethtool -K nix tx off", 92,
+         "netlink error: no device matches name (offset 24)\nnetlink error: No such device\n");
   Expect(in + "ethtool -K eth0 frob off", 92,
          "netlink error: bit name not found (offset 56)\nnetlink error: Operation not supported\n");
-  Expect(in + "ethtool -K eth0 tx", 1, "ethtool (-K): flag '(null)' for parameter '(null)' is not followed by 'on' or 'off'\n");
+  Expect(in + "ethtool -K eth0 tx", 1,
+         "ethtool (-K): flag '(null)' for parameter '(null)' is not followed by 'on' or 'off'\n");
 }
 
 TEST_F(Commands, WordsAreSplitLikeAShellDoes) {
-  EXPECT_EQ(SplitCommand("a 'b c'  \"d \\\" e\" f\\ g \"\""), (std::vector<std::string>{"a", "b c", "d \" e", "f g", ""}));
+  EXPECT_EQ(SplitCommand("a 'b c'  \"d \\\" e\" f\\ g \"\""),
+            (std::vector<std::string>{"a", "b c", "d \" e", "f g", ""}));
   EXPECT_EQ(SplitCommand("a 'b"), std::nullopt);
   EXPECT_TRUE(IsKnownCommand("ip netns exec a /sbin/sysctl -a"));
   EXPECT_FALSE(IsKnownCommand("ip netns exec a ping 10.0.0.1"));

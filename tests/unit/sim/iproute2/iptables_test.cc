@@ -26,10 +26,11 @@ class Iptables : public testing::Test {
     for (const char* rule :
          {"-A INPUT -p udp --dport 8472 -j DROP", "-A INPUT -p udp --dport 8472 -j REJECT",
           "-A INPUT -p tcp --sport 1:5 --dport 80: -s 10.0.0.0/8 -d 1.2.3.4 -i eth0 -j REJECT --reject-with tcp-reset",
-          "-A INPUT -p icmp --icmp-type echo-request -j DROP", "-A INPUT -p icmp --icmp-type 3 ! -s 10.0.0.0/8 -j ACCEPT",
+          "-A INPUT -p icmp --icmp-type echo-request -j DROP",
+          "-A INPUT -p icmp --icmp-type 3 ! -s 10.0.0.0/8 -j ACCEPT",
           "-A INPUT -p icmp --icmp-type fragmentation-needed -j ACCEPT",
-          "-A OUTPUT -o eth+ -m comment --comment \"hi there\" -j ACCEPT", "-I FORWARD -p 4 -j RETURN", "-A FORWARD -p 132",
-          "-A FORWARD -i eth0 -j REJECT --reject-with icmp-admin-prohibited", "-P FORWARD DROP",
+          "-A OUTPUT -o eth+ -m comment --comment \"hi there\" -j ACCEPT", "-I FORWARD -p 4 -j RETURN",
+          "-A FORWARD -p 132", "-A FORWARD -i eth0 -j REJECT --reject-with icmp-admin-prohibited", "-P FORWARD DROP",
           "-I INPUT 2 -p udp -m udp --dport 53 -j ACCEPT"})
       Expect(rule, 0, "");
   }
@@ -48,7 +49,8 @@ TEST_F(Iptables, RulesAsTheyWouldBeTyped) {
             "-A INPUT -p udp -m udp --dport 8472 -j DROP\n"
             "-A INPUT -p udp -m udp --dport 53 -j ACCEPT\n"
             "-A INPUT -p udp -m udp --dport 8472 -j REJECT --reject-with icmp-port-unreachable\n"
-            "-A INPUT -s 10.0.0.0/8 -d 1.2.3.4/32 -i eth0 -p tcp -m tcp --sport 1:5 --dport 80:65535 -j REJECT --reject-with tcp-reset\n"
+            "-A INPUT -s 10.0.0.0/8 -d 1.2.3.4/32 -i eth0 -p tcp -m tcp --sport 1:5 --dport 80:65535 -j REJECT "
+            "--reject-with tcp-reset\n"
             "-A INPUT -p icmp -m icmp --icmp-type 8 -j DROP\n"
             "-A INPUT ! -s 10.0.0.0/8 -p icmp -m icmp --icmp-type 3 -j ACCEPT\n"
             "-A INPUT -p icmp -m icmp --icmp-type 3/4 -j ACCEPT\n"
@@ -61,29 +63,32 @@ TEST_F(Iptables, RulesAsTheyWouldBeTyped) {
 
 TEST_F(Iptables, RulesAsATable) {
   AddRules();
-  EXPECT_EQ(Out("-L -n -v"),
-            "Chain INPUT (policy ACCEPT 0 packets, 0 bytes)\n"
-            " pkts bytes target     prot opt in     out     source               destination         \n"
-            "    0     0 DROP       17   --  *      *       0.0.0.0/0            0.0.0.0/0            udp dpt:8472\n"
-            "    0     0 ACCEPT     17   --  *      *       0.0.0.0/0            0.0.0.0/0            udp dpt:53\n"
-            "    0     0 REJECT     17   --  *      *       0.0.0.0/0            0.0.0.0/0            udp dpt:8472 reject-with "
-            "icmp-port-unreachable\n"
-            "    0     0 REJECT     6    --  eth0   *       10.0.0.0/8           1.2.3.4              tcp spts:1:5 dpts:80:65535 "
-            "reject-with tcp-reset\n"
-            "    0     0 DROP       1    --  *      *       0.0.0.0/0            0.0.0.0/0            icmptype 8\n"
-            "    0     0 ACCEPT     1    --  *      *      !10.0.0.0/8           0.0.0.0/0            icmptype 3\n"
-            "    0     0 ACCEPT     1    --  *      *       0.0.0.0/0            0.0.0.0/0            icmptype 3 code 4\n"
-            "\n"
-            "Chain FORWARD (policy DROP 0 packets, 0 bytes)\n"
-            " pkts bytes target     prot opt in     out     source               destination         \n"
-            "    0     0 RETURN     4    --  *      *       0.0.0.0/0            0.0.0.0/0           \n"
-            "    0     0            132  --  *      *       0.0.0.0/0            0.0.0.0/0           \n"
-            "    0     0 REJECT     0    --  eth0   *       0.0.0.0/0            0.0.0.0/0            reject-with "
-            "icmp-admin-prohibited\n"
-            "\n"
-            "Chain OUTPUT (policy ACCEPT 0 packets, 0 bytes)\n"
-            " pkts bytes target     prot opt in     out     source               destination         \n"
-            "    0     0 ACCEPT     0    --  *      eth+    0.0.0.0/0            0.0.0.0/0            /* hi there */\n");
+  EXPECT_EQ(
+      Out("-L -n -v"),
+      "Chain INPUT (policy ACCEPT 0 packets, 0 bytes)\n"
+      " pkts bytes target     prot opt in     out     source               destination         \n"
+      "    0     0 DROP       17   --  *      *       0.0.0.0/0            0.0.0.0/0            udp dpt:8472\n"
+      "    0     0 ACCEPT     17   --  *      *       0.0.0.0/0            0.0.0.0/0            udp dpt:53\n"
+      "    0     0 REJECT     17   --  *      *       0.0.0.0/0            0.0.0.0/0            udp dpt:8472 "
+      "reject-with "
+      "icmp-port-unreachable\n"
+      "    0     0 REJECT     6    --  eth0   *       10.0.0.0/8           1.2.3.4              tcp spts:1:5 "
+      "dpts:80:65535 "
+      "reject-with tcp-reset\n"
+      "    0     0 DROP       1    --  *      *       0.0.0.0/0            0.0.0.0/0            icmptype 8\n"
+      "    0     0 ACCEPT     1    --  *      *      !10.0.0.0/8           0.0.0.0/0            icmptype 3\n"
+      "    0     0 ACCEPT     1    --  *      *       0.0.0.0/0            0.0.0.0/0            icmptype 3 code 4\n"
+      "\n"
+      "Chain FORWARD (policy DROP 0 packets, 0 bytes)\n"
+      " pkts bytes target     prot opt in     out     source               destination         \n"
+      "    0     0 RETURN     4    --  *      *       0.0.0.0/0            0.0.0.0/0           \n"
+      "    0     0            132  --  *      *       0.0.0.0/0            0.0.0.0/0           \n"
+      "    0     0 REJECT     0    --  eth0   *       0.0.0.0/0            0.0.0.0/0            reject-with "
+      "icmp-admin-prohibited\n"
+      "\n"
+      "Chain OUTPUT (policy ACCEPT 0 packets, 0 bytes)\n"
+      " pkts bytes target     prot opt in     out     source               destination         \n"
+      "    0     0 ACCEPT     0    --  *      eth+    0.0.0.0/0            0.0.0.0/0            /* hi there */\n");
   EXPECT_EQ(Out("-L FORWARD"),
             "Chain FORWARD (policy DROP)\n"
             "target     prot opt source               destination         \n"
@@ -103,8 +108,10 @@ TEST_F(Iptables, Refusals) {
   const std::string head = "iptables v1.8.9 (nf_tables): ";
   Expect("-A INPUT -p udp --dport 8472 -j DROP", 0, "");
   Expect("-C INPUT -p udp --dport 8472 -j DROP", 0, "");
-  Expect("-C INPUT -p udp --dport 8473 -j DROP", 1, "iptables: Bad rule (does a matching rule exist in that chain?).\n");
-  Expect("-D INPUT -p udp --dport 8473 -j DROP", 1, "iptables: Bad rule (does a matching rule exist in that chain?).\n");
+  Expect("-C INPUT -p udp --dport 8473 -j DROP", 1,
+         "iptables: Bad rule (does a matching rule exist in that chain?).\n");
+  Expect("-D INPUT -p udp --dport 8473 -j DROP", 1,
+         "iptables: Bad rule (does a matching rule exist in that chain?).\n");
   Expect("-D NIX -j DROP", 1, "iptables: Bad rule (does a matching rule exist in that chain?).\n");
   Expect("-D INPUT 99", 1, "iptables: Index of deletion too big.\n");
   Expect("-A NIX -j DROP", 1, "iptables: No chain/target/match by that name.\n");
@@ -120,7 +127,8 @@ TEST_F(Iptables, Refusals) {
   Expect("-A INPUT -p udp -j REJECT --reject-with tcp-reset", 4,
          head + " RULE_APPEND failed (Invalid argument): rule in chain INPUT\n");
   Expect("-m frob", 2, head + "Couldn't load match `frob':No such file or directory\n\n" + tail);
-  Expect("-t frob -L", 3, head + "table 'frob' does not exist\nPerhaps iptables or your kernel needs to be upgraded.\n");
+  Expect("-t frob -L", 3,
+         head + "table 'frob' does not exist\nPerhaps iptables or your kernel needs to be upgraded.\n");
   Expect("", 2, head + "no command specified\n" + tail);
   Expect("-A INPUT -p udp --dport 8472 -j DROP extra", 2, "Bad argument `extra'\n" + tail);
   Expect("-t nat -L", 1, "the table nat is not supported yet\n");

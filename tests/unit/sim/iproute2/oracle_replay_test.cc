@@ -42,10 +42,12 @@ std::string Section(const std::string& file, const std::string& command) {
 
 void ForgetVolatile(json& value) {
   if (value.is_object())
-    for (const char* key : {"gc_timer", "hold_timer", "hello_timer", "message_age_timer", "forward_delay_timer"}) value.erase(key);
+    for (const char* key : {"gc_timer", "hold_timer", "hello_timer", "message_age_timer", "forward_delay_timer"})
+      value.erase(key);
   if (value.is_object() && value.contains("address")) {
     const std::string mac = value["address"].is_string() ? value["address"].get<std::string>() : "";
-    if (mac.rfind("02:00:00", 0) != 0 && mac.rfind("00:00", 0) != 0 && mac.rfind("ee:ee", 0) != 0) value.erase("address");
+    if (mac.rfind("02:00:00", 0) != 0 && mac.rfind("00:00", 0) != 0 && mac.rfind("ee:ee", 0) != 0)
+      value.erase("address");
   }
   for (auto& child : value)
     if (child.is_structured()) ForgetVolatile(child);
