@@ -87,7 +87,8 @@ std::vector<Histogram::Bucket> Histogram::Buckets() const {
 bool Histogram::Restore(const std::vector<Bucket>& buckets, int64_t min, int64_t max, int64_t sum, Histogram& out) {
   out = {};
   for (const Bucket& bucket : buckets) {
-    if (bucket.lowest < 0 || bucket.highest != HighestOf(BucketOf(bucket.lowest))) return false;
+    if (bucket.lowest < 0 || bucket.highest != HighestOf(BucketOf(bucket.lowest)) || bucket.count == 0) return false;
+    if (bucket.count > std::numeric_limits<uint64_t>::max() - out.m_count) return false;
     out.Add(bucket.lowest, bucket.count);
   }
   if (buckets.empty()) return min == 0 && max == 0 && sum == 0;

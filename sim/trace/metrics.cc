@@ -3,7 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+
+#include "sim/trace/json_read.h"
 
 namespace overlaysim {
 namespace {
@@ -25,7 +26,7 @@ VerdictCounts VerdictsFrom(const Json& json) {
   for (const auto& [name, count] : json.items()) {
     const auto verdict = FindVerdict(name);
     if (!verdict) throw std::runtime_error(fmt::format("there is no verdict \"{}\"", name));
-    counts.Add(*verdict, count.get<uint64_t>());
+    counts.Add(*verdict, IntegerOf<uint64_t>(count, name));
   }
   return counts;
 }
@@ -48,10 +49,11 @@ Json ToJson(const Histogram& h) {
 Histogram HistogramFrom(const Json& json) {
   std::vector<Histogram::Bucket> buckets;
   for (const Json& b : json.at("buckets"))
-    buckets.push_back({b.at(0).get<int64_t>(), b.at(1).get<int64_t>(), b.at(2).get<uint64_t>()});
+    buckets.push_back({IntegerOf<int64_t>(b.at(0), "buckets"), IntegerOf<int64_t>(b.at(1), "buckets"),
+                       IntegerOf<uint64_t>(b.at(2), "buckets")});
   Histogram histogram;
-  if (!Histogram::Restore(buckets, json.at("min").get<int64_t>(), json.at("max").get<int64_t>(),
-                          json.at("sum").get<int64_t>(), histogram))
+  if (!Histogram::Restore(buckets, IntegerOf<int64_t>(json.at("min"), "min"), IntegerOf<int64_t>(json.at("max"), "max"),
+                          IntegerOf<int64_t>(json.at("sum"), "sum"), histogram))
     throw std::runtime_error("a histogram whose buckets do not fit its numbers");
   return histogram;
 }
@@ -75,13 +77,13 @@ LinkMetrics LinkFrom(const Json& json) {
   json.at("name").get_to(link.name);
   json.at("from").get_to(link.from);
   json.at("to").get_to(link.to);
-  json.at("rateBitsPerSecond").get_to(link.rate.count);
-  json.at("frames").get_to(link.frames);
-  json.at("bytes").get_to(link.bytes);
-  json.at("droppedFrames").get_to(link.droppedFrames);
-  json.at("droppedBytes").get_to(link.droppedBytes);
-  json.at("busyNs").get_to(link.busy.count);
-  json.at("maxQueueBytes").get_to(link.maxQueueBytes);
+  ReadInteger(json, "rateBitsPerSecond", link.rate.count);
+  ReadInteger(json, "frames", link.frames);
+  ReadInteger(json, "bytes", link.bytes);
+  ReadInteger(json, "droppedFrames", link.droppedFrames);
+  ReadInteger(json, "droppedBytes", link.droppedBytes);
+  ReadInteger(json, "busyNs", link.busy.count);
+  ReadInteger(json, "maxQueueBytes", link.maxQueueBytes);
   return link;
 }
 
@@ -103,10 +105,10 @@ FlowMetrics FlowFrom(const Json& json) {
   json.at("name").get_to(flow.name);
   json.at("from").get_to(flow.from);
   json.at("to").get_to(flow.to);
-  json.at("offeredPackets").get_to(flow.offeredPackets);
-  json.at("offeredBytes").get_to(flow.offeredBytes);
-  json.at("deliveredPackets").get_to(flow.deliveredPackets);
-  json.at("deliveredBytes").get_to(flow.deliveredBytes);
+  ReadInteger(json, "offeredPackets", flow.offeredPackets);
+  ReadInteger(json, "offeredBytes", flow.offeredBytes);
+  ReadInteger(json, "deliveredPackets", flow.deliveredPackets);
+  ReadInteger(json, "deliveredBytes", flow.deliveredBytes);
   flow.latencyNs = HistogramFrom(json.at("latencyNs"));
   flow.rttNs = HistogramFrom(json.at("rttNs"));
   flow.verdicts = VerdictsFrom(json.at("verdicts"));
@@ -178,11 +180,11 @@ std::string MetricsToJson(const RunMetrics& metrics) {
 std::optional<RunMetrics> MetricsFromJson(std::string_view text, std::string& error) {
   try {
     const Json json = Json::parse(text);
-    if (const int format = json.at("format").get<int>(); format < 1 || format > kFormat)
+    if (const int format = IntegerOf<int>(json.at("format"), "format"); format < 1 || format > kFormat)
       throw std::runtime_error(fmt::format("has format {}; this program reads up to {}", format, kFormat));
     RunMetrics metrics;
-    json.at("simulatedNs").get_to(metrics.simulated.count);
-    json.at("events").get_to(metrics.events);
+    ReadInteger(json, "simulatedNs", metrics.simulated.count);
+    ReadInteger(json, "events", metrics.events);
     metrics.verdicts = VerdictsFrom(json.at("verdicts"));
     for (const Json& link : json.at("links")) metrics.links.push_back(LinkFrom(link));
     for (const Json& flow : json.at("flows")) metrics.flows.push_back(FlowFrom(flow));

@@ -7,11 +7,11 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <nlohmann/json.hpp>
 
 #include "sim/base/check.h"
 #include "sim/trace/digest.h"
 #include "sim/trace/files.h"
+#include "sim/trace/json_read.h"
 
 namespace overlaysim {
 namespace {
@@ -279,7 +279,7 @@ std::optional<RunManifest> ManifestFromJson(std::string_view text, std::string& 
     if (!json.is_object() || json.value("program", "") != kProgram)
       throw std::runtime_error("is no manifest of overlaysim");
     RunManifest m;
-    json.at("format").get_to(m.format);
+    ReadInteger(json, "format", m.format);
     if (m.format < 1 || m.format > RunManifest::kFormat)
       throw std::runtime_error(
           fmt::format("has format {}; this program reads up to {}", m.format, RunManifest::kFormat));
@@ -287,21 +287,21 @@ std::optional<RunManifest> ManifestFromJson(std::string_view text, std::string& 
     json.at("modelVersion").get_to(m.modelVersion);
     json.at("name").get_to(m.name);
     json.at("description").get_to(m.description);
-    json.at("seed").get_to(m.seed);
+    ReadInteger(json, "seed", m.seed);
     for (const Json& input : json.at("inputs"))
-      m.inputs.push_back({input.at("name").get<std::string>(), input.at("bytes").get<uint64_t>(),
+      m.inputs.push_back({input.at("name").get<std::string>(), IntegerOf<uint64_t>(input.at("bytes"), "bytes"),
                           input.at("sha256").get<std::string>()});
     json.at("inputDigest").get_to(m.inputDigest);
     json.at("complete").get_to(m.complete);
     for (const Json& file : json.at("files")) {
       m.files.push_back({file.at("name").get<std::string>(), file.at("meaning").get<std::string>(),
-                         file.at("bytes").get<uint64_t>(), file.at("sha256").get<std::string>()});
+                         IntegerOf<uint64_t>(file.at("bytes"), "bytes"), file.at("sha256").get<std::string>()});
       if (!IsFileName(m.files.back().name))
         throw std::runtime_error(fmt::format("lists \"{}\", which is no plain file name", m.files.back().name));
     }
     json.at("resultDigest").get_to(m.resultDigest);
-    json.at("simulatedNs").get_to(m.simulated.count);
-    json.at("counts").get_to(m.counts);
+    ReadInteger(json, "simulatedNs", m.simulated.count);
+    for (const auto& [name, count] : json.at("counts").items()) m.counts[name] = IntegerOf<uint64_t>(count, name);
     json.at("host").get_to(m.host);
     return m;
   } catch (const std::exception& e) {  // nlohmann's, and ours above

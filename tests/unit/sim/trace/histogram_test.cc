@@ -86,6 +86,7 @@ TEST(Histogram, RefusesPartsThatDoNotFit) {
   EXPECT_FALSE(Histogram::Restore({{5, 5, 1}}, 4, 5, 5, back)) << "the smallest is in no bucket";
   EXPECT_FALSE(Histogram::Restore({{-5, -5, 1}}, -5, -5, -5, back));
   EXPECT_FALSE(Histogram::Restore({}, 0, 1, 0, back));
+  EXPECT_FALSE(Histogram::Restore({{5, 5, ~uint64_t{0}}, {6, 6, 1}}, 5, 6, 11, back)) << "more than can be counted";
 }
 
 }  // namespace

@@ -73,5 +73,15 @@ TEST(Metrics, RefuseAVerdictThatDoesNotExist) {
   EXPECT_EQ(error, "there is no verdict \"QueueFool\"");
 }
 
+TEST(Metrics, RefuseFractionsAndNumbersOutOfRange) {
+  for (const char* number : {"1.5", "1e300", "-1", "99999999999999999999"}) {
+    std::string text = MetricsToJson(Example());
+    text.replace(text.find("1234"), 4, number);  // events
+    std::string error;
+    EXPECT_FALSE(MetricsFromJson(text, error)) << number;
+    EXPECT_EQ(error, "\"events\" is no integer, or out of range");
+  }
+}
+
 }  // namespace
 }  // namespace overlaysim
