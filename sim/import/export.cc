@@ -38,6 +38,7 @@ class Exporter {
     if (m_nodes.empty()) AddNodesOfPods();
     ExportUnderlay();
     ExportNodes();
+    KeepUnderlayOffPods();
     ExportPods();
     ExportCni();
     ReportSkipped();
@@ -99,12 +100,6 @@ class Exporter {
       }
     }
     auto& underlay = m_scenario.underlay;
-    if (!m_segments.empty()) {
-      std::vector<Ipv4Prefix> prefixes;
-      for (const auto& [segment, nodes] : m_segments) prefixes.push_back(segment);
-      underlay.network = Common(prefixes);
-      underlay.rackMaskSize = prefixes.front().length;
-    }
     if (m_segments.size() == 1) {
       underlay.type = scenario::UnderlayType::Flat;
       m_report.assumed.push_back(fmt::format("all nodes are on one segment, {}", m_segments.begin()->first.ToString()));
@@ -117,6 +112,20 @@ class Exporter {
         "every cable {}, {}, MTU {}: no file of a cluster says what its network is made of (underlay.hostLink, "
         "underlay.fabricLink)", underlay.hostLink.rate->ToString(), underlay.hostLink.delay->ToString(), *underlay.hostLink.mtu));
     NameRacks();
+  }
+
+  /// Addresses that no file gives are drawn from underlay.network; real pods may be where its default is.
+  void KeepUnderlayOffPods() {
+    auto& network = m_scenario.underlay.network;
+    const Ipv4Prefix pods = *m_scenario.cluster.podCIDR;
+    constexpr Ipv4Prefix kPrivate[] = {{{0xc0a80000}, 16}, {{0x0a000000}, 8}};  // RFC 1918's others
+    for (const Ipv4Prefix& other : kPrivate) {
+      if (network->Overlaps(pods)) network = other;
+    }
+    if (*network != *scenario::Underlay{}.network) {
+      m_report.assumed.push_back(fmt::format("addresses of the underlay that no file gives are in {}, because pods are in {}",
+                                             network->ToString(), pods.ToString()));
+    }
   }
 
   /// A segment is a rack, named as its nodes' rack or zone label has it if that names no other segment.

@@ -86,7 +86,14 @@ TEST(ExportScenario, NodesOnOneSegmentAreAFlatNetwork) {
     {"kind": "Node", "metadata": {"name": "b"}, "status": {"addresses": [{"type": "InternalIP", "address": "10.1.2.4"}]}}])");
   ASSERT_TRUE(out.scenario);
   EXPECT_EQ(out.scenario->underlay.type.value, scenario::UnderlayType::Flat);
-  EXPECT_EQ(out.scenario->underlay.network->ToString(), "10.1.2.0/24");
+  EXPECT_EQ(out.scenario->cluster.nodes[1].address->value.ToString(), "10.1.2.4/24");
+  EXPECT_FALSE(out.scenario->cluster.nodes[1].rack);
+}
+
+TEST(ExportScenario, TheUnderlayStaysOffThePods) {
+  const Exported out = ExportText(R"({"Network": "172.16.0.0/16", "Backend": {"Type": "vxlan"}})");
+  ASSERT_TRUE(out.scenario);
+  EXPECT_EQ(out.scenario->underlay.network->ToString(), "192.168.0.0/16");
 }
 
 TEST(ExportScenario, PodsAloneNameTheirNodes) {

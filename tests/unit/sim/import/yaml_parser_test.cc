@@ -63,7 +63,7 @@ TEST(YamlParser, RefusesDeepNestingAndKeysThatAreNoText) {
 }
 
 TEST(YamlParser, AStrayCommaEndsIt) {
-  EXPECT_EQ(ErrorOf(",--\nkind: ConfigMap\n").message, "this is not valid YAML: no value begins like this");
+  EXPECT_EQ(ErrorOf(",--\nkind: ConfigMap\n").message, "this is not valid YAML: nothing can begin like this");
 }
 
 TEST(YamlParser, SaysWhereItIsBroken) {
