@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "models/linux/namespace.h"
+#include "sim/plan/expectation.h"
 #include "sim/plan/workload.h"
 
 namespace overlaysim {
@@ -50,6 +51,7 @@ class ClusterPlan {
   std::vector<Workload> workloads;
   std::vector<TimedEvent> events;  ///< by time
   std::vector<CapturePoint> captures;
+  std::vector<Expectation> expectations;
 
   virtual size_t NetnsCount() const = 0;
   virtual NetnsInfo Info(NetnsId id) const = 0;
@@ -58,7 +60,7 @@ class ClusterPlan {
   virtual NetnsId Find(std::string_view name) const = 0;
   /// The namespace that has this address at time 0; none when nobody has.
   virtual NetnsId FindByAddress(Ipv4Address ip) const = 0;
-  /// Routes of table main of a switch or router once `epoch` link events have been seen (TimedEvent::RoutesReconverge).
+  /// Routes of table main of a switch, router or outside host, but for the kernel's own, once `epoch` link events have been seen (TimedEvent::RoutesReconverge).
   virtual std::vector<kernel::Route> UnderlayRoutes(NetnsId id, uint32_t epoch) const = 0;
 };
 

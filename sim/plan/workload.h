@@ -45,9 +45,12 @@ struct Workload {
   std::optional<uint16_t> icmpId;     ///< Ping: unset: given by order
   uint16_t icmpFirstSeq = 1;
   bool pingPayload = true;            ///< ping(8)'s own payload (time stamp, then counting bytes); false: counting from 0
+  Ipv4Address listenAddress;          ///< where the receiver is bound; zero: any
+  uint16_t listenPort = 0;            ///< 0: destinationPort
   int injectIfindex = 0;
   std::vector<std::vector<uint8_t>> frames;
   std::string command;
+  bool isProbe = false;               ///< sent for an expectation only: not part of the traffic's figures
 };
 
 /// Something that is done to the cluster at a time.

@@ -1,0 +1,123 @@
+#include "sim/plan/cni/peer_view.h"
+
+#include <algorithm>
+
+namespace overlaysim::plan {
+namespace {
+
+// Row ids of made-up rows: the top bit, a number and its kind. The flood list counts as a station behind all others.
+enum Row : uint32_t { kRouteRow, kNeighbourRow, kFdbRow, kStationRow };
+constexpr uint32_t kFloodStation = (1u << 29) - 1;
+uint32_t RowId(uint32_t number, Row row) { return 0x80000000u | number << 2 | row; }
+
+}  // namespace
+
+PeerView::PeerView(std::shared_ptr<const Overlay> overlay, const NodeView& self)
+    : version(overlay->directory.Version()), m_overlay(std::move(overlay)), m_self(self) {}
+
+PeerRows PeerView::RowsOf(uint32_t entry) const {
+  if (entry == VtepDirectory::kNone) return {};
+  const Vtep& peer = m_overlay->directory.Entries()[entry].vtep;
+  if (peer.node == m_self.node) return {};
+  PeerRows rows = m_overlay->flavour->reach(m_overlay->profile, m_self, peer);
+  if (rows.route) rows.route->rowId = RowId(entry, kRouteRow);
+  if (rows.neighbour) rows.neighbour->rowId = RowId(entry, kNeighbourRow);
+  if (rows.fdb) rows.fdb->rowId = RowId(entry, kFdbRow);
+  return rows;
+}
+
+template <typename Visitor>
+void PeerView::ForEachPeer(Visitor&& visit) const {
+  const auto& entries = m_overlay->directory.Entries();
+  for (uint32_t i = 0; i < entries.size(); ++i)
+    if (entries[i].InForce(version) && entries[i].vtep.node != m_self.node) visit(i, entries[i].vtep);
+}
+
+bool PeerView::FindRoute(Ipv4Address dst, kernel::Route& out) const {
+  PeerRows rows = RowsOf(m_overlay->directory.FindByPod(dst, version));
+  if (!rows.route) return false;
+  out = std::move(*rows.route);
+  return true;
+}
+
+bool PeerView::FindNeighbour(int ifindex, Ipv4Address ip, kernel::Neighbour& out) const {
+  if (ifindex != m_self.tunnelIfindex) return false;
+  PeerRows rows = RowsOf(m_overlay->directory.FindByTunnel(ip, version));
+  if (!rows.neighbour) return false;
+  out = *rows.neighbour;
+  return true;
+}
+
+/// The all-zero entry: a copy of every broadcast and unknown frame to each other node (head-end replication).
+kernel::VxlanFdbEntry PeerView::FloodEntry() const {
+  kernel::VxlanFdbEntry entry{.isPermanent = true, .rowId = RowId(kFloodStation, kStationRow)};
+  ForEachPeer([&](uint32_t, const Vtep& peer) { entry.remotes.push_back({.ip = peer.underlay}); });
+  return entry;
+}
+
+bool PeerView::FindVxlanFdb(int ifindex, MacAddress mac, kernel::VxlanFdbEntry& out) const {
+  if (ifindex != m_self.tunnelIfindex) return false;
+  if (IsBridgedTunnel(ifindex)) {
+    if (mac.IsZero()) {
+      out = FloodEntry();
+      return !out.remotes.empty();
+    }
+    auto station = m_overlay->stations.find(mac);
+    if (station == m_overlay->stations.end() || station->second.node == m_self.node) return false;
+    const uint32_t entry = m_overlay->directory.FindByNode(station->second.node, version);
+    if (entry == VtepDirectory::kNone) return false;
+    out = {.mac = mac,
+           .isPermanent = true,
+           .remotes = {{.ip = m_overlay->directory.Entries()[entry].vtep.underlay}},
+           .rowId = RowId(station->second.number, kStationRow)};
+    return true;
+  }
+  PeerRows rows = RowsOf(m_overlay->directory.FindByMac(mac, version));
+  if (!rows.fdb) return false;
+  out = std::move(*rows.fdb);
+  return true;
+}
+
+std::vector<kernel::Route> PeerView::Routes() const {
+  std::vector<kernel::Route> out;
+  ForEachPeer([&](uint32_t entry, const Vtep&) {
+    if (PeerRows rows = RowsOf(entry); rows.route) out.push_back(std::move(*rows.route));
+  });
+  return out;
+}
+
+std::vector<kernel::Neighbour> PeerView::Neighbours() const {
+  std::vector<kernel::Neighbour> out;
+  ForEachPeer([&](uint32_t entry, const Vtep&) {
+    if (PeerRows rows = RowsOf(entry); rows.neighbour) out.push_back(*rows.neighbour);
+  });
+  return out;
+}
+
+std::vector<kernel::VxlanFdbEntry> PeerView::VxlanFdbEntries(int ifindex) const {
+  std::vector<kernel::VxlanFdbEntry> out;
+  if (IsBridgedTunnel(ifindex)) {
+    std::vector<MacAddress> macs;
+    for (const auto& [mac, node] : m_overlay->stations) macs.push_back(mac);
+    macs.push_back({});
+    std::sort(macs.begin(), macs.end());
+    for (MacAddress mac : macs)
+      if (kernel::VxlanFdbEntry entry; FindVxlanFdb(ifindex, mac, entry)) out.push_back(std::move(entry));
+  } else if (ifindex == m_self.tunnelIfindex) {
+    ForEachPeer([&](uint32_t entry, const Vtep&) {
+      if (PeerRows rows = RowsOf(entry); rows.fdb) out.push_back(std::move(*rows.fdb));
+    });
+  }
+  return out;
+}
+
+void PeerView::CopyInto(kernel::Namespace& ns) const {
+  for (const kernel::Neighbour& neighbour : Neighbours()) ns.SetNeighbour(neighbour, kernel::Namespace::kCreate);
+  for (const kernel::VxlanFdbEntry& entry : VxlanFdbEntries(m_self.tunnelIfindex))
+    for (const kernel::VxlanRemote& remote : entry.remotes)
+      ns.AddVxlanFdb(m_self.tunnelIfindex, entry.mac, remote, true,
+                     kernel::Namespace::kCreate | kernel::Namespace::kAppend, {});
+  for (const kernel::Route& route : Routes()) ns.AddRoute(route, kernel::Namespace::kCreate);
+}
+
+}  // namespace overlaysim::plan

@@ -1,0 +1,127 @@
+#include <vector>
+
+#include "sim/plan/cni/profile.h"
+#include "sim/scenario/enums.h"
+
+namespace overlaysim::plan {
+namespace {
+
+using scenario::CniType;
+using scenario::FlannelBackend;
+
+/// A value that somebody wrote: in the scenario, else in the cluster's own file, else the scenario's default (which stands
+/// nowhere), else nothing.
+template <typename T, typename U>
+std::optional<T> Given(const scenario::Optional<T>& written, const import::Setting<U>* imported) {
+  if (written && written->place.source != 0) return written->value;
+  if (imported && imported->IsGiven()) return static_cast<T>(imported->value);
+  return written ? std::optional<T>(written->value) : std::nullopt;
+}
+
+std::string NotSupported(const std::string& what) {
+  std::string names;
+  for (const Flavour& flavour : Flavours()) names += (names.empty() ? "" : ", ") + std::string(flavour.name);
+  return what + " is not supported yet (supported: " + names + ")";
+}
+
+/// flannel reads its backend's type from net-conf.json, where a missing Backend is udp (pkg/subnet/config.go).
+std::optional<FlannelBackend> BackendOf(const Context& context, const scenario::Cni& cni) {
+  const import::FlannelConfig* conf = context.imported && context.imported->flannel ? &*context.imported->flannel : nullptr;
+  if (!conf || (cni.backend && cni.backend->place.source != 0)) return cni.backend ? cni.backend->value : FlannelBackend::Vxlan;
+  const std::vector<std::string>& words = scenario::WordsOf<FlannelBackend>().words;
+  for (size_t i = 0; i < words.size(); ++i)
+    if (conf->backendType.value == words[i]) return static_cast<FlannelBackend>(i);
+  const import::Origin origin = conf->backendType.IsGiven() ? conf->backendType.origin : conf->origin;
+  context.Error({.origin = origin}, "{}", NotSupported("flannel's backend \"" + conf->backendType.value + "\""));
+  return std::nullopt;
+}
+
+void TakeVxlanSettings(const scenario::Cni& cni, const import::FlannelConfig* conf, Profile& profile) {
+  kernel::VxlanOptions& vxlan = profile.vxlan;
+  if (auto vni = Given(cni.vni, conf ? &conf->vni : nullptr)) vxlan.vni = *vni;
+  if (auto port = Given(cni.port, conf ? &conf->port : nullptr); port && *port != 0) vxlan.dstPort = *port;
+  if (auto learning = Given(cni.learning, conf ? &conf->learning : nullptr)) vxlan.learning = *learning;
+  if (auto direct = Given(cni.directRouting, conf ? &conf->directRouting : nullptr)) profile.directRouting = *direct;
+  if (cni.df) vxlan.df = static_cast<kernel::VxlanDf>(cni.df->value);
+  if (cni.ttl) {
+    vxlan.ttl = cni.ttl->value.value;
+    vxlan.ttlInherit = cni.ttl->value.inherit;
+  }
+  if (cni.tos) vxlan.tos = cni.tos->value.inherit ? 1 : cni.tos->value.value;
+  if (cni.udpChecksum) vxlan.udpCsum = cni.udpChecksum->value;
+  if (cni.sourcePorts && !cni.sourcePorts->value.ranges.empty()) {
+    vxlan.srcPortLow = cni.sourcePorts->value.ranges.front().first;
+    vxlan.srcPortHigh = cni.sourcePorts->value.ranges.front().last;
+  }
+  if (cni.ageing) vxlan.ageing = static_cast<uint32_t>(cni.ageing->value.count / Seconds(1).count);
+}
+
+/// The smallest prefix that holds all pod CIDRs of the cluster's own nodes.
+std::optional<Ipv4Prefix> Covering(const import::ImportedCluster& cluster) {
+  std::optional<Ipv4Prefix> out;
+  for (const import::Node& node : cluster.nodes) {
+    const auto cidr = node.PodCidr();
+    if (!cidr) continue;
+    if (!out) out = cidr;
+    while (!out->Contains(*cidr)) out = Ipv4Prefix{out->address, static_cast<uint8_t>(out->length - 1)}.Canonical();
+  }
+  return out;
+}
+
+Ipv4Prefix NetworkOf(const Context& context, const import::FlannelConfig* conf) {
+  const scenario::Cluster& cluster = context.scenario.cluster;
+  if (cluster.cni.network) return cluster.cni.network->value;
+  if (cluster.cni.subnet) return cluster.cni.subnet->value;
+  if (conf && conf->network.value) return *conf->network.value;
+  if (cluster.podCIDR.place.source == 0 && context.imported)
+    if (auto covering = Covering(*context.imported); covering && !cluster.podCIDR.value.Contains(*covering)) return *covering;
+  return cluster.podCIDR.value;
+}
+
+}  // namespace
+
+std::optional<CniPlan> ResolveCni(const Context& context) {
+  const scenario::Cni& cni = context.scenario.cluster.cni;
+  const CniType type = cni.type.value;
+  const import::FlannelConfig* conf =
+      type == CniType::Flannel && context.imported && context.imported->flannel ? &*context.imported->flannel : nullptr;
+  FlannelBackend backend{};
+  if (type == CniType::Flannel) {
+    const auto found = BackendOf(context, cni);
+    if (!found) return std::nullopt;
+    backend = *found;
+  }
+  CniPlan plan;
+  for (const Flavour& flavour : Flavours())
+    if (flavour.type == type && flavour.backend == backend) plan.flavour = &flavour;
+  if (!plan.flavour) {
+    std::string name = scenario::WordOf(type);
+    if (type == CniType::Flannel) name += " with backend \"" + scenario::WordOf(backend) + "\"";
+    context.Error(cni.backend && cni.backend->place.source != 0 ? cni.backend->place : cni.type.place, "{}",
+                  NotSupported("CNI " + name));
+    return std::nullopt;
+  }
+
+  Profile& profile = plan.profile = plan.flavour->defaults;
+  profile.network = NetworkOf(context, conf).Canonical();
+  if (!profile.device.empty()) {
+    TakeVxlanSettings(cni, conf, profile);
+    if (type == CniType::Flannel) profile.device = "flannel." + std::to_string(profile.vxlan.vni);
+    if (cni.device) profile.device = cni.device->value;
+  }
+  if (cni.mtu)
+    profile.mtu = cni.mtu->value;
+  else if (conf && conf->mtu.IsGiven() && conf->mtu.value > 0)  // flannel's key is the outer device's MTU
+    profile.mtu = OverlayMtu(profile, conf->mtu.value);
+  if (type == CniType::Vxlan) {
+    profile.isBridged = cni.mode && cni.mode->value == scenario::VxlanFlavour::Bridged;
+    profile.hasVtepAddress = !profile.isBridged && cni.nextHop && cni.nextHop->value == scenario::NextHop::Vtep;
+    profile.name = profile.isBridged ? "vxlan bridged" : "vxlan routed";
+  }
+  if (profile.mtu && *profile.mtu < kMinIpv4MtuBytes)
+    context.Error(cni.mtu ? Where{.place = cni.mtu->place} : Where{.origin = conf->mtu.origin},
+                  "an MTU of {} is too small: IPv4 needs {}", *profile.mtu, kMinIpv4MtuBytes);
+  return plan;
+}
+
+}  // namespace overlaysim::plan

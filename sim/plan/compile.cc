@@ -1,0 +1,190 @@
+#include "sim/plan/compile.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <set>
+
+#include "sim/plan/compiled_plan.h"
+#include "sim/plan/lab_plan.h"
+#include "sim/plan/names.h"
+#include "sim/plan/timeline.h"
+#include "sim/plan/underlay/firewall.h"
+
+namespace overlaysim {
+namespace plan {
+namespace {
+
+std::vector<std::string> ImportPaths(const scenario::Scenario& scenario) {
+  std::vector<std::string> paths;
+  auto add = [&](const scenario::OptionalText& file) {
+    if (!file) return;
+    const std::string path = scenario.PathOf(*file);
+    if (std::find(paths.begin(), paths.end(), path) == paths.end()) paths.push_back(path);
+  };
+  for (const scenario::Node& node : scenario.cluster.nodes) add(node.import);
+  for (const scenario::Pod& pod : scenario.cluster.pods) add(pod.import);
+  add(scenario.cluster.cni.import);
+  return paths;
+}
+
+/// MACs of tunnel devices: given, imported, or made from the node's name. Two alike make one of the nodes unreachable.
+void AssignVtepMacs(const Context& context, Cluster& cluster) {
+  std::map<MacAddress, const NodeRow*> owners;
+  for (NodeRow& node : cluster.nodes) {
+    if (node.written->vtepMac) node.vtepMac = node.written->vtepMac->value;
+    if (!node.vtepMac) node.vtepMac = MacFromName(node.name + "/vtep");
+    auto [it, isNew] = owners.emplace(*node.vtepMac, &node);
+    if (!isNew)
+      context.Error(node.written->vtepMac ? Where{.place = node.written->vtepMac->place} : node.where,
+                    "nodes \"{}\" and \"{}\" have the same VTEP MAC {}", it->second->name, node.name, node.vtepMac->ToString());
+  }
+}
+
+void CheckMacs(const Context& context, const Cluster& cluster) {
+  std::map<MacAddress, std::string> owners;
+  auto take = [&](MacAddress mac, const std::string& owner, const Where& where) {
+    if (mac.IsMulticast() || mac.IsZero())
+      context.Error(where, "{} is not the MAC of a device", mac.ToString());
+    else if (auto [it, isNew] = owners.emplace(mac, owner); !isNew)
+      context.Error(where, "\"{}\" and \"{}\" have the same MAC {}", it->second, owner, mac.ToString());
+  };
+  for (const NodeRow& node : cluster.nodes)
+    for (const Port& port : node.ports)
+      take(port.mac, node.name, node.written->mac ? Where{.place = node.written->mac->place} : node.where);
+  for (size_t p = 0; p < cluster.pods.rows.size(); ++p) {
+    auto given = cluster.pods.givenMacs.find(PodId(p));
+    if (given == cluster.pods.givenMacs.end()) continue;
+    const scenario::Pod& written = *cluster.pods.groups[cluster.pods.rows[p].group].written;
+    take(given->second, cluster.pods.FullName(PodId(p)), {.place = written.mac ? written.mac->place : written.place});
+  }
+}
+
+void CheckMtus(const Context& context, const Cluster& cluster, const Profile& profile) {
+  for (const NodeRow& node : cluster.nodes) {
+    const uint32_t mtu = node.ports.front().mtu;
+    if (mtu >= kMinIpv4MtuBytes + profile.overheadBytes) continue;
+    context.Error(node.written->mtu        ? Where{.place = node.written->mtu->place}
+                  : node.written->link.mtu ? Where{.place = node.written->link.mtu->place}
+                                           : Where{.place = context.scenario.underlay.hostLink.mtu.place},
+                  "an MTU of {} is too small for node \"{}\": {} needs {} ({} of headers, and IPv4 needs {})", mtu, node.name,
+                  profile.name, kMinIpv4MtuBytes + profile.overheadBytes, profile.overheadBytes, kMinIpv4MtuBytes);
+    if (!node.written->mtu && !node.written->link.mtu) return;  // the same for all
+  }
+  for (const PodGroup& group : cluster.pods.groups)
+    if (group.mtu && *group.mtu < kMinIpv4MtuBytes)
+      context.Error(group.written->mtu->place, "an MTU of {} is too small: IPv4 needs {}", *group.mtu, kMinIpv4MtuBytes);
+}
+
+std::shared_ptr<const HostSettings> SettingsOf(const FirewallNames& names, const Profile& profile, const scenario::Node& written) {
+  const scenario::Firewall& firewall = written.firewall;
+  if (written.sysctl.empty() && firewall.allow.empty() && firewall.deny.empty()) return nullptr;
+  auto settings = std::make_shared<HostSettings>();
+  for (const auto& [name, value] : written.sysctl) settings->sysctls.emplace_back(name, value.value);
+  FirewallRules rules = CompileFirewall(names, firewall);
+  settings->dropsByDefault = rules.dropsByDefault;
+  auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
+  append(settings->input, rules.deny);
+  append(settings->forward, rules.deny);
+  if (rules.dropsByDefault) settings->input.push_back({.inDevice = "lo"});
+  if (profile.acceptForwarded && rules.dropsByDefault) {  // FLANNEL-FWD: pkg/trafficmngr/iptables/iptables.go
+    settings->forward.push_back({.source = profile.network});
+    settings->forward.push_back({.destination = profile.network});
+  }
+  append(settings->input, rules.allow);
+  append(settings->forward, rules.allow);
+  return settings;
+}
+
+/// The kernel's own answer to each sysctl of the nodes' entries.
+void CheckSysctls(const Context& context, const CompiledPlan& plan) {
+  std::set<const scenario::Node*> seen;
+  const auto& nodes = plan.GetCluster().nodes;
+  for (size_t n = 0; n < nodes.size(); ++n) {
+    if (nodes[n].written->sysctl.empty() || !seen.insert(nodes[n].written).second) continue;
+    const auto ns = plan.Materialise(plan.NodeNetns(NodeId(n)));
+    for (const auto& [key, value] : nodes[n].written->sysctl)
+      if (const int error = ns->SetSysctl(key, value.value))
+        context.Error(value.place, "sysctl {} = {}: {}", key, value.value,
+                      error == ENOENT ? "there is no such setting" : "the kernel does not take this value");
+  }
+}
+
+std::string Plural(size_t count, std::string_view noun) { return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s"); }
+
+std::string Understood(const Profile& profile, const Cluster& cluster) {
+  std::string out = profile.name;
+  if (!profile.device.empty()) out += fmt::format(", VNI {}, UDP {}", profile.vxlan.vni, profile.vxlan.dstPort);
+  return fmt::format("{} · {}, {}", out, Plural(cluster.nodes.size(), "node"), Plural(cluster.pods.rows.size(), "pod"));
+}
+
+std::unique_ptr<ClusterPlan> CompileCluster(const Context& context) {
+  Cluster cluster;
+  const auto cni = ResolveCni(context);
+  if (cni) cluster.network = cni->profile.network;
+  ResolveNodes(context, cluster);
+  if (!cni) return nullptr;
+  AssignPodCidrs(context, cluster);
+  ResolvePods(context, cluster);
+  AssignVtepMacs(context, cluster);
+  if (context.diagnostics.HasErrors()) return nullptr;
+  auto fabric = BuildFabric(context, cluster);
+  if (!fabric) return nullptr;
+  AssignPodAddresses(context, cluster);
+  CheckMacs(context, cluster);
+  CheckMtus(context, cluster, cni->profile);
+  ApplyFirewall(context, cluster, *fabric);
+  const FirewallNames names = NamesOf(context, cluster, *fabric);
+  std::vector<std::shared_ptr<const HostSettings>> settings;
+  std::map<const scenario::Node*, std::shared_ptr<const HostSettings>> byEntry;
+  for (const NodeRow& node : cluster.nodes) {
+    auto [it, isNew] = byEntry.emplace(node.written, nullptr);
+    if (isNew) it->second = SettingsOf(names, cni->profile, *node.written);
+    settings.push_back(it->second);
+  }
+  if (const auto& external = context.scenario.underlay.external; external && external->masquerade.value)
+    context.Note({.place = external->masquerade.place},
+                 "the gateway does not masquerade yet: outside hosts see the nodes' own addresses");
+  if (context.diagnostics.HasErrors()) return nullptr;
+
+  auto overlay = std::make_shared<Overlay>();
+  overlay->profile = cni->profile;
+  overlay->flavour = cni->flavour;
+  std::string understood = Understood(cni->profile, cluster);
+  auto plan = std::make_unique<CompiledPlan>(std::move(cluster), std::move(*fabric), std::move(overlay));
+  plan->hostSettings = std::move(settings);
+  plan->understood = std::move(understood);
+  plan->cniName = plan->GetProfile().name;
+  CheckSysctls(context, *plan);
+  PlanTimeline(context, *plan, plan.get());
+  return plan;
+}
+
+std::unique_ptr<ClusterPlan> CompileLab(const Context& context) {
+  auto plan = LabPlan::Build(context);
+  if (plan) PlanTimeline(context, *plan, nullptr);
+  return plan;
+}
+
+}  // namespace
+}  // namespace plan
+
+std::unique_ptr<ClusterPlan> CompilePlan(const scenario::Scenario& scenario, const ClusterLoader& load, Diagnostics& diagnostics) {
+  import::ImportedCluster imported;
+  plan::Context context{scenario, diagnostics};
+  if (const auto paths = plan::ImportPaths(scenario); !paths.empty()) {
+    imported = load(paths, diagnostics);
+    context.imported = &imported;
+  }
+  auto plan = scenario.lab ? plan::CompileLab(context) : plan::CompileCluster(context);
+  if (!plan || diagnostics.HasErrors()) return nullptr;
+  plan->name = scenario.name;
+  plan->description = scenario.description.value;
+  plan->seed = scenario.seed.value;
+  if (scenario.duration) plan->duration = scenario.duration->value;
+  return plan;
+}
+
+}  // namespace overlaysim

@@ -1,0 +1,345 @@
+#include "sim/plan/compiled_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "sim/base/check.h"
+#include "sim/plan/names.h"
+
+namespace overlaysim::plan {
+namespace {
+
+constexpr int kFirstIfindex = 2;  // 1 is lo
+
+std::unique_ptr<kernel::Namespace> NewNamespace(NetnsId id, const std::string& name) {
+  auto ns = std::make_unique<kernel::Namespace>(id, name);
+  ns->SetLinkUp(1, true, {});
+  return ns;
+}
+
+/// Adds a device of a cable with its address and brings it up.
+void AddPort(kernel::Namespace& ns, const Port& port, int ifindex, int master) {
+  ns.AddLink({.ifindex = ifindex, .name = port.name, .kind = kernel::LinkKind::Physical, .address = port.mac, .addressSet = true,
+              .mtu = port.mtu});
+  if (master != 0) ns.SetLinkMaster(ifindex, master);
+  ns.SetLinkUp(ifindex, true, {});
+  if (master == 0 && port.address.length > 0)
+    ns.AddAddress({.ifindex = ifindex, .local = port.address.address, .prefixLength = port.address.length});
+}
+
+/// A bridge with an address of its own choice, as the CNI's bridge plugin makes it.
+void AddBridge(kernel::Namespace& ns, int ifindex, const std::string& name, MacAddress mac, uint32_t mtu) {
+  ns.AddLink({.ifindex = ifindex, .name = name, .kind = kernel::LinkKind::Bridge, .address = mac, .addressSet = true, .mtu = mtu});
+  ns.SetLinkUp(ifindex, true, {});
+}
+
+void AddDefaultRoute(kernel::Namespace& ns, std::vector<kernel::NextHop> hops) {
+  if (!hops.empty()) ns.AddRoute({.dst = {}, .nextHops = std::move(hops)}, kernel::Namespace::kCreate);
+}
+
+void AppendRules(kernel::FilterChainState& chain, const std::vector<kernel::FilterRule>& rules, bool dropsByDefault,
+                 kernel::Namespace& ns) {
+  for (const kernel::FilterRule& rule : rules) {
+    chain.rules.push_back(rule);
+    chain.rules.back().rowId = ns.NextRowId();
+  }
+  if (dropsByDefault) chain.policy = kernel::FilterTarget::Drop;
+}
+
+}  // namespace
+
+CompiledPlan::CompiledPlan(Cluster cluster, Fabric fabric, std::shared_ptr<Overlay> overlay)
+    : m_cluster(std::move(cluster)),
+      m_fabric(std::move(fabric)),
+      m_overlay(std::move(overlay)),
+      m_firstNode(static_cast<uint32_t>(m_fabric.devices.size())),
+      m_firstPod(m_firstNode + static_cast<uint32_t>(m_cluster.nodes.size())),
+      m_firstExternal(m_firstPod + static_cast<uint32_t>(m_cluster.pods.rows.size())) {
+  FillCables();
+  Publish();
+}
+
+void CompiledPlan::FillCables() {
+  for (size_t c = 0; c < m_fabric.cables.size(); ++c) {
+    auto fill = [&](const CableEnd& from, CablePlan::End& to) {
+      switch (from.kind) {
+        case CableEnd::Kind::Device:
+          to = {DeviceNetns(from.owner), m_fabric.devices[from.owner].PortIfindex(from.port)};
+          return;
+        case CableEnd::Kind::Node: to = {NodeNetns(NodeId(from.owner)), kFirstIfindex + static_cast<int>(from.port)}; return;
+        case CableEnd::Kind::External: to = {ExternalNetns(from.owner), kFirstIfindex}; return;
+      }
+    };
+    fill(m_fabric.ends[c][0], m_fabric.cables[c].a);
+    fill(m_fabric.ends[c][1], m_fabric.cables[c].b);
+  }
+  cables = std::move(m_fabric.cables);
+  for (uint32_t d = 0; d < m_fabric.devices.size(); ++d) {
+    for (const Bridge& bridge : m_fabric.devices[d].bridges)
+      if (bridge.address.length > 0) m_underlayAddresses.emplace(bridge.address.address, DeviceNetns(d));
+    for (const Port& port : m_fabric.devices[d].ports)
+      if (port.address.length > 0) m_underlayAddresses.emplace(port.address.address, DeviceNetns(d));
+  }
+  for (size_t n = 0; n < m_cluster.nodes.size(); ++n) {
+    for (const Port& port : m_cluster.nodes[n].ports) m_underlayAddresses.emplace(port.address.address, NodeNetns(NodeId(n)));
+    for (const Ipv4Prefix& more : m_cluster.nodes[n].moreAddresses) m_underlayAddresses.emplace(more.address, NodeNetns(NodeId(n)));
+  }
+  for (uint32_t h = 0; h < m_fabric.externals.size(); ++h)
+    m_underlayAddresses.emplace(m_fabric.externals[h].port.address.address, ExternalNetns(h));
+}
+
+void CompiledPlan::Publish() {
+  const Profile& profile = m_overlay->profile;
+  for (size_t n = 0; n < m_cluster.nodes.size(); ++n) {
+    const NodeRow& node = m_cluster.nodes[n];
+    m_overlay->directory.Publish({.node = NodeId(n),
+                                  .podCidr = node.podCidr,
+                                  .tunnel = profile.hasVtepAddress ? node.podCidr.address : node.Address(),
+                                  .underlay = node.Address(),
+                                  .mac = *node.vtepMac});
+  }
+  if (!profile.isBridged || profile.vxlan.learning) return;
+  uint32_t number = 0;
+  for (size_t p = 0; p < m_cluster.pods.rows.size(); ++p)
+    if (!m_cluster.pods.rows[p].hostNetwork)
+      m_overlay->stations.emplace(AttachmentOf(PodId(p)).podMac, Station{m_cluster.pods.rows[p].node, number++});
+  for (size_t n = 0; n < m_cluster.nodes.size(); ++n)
+    m_overlay->stations.emplace(MacFromName(m_cluster.nodes[n].name + "/" + profile.bridge), Station{NodeId(n), number++});
+}
+
+// ------------------------------------------------------------------------------------------------ names and addresses
+
+NetnsId CompiledPlan::PodNetns(PodId pod) const {
+  const PodRow& row = m_cluster.pods.rows[pod.value];
+  return row.hostNetwork ? NodeNetns(row.node) : NetnsId(m_firstPod + pod.value);
+}
+
+NetnsInfo CompiledPlan::Info(NetnsId id) const {
+  NetnsInfo info{.id = id, .kernel = id.value};
+  if (id.value < m_firstNode) {
+    info.name = m_fabric.devices[id.value].name;
+    info.role = m_fabric.devices[id.value].role;
+  } else if (id.value < m_firstPod) {
+    info.node = NodeId(id.value - m_firstNode);
+    info.name = m_cluster.nodes[info.node.value].name;
+    info.role = NetnsRole::Node;
+  } else if (id.value < m_firstExternal) {
+    info.pod = PodId(id.value - m_firstPod);
+    info.node = m_cluster.pods.rows[info.pod.value].node;
+    info.name = m_cluster.pods.DisplayName(info.pod);
+    info.role = NetnsRole::Pod;
+    info.kernel = NodeNetns(info.node).value;
+  } else {
+    info.name = m_fabric.externals[id.value - m_firstExternal].name;
+    info.role = NetnsRole::External;
+  }
+  return info;
+}
+
+NetnsId CompiledPlan::Find(std::string_view wanted) const {
+  if (const NodeId node = m_cluster.FindNode(wanted)) return NodeNetns(node);
+  if (const PodId pod = m_cluster.pods.Find(wanted)) return PodNetns(pod);
+  if (const auto device = m_fabric.FindDevice(wanted)) return DeviceNetns(*device);
+  for (uint32_t h = 0; h < m_fabric.externals.size(); ++h)
+    if (m_fabric.externals[h].name == wanted) return ExternalNetns(h);
+  return {};
+}
+
+NetnsId CompiledPlan::FindByAddress(Ipv4Address ip) const {
+  if (auto it = m_underlayAddresses.find(ip); it != m_underlayAddresses.end()) return it->second;
+  const VtepDirectory& directory = m_overlay->directory;
+  const uint32_t entry = directory.FindByPod(ip, directory.Version());
+  if (entry == VtepDirectory::kNone) return {};
+  const NodeId node = directory.Entries()[entry].vtep.node;
+  const Ipv4Prefix& cidr = m_cluster.nodes[node.value].podCidr;
+  if (HasBridge(node) && ip.value == cidr.address.value + 1) return NodeNetns(node);
+  if (m_overlay->profile.hasVtepAddress && ip == cidr.address) return NodeNetns(node);
+  for (size_t i = 0; i < m_cluster.pods.CountOn(node); ++i) {
+    const PodId pod = m_cluster.pods.OnNode(node, i);
+    if (m_cluster.pods.rows[pod.value].ip == ip) return PodNetns(pod);
+  }
+  return {};
+}
+
+Ipv4Address CompiledPlan::AddressOf(NetnsId id) const {
+  if (id.value < m_firstNode) {
+    const Device& device = m_fabric.devices[id.value];
+    for (const Bridge& bridge : device.bridges)
+      if (bridge.address.length > 0) return bridge.address.address;
+    for (const Port& port : device.ports)
+      if (port.address.length > 0) return port.address.address;
+    return {};
+  }
+  if (id.value < m_firstPod) return m_cluster.nodes[id.value - m_firstNode].Address();
+  if (id.value < m_firstExternal) return m_cluster.pods.rows[id.value - m_firstPod].ip;
+  return m_fabric.externals[id.value - m_firstExternal].port.address.address;
+}
+
+// ------------------------------------------------------------------------------------------------ one namespace
+
+std::unique_ptr<kernel::Namespace> CompiledPlan::Materialise(NetnsId id) const {
+  OVERLAYSIM_CHECK(id.value < NetnsCount(), "there is no namespace {}", id.value);
+  if (id.value < m_firstNode) return MakeDevice(id, m_fabric.devices[id.value]);
+  if (id.value < m_firstPod) return MakeNode(id, NodeId(id.value - m_firstNode));
+  if (id.value < m_firstExternal) return MakePod(id, PodId(id.value - m_firstPod));
+  return MakeExternal(id, m_fabric.externals[id.value - m_firstExternal]);
+}
+
+std::unique_ptr<kernel::Namespace> CompiledPlan::MakeDevice(NetnsId id, const Device& device) const {
+  auto ns = NewNamespace(id, device.name);
+  for (size_t b = 0; b < device.bridges.size(); ++b)
+    AddBridge(*ns, device.BridgeIfindex(b), device.bridges[b].name, device.bridges[b].mac, device.bridges[b].mtu);
+  for (size_t p = 0; p < device.ports.size(); ++p) {
+    const Port& port = device.ports[p];
+    AddPort(*ns, port, device.PortIfindex(p), port.bridge < 0 ? 0 : device.BridgeIfindex(static_cast<size_t>(port.bridge)));
+  }
+  if (device.routes) {
+    for (size_t b = 0; b < device.bridges.size(); ++b) {
+      const Ipv4Prefix& address = device.bridges[b].address;
+      ns->AddAddress({.ifindex = device.BridgeIfindex(b), .local = address.address, .prefixLength = address.length});
+    }
+    ns->SetSysctl("net.ipv4.ip_forward", "1");
+    ns->SetSysctl("net.ipv4.fib_multipath_hash_policy", "1");  // by the 5-tuple, as switches do
+    for (const kernel::Route& route : UnderlayRoutes(id, 0)) ns->AddRoute(route, kernel::Namespace::kCreate);
+  }
+  AppendRules(ns->filter.forward, device.forward, device.dropsByDefault, *ns);
+  if (!device.forward.empty() && !device.bridges.empty()) ns->SetSysctl("net.bridge.bridge-nf-call-iptables", "1");
+  return ns;
+}
+
+std::vector<kernel::Route> CompiledPlan::UnderlayRoutes(NetnsId id, uint32_t epoch) const {
+  if (id.value >= m_firstExternal) {
+    const Port& port = m_fabric.externals[id.value - m_firstExternal].port;
+    if (port.gateway.IsZero()) return {};
+    return {{.dst = {}, .nextHops = {{.gateway = port.gateway, .ifindex = kFirstIfindex}}}};
+  }
+  if (id.value >= m_firstNode || !m_fabric.devices[id.value].routes) return {};
+  return RoutesOf(m_fabric, m_cluster, id.value, epochs.at(epoch));
+}
+
+CompiledPlan::NodeLinks CompiledPlan::LinksOf(NodeId node) const {
+  // As a node of the oracle's lab has them: eth0, cni0, the veths, flannel.1.
+  const int afterPorts = kFirstIfindex + static_cast<int>(m_cluster.nodes[node.value].ports.size());
+  if (!HasBridge(node)) return {.tunnel = afterPorts};
+  return {.bridge = afterPorts,
+          .firstVeth = afterPorts + 1,
+          .tunnel = afterPorts + 1 + static_cast<int>(m_cluster.pods.CountOn(node))};
+}
+
+NodeView CompiledPlan::ViewOf(NodeId node) const {
+  const Port& port = m_cluster.nodes[node.value].ports.front();
+  return {.node = node,
+          .address = port.address.address,
+          .subnet = port.address.Canonical(),
+          .underlayIfindex = kFirstIfindex,
+          .tunnelIfindex = m_overlay->profile.device.empty() ? 0 : LinksOf(node).tunnel};
+}
+
+uint32_t CompiledPlan::TunnelMtu(NodeId node) const {
+  return OverlayMtu(m_overlay->profile, m_cluster.nodes[node.value].ports.front().mtu);
+}
+
+uint32_t CompiledPlan::PodMtu(PodId pod) const {
+  const PodRow& row = m_cluster.pods.rows[pod.value];
+  return m_cluster.pods.groups[row.group].mtu.value_or(TunnelMtu(row.node));
+}
+
+uint8_t CompiledPlan::PodPrefixLength(NodeId node) const {
+  return m_overlay->profile.isBridged ? m_overlay->profile.network.length : m_cluster.nodes[node.value].podCidr.length;
+}
+
+PodAttachment CompiledPlan::AttachmentOf(PodId pod) const {
+  const PodRow& row = m_cluster.pods.rows[pod.value];
+  const NodeLinks links = LinksOf(row.node);
+  const std::string fullName = m_cluster.pods.FullName(pod);
+  auto given = m_cluster.pods.givenMacs.find(pod);
+  PodAttachment at{.vethName = VethName(m_cluster.pods.NamespaceOf(pod), m_cluster.pods.NameOf(pod)),
+                   .address = row.ip,
+                   .gateway = {m_cluster.nodes[row.node.value].podCidr.address.value + 1},
+                   .prefixLength = PodPrefixLength(row.node),
+                   .mtu = PodMtu(pod),
+                   .podMac = given != m_cluster.pods.givenMacs.end() ? given->second : MacFromName(fullName + "/eth0"),
+                   .nodeNetns = NodeNetns(row.node),
+                   .podNetns = PodNetns(pod),
+                   .vethIfindex = links.firstVeth + static_cast<int>(m_cluster.pods.OrdinalOf(pod)),
+                   .podIfindex = kFirstIfindex,
+                   .bridgeIfindex = links.bridge};
+  at.vethMac = MacFromName(m_cluster.nodes[row.node.value].name + "/" + at.vethName);
+  return at;
+}
+
+std::unique_ptr<kernel::Namespace> CompiledPlan::MakeNode(NetnsId id, NodeId nodeId) const {
+  const NodeRow& node = m_cluster.nodes[nodeId.value];
+  const Profile& profile = m_overlay->profile;
+  const NodeLinks links = LinksOf(nodeId);
+  auto ns = NewNamespace(id, node.name);
+
+  std::vector<kernel::NextHop> gateways;
+  for (size_t p = 0; p < node.ports.size(); ++p) {
+    const int ifindex = kFirstIfindex + static_cast<int>(p);
+    AddPort(*ns, node.ports[p], ifindex, 0);
+    if (!node.ports[p].gateway.IsZero()) gateways.push_back({.gateway = node.ports[p].gateway, .ifindex = ifindex});
+  }
+  for (const Ipv4Prefix& more : node.moreAddresses)
+    ns->AddAddress({.ifindex = kFirstIfindex, .local = more.address, .prefixLength = more.length});
+  AddDefaultRoute(*ns, std::move(gateways));
+  ns->SetSysctl("net.ipv4.ip_forward", "1");
+  if (node.ports.size() > 1) ns->SetSysctl("net.ipv4.fib_multipath_hash_policy", "1");
+
+  if (HasBridge(nodeId)) {
+    AddBridge(*ns, links.bridge, profile.bridge, MacFromName(node.name + "/" + profile.bridge), TunnelMtu(nodeId));
+    for (size_t i = 0; i < m_cluster.pods.CountOn(nodeId); ++i)
+      m_overlay->flavour->connectPod(profile, AttachmentOf(m_cluster.pods.OnNode(nodeId, i)), ns.get(), nullptr);
+    ns->AddAddress({.ifindex = links.bridge,
+                    .local = {node.podCidr.address.value + 1},
+                    .prefixLength = PodPrefixLength(nodeId)});
+  }
+  if (!profile.device.empty()) {
+    kernel::Link tunnel{.ifindex = links.tunnel,
+                        .name = profile.device,
+                        .kind = kernel::LinkKind::Vxlan,
+                        .address = *node.vtepMac,
+                        .addressSet = true,
+                        .mtuSet = true,
+                        .mtu = TunnelMtu(nodeId)};
+    tunnel.vxlan = profile.vxlan;
+    tunnel.vxlan.local = node.Address();
+    tunnel.vxlan.lowerIfindex = kFirstIfindex;
+    ns->AddLink(std::move(tunnel));
+    if (profile.isBridged) ns->SetLinkMaster(links.tunnel, links.bridge);
+    ns->SetLinkUp(links.tunnel, true, {});
+    if (profile.hasVtepAddress) ns->AddAddress({.ifindex = links.tunnel, .local = node.podCidr.address, .prefixLength = 32});
+  }
+
+  auto view = std::make_shared<PeerView>(m_overlay, ViewOf(nodeId));
+  if (nodesWithOwnTables.contains(nodeId))
+    view->CopyInto(*ns);
+  else
+    ns->peers = std::move(view);
+
+  if (nodeId.value < hostSettings.size() && hostSettings[nodeId.value]) {
+    const HostSettings& settings = *hostSettings[nodeId.value];
+    for (const auto& [key, value] : settings.sysctls) ns->SetSysctl(key, value);
+    AppendRules(ns->filter.input, settings.input, settings.dropsByDefault, *ns);
+    AppendRules(ns->filter.forward, settings.forward, settings.dropsByDefault, *ns);
+  }
+  return ns;
+}
+
+std::unique_ptr<kernel::Namespace> CompiledPlan::MakePod(NetnsId id, PodId pod) const {
+  const PodRow& row = m_cluster.pods.rows[pod.value];
+  OVERLAYSIM_CHECK(!row.hostNetwork, "pod {} has no namespace of its own", m_cluster.pods.FullName(pod));
+  auto ns = NewNamespace(id, m_cluster.pods.DisplayName(pod));
+  m_overlay->flavour->connectPod(m_overlay->profile, AttachmentOf(pod), nullptr, ns.get());
+  return ns;
+}
+
+std::unique_ptr<kernel::Namespace> CompiledPlan::MakeExternal(NetnsId id, const ExternalHostRow& host) const {
+  auto ns = NewNamespace(id, host.name);
+  AddPort(*ns, host.port, kFirstIfindex, 0);
+  for (const kernel::Route& route : UnderlayRoutes(id, 0)) ns->AddRoute(route, kernel::Namespace::kCreate);
+  return ns;
+}
+
+}  // namespace overlaysim::plan

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "sim/plan/cluster.h"
+#include "sim/plan/cluster_plan.h"
+#include "sim/plan/cni/peer_view.h"
+#include "sim/plan/underlay/fabric.h"
+
+namespace overlaysim::plan {
+
+/// What only some nodes have.
+struct HostSettings {
+  std::vector<std::pair<std::string, std::string>> sysctls;
+  std::vector<kernel::FilterRule> input, forward;
+  bool dropsByDefault = false;
+};
+
+/// The plan of a cluster. Namespaces are numbered: switches and routers, nodes, pods, external hosts.
+class CompiledPlan final : public ClusterPlan {
+ public:
+  CompiledPlan(Cluster cluster, Fabric fabric, std::shared_ptr<Overlay> overlay);
+
+  size_t NetnsCount() const override { return m_firstExternal + m_fabric.externals.size(); }
+  NetnsInfo Info(NetnsId id) const override;
+  std::unique_ptr<kernel::Namespace> Materialise(NetnsId id) const override;
+  NetnsId Find(std::string_view name) const override;
+  NetnsId FindByAddress(Ipv4Address ip) const override;
+  std::vector<kernel::Route> UnderlayRoutes(NetnsId id, uint32_t epoch) const override;
+
+  NetnsId DeviceNetns(uint32_t device) const { return NetnsId(device); }
+  NetnsId NodeNetns(NodeId node) const { return NetnsId(m_firstNode + node.value); }
+  /// Of a pod with its node's network: the node's.
+  NetnsId PodNetns(PodId pod) const;
+  NetnsId ExternalNetns(uint32_t host) const { return NetnsId(m_firstExternal + host); }
+  const Cluster& GetCluster() const { return m_cluster; }
+  const Fabric& GetFabric() const { return m_fabric; }
+  const Profile& GetProfile() const { return m_overlay->profile; }
+  Ipv4Address AddressOf(NetnsId id) const;  ///< where others send to; zero: a switch without one
+  uint32_t PodMtu(PodId pod) const;
+  NodeView ViewOf(NodeId node) const;
+  /// What `node` knows to reach `peer`.
+  PeerRows RowsTowards(NodeId node, NodeId peer) const;
+  /// An address of the node's subnet that nobody has.
+  Ipv4Address UnusedAddressNear(NodeId node) const;
+  /// Commands that delete the node's tunnel device and make it again, with the entries of its peers or without.
+  std::vector<std::string> TunnelCommands(NodeId node, uint32_t vni, bool withPeers) const;
+
+  std::vector<std::shared_ptr<const HostSettings>> hostSettings;  ///< by node; null: none
+  std::unordered_set<NodeId> nodesWithOwnTables;  ///< their peers' rows are written out, because something will change them
+  std::vector<DownCables> epochs{{}};             ///< by epoch of UnderlayRoutes
+
+ private:
+  struct NodeLinks {  ///< ifindexes
+    int bridge = 0, firstVeth = 0, tunnel = 0;
+  };
+  NodeLinks LinksOf(NodeId node) const;
+  bool HasBridge(NodeId node) const { return m_overlay->profile.isBridged || m_cluster.pods.CountOn(node) > 0; }
+  uint8_t PodPrefixLength(NodeId node) const;
+  uint32_t TunnelMtu(NodeId node) const;
+  PodAttachment AttachmentOf(PodId pod) const;
+  void FillCables();
+  void Publish();
+  std::unique_ptr<kernel::Namespace> MakeDevice(NetnsId id, const Device& device) const;
+  std::unique_ptr<kernel::Namespace> MakeNode(NetnsId id, NodeId node) const;
+  std::unique_ptr<kernel::Namespace> MakePod(NetnsId id, PodId pod) const;
+  std::unique_ptr<kernel::Namespace> MakeExternal(NetnsId id, const ExternalHostRow& host) const;
+
+  Cluster m_cluster;
+  Fabric m_fabric;
+  std::shared_ptr<Overlay> m_overlay;
+  uint32_t m_firstNode, m_firstPod, m_firstExternal;
+  std::unordered_map<Ipv4Address, NetnsId> m_underlayAddresses;
+};
+
+}  // namespace overlaysim::plan

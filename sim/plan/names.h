@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "sim/base/addresses.h"
+
+namespace overlaysim::plan {
+
+/// A hash of names that is the same on every machine (FNV-1a, mixed).
+uint64_t HashName(std::string_view text);
+
+/// A locally administered unicast address made from a name such as "node1/eth0", so that it never changes between runs.
+MacAddress MacFromName(std::string_view name);
+
+/// The node's end of a pod's veth: "veth" and eight hex digits, as the CNI's bridge plugin has it (there they are random).
+std::string VethName(std::string_view nameSpace, std::string_view pod);
+
+/// MAC of Calico's VXLAN device: 0x66 and the first five octets of SHA-1(node name).
+/// Source: felix/calc/vxlan_resolver.go, vtepMACForHost().
+MacAddress CalicoVtepMac(std::string_view node);
+
+/// Whether `name` matches a pattern of people: '*' is any text, '?' one character.
+bool MatchesPattern(std::string_view pattern, std::string_view name);
+bool IsPattern(std::string_view text);
+
+/// "web{i}" or "web{i:03d}" with the number in place; a pattern without {i} gets it at its end. `node` replaces {node}.
+std::string GeneratedName(std::string_view pattern, uint64_t i, std::string_view node = {});
+
+}  // namespace overlaysim::plan

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <unordered_map>
+#include <vector>
+
+#include "sim/base/addresses.h"
+#include "sim/base/ids.h"
+
+namespace overlaysim::plan {
+
+/// What one node tells the others about itself (flannel: its annotations and podCIDR).
+struct Vtep {
+  NodeId node;
+  Ipv4Prefix podCidr;
+  Ipv4Address tunnel;    ///< address of its tunnel device, or whatever peers name as next hop on that device
+  Ipv4Address underlay;  ///< where the outer packets go
+  MacAddress mac;        ///< of its tunnel device
+
+  bool operator==(const Vtep&) const = default;
+};
+
+/// All nodes' VTEPs and pod CIDRs, held once for the cluster, with their history: a node's tables are this directory as of the
+/// version that its agent has applied. Lookups cost O(1) or O(number of CIDR lengths).
+class VtepDirectory {
+ public:
+  struct Entry {
+    Vtep vtep;
+    uint32_t since = 0;  ///< in force from this version on
+    uint32_t until = std::numeric_limits<uint32_t>::max();  ///< and before this one
+
+    bool InForce(uint32_t version) const { return since <= version && version < until; }
+  };
+
+  uint32_t Version() const { return m_version; }
+  /// What `vtep.node` says from now on, in place of what it said before. Answers the new version.
+  uint32_t Publish(const Vtep& vtep);
+  uint32_t Withdraw(NodeId node);
+
+  /// Index of the entry in force at `version`, or kNone. By pod address the longest CIDR wins.
+  static constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
+  uint32_t FindByPod(Ipv4Address pod, uint32_t version) const;
+  uint32_t FindByTunnel(Ipv4Address tunnel, uint32_t version) const { return Newest(m_byTunnel, tunnel.value, version); }
+  uint32_t FindByMac(MacAddress mac, uint32_t version) const { return Newest(m_byMac, mac.ToUint64(), version); }
+  uint32_t FindByNode(NodeId node, uint32_t version) const { return Newest(m_byNode, node.value, version); }
+
+  /// In order of publication; entries are never removed, so an index stays valid.
+  const std::vector<Entry>& Entries() const { return m_entries; }
+
+ private:
+  /// The newest entry of each key; older ones of the same key are chained by m_older.
+  using Index = std::unordered_map<uint64_t, uint32_t>;
+  struct Older {
+    uint32_t byCidr = kNone, byTunnel = kNone, byMac = kNone, byNode = kNone;
+  };
+  static uint64_t CidrKey(const Ipv4Prefix& p) { return uint64_t{p.length} << 32 | p.address.value; }
+  uint32_t OlderOf(const Index& index, uint32_t entry) const;
+  uint32_t Newest(const Index& index, uint64_t key, uint32_t version) const;
+
+  std::vector<Entry> m_entries;
+  std::vector<Older> m_older;
+  Index m_byCidr, m_byTunnel, m_byMac, m_byNode;
+  uint64_t m_cidrLengths = 0;  ///< bit n: some CIDR has length n
+  uint32_t m_version = 0;
+};
+
+}  // namespace overlaysim::plan
