@@ -104,7 +104,7 @@ class TreeBuilder {
     const Place place = m_cursor.Take();
     auto [first, isNew] = level.keys.try_emplace(text, place.line);
     if (!isNew) {
-      Fail(place, fmt::format("{} stands here twice; the first is in line {}", QuoteJson(text), first->second));
+      Fail(place, fmt::format("duplicate key {}; the first is in line {}", QuoteJson(text), first->second));
     }
     level.value.members.push_back({text, place, {}});
     return true;

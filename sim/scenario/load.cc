@@ -38,7 +38,11 @@ class Loader {
     TakeVariables(*root);
     Substitute(*root);
     const Constraints none;
-    TypeOf<Scenario>().Read(*root, &m_scenario, {[this](Place p, std::string m) { Error(p, std::move(m)); }, "", &none});
+    const auto report = [this](Place place, std::string message) {
+      const bool isKnown = std::find(m_unsubstituted.begin(), m_unsubstituted.end(), place) != m_unsubstituted.end();
+      if (!isKnown) Error(place, std::move(message));
+    };
+    TypeOf<Scenario>().Read(*root, &m_scenario, {report, "", &none});
     CheckWhole(*root);
     if (m_diagnostics.ErrorCount() > errorsBefore) return std::nullopt;
     m_scenario.name = std::filesystem::path(path).stem();
@@ -66,6 +70,7 @@ class Loader {
     };
     struct stat status {};
     if (stat(path.c_str(), &status) != 0) return refuse(std::strerror(errno));
+    if (from.source != 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return refuse("not a regular file");
     if (S_ISDIR(status.st_mode)) return refuse("this is a directory; a scenario is a JSON file");
     std::ifstream file(path, std::ios::binary);
     if (!file) return refuse(std::strerror(errno));
@@ -271,10 +276,10 @@ class Loader {
         continue;
       }
       const size_t end = rest.find('}', at);
-      if (end == std::string_view::npos) return Error(value.place, "\"${\" without \"}\"; for the characters themselves say \"$${\"");
+      if (end == std::string_view::npos) return Refuse(value.place, "\"${\" without \"}\"; for the characters themselves say \"$${\"");
       const std::string name(rest.substr(at + 2, end - at - 2));
       const Member* variable = FindVariable(name);
-      if (!variable) return Error(value.place, UnknownVariable(name));
+      if (!variable) return Refuse(value.place, UnknownVariable(name));
       const std::string origin = OriginOf(*variable);
       if (used.find(origin) == std::string::npos) used += (used.empty() ? "" : ", ") + origin;
       if (at == 0 && end + 1 == rest.size() && out.empty()) {
@@ -287,10 +292,15 @@ class Loader {
       out += rest.substr(0, at);
       out += variable->value.Is(Value::Kind::Bool) ? (variable->value.boolean ? "true" : "false") : variable->value.text;
       rest.remove_prefix(end + 1);
-      if (out.size() > kMaxSubstitutedBytes) return Error(value.place, "too long once the variables are put in");
+      if (out.size() > kMaxSubstitutedBytes) return Refuse(value.place, "too long once the variables are put in");
     }
     value.text = out.append(rest);
     if (!used.empty()) Remember(value.place, used);
+  }
+  /// What stands there cannot be read either, but that need not be said.
+  void Refuse(Place place, std::string message) {
+    m_unsubstituted.push_back(place);
+    Error(place, std::move(message));
   }
   std::string OriginOf(const Member& variable) const {
     const Place place = variable.value.place;
@@ -327,6 +337,7 @@ class Loader {
   Scenario m_scenario;
   std::vector<std::string> m_including;
   std::vector<Member> m_variables;
+  std::vector<Place> m_unsubstituted;
 };
 
 }  // namespace

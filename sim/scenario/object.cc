@@ -64,7 +64,7 @@ std::optional<Value> ObjectType::DefaultOf(const Field& field) const {
 void ObjectType::Read(const Value& from, void* to, const ReadContext& context) const {
   if (from.Is(Value::Kind::String) && !shorthand.empty()) {
     const Field& field = *Find(shorthand, shorthand);
-    return field.type->Read(from, field.member(to), {context.error, context.key, &field.constraints});
+    return field.type->Read(from, field.member(to), {context.error, shorthand, &field.constraints});
   }
   if (!from.Is(Value::Kind::Object)) {
     const std::string words = shorthand.empty() ? "" : fmt::format(" (or a string, for \"{}\" alone)", shorthand);
@@ -78,15 +78,19 @@ void ObjectType::Read(const Value& from, void* to, const ReadContext& context) c
   for (const Member& member : from.members) {
     const Field* field = Find(member.key, variant);
     if (field && !field->member) continue;
-    if (field) {
+    // Without a variant, a key of a variant could mean several things: it is known, and that is all.
+    const bool isAmbiguous = variant.empty() && !variants.empty() && field && !field->variants.empty();
+    if (field && !isAmbiguous) {
       field->type->Read(member.value, field->member(to), {context.error, member.key, &field->constraints});
       if (!field->needs.empty() && !from.Find(field->needs)) {
         context.error(member.keyPlace, fmt::format("\"{}\" needs \"{}\" beside it", member.key, field->needs));
       }
-    } else if (Find(member.key, "")) {
-      context.error(member.keyPlace, fmt::format("{} has no \"{}\" (it takes {})", Called(variant), member.key,
-                                                 JoinNames(KeysOf(variant))));
-    } else {
+    } else if (!field && tag.empty() && std::find(variants.begin(), variants.end(), member.key) != variants.end()) {
+      context.error(member.keyPlace, fmt::format("{} cannot have \"{}\" as well", Called(variant), member.key));
+    } else if (const Field* other = Find(member.key, ""); other && !field) {
+      context.error(member.keyPlace, fmt::format("{} has no \"{}\"; that belongs to {} (known here: {})", Called(variant),
+                                                 member.key, Called(other->variants.front()), JoinNames(KeysOf(variant))));
+    } else if (!field) {
       const std::vector<std::string> known = KeysOf(variant);
       const std::string near = DidYouMean(member.key, known);
       context.error(member.keyPlace,
@@ -95,7 +99,8 @@ void ObjectType::Read(const Value& from, void* to, const ReadContext& context) c
     }
   }
   for (const Field& field : fields) {
-    if (field.isRequired && field.BelongsTo(variant) && !from.Find(field.name)) {
+    const bool isExpected = variant.empty() ? field.variants.empty() : field.BelongsTo(variant);
+    if (field.isRequired && isExpected && !from.Find(field.name)) {
       context.Error(from, fmt::format("{} needs \"{}\"", Called(variant), field.name));
     }
   }

@@ -93,12 +93,13 @@ class StringType final : public Type {
     *static_cast<std::string*>(to) = from.text;
   }
   std::optional<Value> Write(const void* from, Detail) const override {
-    return Value(*static_cast<const std::string*>(from));
+    std::string text = *static_cast<const std::string*>(from);
+    for (size_t at = 0; (at = text.find("${", at)) != std::string::npos; at += 3) text.insert(at, "$");
+    return Value(text);
   }
   Value Schema(const Constraints& constraints) const override {
-    if (constraints.format) return SchemaOfPattern(constraints.format->pattern);
-    const Value types = constraints.numbersToo ? Value::Array({"string", "integer"}) : Value("string");
-    return Value::Object().Set("type", types);
+    Value schema = constraints.format ? SchemaOfPattern(constraints.format->pattern) : Value::Object().Set("type", "string");
+    return constraints.numbersToo ? schema.Set("type", Value::Array({"string", "integer"})) : schema;
   }
   std::string Name() const override { return "string"; }
 };
