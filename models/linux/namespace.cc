@@ -42,7 +42,10 @@ Link& Namespace::AddLink(Link link) {
   OVERLAYSIM_CHECK(!m_links[index], "{}: ifindex {} is taken", m_name, index);
   m_links[index] = std::make_unique<Link>(std::move(link));
   Link& made = *m_links[index];
-  if (made.kind == LinkKind::Bridge) SyncBridgeLocal(made.ifindex, made.ifindex, true);
+  if (made.kind == LinkKind::Bridge) {
+    made.carrier = false;  // until a port has one
+    SyncBridgeLocal(made.ifindex, made.ifindex, true);
+  }
   if (made.kind == LinkKind::Veth && !made.peerNetns.IsNone() && made.peerNetns != m_id) NetnsIdOf(made.peerNetns);
   Changed(Table::Link, TableChange::Op::Add, &made, static_cast<uint32_t>(made.ifindex));
   return made;
@@ -94,7 +97,6 @@ bool Namespace::IsRunning(const Link& link) const {
   if (!link.adminUp) return false;
   if (link.kind != LinkKind::Bridge) return link.carrier;
   const std::vector<int> ports = BridgePorts(link.ifindex);
-  if (ports.empty()) return link.carrier;
   return std::any_of(ports.begin(), ports.end(), [&](int port) { return IsRunning(*GetLink(port)); });
 }
 
@@ -240,7 +242,6 @@ int Namespace::SetLinkMaster(int ifindex, int master) {
       first = false;
     }
     if (!b->mtuSet) b->mtu = mtu;
-    b->carrier = !first;  // lost with the last port (br_port_state_selection())
     if (!b->addressSet && !first && b->address != lowest) {  // br_stp_recalculate_bridge_id()
       SyncBridgeLocal(changed, changed, false);
       b->address = lowest;

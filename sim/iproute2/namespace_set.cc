@@ -104,7 +104,8 @@ int SetLinkUp(NamespaceSet& all, Namespace& ns, int ifindex, bool up, Nanosecond
   if (int error = ns.SetLinkUp(ifindex, up, now)) return error;
   if (link->kind != LinkKind::Veth || link->peerNetns.IsNone()) return 0;
   Namespace* peerNs = all.Get(link->peerNetns);
-  const Link* peer = peerNs ? peerNs->GetLink(link->peerIfindex) : nullptr;
+  if (!peerNs) return 0;  // out of reach: the other end is taken to stay as it is
+  const Link* peer = peerNs->GetLink(link->peerIfindex);
   const bool carrier = up && peer && peer->adminUp;
   ns.SetCarrier(ifindex, carrier);
   if (peer) peerNs->SetCarrier(peer->ifindex, carrier);

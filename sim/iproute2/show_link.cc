@@ -36,11 +36,9 @@ const Link* PeerHere(const Namespace& ns, const Link& link) {
 /// among the device's own neighbours, even when that end is in another namespace.
 const char* OperState(const Namespace& ns, const Link& link) {
   if (!link.adminUp) return "DOWN";
-  if (ns.IsRunning(link)) {
-    const bool watched = link.kind == LinkKind::Veth || link.kind == LinkKind::Physical ||
-                         (link.kind == LinkKind::Bridge && !ns.BridgePorts(link.ifindex).empty());
-    return watched ? "UP" : "UNKNOWN";
-  }
+  const bool isWatched =
+      link.kind == LinkKind::Veth || link.kind == LinkKind::Physical || link.kind == LinkKind::Bridge;
+  if (ns.IsRunning(link)) return isWatched ? "UP" : "UNKNOWN";
   if (link.kind != LinkKind::Veth || link.peerIfindex == link.ifindex) return "DOWN";
   const Link* below = ns.GetLink(link.peerIfindex);
   return !below || below->adminUp ? "DOWN" : "LOWERLAYERDOWN";

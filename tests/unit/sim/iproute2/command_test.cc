@@ -197,6 +197,26 @@ TEST_F(Commands, AnEndThatMovesKnowsItsPeer) {
   EXPECT_EQ(Out("ip -n a route"), "");
 }
 
+TEST_F(Commands, AnAddressThatNobodyGaveIsAlwaysTheSame) {
+  Accept("ip -n a link add br0 type bridge");
+  const MacAddress mac = Ns("a").FindLink("br0")->address;
+  EXPECT_EQ(mac, MadeUpMac("a", "br0"));
+  EXPECT_NE(mac, MadeUpMac("b", "br0"));
+  EXPECT_EQ(mac.bytes[0] & 0x03, 0x02);  // unicast, locally administered
+}
+
+TEST_F(Commands, ABridgeHasCarrierWhileAPortHas) {
+  const std::string up = "br0              UP             02:00:00:00:03:01 <BROADCAST,MULTICAST,UP,LOWER_UP> \n";
+  const std::string down = "br0              DOWN           02:00:00:00:03:01 <NO-CARRIER,BROADCAST,MULTICAST,UP> \n";
+  Accept("ip -n a link add br0 address 02:00:00:00:03:01 type bridge");
+  Accept("ip -n a link set br0 up");
+  EXPECT_EQ(Out("ip -n a -br link show br0"), down);
+  Accept("ip -n a link set eth0 master br0");
+  EXPECT_EQ(Out("ip -n a -br link show br0"), up);
+  Accept("ip -n a link set eth0 nomaster");
+  EXPECT_EQ(Out("ip -n a -br link show br0"), down);
+}
+
 TEST_F(Commands, AddressErrors) {
   Expect("ip -n a addr add 10.0.0.1/24 dev eth0", 2, "Error: ipv4: Address already assigned.\n");
   Expect("ip -n a addr add 10.0.0.5/24 dev nix", 1, "Cannot find device \"nix\"\n");
