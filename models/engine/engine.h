@@ -37,6 +37,14 @@ class OrderedEvent : public ns3::EventImpl {
 /// Makes ns-3 use the scheduler that honours EventOrder. To be called once, before the first event.
 void UseOrderedScheduler();
 
+/// Ends the run before the next event; may be called from a signal handler.
+void Interrupt();
+bool WasInterrupted();
+
+/// Called now and then while a run is under way (each 65,536 events), with the number of events so far.
+void SetProgress(void (*progress)(uint64_t events));
+uint64_t EventCount();  ///< events taken since UseOrderedScheduler()
+
 inline Nanoseconds Now() { return {ns3::Simulator::Now().GetNanoSeconds()}; }
 
 /// Calls `f` after `delay`, at its place among the events of that instant.

@@ -4,11 +4,25 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 
 #include "models/engine/engine.h"
 #include "sim/base/check.h"
 
 namespace overlaysim::engine {
+namespace {
+
+std::atomic<bool> g_interrupted{false};
+static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler sets it");
+void (*g_progress)(uint64_t) = nullptr;
+uint64_t g_events = 0;
+
+}  // namespace
+
+void Interrupt() { g_interrupted.store(true, std::memory_order_relaxed); }
+bool WasInterrupted() { return g_interrupted.load(std::memory_order_relaxed); }
+void SetProgress(void (*progress)(uint64_t)) { g_progress = progress; }
+uint64_t EventCount() { return g_events; }
 
 NS_OBJECT_ENSURE_REGISTERED(OrderedScheduler);
 
@@ -37,6 +51,8 @@ bool OrderedScheduler::IsEmpty() const { return m_heap.empty(); }
 ns3::Scheduler::Event OrderedScheduler::PeekNext() const { return m_heap.front().event; }
 
 ns3::Scheduler::Event OrderedScheduler::RemoveNext() {
+  if ((++g_events & 0xffff) == 0 && g_progress) g_progress(g_events);
+  if (WasInterrupted()) ns3::Simulator::Stop();
   std::pop_heap(m_heap.begin(), m_heap.end());
   const Event event = m_heap.back().event;
   m_heap.pop_back();
@@ -52,6 +68,7 @@ void OrderedScheduler::Remove(const Event& event) {
 }
 
 void UseOrderedScheduler() {
+  g_events = 0;
   ns3::ObjectFactory factory;
   factory.SetTypeId(OrderedScheduler::GetTypeId());
   ns3::Simulator::SetScheduler(factory);

@@ -45,6 +45,12 @@ void Stack::Transmit(int ifindex, wire::FramePtr frame) {
   }
 }
 
+void Stack::SendFrame(int ifindex, wire::FramePtr frame) {
+  StartJourney(*frame, 0);
+  Trace(Stage::Send, Verdict::Continue, *frame, ifindex);
+  Transmit(ifindex, std::move(frame));
+}
+
 void Stack::TransmitPhysical(kernel::Link& link, wire::FramePtr frame) {
   const Network::CableAt at = m_network.FindCable(Id(), link.ifindex);
   const Verdict verdict = !at.cable || !link.carrier ? Verdict::LinkDown : at.cable->Admit(at.side, frame->Size());

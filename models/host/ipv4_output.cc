@@ -107,8 +107,8 @@ int Stack::Ipv4Append(const SendRequest& request, const RouteOut& out, std::span
   packet->mark = request.mark;
   packet->hash = request.socketHash;
   packet->socketHash = request.socketHash != 0;
-  packet->ignoreDf = !df;
-  const uint16_t id = df && !request.connected ? uint16_t{0} : NewIdentification(request.destination, request.protocol);
+  packet->ignoreDf = request.pmtu != SendRequest::Pmtu::Do;  // ip_sk_ignore_df()
+  const uint16_t id = df && !packet->ignoreDf && !request.connected ? uint16_t{0} : NewIdentification(request.destination, request.protocol);
   wire::WriteIpv4(packet->Data(), {.tos = request.tos,
                                    .totalBytes = static_cast<uint16_t>(total),
                                    .identification = id,

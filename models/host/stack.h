@@ -45,6 +45,7 @@ struct UdpDatagram {
   uint32_t bytes;
   uint8_t ttl, tos;
   uint64_t journey;
+  uint32_t flow;
 };
 
 /// Which table row decided.
@@ -94,6 +95,8 @@ class Stack {
   void CloseRawIcmp(int handle);
   /// What speaks TCP for this namespace; without one every segment is answered with RST.
   void SetTcp(ProtocolHandler handler) { m_tcp = std::move(handler); }
+  /// Asked for datagrams to a port that nobody has bound.
+  void SetUdp(ProtocolHandler handler) { m_udpElsewhere = std::move(handler); }
 
   struct RouteOut {
     int error = 0;
@@ -118,6 +121,9 @@ class Stack {
 
   /// Told of each change of the namespace's tables, before packets see it.
   void SetTableListener(std::function<void(const kernel::TableChange&)> listener) { m_onwardChange = std::move(listener); }
+
+  /// A frame of someone who talks to a device directly (AF_PACKET), Ethernet header first.
+  void SendFrame(int ifindex, wire::FramePtr frame);
 
   // --- tracing
   void DropFrame(Stage stage, Verdict verdict, const wire::Frame& frame, int ifindex = 0);
@@ -234,7 +240,7 @@ class Stack {
   std::map<std::pair<uint16_t, uint32_t>, UdpHandler> m_udp;  ///< by port, address
   std::vector<std::pair<int, IcmpHandler>> m_rawIcmp;
   int m_lastHandle = 0;
-  ProtocolHandler m_tcp;
+  ProtocolHandler m_tcp, m_udpElsewhere;
   ReassemblyTable m_reassembly;
   std::map<uint64_t, uint16_t> m_identifications;  ///< by destination and protocol: the next one
   struct PeerTokens {

@@ -68,6 +68,10 @@ void Stack::UdpReceive(kernel::Link& link, wire::FramePtr packet, bool broadcast
   if (socket == m_udp.end()) socket = m_udp.find({udp.DestinationPort(), 0});
   if (socket == m_udp.end()) {
     if (!rightChecksum) return checksumError();
+    if (m_udpElsewhere && m_udpElsewhere({*packet, ip, udp.p, length})) {
+      Count(Snmp::UdpInDatagrams);
+      return done(Verdict::Delivered);
+    }
     Count(Snmp::UdpNoPorts);
     if (!broadcast) IcmpSend(*packet, wire::kIcmpDestUnreach, wire::kIcmpPortUnreach, 0);
     return done(Verdict::UdpNoSocket);
@@ -78,7 +82,7 @@ void Stack::UdpReceive(kernel::Link& link, wire::FramePtr packet, bool broadcast
                              udp.SourcePort(),    udp.DestinationPort(),
                              udp.p + wire::kUdpHeaderBytes, length - wire::kUdpHeaderBytes,
                              ip.Ttl(),            ip.Tos(),
-                             packet->journey};
+                             packet->journey,     packet->flow};
   const UdpHandler handler = socket->second;  // a copy: the handler may close the socket
   Trace(Stage::LocalDeliver, Verdict::Delivered, *packet, link.ifindex);
   ++m_network.verdicts[static_cast<size_t>(Verdict::Delivered)];

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/base/addresses.h"
+#include "sim/base/units.h"
+#include "sim/trace/histogram.h"
+
+namespace overlaysim::traffic {
+
+/// What a line of traffic came to.
+struct FlowResult {
+  uint64_t offeredPackets = 0, offeredBytes = 0;      ///< that the sender was asked to send; payload
+  uint64_t deliveredPackets = 0, deliveredBytes = 0;  ///< that the receiver's application got, or that were answered
+  Histogram latencyNs;  ///< one way
+  Histogram rttNs;
+  std::string error;    ///< of the last send that the kernel refused, in strerror()'s words; "": none
+  std::string output;   ///< what a person sees on standard output
+  std::string errorOutput;
+  int exit = 0;         ///< of a command
+};
+
+/// Something that sends, and knows when it has ended.
+class Flow {
+ public:
+  virtual ~Flow() = default;
+  virtual void Start() = 0;
+  bool IsDone() const { return m_done; }
+  const FlowResult& Result() const { return m_result; }
+  std::function<void()> onDone;
+
+ protected:
+  void Done() {
+    if (m_done) return;
+    m_done = true;
+    if (onDone) onDone();
+  }
+  FlowResult m_result;
+
+ private:
+  bool m_done = false;
+};
+
+/// The payload that tests and probes send: bytes that count from 0.
+std::vector<uint8_t> CountingBytes(uint32_t count);
+bool IsCountingBytes(const uint8_t* data, uint32_t bytes);
+
+}  // namespace overlaysim::traffic

@@ -1,0 +1,245 @@
+#include "models/traffic/ping.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "models/engine/engine.h"
+#include "models/host/stack_inline.h"
+
+namespace overlaysim::traffic {
+namespace {
+
+constexpr Nanoseconds kDefaultLinger = Seconds(10);  // MAXWAIT
+constexpr uint32_t kTimestampBytes = 16;             // struct timeval
+
+__extension__ using Wide = __int128;
+
+int64_t SquareRoot(Wide value) {  // llsqrt()
+  if (value <= 0) return 0;
+  Wide x = value, y = (x + 1) / 2;
+  while (y < x) {
+    x = y;
+    y = (x + value / x) / 2;
+  }
+  return static_cast<int64_t>(x);
+}
+
+}  // namespace
+
+std::string PingMilliseconds(int64_t us) {
+  if (us >= 100000 - 50) return fmt::format("{}", (us + 500) / 1000);
+  if (us >= 10000 - 5) return fmt::format("{}.{}", (us + 50) / 1000, (us + 50) % 1000 / 100);
+  if (us >= 1000) return fmt::format("{}.{:02}", (us + 5) / 1000, (us + 5) % 1000 / 10);
+  return fmt::format("{}.{:03}", us / 1000, us % 1000);
+}
+
+std::string DescribeIcmpError(uint8_t type, uint8_t code, uint32_t info) {
+  if (type == wire::kIcmpDestUnreach) {
+    switch (code) {
+      case 0: return "Destination Net Unreachable";
+      case 1: return "Destination Host Unreachable";
+      case 2: return "Destination Protocol Unreachable";
+      case 3: return "Destination Port Unreachable";
+      case 4: return fmt::format("Frag needed and DF set (mtu = {})", info);
+      case 5: return "Source Route Failed";
+      case 6: return "Destination Net Unknown";
+      case 7: return "Destination Host Unknown";
+      case 8: return "Source Host Isolated";
+      case 9: return "Destination Net Prohibited";
+      case 10: return "Destination Host Prohibited";
+      case 11: return "Destination Net Unreachable for Type of Service";
+      case 12: return "Destination Host Unreachable for Type of Service";
+      case 13: return "Packet filtered";
+      case 14: return "Precedence Violation";
+      case 15: return "Precedence Cutoff";
+      default: return fmt::format("Dest Unreachable, Bad Code: {}", code);
+    }
+  }
+  if (type == wire::kIcmpTimeExceeded) {
+    if (code == 0) return "Time to live exceeded";
+    if (code == 1) return "Frag reassembly time exceeded";
+    return fmt::format("Time exceeded, Bad Code: {}", code);
+  }
+  if (type == wire::kIcmpParameterProblem) return fmt::format("Parameter problem: pointer = {}", info >> 24);
+  return fmt::format("Bad ICMP type: {}", type);
+}
+
+Ping::Ping(host::Stack& stack, const PingSettings& settings) : m_stack(stack), m_settings(settings) {}
+
+Ping::~Ping() {
+  if (m_socket != 0) m_stack.CloseRawIcmp(m_socket);
+}
+
+std::vector<uint8_t> Ping::Payload(Nanoseconds now) const {
+  std::vector<uint8_t> data = CountingBytes(m_settings.payload);
+  if (!m_settings.ownPayload || m_settings.payload < kTimestampBytes) return data;
+  const uint64_t parts[2] = {static_cast<uint64_t>(now.count / 1000000000),
+                             static_cast<uint64_t>(now.count % 1000000000 / 1000)};
+  for (size_t part = 0; part < 2; ++part)  // struct timeval of a little-endian machine
+    for (size_t i = 0; i < 8; ++i) data[part * 8 + i] = static_cast<uint8_t>(parts[part] >> 8 * i);
+  return data;
+}
+
+void Ping::Start() {
+  m_start = m_last = engine::Now();
+  m_socket = m_stack.OpenRawIcmp([this](const host::Received& message) { Received(message); });
+  m_result.output += fmt::format("PING {} ({}) {}({}) bytes of data.\n", m_settings.destinationText,
+                                 m_settings.destination.ToString(), m_settings.payload, m_settings.payload + 28);
+  const auto probe = m_stack.RouteOutput({.source = m_settings.source, .destination = m_settings.destination});
+  if (probe.error != 0) {  // ping asks for its source address by connect() before it prints anything
+    m_result.output.clear();
+    m_result.error = std::strerror(probe.error);
+    m_result.errorOutput = fmt::format("ping: connect: {}\n", m_result.error);
+    m_result.exit = 2;
+    ++m_result.offeredPackets;
+    m_result.offeredBytes += m_settings.payload;
+    return Done();
+  }
+  if (m_settings.deadline) m_stack.After(*m_settings.deadline, [this] { End(); });
+  Pinger();
+}
+
+void Ping::ArmWake(Nanoseconds delay) {
+  m_stack.After(delay, [this, generation = ++m_wakeGeneration] {
+    if (generation == m_wakeGeneration && !IsDone()) Wake();
+  });
+}
+
+void Ping::Wake() {
+  if (m_exitArmed || EnoughAnswers()) return End();
+  Pinger();
+}
+
+bool Ping::EnoughAnswers() const {
+  return m_settings.count != 0 && m_received + m_errors >= m_settings.count;
+}
+
+/// pinger() and schedule_exit().
+void Ping::Pinger() {
+  if (m_settings.count != 0 && m_sent >= m_settings.count) {
+    m_exitArmed = true;
+    const Nanoseconds now = engine::Now();
+    Nanoseconds wait = m_settings.linger.value_or(kDefaultLinger);
+    if (m_received > 0) wait = std::max(Nanoseconds{2 * m_maxUs * 1000}, m_settings.interval);
+    const Nanoseconds end = m_last + wait;
+    return ArmWake(end > now ? end - now : Nanoseconds{0});
+  }
+  const Nanoseconds now = engine::Now();
+  const uint16_t sequence = static_cast<uint16_t>(m_settings.firstSequence + m_sent);
+  m_last = now;
+  host::SendRequest request{.source = m_settings.source, .destination = m_settings.destination, .ttl = m_settings.ttl,
+                            .tos = m_settings.tos, .pmtu = m_settings.pmtu, .flow = m_settings.flow};
+  m_outstanding[sequence] = {now};
+  ++m_sent;
+  ++m_result.offeredPackets;
+  m_result.offeredBytes += m_settings.payload;
+  if (int error = m_stack.SendIcmpEcho(request, m_settings.id, sequence, Payload(now))) {
+    m_result.error = std::strerror(error);
+    ++m_errors;
+    if (error == EMSGSIZE) {
+      const auto route = m_stack.RouteOutput(request);
+      m_result.errorOutput += fmt::format("ping: local error: message too long, mtu={}\n",
+                                          m_stack.OutputMtu(route, m_settings.destination));
+    } else {
+      m_result.errorOutput += fmt::format("ping: sendmsg: {}\n", m_result.error);
+    }
+  }
+  if (IsDone()) return;
+  if (m_settings.count != 0 && m_sent >= m_settings.count) return Pinger();  // the last one: now for the end
+  ArmWake(m_settings.interval);
+}
+
+void Ping::Received(const host::Received& message) {
+  if (IsDone() || message.payloadBytes < wire::kIcmpHeaderBytes) return;
+  const uint8_t type = message.payload[0];
+  if (type == wire::kIcmpDestUnreach || type == wire::kIcmpTimeExceeded || type == wire::kIcmpParameterProblem)
+    return ReceivedError(message);
+  if (type != wire::kIcmpEchoReply || wire::Get16(message.payload + 4) != m_settings.id) return;
+  const uint16_t sequence = wire::Get16(message.payload + 6);
+  auto sent = m_outstanding.find(sequence);
+  if (sent == m_outstanding.end()) return;
+  const Nanoseconds now = engine::Now();
+  const Nanoseconds rtt = now - sent->second.at;
+  const bool duplicate = sent->second.answered;
+  sent->second.answered = true;
+  m_last = now;
+  const uint8_t* data = message.payload + wire::kIcmpHeaderBytes;
+  const uint32_t bytes = message.payloadBytes - wire::kIcmpHeaderBytes;
+  const std::vector<uint8_t> expected = Payload(sent->second.at);
+  const bool intact = bytes == expected.size() && std::memcmp(data, expected.data(), bytes) == 0;
+  const Answer answer{sequence, message.ip.Source(), message.ip.Ttl(), bytes, intact, rtt};
+  if (!m_firstAnswer) m_firstAnswer = answer;
+  if (duplicate) {
+    ++m_duplicates;
+  } else {
+    ++m_received;
+    ++m_result.deliveredPackets;
+    m_result.deliveredBytes += bytes;
+    m_result.rttNs.Add(rtt.count);
+    const int64_t us = rtt.count / 1000;
+    m_minUs = std::min(m_minUs, us);
+    m_maxUs = std::max(m_maxUs, us);
+    m_sumUs += us;
+    m_sumSquares += static_cast<Wide>(us) * us;
+  }
+  if (!m_settings.quiet)
+    m_result.output += fmt::format("{} bytes from {}: icmp_seq={} ttl={}{}{}\n", bytes + wire::kIcmpHeaderBytes,
+                                   answer.from.ToString(), sequence, answer.ttl,
+                                   bytes >= kTimestampBytes ? " time=" + PingMilliseconds(rtt.count / 1000) + " ms" : "",
+                                   duplicate ? " (DUP!)" : "");
+  if (EnoughAnswers()) End();
+}
+
+void Ping::ReceivedError(const host::Received& message) {
+  const uint8_t* quoted = message.payload + wire::kIcmpHeaderBytes;
+  if (message.payloadBytes < wire::kIcmpHeaderBytes + wire::kIpv4HeaderBytes + wire::kIcmpHeaderBytes) return;
+  const wire::Ipv4 inner{const_cast<uint8_t*>(quoted)};
+  if (inner.Protocol() != wire::kIpProtoIcmp || inner.Destination() != m_settings.destination) return;
+  const uint8_t* echo = quoted + inner.HeaderBytes();
+  if (echo + wire::kIcmpHeaderBytes > message.payload + message.payloadBytes) return;
+  if (echo[0] != wire::kIcmpEcho || wire::Get16(echo + 4) != m_settings.id) return;
+  const uint16_t sequence = wire::Get16(echo + 6);
+  const uint8_t type = message.payload[0], code = message.payload[1];
+  const uint32_t word = wire::Get32(message.payload + 4);
+  const IcmpError error{sequence, message.ip.Source(), message.ip.Ttl(), type, code,
+                        type == wire::kIcmpDestUnreach ? word & 0xffff : word};
+  if (!m_firstError) m_firstError = error;
+  ++m_errors;
+  if (!m_settings.quiet)
+    m_result.output += fmt::format("From {} icmp_seq={} {}\n", error.from.ToString(), sequence,
+                                   DescribeIcmpError(type, code, error.info));
+  if (EnoughAnswers()) End();
+}
+
+/// finish().
+void Ping::End() {
+  if (IsDone()) return;
+  ++m_wakeGeneration;
+  m_stack.CloseRawIcmp(m_socket);
+  m_socket = 0;
+  m_result.output += fmt::format("\n--- {} ping statistics ---\n", m_settings.destinationText);
+  m_result.output += fmt::format("{} packets transmitted, {} received", m_sent, m_received);
+  if (m_duplicates > 0) m_result.output += fmt::format(", +{} duplicates", m_duplicates);
+  if (m_errors > 0) m_result.output += fmt::format(", +{} errors", m_errors);
+  if (m_sent > 0) {
+    // %g of the share lost, as C prints it
+    const uint64_t lost = m_sent - std::min(m_sent, m_received);
+    m_result.output += fmt::format(", {:g}% packet loss, time {}ms", 100.0 * static_cast<double>(lost) / static_cast<double>(m_sent),
+                                   (m_last - m_start).count / 1000000);
+  }
+  m_result.output += "\n";
+  if (m_received > 0 && m_settings.payload >= kTimestampBytes) {
+    const int64_t total = static_cast<int64_t>(m_received + m_duplicates);
+    const int64_t mean = m_sumUs / total;
+    const int64_t deviation = SquareRoot(m_sumSquares / total - static_cast<Wide>(mean) * mean);
+    auto ms = [](int64_t us) { return fmt::format("{}.{:03}", us / 1000, us % 1000); };
+    m_result.output += fmt::format("rtt min/avg/max/mdev = {}/{}/{}/{} ms", ms(m_minUs), ms(mean), ms(m_maxUs), ms(deviation));
+  }
+  m_result.output += "\n";
+  if (m_received == 0) m_result.exit = 1;
+  Done();
+}
+
+}  // namespace overlaysim::traffic

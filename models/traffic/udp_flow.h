@@ -1,0 +1,67 @@
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+
+#include "models/host/stack.h"
+#include "models/traffic/flow.h"
+
+namespace overlaysim::traffic {
+
+struct UdpSettings {
+  Ipv4Address source;           ///< zero: by routing
+  Ipv4Address destination;
+  uint16_t sourcePort = 0, destinationPort = 0;
+  uint64_t count = 1;
+  Nanoseconds interval;
+  uint32_t payload = 0;         ///< bytes
+  uint8_t ttl = 0, tos = 0;
+  host::SendRequest::Pmtu pmtu = host::SendRequest::Pmtu::Want;
+  Nanoseconds wait = Seconds(1);  ///< how long after the last one the receiver listens
+  bool closeAfterFirst = false; ///< the receiver takes one datagram, then closes its socket
+  uint32_t flow = UINT32_MAX;
+};
+
+/// Takes the datagrams of many flows on one port of one namespace; the socket is open while one of them is.
+class UdpSinks {
+ public:
+  using Handler = std::function<void(const host::UdpDatagram&)>;
+  /// False: the port is taken by something else.
+  bool Open(host::Stack& stack, uint16_t port, uint32_t flow, Handler handler);
+  void Close(host::Stack& stack, uint16_t port, uint32_t flow);
+
+ private:
+  std::map<std::pair<NetnsId, uint16_t>, std::unordered_map<uint32_t, Handler>> m_sinks;
+};
+
+/// Datagrams from one namespace to another, at a fixed distance from each other.
+class UdpFlow : public Flow {
+ public:
+  struct Arrival {
+    Ipv4Address from;
+    uint16_t fromPort;
+    uint32_t bytes;
+    bool intact;
+    uint8_t ttl, tos;
+  };
+  /// `to` is null where nobody listens.
+  UdpFlow(host::Stack& from, host::Stack* to, UdpSinks& sinks, const UdpSettings& settings);
+  void Start() override;
+  const std::optional<Arrival>& FirstArrival() const { return m_firstArrival; }
+
+ private:
+  void SendNext();
+  void Received(const host::UdpDatagram& datagram);
+  void Close();
+
+  host::Stack& m_from;
+  host::Stack* m_to;
+  UdpSinks& m_sinks;
+  UdpSettings m_settings;
+  std::vector<uint8_t> m_payload;
+  std::unordered_map<uint64_t, Nanoseconds> m_underWay;  ///< journey -> when it was sent
+  std::optional<Arrival> m_firstArrival;
+  bool m_open = false, m_sentAll = false;
+};
+
+}  // namespace overlaysim::traffic

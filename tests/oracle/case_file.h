@@ -1,0 +1,30 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/scenario/scenario.h"
+
+namespace overlaysim::oracle {
+
+/// One step of a case: what was done, in the captures' own words.
+struct Step {
+  std::string name;
+  std::string op;
+  std::optional<size_t> traffic;  ///< index into Scenario::traffic; none: what was done stands in the changes
+};
+
+/// One scenario of a case as something that overlaysim can run.
+struct CaseScenario {
+  std::string name;
+  std::vector<std::string> captured;  ///< "n1.eth0"
+  std::vector<Step> steps;
+  scenario::Scenario scenario;
+};
+
+/// Reads CASE_DIR/expect.json: of each scenario the set-up, the changes, the capture points and what each step does, but nothing of
+/// what the kernel answered. An error text goes to `error`.
+std::optional<std::vector<CaseScenario>> ReadCase(const std::string& directory, std::string& error);
+
+}  // namespace overlaysim::oracle

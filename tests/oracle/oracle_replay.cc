@@ -1,0 +1,223 @@
+// oracle_replay CASE_DIR OUT_DIR: carries out a case of the oracle (what a real kernel was told to do) in the simulator, and
+// leaves what compare.py compares: OUT_DIR/pcap/SCENARIO/NODE.DEVICE.pcap and OUT_DIR/expect.json.
+
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "models/engine/engine.h"
+#include "models/host/stack.h"
+#include "models/traffic/ping.h"
+#include "models/traffic/tcp_transfer.h"
+#include "sim/iproute2/show.h"
+#include "sim/plan/compile.h"
+#include "sim/run/simulation.h"
+#include "sim/scenario/load.h"
+#include "sim/trace/capture_writer.h"
+#include "tests/oracle/case_file.h"
+
+namespace overlaysim::oracle {
+namespace {
+
+using nlohmann::json;
+
+/// Writes a pcap for each captured device.
+class PcapFiles : public host::Observer {
+ public:
+  PcapFiles(const std::filesystem::path& directory, const CaseScenario& scenario) {
+    std::filesystem::create_directories(directory);
+    for (const std::string& point : scenario.captured)
+      m_files.emplace(point, std::make_unique<PcapWriter>(directory / (point + ".pcap")));
+  }
+  void OnRecord(const TraceRecord&, const HeaderChange&) override {}
+  uint32_t NextPacket(uint64_t) override { return 0; }
+  void OnFrame(const host::Stack& stack, const kernel::Link& link, const wire::Frame& frame, bool) override {
+    auto file = m_files.find(stack.Ns().Name() + "." + link.name);
+    if (file != m_files.end()) file->second->Write(engine::Now(), {frame.Data(), frame.Size()});
+  }
+
+ private:
+  std::map<std::string, std::unique_ptr<PcapWriter>> m_files;
+};
+
+json Lines(const std::string& text) {
+  json lines = json::array();
+  for (size_t at = 0; at <= text.size();) {
+    const size_t end = std::min(text.find('\n', at), text.size());
+    lines.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return lines;
+}
+
+json ErrorOr(const traffic::FlowResult& result, json otherwise) {
+  return result.error.empty() ? otherwise : json{{"error", result.error}};
+}
+
+json ArrivalJson(const std::optional<traffic::UdpFlow::Arrival>& arrival) {
+  if (!arrival) return nullptr;
+  return {{"from", fmt::format("{}:{}", arrival->from.ToString(), arrival->fromPort)},
+          {"size", arrival->bytes}, {"intact", arrival->intact}, {"ttl", arrival->ttl}, {"tos", arrival->tos}};
+}
+
+/// What the sender and receiver saw, in the captures' form.
+json ResultOf(const traffic::Flow& flow, const std::string& op) {
+  const traffic::FlowResult& result = flow.Result();
+  if (op == "command") {
+    std::string text = result.output + result.errorOutput;
+    while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+    return {{"exit", result.exit}, {"output", Lines(text)}};
+  }
+  if (const auto* ping = dynamic_cast<const traffic::Ping*>(&flow)) {
+    if (ping->FirstAnswer()) {
+      const auto& a = *ping->FirstAnswer();
+      return {{"reply", {{"from", a.from.ToString()}, {"ttl", a.ttl}, {"size", a.payload}, {"intact", a.intact}}}};
+    }
+    if (ping->FirstError()) {
+      const auto& e = *ping->FirstError();
+      json error = {{"from", e.from.ToString()}, {"ttl", e.ttl}, {"type", e.type}, {"code", e.code}};
+      if (e.type == wire::kIcmpDestUnreach && e.code == wire::kIcmpFragNeeded) error["mtu"] = e.info;
+      return {{"icmp_error", error}};
+    }
+    return ErrorOr(result, {{"timeout", true}});
+  }
+  if (const auto* udp = dynamic_cast<const traffic::UdpFlow*>(&flow)) {
+    json out = ErrorOr(result, {{"sent", result.offeredBytes}});
+    out["delivered"] = ArrivalJson(udp->FirstArrival());
+    return out;
+  }
+  if (const auto* tcp = dynamic_cast<const traffic::TcpTransfer*>(&flow)) {
+    auto side = [](const traffic::TcpTransfer::Side& s) {
+      return s.error.empty() ? json{{"received", s.received}, {"intact", s.intact}} : json{{"error", s.error}};
+    };
+    if (!tcp->HasServer()) return side(tcp->Client());
+    return {{"client", side(tcp->Client())}, {"server", side(tcp->Server())}};
+  }
+  if (op == "inject") return {{"sent", result.offeredPackets}, {"delivered", nullptr}};
+  return nullptr;
+}
+
+/// Times and process ids blanked, as the captures have them.
+void Blank(json& result) {
+  if (!result.is_object() || !result.contains("output")) return;
+  for (json& line : result["output"]) {
+    std::string text = line;
+    auto replaceNumber = [&](const std::string& before, const std::string& after) {
+      for (size_t at = text.find(before); at != std::string::npos; at = text.find(before, at + before.size())) {
+        size_t end = at + before.size();
+        while (end < text.size() && (std::isdigit(static_cast<unsigned char>(text[end])) || text[end] == '.')) ++end;
+        if (text.compare(end, after.size(), after) == 0) text.replace(at + before.size(), end - at - before.size(), "*");
+      }
+    };
+    replaceNumber("time=", " ms");
+    replaceNumber("time ", "ms");
+    if (text.rfind("rtt ", 0) == 0) {
+      std::string blanked;
+      for (size_t i = 0; i < text.size(); ++i) {
+        const bool number = std::isdigit(static_cast<unsigned char>(text[i])) || text[i] == '.';
+        if (!number) blanked += text[i];
+        else if (blanked.empty() || blanked.back() != '*') blanked += '*';
+      }
+      text = blanked;
+    }
+    line = text;
+  }
+}
+
+int RunOne(const CaseScenario& scenario, const std::filesystem::path& out) {
+  Diagnostics diagnostics;
+  std::unique_ptr<ClusterPlan> plan = CompilePlan(scenario.scenario, {}, diagnostics);
+  if (!plan) {
+    fmt::print(stderr, "{}", diagnostics.Format());
+    return 2;
+  }
+  Simulation simulation(*plan);
+  PcapFiles files(out / "pcap" / scenario.name, scenario);
+  simulation.Net().observer = &files;
+  for (const CapturePoint& point : plan->captures) {
+    host::Stack& stack = simulation.Net().Get(point.netns);
+    if (const kernel::Link* link = stack.Ns().FindLink(point.device)) stack.SetCaptured(link->ifindex, true);
+  }
+  simulation.Run();
+  for (const EventOutcome& outcome : simulation.Outcomes())
+    if (outcome.exit != 0) fmt::print(stderr, "{}: {}: {}", scenario.name, outcome.text, outcome.error);
+
+  json result = {{"scenario", scenario.name}, {"steps", json::array()}};
+  for (const Step& step : scenario.steps) {
+    json made = {{"name", step.name}, {"result", nullptr}};
+    if (step.traffic)
+      if (const traffic::Flow* flow = simulation.FlowOf(FlowId(*step.traffic))) made["result"] = ResultOf(*flow, step.op);
+    Blank(made["result"]);
+    result["steps"].push_back(made);
+  }
+  const std::filesystem::path state = out / "state" / scenario.name;
+  std::filesystem::create_directories(state);
+  for (size_t i = 0; i < plan->NetnsCount(); ++i) {
+    const kernel::Namespace& ns = simulation.Net().Get(NetnsId(i)).Ns();
+    iproute2::ShowOptions options{.format = iproute2::Format::Json};
+    options.netnsName = [&](NetnsId id) { return plan->Info(id).name; };
+    auto details = options;
+    details.details = true;
+    std::ofstream(state / (ns.Name() + ".json"))
+        << "{\"ip -d link show\": " << iproute2::LinkShow(ns, {}, details) << ",\n\"ip addr show\": "
+        << iproute2::AddrShow(ns, {}, options) << ",\n\"ip route show table all\": "
+        << iproute2::RouteShow(ns, {.table = 0}, options) << ",\n\"ip neigh show\": " << iproute2::NeighShow(ns, {}, options)
+        << ",\n\"bridge fdb show\": " << iproute2::FdbShow(ns, {}, options) << "}\n";
+  }
+  std::ofstream(out / "steps" / (scenario.name + ".json")) << result.dump() << "\n";
+  return 0;
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app{"Carries out a case of the oracle in the simulator"};
+  std::string caseDirectory, outDirectory;
+  bool print = false;
+  app.add_option("CASE_DIR", caseDirectory, "folder with expect.json")->required();
+  app.add_option("OUT_DIR", outDirectory, "where pcap/, state/ and expect.json go");
+  app.add_flag("--print-scenario", print, "print the scenarios and run nothing");
+  CLI11_PARSE(app, argc, argv);
+  std::string error;
+  const auto scenarios = ReadCase(caseDirectory, error);
+  if (!scenarios) {
+    fmt::print(stderr, "oracle_replay: {}\n", error);
+    return 2;
+  }
+  if (print) {
+    for (const CaseScenario& s : *scenarios) fmt::print("{}\n", scenario::ToJson(s.scenario));
+    return 0;
+  }
+  if (outDirectory.empty()) {
+    fmt::print(stderr, "oracle_replay: OUT_DIR is missing\n");
+    return 2;
+  }
+  const std::filesystem::path out = outDirectory;
+  std::filesystem::create_directories(out / "steps");
+  int worst = 0;
+  json all = json::array();
+  for (const CaseScenario& s : *scenarios) {
+    // ns-3's Simulator is one per process: each scenario gets its own.
+    const pid_t child = fork();
+    if (child == 0) _exit(RunOne(s, out));
+    int status = 0;
+    waitpid(child, &status, 0);
+    const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 4;
+    worst = std::max(worst, code);
+    const std::filesystem::path steps = out / "steps" / (s.name + ".json");
+    if (std::ifstream file(steps); code == 0 && file) all.push_back(json::parse(file));
+    std::filesystem::remove(steps);
+  }
+  std::filesystem::remove(out / "steps");
+  std::ofstream(out / "expect.json") << json{{"scenarios", all}}.dump(1) << "\n";
+  return worst;
+}
+
+}  // namespace
+}  // namespace overlaysim::oracle
+
+int main(int argc, char** argv) { return overlaysim::oracle::Main(argc, argv); }
