@@ -1,0 +1,130 @@
+#pragma once
+
+#include <ns3/node.h>
+#include <ns3/packet.h>
+#include <ns3/socket.h>
+#include <ns3/virtual-net-device.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+
+#include "models/host/stack.h"
+
+namespace ns3 {
+class TcpL4Protocol;
+class UdpL4Protocol;
+}  // namespace ns3
+
+namespace overlaysim::traffic {
+
+/// From our stack into ns-3's. Nothing else takes time inside a kernel: without it two pods of one node would have a round trip
+/// of 0, which no TCP can measure.
+inline constexpr Nanoseconds kEdgeDelay = Microseconds(1);
+
+/// What precedes the data of a full segment: IPv4, TCP, and the time stamp option padded to 12 bytes.
+inline constexpr uint32_t kSegmentOverheadBytes = wire::kIpv4HeaderBytes + wire::kTcpHeaderBytes + 12;
+
+/// The two ends of a connection as the namespace sees them.
+struct TcpName {
+  Ipv4Address local;
+  uint16_t localPort = 0;
+  Ipv4Address peer;
+  uint16_t peerPort = 0;
+  auto operator<=>(const TcpName&) const = default;
+};
+
+/// Where a namespace's Linux stack hands over to ns-3: an ns3::Node with ns-3's TCP (and UDP, once somebody asks for the node)
+/// on a device without ARP. Routing, source addresses, identification, DF, checksums and the answer to segments that nobody wants
+/// stay with host::Stack; what ns-3's TCP leaves to others is done here: the MSS option of SYNs, and cutting segments that are
+/// larger than the peer or the path takes. See docs/models/tcp-edge.md.
+///
+/// Has to live as long as events run. Does not own the Stack.
+class TcpEdge {
+ public:
+  explicit TcpEdge(host::Stack& stack);
+  ~TcpEdge();
+  TcpEdge(const TcpEdge&) = delete;
+  TcpEdge& operator=(const TcpEdge&) = delete;
+
+  host::Stack& Host() { return m_stack; }
+  /// For stock applications: install them on it, with addresses of the namespace.
+  ns3::Ptr<ns3::Node> Node();
+  uint32_t Context() const { return m_node->GetId(); }  ///< for ns3::Simulator::ScheduleWithContext()
+
+  /// A socket whose segments fit the smallest device of the namespace.
+  ns3::Ptr<ns3::Socket> CreateTcpSocket();
+  /// connect(): with the source address (zero: as the kernel selects it) and port (0: ephemeral) given. Segments are sized for
+  /// the route. 0 or a positive errno. To be called in the node's context.
+  int Connect(ns3::Ptr<ns3::Socket> socket, Ipv4Address source, uint16_t sourcePort, Ipv4Address destination,
+              uint16_t destinationPort, uint32_t flow);
+  /// Closes without a word to the peer, as the kernel does with a connection that an ICMP error has ended.
+  void Abandon(ns3::Ptr<ns3::Socket> socket);
+
+  using AcceptHandler = std::function<void(ns3::Ptr<ns3::Socket>)>;
+  /// Waits for the connection of that flow. Several flows may wait on a port; it is closed when none does any more.
+  /// 0 or EADDRINUSE.
+  int Accept(uint16_t port, uint32_t flow, AcceptHandler handler);
+  void StopAccepting(uint16_t port, uint32_t flow);
+
+ private:
+  friend class EdgeRouting;
+  /// What Linux keeps in the socket and ns-3 does not.
+  struct Connection {
+    ns3::Ptr<ns3::Socket> socket;  ///< once known
+    uint32_t hash = 0;             ///< sk_txhash
+    uint16_t nextId = 0;           ///< inet_id
+    uint16_t peerMss = UINT16_MAX; ///< from its SYN, once that has come
+    uint32_t flow = UINT32_MAX;
+    bool abandoned = false;
+  };
+  struct Listener {
+    ns3::Ptr<ns3::Socket> socket;
+    std::map<uint32_t, AcceptHandler> waiting;  ///< by flow
+  };
+
+  Connection& GetConnection(const TcpName& name);
+  bool IsConnected(const TcpName& name) const;
+  void ForgetEnded();
+  static ns3::Ptr<ns3::Socket> FindSocket(const ns3::Object& protocol, const TcpName& name);
+  uint16_t EphemeralPort(Ipv4Address source, Ipv4Address destination, uint16_t destinationPort);
+  uint32_t SmallestMtu() const;
+
+  bool TakeTcp(const host::Received& segment);
+  bool TakeUdp(const host::Received& datagram);
+  void TakeIcmp(const host::Received& message);
+  void Deliver(const host::Received& packet, const TcpName& name);
+  void Send(wire::FramePtr packet);
+  void SendTcp(wire::FramePtr packet);
+  wire::FramePtr WithMss(const wire::Frame& syn, const host::Stack::RouteOut& out) const;
+  void SendSegment(Connection& connection, const wire::Frame& whole, const host::Stack::RouteOut& out, uint32_t offset,
+                   uint32_t bytes);
+  void SendOther(const wire::Frame& packet);
+
+  void Accepted(ns3::Ptr<ns3::Socket> socket, const ns3::Address& peer);
+  Ipv4Address SelectSource(Ipv4Address destination);
+
+  host::Stack& m_stack;
+  ns3::Ptr<ns3::Node> m_node;
+  ns3::Ptr<ns3::VirtualNetDevice> m_device;
+  ns3::Ptr<ns3::TcpL4Protocol> m_tcp;
+  ns3::Ptr<ns3::UdpL4Protocol> m_udp;  ///< null until Node() is asked for
+  int m_icmp = 0;
+  std::map<TcpName, Connection> m_connections;
+  size_t m_forgetAt = 64;
+  std::map<uint16_t, Listener> m_listeners;
+  Ipv4Address m_boundSource;  ///< of the socket that is being connected
+  uint64_t m_cause = 0;       ///< journey and flow of the packet that ns-3 is being handed
+  uint32_t m_flow = UINT32_MAX;
+};
+
+/// The edges of a run, each made when somebody needs it.
+class TcpEdges {
+ public:
+  TcpEdge& Of(host::Stack& stack);
+
+ private:
+  std::map<NetnsId, std::unique_ptr<TcpEdge>> m_edges;
+};
+
+}  // namespace overlaysim::traffic

@@ -1,0 +1,218 @@
+#include "models/traffic/tcp_transfer.h"
+
+#include <ns3/callback.h>
+#include <ns3/simulator.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "models/engine/engine.h"
+
+namespace overlaysim::traffic {
+namespace {
+
+constexpr uint32_t kChunkBytes = 65536;
+constexpr char kTimedOut[] = "timed out";  // Python's word for a timeout of its own; the kernel's is "Connection timed out"
+
+/// icmp_err_convert[] of net/ipv4/icmp.c: what an unreachable message means to the socket; 0: nothing to a TCP.
+int ErrnoOfUnreachable(uint8_t code) {
+  constexpr std::array<int, 16> kErrnos{ENETUNREACH, EHOSTUNREACH, ENOPROTOOPT,  ECONNREFUSED, 0,           EOPNOTSUPP,
+                                        ENETUNREACH, EHOSTDOWN,    ENONET,       ENETUNREACH,  EHOSTUNREACH, ENETUNREACH,
+                                        EHOSTUNREACH, EHOSTUNREACH, EHOSTUNREACH, EHOSTUNREACH};
+  return code < kErrnos.size() ? kErrnos[code] : 0;
+}
+
+}  // namespace
+
+TcpEnd::~TcpEnd() {
+  m_timer.Cancel();
+  m_later.Cancel();
+  if (!m_socket) return;
+  const auto none = ns3::MakeNullCallback<void, ns3::Ptr<ns3::Socket>>();
+  m_socket->SetConnectCallback(none, none);
+  m_socket->SetCloseCallbacks(none, none);
+  m_socket->SetRecvCallback(none);
+  m_socket->SetSendCallback(ns3::MakeNullCallback<void, ns3::Ptr<ns3::Socket>, uint32_t>());
+  m_socket->SetAttribute("IcmpCallback", ns3::CallbackValue());
+  m_socket->TraceDisconnectWithoutContext("Rx", ns3::MakeCallback(&TcpEnd::OnSegment, this));
+  m_socket->TraceDisconnectWithoutContext("State", ns3::MakeCallback(&TcpEnd::OnState, this));
+}
+
+void TcpEnd::Use(ns3::Ptr<ns3::Socket> socket) {
+  m_socket = socket;
+  m_lastProgress = engine::Now();
+  socket->SetRecvCallback(ns3::MakeCallback(&TcpEnd::OnReadable, this));
+  socket->SetSendCallback(ns3::MakeCallback(&TcpEnd::OnWritable, this));
+  socket->SetCloseCallbacks(ns3::MakeCallback(&TcpEnd::OnClosed, this), ns3::MakeCallback(&TcpEnd::OnGaveUp, this));
+  socket->SetAttribute("IcmpCallback", ns3::CallbackValue(ns3::MakeCallback(&TcpEnd::OnIcmp, this)));
+  socket->TraceConnectWithoutContext("Rx", ns3::MakeCallback(&TcpEnd::OnSegment, this));
+  socket->TraceConnectWithoutContext("State", ns3::MakeCallback(&TcpEnd::OnState, this));
+}
+
+void TcpEnd::SetTimeout(Nanoseconds timeout) {
+  m_timeout = timeout;
+  m_lastProgress = engine::Now();
+  m_timer = ns3::Simulator::Schedule(ns3::NanoSeconds(timeout.count), &TcpEnd::CheckTimeout, this);
+}
+
+void TcpEnd::CheckTimeout() {
+  if (m_ended) return;
+  const Nanoseconds left = m_lastProgress + m_timeout - engine::Now();
+  if (left.count <= 0) return Fail(kTimedOut, false);
+  m_timer = ns3::Simulator::Schedule(ns3::NanoSeconds(left.count), &TcpEnd::CheckTimeout, this);
+}
+
+/// As much as the socket's buffer takes; OnWritable() goes on with it.
+void TcpEnd::Write() {
+  static const std::vector<uint8_t> kPattern = CountingBytes(kChunkBytes + 256);
+  m_isWriting = true;
+  while (m_sent < m_toSend) {
+    const auto bytes = static_cast<uint32_t>(
+        std::min<uint64_t>({m_socket->GetTxAvailable(), m_toSend - m_sent, kChunkBytes}));
+    if (bytes == 0 || m_socket->Send(ns3::Create<ns3::Packet>(&kPattern[m_sent & 0xff], bytes)) < 0) return;
+    m_sent += bytes;
+    m_lastProgress = engine::Now();
+  }
+  m_isWriting = false;
+  m_wroteAll = true;
+  if (!m_sawEof) {
+    m_socket->ShutdownSend();
+  } else {
+    m_socket->Close();
+    End();
+  }
+}
+
+void TcpEnd::OnWritable(ns3::Ptr<ns3::Socket>, uint32_t) {
+  if (m_isWriting) Write();
+}
+
+void TcpEnd::OnReadable(ns3::Ptr<ns3::Socket> socket) {
+  while (ns3::Ptr<ns3::Packet> packet = socket->Recv()) {
+    std::vector<uint8_t> data(packet->GetSize());
+    if (data.empty()) return;  // the end of what the peer writes: OnClosed()
+    packet->CopyData(data.data(), packet->GetSize());
+    for (const uint8_t byte : data) result.intact &= byte == static_cast<uint8_t>(result.received++);
+    m_lastProgress = engine::Now();
+  }
+}
+
+/// ns-3 calls this for the peer's FIN as for a RST. In the middle of the socket's own work: what answers to it comes later.
+void TcpEnd::OnClosed(ns3::Ptr<ns3::Socket> socket) {
+  OnReadable(socket);
+  const bool byFin = m_state == ns3::TcpSocket::CLOSE_WAIT || m_state == ns3::TcpSocket::TIME_WAIT;
+  if (byFin && !m_later.IsRunning()) m_later = ns3::Simulator::ScheduleNow(&TcpEnd::Eof, this);
+}
+
+void TcpEnd::Eof() {
+  m_sawEof = true;
+  if (onEof) onEof();
+  if (m_wroteAll) End();
+}
+
+void TcpEnd::OnSegment(ns3::Ptr<const ns3::Packet>, const ns3::TcpHeader& header, ns3::Ptr<const ns3::TcpSocketBase>) {
+  if (header.GetFlags() & ns3::TcpHeader::RST)
+    FailLater(m_state == ns3::TcpSocket::SYN_SENT ? ECONNREFUSED : ECONNRESET);
+}
+
+/// tcp_v4_err(): an established connection outlives an unreachable message, one that is being made does not.
+void TcpEnd::OnIcmp(ns3::Ipv4Address, uint8_t, uint8_t type, uint8_t code, uint32_t) {
+  const int error = type == wire::kIcmpDestUnreach ? ErrnoOfUnreachable(code) : 0;
+  if (error != 0 && m_state == ns3::TcpSocket::SYN_SENT) FailLater(error);
+}
+
+void TcpEnd::OnGaveUp(ns3::Ptr<ns3::Socket>) { FailLater(ETIMEDOUT); }
+
+void TcpEnd::FailLater(int error) {
+  if (m_ended) return;
+  m_later.Cancel();
+  m_later = ns3::Simulator::ScheduleNow([this, error] { Fail(std::strerror(error), true); });
+}
+
+void TcpEnd::Fail(const std::string& error, bool quietly) {
+  if (m_ended) return;
+  result.error = error;
+  if (m_socket && quietly)
+    m_edge.Abandon(m_socket);
+  else if (m_socket)
+    m_socket->Close();
+  End();
+}
+
+void TcpEnd::End() {
+  if (m_ended) return;
+  m_ended = true;
+  m_isWriting = false;
+  m_timer.Cancel();
+  if (onEnded) onEnded();
+}
+
+TcpTransfer::TcpTransfer(TcpEdge& from, TcpEdge* to, const TcpSettings& settings)
+    : m_from(from), m_to(to), m_settings(settings), m_client(from, settings.up) {
+  if (to) m_server.emplace(*to, settings.down);
+}
+
+TcpTransfer::~TcpTransfer() {
+  if (m_to) m_to->StopAccepting(m_settings.destinationPort, m_settings.flow);
+}
+
+void TcpTransfer::Start() {
+  m_startedAt = engine::Now();
+  m_result.offeredBytes = m_settings.up + (m_to ? m_settings.down : 0);
+  m_client.onEnded = [this] { Ended(); };
+  if (m_server) {
+    m_server->onEof = [this] { m_server->Write(); };
+    m_server->onEnded = [this] { Ended(); };
+    ns3::Simulator::ScheduleWithContext(m_to->Context(), ns3::Time(0), &TcpTransfer::Listen, this);
+  }
+  ns3::Simulator::ScheduleWithContext(m_from.Context(), ns3::Time(0), &TcpTransfer::Connect, this);
+}
+
+void TcpTransfer::Listen() {
+  if (m_settings.timeout) m_server->SetTimeout(*m_settings.timeout);
+  const int error = m_to->Accept(m_settings.destinationPort, m_settings.flow,
+                                 [this](ns3::Ptr<ns3::Socket> socket) { m_server->Use(socket); });
+  if (error != 0) m_server->Fail(std::strerror(error), true);
+}
+
+void TcpTransfer::Connect() {
+  if (m_settings.timeout) m_client.SetTimeout(*m_settings.timeout);
+  const ns3::Ptr<ns3::Socket> socket = m_from.CreateTcpSocket();
+  socket->SetIpTos(m_settings.tos);
+  socket->SetConnectCallback(ns3::MakeCallback(&TcpTransfer::OnConnected, this),
+                             ns3::MakeCallback(&TcpEnd::OnGaveUp, &m_client));
+  m_client.Use(socket);
+  const int error = m_from.Connect(socket, m_settings.source, m_settings.sourcePort, m_settings.destination,
+                                   m_settings.destinationPort, m_settings.flow);
+  if (error != 0) m_client.Fail(std::strerror(error), true);
+}
+
+void TcpTransfer::OnConnected(ns3::Ptr<ns3::Socket>) {
+  m_connectedAt = engine::Now();
+  m_client.Write();
+}
+
+/// A server whose client has failed is waited for as long as it would wait itself.
+void TcpTransfer::Ended() {
+  if (!m_client.IsEnded()) return;
+  if (m_server && !m_server->IsEnded()) {
+    if (m_client.result.error.empty() || m_settings.timeout) return;
+    return m_server->Fail(kTimedOut, true);
+  }
+  m_endedAt = engine::Now();
+  m_result.deliveredBytes = m_client.result.received + (m_server ? m_server->result.received : 0);
+  m_result.error = m_client.result.error;
+  if (m_result.error.empty() && m_server) m_result.error = m_server->result.error;
+  Done();
+}
+
+BitsPerSecond TcpTransfer::Throughput() const {
+  const int64_t took = (m_endedAt - m_startedAt).count;
+  if (!IsDone() || took <= 0 || m_result.deliveredBytes != m_result.offeredBytes) return {0};
+  __extension__ using Wide = __int128;
+  return {static_cast<int64_t>(static_cast<Wide>(m_result.deliveredBytes) * 8 * 1000000000 / took)};
+}
+
+}  // namespace overlaysim::traffic
