@@ -76,7 +76,7 @@ inline std::vector<KeptRecord> WriteSmallTrace(const std::filesystem::path& path
     }
     writer.Finish();
   }
-  if (!finish) {  // as a kill leaves it: without directory and trailer (one chunk listed: see docs/run-directory.md)
+  if (!finish) {  // as a kill leaves it: without directory and trailer
     std::string error;
     const auto reader = TraceReader::Open(path, error);
     std::filesystem::resize_file(path, reader->RecordChunks().back().End());
