@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace overlaysim {
 
@@ -74,15 +75,16 @@ std::string DidYouMean(std::string_view word, const std::vector<std::string>& ca
   size_t bestDistance = std::max<size_t>(1, word.size() / 3) + 1;
   auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
   for (const std::string& candidate : candidates) {
-    std::vector<size_t> row(candidate.size() + 1);
+    // Optimal string alignment: two neighbours that changed places ("cuont") are one slip, too.
+    std::vector<size_t> row(candidate.size() + 1), previous, beforePrevious;
     std::iota(row.begin(), row.end(), size_t{0});
     for (size_t i = 1; i <= word.size(); ++i) {
-      size_t diagonal = row[0];
+      beforePrevious = std::exchange(previous, row);
       row[0] = i;
       for (size_t j = 1; j <= candidate.size(); ++j) {
-        size_t substitute = diagonal + (lower(word[i - 1]) != lower(candidate[j - 1]));
-        diagonal = row[j];
-        row[j] = std::min({row[j] + 1, row[j - 1] + 1, substitute});
+        const auto same = [&](size_t a, size_t b) { return lower(word[a - 1]) == lower(candidate[b - 1]); };
+        row[j] = std::min({previous[j] + 1, row[j - 1] + 1, previous[j - 1] + !same(i, j)});
+        if (i > 1 && j > 1 && same(i, j - 1) && same(i - 1, j)) row[j] = std::min(row[j], beforePrevious[j - 2] + 1);
       }
     }
     if (row.back() < bestDistance) {
