@@ -107,7 +107,7 @@ ObjectType MakeScenario() {
   o.Add("traffic", &Scenario::traffic, "Who sends what to whom.");
   o.Add("events", &Scenario::events, "What is done to the cluster, and when.");
   o.Add("capture", &Scenario::capture, "Where packets are recorded for packets.pcapng.")
-      .Otherwise("eth0 and the tunnel device of every node, and eth0 of every pod, as long as there are few");
+      .Otherwise("eth0 and the tunnel device of each node, and eth0 of each pod that takes part in traffic, up to 20 nodes");
   o.Add("expect", &Scenario::expect, "What must hold at the end; if not, the run's exit code is 1.");
   o.Add("duration", &Scenario::duration, "When the run ends.").Otherwise("when the traffic has ended");
   return o.Build();
@@ -226,11 +226,11 @@ ObjectType MakeExternal() {
   ObjectBuilder<External> o("external", "an external network", "A network outside the cluster, behind a gateway.");
   o.Add("network", &External::network, "Its prefix.");
   o.Add("hosts", &External::hosts, "Hosts in it.");
-  o.Add("gateway", &External::gateway, "The switch or router that it hangs on.")
+  o.Add("gateway", &External::gateway, "The router that it hangs on.")
       .As(kName)
-      .Otherwise("a gateway of its own at the top of the underlay");
+      .Otherwise("the first router of the underlay or, if there is none, one of its own");
   o.Add("masquerade", &External::masquerade, "The gateway puts its own address in place of the cluster's.");
-  o.Add("link", &External::link, "The cable to the gateway, where it differs from fabricLink.");
+  o.Add("link", &External::link, "The cables of its hosts, where they differ from hostLink.");
   return o.Build();
 }
 

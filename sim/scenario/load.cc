@@ -327,9 +327,6 @@ class Loader {
     };
     for (const Traffic& traffic : m_scenario.traffic) checkSpan(traffic.during);
     for (const scenario::Expect& expect : m_scenario.expect) checkSpan(expect.during);
-    if (const auto& k = m_scenario.underlay.k; k && **k % 2 != 0) {
-      Error(k->place, fmt::format("\"k\": {} is odd; a fat-tree's switches have an even number of ports", **k));
-    }
   }
 
   const LoadOptions& m_options;

@@ -130,7 +130,7 @@ struct ExternalHost {
 struct External {
   Located<Ipv4Prefix> network{Ipv4Prefix{{0xcb007100}, 24}};  // 203.0.113.0/24, RFC 5737
   std::vector<ExternalHost> hosts;
-  OptionalText gateway;           ///< the switch or router that the network hangs on; left out: the topmost of the underlay
+  OptionalText gateway;           ///< the router that the network hangs on; left out: the first one
   Located<bool> masquerade{true};  ///< the gateway puts its own address in place of the nodes'
   LinkOverride link;
 };
