@@ -134,9 +134,9 @@ int Namespace::SetLinkUp(int ifindex, bool up, Nanoseconds) {
       if (a.ifindex == ifindex) AddAddressRoutes(a);
     return 0;
   }
-  // fib_disable_ip(): every route through the device but the local ones; arp_ifdown(): every neighbour.
+  // fib_disable_ip(): every route through the device but those of host scope; arp_ifdown(): every neighbour.
   FlushRoutes([&](const Route& r) {
-    return r.type != RouteType::Local &&
+    return r.scope < kScopeHost &&
            std::any_of(r.nextHops.begin(), r.nextHops.end(), [&](const NextHop& h) { return h.ifindex == ifindex; });
   });
   FlushNeighbours([&](const Neighbour& n) { return n.ifindex == ifindex; });
@@ -388,8 +388,8 @@ int Namespace::CheckNextHop(Route& route, NextHop& hop, std::string* why) const 
     if (!link->adminUp) return fail(ENETDOWN, "Device for nexthop is not up.");
     return 0;
   }
-  if (route.scope >= kScopeLink) return fail(EINVAL, "Nexthop has invalid scope.");
   if (hop.onlink) {
+    if (route.scope >= kScopeLink) return fail(EINVAL, "Nexthop has invalid scope.");
     const Link* link = GetLink(hop.ifindex);
     if (!link) return fail(ENODEV, "Nexthop device required for onlink.");
     if (!link->adminUp) return fail(ENETDOWN, "Nexthop device is not up.");
@@ -423,7 +423,10 @@ int Namespace::CheckNextHop(Route& route, NextHop& hop, std::string* why) const 
 int Namespace::AddRoute(Route route, uint8_t flags, std::string* why) {
   route.dst = route.dst.Canonical();
   if (IsUnreachableType(route.type)) {
-    route.nextHops.clear();
+    if (!route.nextHops.empty()) {
+      if (why) *why = "Gateway, device and multipath can not be specified for this route type.";
+      return EINVAL;
+    }
   } else {
     if (route.nextHops.empty()) return EINVAL;
     for (NextHop& hop : route.nextHops)

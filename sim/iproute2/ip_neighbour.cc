@@ -65,8 +65,9 @@ void Modify(Session& session, Words& words, uint8_t flags) {
     const auto mac = MacAddress::Parse(*linkAddress);
     if (!mac) CheckRtnetlink(session, EINVAL, "Invalid link address");
     entry.mac = *mac;
-  } else if (!entry.proxy && NudHasAddress(entry.state) && !ns.Neighbours().Find(entry.ifindex, entry.ip)) {
-    CheckRtnetlink(session, EINVAL, "No link layer address given");
+  } else if (!entry.proxy && NudHasAddress(entry.state)) {
+    const Neighbour* there = ns.Neighbours().Find(entry.ifindex, entry.ip);
+    if (!there || !NudHasAddress(there->state)) CheckRtnetlink(session, EINVAL, "No link layer address given");
   }
   entry.updated = entry.confirmed = entry.used = session.now;
   const bool isConnected =

@@ -185,6 +185,8 @@ std::string RouteGetShow(const Namespace& ns, const RouteGet& get, const ShowOpt
   const Route& route = get.answer.route;
   const NextHop& hop = get.answer.nextHop;
   const bool isLocal = route.type == RouteType::Local;
+  const kernel::Link* device = ns.GetLink(hop.ifindex);
+  const bool isLoopback = device && device->kind == kernel::LinkKind::Loopback;
   Output out(options.format);
   out.OpenArray();
   out.OpenObject();
@@ -204,7 +206,8 @@ std::string RouteGetShow(const Namespace& ns, const RouteGet& get, const ShowOpt
   out.Text("\n    cache ");
   out.OpenArray("cache");
   std::vector<const char*> flags;
-  if (isLocal || route.type == RouteType::Broadcast || route.type == RouteType::Multicast) flags.push_back("local");
+  if (isLocal || isLoopback || route.type == RouteType::Broadcast || route.type == RouteType::Multicast)
+    flags.push_back("local");
   if (route.type == RouteType::Broadcast) flags.push_back("brd");
   if (route.type == RouteType::Multicast) flags.push_back("mc");
   for (size_t i = 0; i < flags.size(); ++i) {

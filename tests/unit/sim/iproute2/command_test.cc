@@ -262,6 +262,9 @@ TEST_F(Commands, RouteErrors) {
          "Error: argument \"foo\" is wrong: \"protocol\" value is invalid\n\n");
   Expect(add + "10.3.0.0/16 via 10.0.0.2 scope foo", 255,
          "Error: argument \"foo\" is wrong: invalid \"scope\" value\n\n");
+  Expect(add + "3.0.0.0/8 via 10.0.0.9 scope link", 2, "Error: Nexthop has invalid gateway.\n");
+  Expect(add + "blackhole 5.0.0.0/8 dev eth0", 2,
+         "Error: Gateway, device and multipath can not be specified for this route type.\n");
   Expect("ip -n a route del 10.99.0.0/16", 2, "RTNETLINK answers: No such process\n");
   Expect("ip -n a route change 10.98.0.0/16 via 10.0.0.2", 2, "RTNETLINK answers: No such file or directory\n");
   Expect("ip -n a route flush", 1, "\"ip route flush\" requires arguments.\n");
@@ -275,6 +278,14 @@ TEST_F(Commands, RouteErrors) {
   Expect("ip -6 route show", 1, "IPv6 is not supported yet\n");
   Accept("ip -n a link set eth0 down");
   Expect(add + "10.77.0.0/16 dev eth0", 2, "Error: Device for nexthop is not up.\n");
+}
+
+TEST_F(Commands, ADeviceThatGoesDownTakesAllRoutesButThoseOfHostScope) {
+  Accept("ip -n a route add 2.0.0.0/8 dev eth0 scope host");
+  Accept("ip -n a route add 3.0.0.0/8 dev eth0");
+  Accept("ip -n a link set eth0 down");
+  EXPECT_EQ(Out("ip -n a route show table all dev eth0"),
+            "2.0.0.0/8 scope host \nlocal 10.0.0.1 table local proto kernel scope host src 10.0.0.1 \n");
 }
 
 TEST_F(Commands, RuleErrors) {
@@ -303,6 +314,8 @@ TEST_F(Commands, NeighbourErrors) {
          "Error: argument \"foo\" is wrong: nud state is bad\n");
   Expect("ip -n a neigh change 10.0.0.77 lladdr 02:00:00:00:00:07 dev eth0", 2,
          "RTNETLINK answers: No such file or directory\n");
+  Accept("ip -n a neigh change 10.0.0.7 nud failed dev eth0");
+  Expect("ip -n a neigh replace 10.0.0.7 dev eth0 nud permanent", 2, "Error: No link layer address given.\n");
   Expect("ip -n a neigh del 10.0.0.78 dev eth0", 2, "RTNETLINK answers: No such file or directory\n");
   Expect("ip -n a neigh flush", 1, "Flush requires arguments.\n");
 }
