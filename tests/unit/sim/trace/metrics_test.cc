@@ -51,7 +51,8 @@ TEST(Metrics, ComeBackFromTheirJson) {
 
 TEST(Metrics, JsonHoldsIntegersOnly) {
   const auto json = nlohmann::json::parse(MetricsToJson(Example()));
-  for (const auto& [path, value] : json.flatten().items()) EXPECT_FALSE(value.is_number_float()) << path;
+  const auto flat = json.flatten();
+  for (const auto& [path, value] : flat.items()) EXPECT_FALSE(value.is_number_float()) << path;
   EXPECT_EQ(json["verdicts"]["QueueFull"], 2);
   EXPECT_EQ(json["latencyNs"]["p50"], 17023);  // 17000 is in the bucket of 64: 16960 to 17023
 }
