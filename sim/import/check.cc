@@ -58,7 +58,8 @@ class Checker {
         CheckInsideNetwork(cidr, node);
       }
     }
-    // In order of address, an outer prefix stands before the ones inside it; compare with the last that reaches furthest.
+    // In order of address, an outer prefix stands before the ones inside it; compare with the last that reaches
+    // furthest.
     std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.cidr < b.cidr; });
     const Entry* outer = nullptr;
     for (const Entry& entry : entries) {
@@ -79,9 +80,10 @@ class Checker {
     if (!m_cluster.flannel || !cidr.v4) return;
     const auto& network = m_cluster.flannel->network;
     if (!network.value || network.value->Contains(*cidr.v4)) return;
-    Report(Severity::Warning, node.origin, "pod CIDRs outside flannel's Network",
-           fmt::format("the pod CIDR {} of node \"{}\" lies outside flannel's Network {}; flanneld does not start there",
-                       cidr.ToString(), node.name, network.value->ToString()));
+    Report(
+        Severity::Warning, node.origin, "pod CIDRs outside flannel's Network",
+        fmt::format("the pod CIDR {} of node \"{}\" lies outside flannel's Network {}; flanneld does not start there",
+                    cidr.ToString(), node.name, network.value->ToString()));
   }
 
   template <typename Address>
@@ -114,16 +116,17 @@ class Checker {
         auto [owner, isNew] = macs.emplace(*node.flannel.vtepMac, &node);
         if (!isNew) {
           Report(Severity::Warning, node.origin, "VtepMACs on two nodes",
-                 fmt::format("node \"{}\" has the VtepMAC {} of node \"{}\": a cloned machine? One of the two is not reachable",
-                             node.name, node.flannel.vtepMac->ToString(), owner->second->name));
+                 fmt::format(
+                     "node \"{}\" has the VtepMAC {} of node \"{}\": a cloned machine? One of the two is not reachable",
+                     node.name, node.flannel.vtepMac->ToString(), owner->second->name));
         }
       }
       if (node.flannel.publicIp) {
         auto [owner, isNew] = publicIps.emplace(*node.flannel.publicIp, &node);
         if (!isNew) {
           Report(Severity::Warning, node.origin, "public-ips on two nodes",
-                 fmt::format("node \"{}\" has flannel's public-ip {} of node \"{}\": was the wrong interface chosen?", node.name,
-                             node.flannel.publicIp->ToString(), owner->second->name));
+                 fmt::format("node \"{}\" has flannel's public-ip {} of node \"{}\": was the wrong interface chosen?",
+                             node.name, node.flannel.publicIp->ToString(), owner->second->name));
         }
       }
     }
@@ -136,8 +139,7 @@ class Checker {
     constexpr size_t kListed = 5;
     for (const Pod& pod : m_cluster.pods) {
       if (!pod.IsPlaced() || m_nodes.contains(pod.nodeName)) continue;
-      const std::string known =
-          names.size() <= kListed ? JoinNames(names) : fmt::format("{} others", names.size());
+      const std::string known = names.size() <= kListed ? JoinNames(names) : fmt::format("{} others", names.size());
       const std::string guess = names.size() <= 100 ? DidYouMean(pod.nodeName, names) : std::string();
       Report(Severity::Error, pod.origin, "pods on unknown nodes",
              fmt::format("pod \"{}/{}\" is placed on \"{}\", and there is no such node ({}){}", pod.nameSpace, pod.name,
@@ -152,15 +154,15 @@ class Checker {
       auto [owner, isNew] = owners.emplace(*pod.ip, &pod);
       if (!isNew) {
         Report(Severity::Error, pod.origin, "pod addresses held twice",
-               fmt::format("pod \"{}/{}\" has the address {}, and so has \"{}/{}\"", pod.nameSpace, pod.name, pod.ip->ToString(),
-                           owner->second->nameSpace, owner->second->name));
+               fmt::format("pod \"{}/{}\" has the address {}, and so has \"{}/{}\"", pod.nameSpace, pod.name,
+                           pod.ip->ToString(), owner->second->nameSpace, owner->second->name));
       }
       auto node = m_nodes.find(pod.nodeName);
       const auto cidr = node == m_nodes.end() ? std::nullopt : node->second->PodCidr();
       if (cidr && !cidr->Contains(*pod.ip)) {
         Report(Severity::Warning, pod.origin, "pods outside their node's pod CIDR",
-               fmt::format("pod \"{}/{}\" has the address {}, outside the pod CIDR {} of its node \"{}\"", pod.nameSpace,
-                           pod.name, pod.ip->ToString(), cidr->ToString(), pod.nodeName));
+               fmt::format("pod \"{}/{}\" has the address {}, outside the pod CIDR {} of its node \"{}\"",
+                           pod.nameSpace, pod.name, pod.ip->ToString(), cidr->ToString(), pod.nodeName));
       }
     }
   }

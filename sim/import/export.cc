@@ -22,7 +22,8 @@ scenario::Text TextOf(std::string_view text) { return scenario::Text(std::string
 Ipv4Prefix Common(const std::vector<Ipv4Prefix>& prefixes) {
   Ipv4Prefix common = prefixes.front();
   for (const Ipv4Prefix& prefix : prefixes) {
-    while (!common.Contains(prefix)) common = Ipv4Prefix{common.address, static_cast<uint8_t>(common.length - 1)}.Canonical();
+    while (!common.Contains(prefix))
+      common = Ipv4Prefix{common.address, static_cast<uint8_t>(common.length - 1)}.Canonical();
   }
   return common;
 }
@@ -42,8 +43,8 @@ class Exporter {
     ExportPods();
     ExportCni();
     ReportSkipped();
-    m_scenario.description = TextOf(fmt::format("Imported: {}, {}", Count(m_nodes.size(), "node"),
-                                                Count(m_scenario.cluster.pods.size(), "pod")));
+    m_scenario.description = TextOf(
+        fmt::format("Imported: {}, {}", Count(m_nodes.size(), "node"), Count(m_scenario.cluster.pods.size(), "pod")));
     if (m_diagnostics.ErrorCount() > errorsBefore) return std::nullopt;
     return std::move(m_scenario);
   }
@@ -64,7 +65,8 @@ class Exporter {
       if (pod.hostIp && node.internalIps.empty()) node.internalIps.push_back(*pod.hostIp);
       if (!pod.hostNetwork && pod.ip) {
         const IpPrefix around{Ipv4Prefix{*pod.ip, kAssumedPrefixLength}.Canonical(), {}};
-        if (std::find(node.podCidrs.begin(), node.podCidrs.end(), around) == node.podCidrs.end()) node.podCidrs.push_back(around);
+        if (std::find(node.podCidrs.begin(), node.podCidrs.end(), around) == node.podCidrs.end())
+          node.podCidrs.push_back(around);
       }
     }
     if (m_nodes.empty()) return;
@@ -74,11 +76,13 @@ class Exporter {
       node.podCidrs.clear();
       ++scattered;
     }
-    m_report.assumed.push_back(fmt::format("{}: no file lists nodes, so they are those that pods run on, with a /24 around their "
-                                           "pods' addresses as pod CIDR", Count(m_nodes.size(), "node")));
+    m_report.assumed.push_back(
+        fmt::format("{}: no file lists nodes, so they are those that pods run on, with a /24 around their "
+                    "pods' addresses as pod CIDR",
+                    Count(m_nodes.size(), "node")));
     if (scattered > 0) {
-      m_report.assumed.push_back(fmt::format("{} with pods in several /24s: pod CIDRs are given out anew",
-                                             Count(scattered, "node")));
+      m_report.assumed.push_back(
+          fmt::format("{} with pods in several /24s: pod CIDRs are given out anew", Count(scattered, "node")));
     }
   }
 
@@ -104,13 +108,17 @@ class Exporter {
       underlay.type = scenario::UnderlayType::Flat;
       m_report.assumed.push_back(fmt::format("all nodes are on one segment, {}", m_segments.begin()->first.ToString()));
     } else if (m_segments.size() > 1) {
-      m_report.assumed.push_back(fmt::format("{}, each behind one common router: nodes share a segment where their addresses share "
-                                             "a /{}", Count(m_segments.size(), "segment"), kAssumedPrefixLength));
+      m_report.assumed.push_back(
+          fmt::format("{}, each behind one common router: nodes share a segment where their addresses share "
+                      "a /{}",
+                      Count(m_segments.size(), "segment"), kAssumedPrefixLength));
     }
-    if (unaddressed > 0) m_report.assumed.push_back(fmt::format("addresses of {} that have none", Count(unaddressed, "node")));
+    if (unaddressed > 0)
+      m_report.assumed.push_back(fmt::format("addresses of {} that have none", Count(unaddressed, "node")));
     m_report.assumed.push_back(fmt::format(
         "every cable {}, {}, MTU {}: no file of a cluster says what its network is made of (underlay.hostLink, "
-        "underlay.fabricLink)", underlay.hostLink.rate->ToString(), underlay.hostLink.delay->ToString(), *underlay.hostLink.mtu));
+        "underlay.fabricLink)",
+        underlay.hostLink.rate->ToString(), underlay.hostLink.delay->ToString(), *underlay.hostLink.mtu));
     NameRacks();
   }
 
@@ -123,8 +131,9 @@ class Exporter {
       if (network->Overlaps(pods)) network = other;
     }
     if (*network != *scenario::Underlay{}.network) {
-      m_report.assumed.push_back(fmt::format("addresses of the underlay that no file gives are in {}, because pods are in {}",
-                                             network->ToString(), pods.ToString()));
+      m_report.assumed.push_back(
+          fmt::format("addresses of the underlay that no file gives are in {}, because pods are in {}",
+                      network->ToString(), pods.ToString()));
     }
   }
 
@@ -138,7 +147,8 @@ class Exporter {
       std::string name;
       for (auto label : {&Node::rack, &Node::zone}) {
         const std::string_view first = nodes.front()->*label;
-        const bool isCommon = std::all_of(nodes.begin(), nodes.end(), [&](const Node* n) { return n->*label == first; });
+        const bool isCommon =
+            std::all_of(nodes.begin(), nodes.end(), [&](const Node* n) { return n->*label == first; });
         if (name.empty() && isCommon && !used.contains(std::string(first))) name = first;
       }
       if (name.empty()) name = fmt::format("rack{}", number);
@@ -188,8 +198,8 @@ class Exporter {
       cluster.podCIDR = *m_cluster.flannel->network.value;
     } else if (!podCidrs.empty()) {
       cluster.podCIDR = Common(podCidrs);
-      m_report.assumed.push_back(fmt::format("all pods are in {}: the shortest prefix with all pod CIDRs",
-                                             cluster.podCIDR->ToString()));
+      m_report.assumed.push_back(
+          fmt::format("all pods are in {}: the shortest prefix with all pod CIDRs", cluster.podCIDR->ToString()));
     }
     if (m_nodes.empty()) return;
     if (!m_cluster.nodes.empty()) {
@@ -202,7 +212,8 @@ class Exporter {
     if (macs < m_nodes.size()) {
       m_report.assumed.push_back(fmt::format("VTEP MACs of {} that have none", Count(m_nodes.size() - macs, "node")));
     }
-    if (v6 > 0) m_report.ignored.push_back(fmt::format("IPv6 addresses of {}: the simulator speaks IPv4", Count(v6, "node")));
+    if (v6 > 0)
+      m_report.ignored.push_back(fmt::format("IPv6 addresses of {}: the simulator speaks IPv4", Count(v6, "node")));
     if (external > 0) m_report.ignored.push_back(fmt::format("external addresses of {}", Count(external, "node")));
   }
 
@@ -233,12 +244,15 @@ class Exporter {
       m_scenario.cluster.pods.push_back(std::move(out));
     }
     const size_t taken = m_scenario.cluster.pods.size();
-    if (taken > 0) m_report.taken.push_back(fmt::format("{}, {} of them in their node's network", Count(taken, "pod"), host));
+    if (taken > 0)
+      m_report.taken.push_back(fmt::format("{}, {} of them in their node's network", Count(taken, "pod"), host));
     if (inferred > 0) {
-      m_report.assumed.push_back(fmt::format("hostNetwork of {}: they have their node's address", Count(inferred, "pod")));
+      m_report.assumed.push_back(
+          fmt::format("hostNetwork of {}: they have their node's address", Count(inferred, "pod")));
     }
     if (moved > 0) {
-      m_report.assumed.push_back(fmt::format("addresses of {}: none is known, or its node's pod CIDR is not", Count(moved, "pod")));
+      m_report.assumed.push_back(
+          fmt::format("addresses of {}: none is known, or its node's pod CIDR is not", Count(moved, "pod")));
     }
     if (ended > 0) m_report.ignored.push_back(fmt::format("{} that have ended", Count(ended, "pod")));
     if (unplaced > 0) m_report.ignored.push_back(fmt::format("{} that no node runs", Count(unplaced, "pod")));
@@ -259,34 +273,41 @@ class Exporter {
       } else {
         SetBackend(flannelNode->flannel.backendType, flannelNode->origin);
         if (auto vni = flannelNode->flannel.vni) cni.vni = *vni;
-        m_report.taken.push_back(fmt::format("flannel's backend {} from the nodes' annotations", flannelNode->flannel.backendType));
+        m_report.taken.push_back(
+            fmt::format("flannel's backend {} from the nodes' annotations", flannelNode->flannel.backendType));
         m_report.assumed.emplace_back("flannel's further settings are its defaults: no file has a net-conf.json");
       }
     } else if (hasCalico) {
       cni.type = scenario::CniType::Calico;
       auto has = [&](auto member) {
-        return std::any_of(m_nodes.begin(), m_nodes.end(), [&](const Node& n) { return (n.calico.*member).has_value(); });
+        return std::any_of(m_nodes.begin(), m_nodes.end(),
+                           [&](const Node& n) { return (n.calico.*member).has_value(); });
       };
       const bool isVxlan = has(&CalicoAnnotations::ipv4VxlanTunnelAddr);
       const bool isIpip = has(&CalicoAnnotations::ipv4IpipTunnelAddr);
       cni.vxlanMode = isVxlan ? scenario::EncapMode::Always : scenario::EncapMode::Never;
       cni.ipipMode = isIpip && !isVxlan ? scenario::EncapMode::Always : scenario::EncapMode::Never;
-      m_report.assumed.push_back(fmt::format("Calico with {}: the nodes have such tunnel addresses, but no IPPool was given",
-                                             isVxlan ? "vxlanMode Always" : isIpip ? "ipipMode Always" : "no encapsulation"));
+      m_report.assumed.push_back(fmt::format(
+          "Calico with {}: the nodes have such tunnel addresses, but no IPPool was given", isVxlan ? "vxlanMode Always"
+                                                                                           : isIpip
+                                                                                               ? "ipipMode Always"
+                                                                                               : "no encapsulation"));
     } else {
-      m_report.assumed.emplace_back("flannel with the shipped manifest's settings: no file says what connects the pods");
+      m_report.assumed.emplace_back(
+          "flannel with the shipped manifest's settings: no file says what connects the pods");
     }
     scenario::FillDefaults(m_scenario);
   }
 
   void SetBackend(std::string_view name, const Origin& origin) {
     using Backend = scenario::FlannelBackend;
-    const std::map<std::string_view, Backend> kBackends = {{"vxlan", Backend::Vxlan}, {"host-gw", Backend::HostGw},
-                                                           {"ipip", Backend::Ipip},   {"udp", Backend::Udp},
-                                                           {"wireguard", Backend::Wireguard}, {"ipsec", Backend::Ipsec}};
+    const std::map<std::string_view, Backend> kBackends = {
+        {"vxlan", Backend::Vxlan}, {"host-gw", Backend::HostGw},      {"ipip", Backend::Ipip},
+        {"udp", Backend::Udp},     {"wireguard", Backend::Wireguard}, {"ipsec", Backend::Ipsec}};
     auto known = kBackends.find(name);
     if (known == kBackends.end()) {
-      m_diagnostics.Error(m_cluster.PlaceOf(origin), fmt::format("flannel's backend \"{}\" is not supported yet", name));
+      m_diagnostics.Error(m_cluster.PlaceOf(origin),
+                          fmt::format("flannel's backend \"{}\" is not supported yet", name));
     } else {
       m_scenario.cluster.cni.backend = known->second;
     }

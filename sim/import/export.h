@@ -19,9 +19,9 @@ struct ImportReport {
   std::string Format() const;
 };
 
-/// The scenario that these files describe: explicit nodes, pods and CNI settings; what no file says (the network between
-/// the nodes) is assumed, and every assumption is in `report`. nullopt, with an error, where the simulator has no model
-/// of what the cluster uses.
+/// The scenario that these files describe: explicit nodes, pods and CNI settings; what no file says (the network
+/// between the nodes) is assumed, and every assumption is in `report`. nullopt, with an error, where the simulator has
+/// no model of what the cluster uses.
 std::optional<scenario::Scenario> ToScenario(const ImportedCluster& cluster, ImportReport& report,
                                              Diagnostics& diagnostics);
 

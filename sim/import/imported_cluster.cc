@@ -8,7 +8,8 @@
 namespace overlaysim::import {
 
 std::string_view FindLabel(const Labels& labels, std::string_view key) {
-  auto found = std::lower_bound(labels.begin(), labels.end(), key, [](const Label& l, std::string_view k) { return l.key < k; });
+  auto found =
+      std::lower_bound(labels.begin(), labels.end(), key, [](const Label& l, std::string_view k) { return l.key < k; });
   return found != labels.end() && found->key == key ? found->value : std::string_view();
 }
 
@@ -24,7 +25,8 @@ std::optional<IpPrefix> IpPrefix::Parse(std::string_view text) {
   uint8_t length = 0;
   const std::string_view digits = text.substr(slash + 1);
   auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), length);
-  if (!address || parsed.ec != std::errc() || parsed.ptr != digits.data() + digits.size() || length > 128) return std::nullopt;
+  if (!address || parsed.ec != std::errc() || parsed.ptr != digits.data() + digits.size() || length > 128)
+    return std::nullopt;
   for (unsigned bit = length; bit < 128; ++bit) address->bytes[bit / 8] &= static_cast<uint8_t>(~(0x80u >> bit % 8));
   prefix.v6 = {*address, length};
   return prefix;

@@ -62,19 +62,19 @@ struct IpPrefix {
 
 /// What flanneld and its kube subnet manager wrote on a node: flannel.alpha.coreos.com/…
 struct FlannelAnnotations {
-  std::string_view backendType;               ///< backend-type; "" where flannel has not been
-  std::optional<uint32_t> vni;                ///< backend-data, VNI
-  std::optional<MacAddress> vtepMac;          ///< backend-data, VtepMAC
-  std::optional<MacAddress> vtepMacV6;        ///< backend-v6-data, VtepMAC
-  std::optional<Ipv4Address> publicIp;        ///< public-ip
-  std::optional<Ipv6Address> publicIpV6;      ///< public-ipv6
+  std::string_view backendType;                  ///< backend-type; "" where flannel has not been
+  std::optional<uint32_t> vni;                   ///< backend-data, VNI
+  std::optional<MacAddress> vtepMac;             ///< backend-data, VtepMAC
+  std::optional<MacAddress> vtepMacV6;           ///< backend-v6-data, VtepMAC
+  std::optional<Ipv4Address> publicIp;           ///< public-ip
+  std::optional<Ipv6Address> publicIpV6;         ///< public-ipv6
   std::optional<Ipv4Address> publicIpOverwrite;  ///< public-ip-overwrite: what the administrator asks for
-  bool kubeSubnetManager = false;             ///< kube-subnet-manager
+  bool kubeSubnetManager = false;                ///< kube-subnet-manager
 };
 
 /// projectcalico.org/…
 struct CalicoAnnotations {
-  std::optional<Ipv4Prefix> ipv4Address;          ///< IPv4Address; host bits as written
+  std::optional<Ipv4Prefix> ipv4Address;           ///< IPv4Address; host bits as written
   std::optional<Ipv4Address> ipv4VxlanTunnelAddr;  ///< IPv4VXLANTunnelAddr
   std::optional<Ipv4Address> ipv4IpipTunnelAddr;   ///< IPv4IPIPTunnelAddr
   std::optional<MacAddress> vxlanTunnelMac;        ///< VXLANTunnelMACAddr
@@ -85,17 +85,17 @@ struct Node {
   Origin origin;
   std::string_view name;
   std::string_view uid;
-  std::vector<Ipv4Address> internalIps;    ///< status.addresses in their order; [0] is what flannel would take
+  std::vector<Ipv4Address> internalIps;  ///< status.addresses in their order; [0] is what flannel would take
   std::vector<Ipv6Address> internalIpsV6;
   std::vector<Ipv4Address> externalIps;
   std::vector<Ipv6Address> externalIpsV6;
   std::string_view hostname;
-  std::vector<IpPrefix> podCidrs;          ///< spec.podCIDRs, else spec.podCIDR; may be empty (Calico with its own IPAM)
+  std::vector<IpPrefix> podCidrs;  ///< spec.podCIDRs, else spec.podCIDR; may be empty (Calico with its own IPAM)
   Labels labels;
-  std::string_view zone;                   ///< topology.kubernetes.io/zone or its predecessors; "" if none
-  std::string_view region;                 ///< topology.kubernetes.io/region or its predecessors; "" if none
-  std::string_view rack;                   ///< a label whose key ends in "/rack", or "rack"; "" if none
-  std::vector<std::string_view> roles;     ///< of node-role.kubernetes.io/ROLE and kubernetes.io/role
+  std::string_view zone;                ///< topology.kubernetes.io/zone or its predecessors; "" if none
+  std::string_view region;              ///< topology.kubernetes.io/region or its predecessors; "" if none
+  std::string_view rack;                ///< a label whose key ends in "/rack", or "rack"; "" if none
+  std::vector<std::string_view> roles;  ///< of node-role.kubernetes.io/ROLE and kubernetes.io/role
   FlannelAnnotations flannel;
   CalicoAnnotations calico;
 
@@ -118,7 +118,7 @@ struct Pod {
   std::optional<Ipv4Address> ip;  ///< the IPv4 one of podIPs
   std::optional<Ipv6Address> ipV6;
   std::optional<Ipv4Address> hostIp;  ///< its node's address
-  bool hostNetwork = false;       ///< shares its node's namespace and address
+  bool hostNetwork = false;           ///< shares its node's namespace and address
   PodPhase phase = PodPhase::Unknown;
   std::shared_ptr<const Labels> labels;  ///< never null; one copy for pods with the same labels
 
@@ -134,7 +134,8 @@ struct FlannelConfig {
   Setting<bool> enableIpv4{true, {}};
   Setting<bool> enableIpv6{false, {}};
   Setting<bool> enableNfTables{false, {}};
-  Setting<uint32_t> subnetLen{24, {}};      ///< where Network is smaller than a /22: its length + 2; the kube manager ignores it
+  Setting<uint32_t> subnetLen{
+      24, {}};  ///< where Network is smaller than a /22: its length + 2; the kube manager ignores it
   Setting<uint32_t> ipv6SubnetLen{64, {}};
   Setting<std::optional<Ipv4Address>> subnetMin;
   Setting<std::optional<Ipv4Address>> subnetMax;
@@ -143,33 +144,33 @@ struct FlannelConfig {
   Setting<std::string> backendType{"udp", {}};  ///< a missing Backend is udp
 
   /// Keys of Backend; each means something to some types only.
-  Setting<uint32_t> vni{1, {}};                   ///< vxlan
-  Setting<uint32_t> port{0, {}};                  ///< vxlan: 0 is the kernel's 8472; udp: 8285
-  Setting<uint32_t> mtu{0, {}};                   ///< 0: the external interface's
-  Setting<bool> directRouting{false, {}};         ///< vxlan, ipip
-  Setting<bool> learning{false, {}};              ///< vxlan
-  Setting<bool> gbp{false, {}};                   ///< vxlan
-  Setting<std::string> macPrefix{"0E-2A", {}};    ///< vxlan on Windows
-  Setting<uint32_t> listenPort{51820, {}};        ///< wireguard
-  Setting<uint32_t> listenPortV6{51821, {}};      ///< wireguard
-  Setting<std::string> mode{"separate", {}};      ///< wireguard
+  Setting<uint32_t> vni{1, {}};                          ///< vxlan
+  Setting<uint32_t> port{0, {}};                         ///< vxlan: 0 is the kernel's 8472; udp: 8285
+  Setting<uint32_t> mtu{0, {}};                          ///< 0: the external interface's
+  Setting<bool> directRouting{false, {}};                ///< vxlan, ipip
+  Setting<bool> learning{false, {}};                     ///< vxlan
+  Setting<bool> gbp{false, {}};                          ///< vxlan
+  Setting<std::string> macPrefix{"0E-2A", {}};           ///< vxlan on Windows
+  Setting<uint32_t> listenPort{51820, {}};               ///< wireguard
+  Setting<uint32_t> listenPortV6{51821, {}};             ///< wireguard
+  Setting<std::string> mode{"separate", {}};             ///< wireguard
   Setting<uint32_t> persistentKeepaliveInterval{0, {}};  ///< wireguard, seconds
-  Setting<std::string> psk;                       ///< wireguard, ipsec
-  Setting<bool> udpEncap{false, {}};              ///< ipsec
+  Setting<std::string> psk;                              ///< wireguard, ipsec
+  Setting<bool> udpEncap{false, {}};                     ///< ipsec
   Setting<std::string> espProposal{"aes128gcm16-sha256-prfsha256-ecp256", {}};  ///< ipsec
 };
 
 /// A CNI configuration (cni-conf.json, cni_network_config), as far as a model needs it.
 struct CniConfig {
   struct Plugin {
-    std::string type;                    ///< "flannel", "portmap", "bridge", "calico"
-    std::optional<bool> hairpinMode;     ///< the plugin's own or its delegate's
+    std::string type;                 ///< "flannel", "portmap", "bridge", "calico"
+    std::optional<bool> hairpinMode;  ///< the plugin's own or its delegate's
     std::optional<bool> isDefaultGateway;
     std::optional<uint32_t> mtu;
-    std::string bridge;                  ///< the delegate's; "" is cni0
+    std::string bridge;  ///< the delegate's; "" is cni0
   };
   Origin origin;
-  std::string name;                      ///< "cbr0"
+  std::string name;  ///< "cbr0"
   std::string cniVersion;
   std::vector<Plugin> plugins;
 };
@@ -177,7 +178,7 @@ struct CniConfig {
 /// What a file turned out to be, and what became of it.
 struct FileReport {
   std::string path;
-  std::string format;               ///< "json", "yaml", "kubectl wide text", "net-conf.json"; "" if it could not be told
+  std::string format;  ///< "json", "yaml", "kubectl wide text", "net-conf.json"; "" if it could not be told
   size_t nodes = 0;
   size_t pods = 0;
   bool hasFlannelConfig = false;

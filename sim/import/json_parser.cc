@@ -122,7 +122,8 @@ std::string Explain(std::string_view what) {
   if (syntax != std::string_view::npos) {
     const size_t dash = what.find(" - ", syntax);
     what = what.substr(dash == std::string_view::npos ? syntax : dash + 3);
-    if (what.starts_with("unexpected end of input")) return "the file ends in the middle of an object or array; is it cut off?";
+    if (what.starts_with("unexpected end of input"))
+      return "the file ends in the middle of an object or array; is it cut off?";
     what = what.substr(0, what.find("; last read: "));
   } else if (const size_t name = what.find("] "); name != std::string_view::npos) {
     what.remove_prefix(name + 2);

@@ -31,7 +31,8 @@ constexpr std::string_view kConfigKeys[] = {"net-conf.json", "cni-conf.json", "c
 
 /// Keys that rightly follow an empty parent in column 1.
 bool IsTopLevelKey(const Line& line) {
-  for (std::string_view key : {"apiVersion", "kind", "metadata", "data", "spec", "status", "items", "type", "immutable"}) {
+  for (std::string_view key :
+       {"apiVersion", "kind", "metadata", "data", "spec", "status", "items", "type", "immutable"}) {
     if (line.IsKey(key)) return true;
   }
   return false;
@@ -41,13 +42,13 @@ bool IsTopLevelKey(const Line& line) {
 
 std::optional<SyntaxError> FindLostIndentation(std::string_view text) {
   const bool hasFlatNetConf = text.find("\nnet-conf.json:") != std::string_view::npos;
-  std::string parent;       // "data", while the line before was "data:" in column 1
+  std::string parent;  // "data", while the line before was "data:" in column 1
   unsigned parentLine = 0;
-  std::string blockKey;     // a key of a ConfigMap whose block scalar the line before opened
+  std::string blockKey;  // a key of a ConfigMap whose block scalar the line before opened
   size_t blockIndent = 0;
   bool isConfigMap = false;
-  unsigned dataLine = 0;    // where the "data:" of this document stands in column 1
-  std::string flat;         // the first parent whose children stand in column 1
+  unsigned dataLine = 0;  // where the "data:" of this document stands in column 1
+  std::string flat;       // the first parent whose children stand in column 1
   unsigned flatLine = 0;
 
   unsigned number = 0;
@@ -67,12 +68,13 @@ std::optional<SyntaxError> FindLostIndentation(std::string_view text) {
     if (line.indent == 0 && line.text == "kind: ConfigMap") isConfigMap = true;
     if (!blockKey.empty() && line.indent <= blockIndent && line.text.front() == '{') {
       const bool isAllFlat = dataLine > 0 && line.indent == 0;
-      return SyntaxError{{isAllFlat ? dataLine : line.number, 1},
-                         fmt::format("this looks like a ConfigMap whose indentation was lost when it was pasted ({}); copy "
-                                     "the raw file",
-                                     isAllFlat ? fmt::format("data, {} and its lines all start in column 1",
-                                                             hasFlatNetConf ? "net-conf.json" : blockKey)
-                                               : fmt::format("the lines of {} do not stand further right than their key", blockKey))};
+      return SyntaxError{
+          {isAllFlat ? dataLine : line.number, 1},
+          fmt::format("this looks like a ConfigMap whose indentation was lost when it was pasted ({}); copy "
+                      "the raw file",
+                      isAllFlat ? fmt::format("data, {} and its lines all start in column 1",
+                                              hasFlatNetConf ? "net-conf.json" : blockKey)
+                                : fmt::format("the lines of {} do not stand further right than their key", blockKey))};
     }
     blockKey.clear();
     for (std::string_view key : kConfigKeys) {
@@ -96,9 +98,10 @@ std::optional<SyntaxError> FindLostIndentation(std::string_view text) {
     }
   }
   if (flat.empty()) return std::nullopt;
-  return SyntaxError{{flatLine, 1}, fmt::format("this looks like a {} whose indentation was lost when it was pasted ({} and what "
-                                                "belongs into it start in column 1); copy the raw file",
-                                                isConfigMap ? "ConfigMap" : "Kubernetes object", flat)};
+  return SyntaxError{{flatLine, 1},
+                     fmt::format("this looks like a {} whose indentation was lost when it was pasted ({} and what "
+                                 "belongs into it start in column 1); copy the raw file",
+                                 isConfigMap ? "ConfigMap" : "Kubernetes object", flat)};
 }
 
 }  // namespace overlaysim::import

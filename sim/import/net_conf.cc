@@ -26,9 +26,10 @@ struct BackendName {
   uint16_t mask;  ///< 0: none of the keys that we know
   bool isModelled;
 };
-constexpr BackendName kBackends[] = {{"vxlan", kVxlan, true},   {"host-gw", 0, true},     {"udp", kUdp, true},
-                                     {"wireguard", kWireguard, true}, {"ipsec", kIpsec, true}, {"ipip", kIpip, true},
-                                     {"alloc", 0, false},       {"extension", 0, false}, {"tencent-vpc", 0, false}};
+constexpr BackendName kBackends[] = {
+    {"vxlan", kVxlan, true},  {"host-gw", 0, true},  {"udp", kUdp, true}, {"wireguard", kWireguard, true},
+    {"ipsec", kIpsec, true},  {"ipip", kIpip, true}, {"alloc", 0, false}, {"extension", 0, false},
+    {"tencent-vpc", 0, false}};
 
 const BackendName* FindBackend(std::string_view name) {
   auto found = std::find_if(std::begin(kBackends), std::end(kBackends), [&](const auto& b) { return b.name == name; });
@@ -60,8 +61,9 @@ class NetConfReader {
     if (backend) {
       ReadBackend(*backend);
     } else {
-      m_diagnostics.Note(PlaceOf(object),
-                         "there is no \"Backend\": flannel's own default is udp (the shipped kube-flannel.yml names vxlan)");
+      m_diagnostics.Note(
+          PlaceOf(object),
+          "there is no \"Backend\": flannel's own default is udp (the shipped kube-flannel.yml names vxlan)");
     }
     if (c.backendType.value == "udp" && !c.port.IsGiven()) c.port.value = kUdpBackendPort;
     CheckNetworks(object);
@@ -104,8 +106,9 @@ class NetConfReader {
     for (size_t i = 0; i < keys.size(); ++i) {
       if (!values[i] || values[i]->kind == Value::Kind::Null) continue;  // null leaves Go's default
       if (keys[i].backends && !(keys[i].backends & backends)) {
-        m_diagnostics.Note(PlaceOf(*values[i]), fmt::format("\"{}\" means nothing to the backend {}; flannel ignores it",
-                                                            keys[i].name, m_config.backendType.value));
+        m_diagnostics.Note(PlaceOf(*values[i]),
+                           fmt::format("\"{}\" means nothing to the backend {}; flannel ignores it", keys[i].name,
+                                       m_config.backendType.value));
         continue;
       }
       keys[i].read(*values[i]);
@@ -130,9 +133,9 @@ class NetConfReader {
       std::vector<std::string> names;
       for (const BackendName& b : kBackends) names.emplace_back(b.name);
       const std::string guess = DidYouMean(c.backendType.value, names);
-      m_diagnostics.Error(PlaceOf(*type),
-                          fmt::format("flannel has no backend \"{}\"{} (known: {})", type->text,
-                                      guess.empty() ? "" : fmt::format("; did you mean \"{}\"?", guess), JoinNames(names)));
+      m_diagnostics.Error(PlaceOf(*type), fmt::format("flannel has no backend \"{}\"{} (known: {})", type->text,
+                                                      guess.empty() ? "" : fmt::format("; did you mean \"{}\"?", guess),
+                                                      JoinNames(names)));
       return;
     }
     if (!known->isModelled) return;  // its keys are its own
@@ -159,8 +162,9 @@ class NetConfReader {
   void CheckNetworks(const Value& object) {
     auto& c = m_config;
     if (c.enableIpv4.value && !c.network.value && !c.network.IsGiven()) {
-      m_diagnostics.Error(PlaceOf(object), "\"Network\" is missing: flannel needs it, for example \"10.244.0.0/16\", "
-                                           "unless \"EnableIPv4\" is false");
+      m_diagnostics.Error(PlaceOf(object),
+                          "\"Network\" is missing: flannel needs it, for example \"10.244.0.0/16\", "
+                          "unless \"EnableIPv4\" is false");
     }
     if (c.enableIpv6.value && !c.ipv6Network.value && !c.ipv6Network.IsGiven()) {
       m_diagnostics.Error(PlaceOf(object), "\"IPv6Network\" is missing: \"EnableIPv6\" is true");
@@ -172,7 +176,8 @@ class NetConfReader {
       if (bound->value && !c.network.value->Contains(*bound->value)) {
         m_diagnostics.Warning(m_cluster.PlaceOf(bound->origin),
                               fmt::format("{} lies outside the Network {}; flannel refuses that where it keeps its "
-                                          "subnets in etcd", bound->value->ToString(), c.network.value->ToString()));
+                                          "subnets in etcd",
+                                          bound->value->ToString(), c.network.value->ToString()));
       }
     }
   }
@@ -215,8 +220,8 @@ class NetConfReader {
   void Address(const Value& value, Setting<std::optional<T>>& setting, Parser parse) {
     if (value.kind != Value::Kind::String) return WrongKind(value, "an address in quotes");
     if (IsPlaceholder(value.text)) {
-      m_diagnostics.Warning(PlaceOf(value), fmt::format("\"{}\" is a placeholder that nobody has filled in; it is not used",
-                                                        value.text));
+      m_diagnostics.Warning(
+          PlaceOf(value), fmt::format("\"{}\" is a placeholder that nobody has filled in; it is not used", value.text));
       setting.origin = OriginOf(value);
       return;
     }
@@ -320,7 +325,8 @@ CniConfig ReadCniConf(const Value& object, uint32_t fileIndex) {
       if (std::string_view bridge = part->TextOf("bridge"); !bridge.empty()) plugin.bridge = bridge;
       const std::string_view mtu = part->TextOf("mtu");
       uint32_t number = 0;
-      if (std::from_chars(mtu.data(), mtu.data() + mtu.size(), number).ec == std::errc() && number > 0) plugin.mtu = number;
+      if (std::from_chars(mtu.data(), mtu.data() + mtu.size(), number).ec == std::errc() && number > 0)
+        plugin.mtu = number;
     }
     config.plugins.push_back(std::move(plugin));
   };

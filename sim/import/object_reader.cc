@@ -93,11 +93,12 @@ std::optional<T> ObjectReader::Parse(const Value& text, std::optional<T> (*parse
   std::optional<T> value = text.IsScalar() ? parse(text.text) : std::nullopt;
   if (value) return value;
   if (IsPlaceholder(text.text)) {
-    m_diagnostics.Warning(PlaceOf(text), fmt::format("this {}, \"{}\", is masked or a placeholder; it is not used", what,
-                                                     text.text));
+    m_diagnostics.Warning(PlaceOf(text),
+                          fmt::format("this {}, \"{}\", is masked or a placeholder; it is not used", what, text.text));
   } else if (text.kind != Value::Kind::Null && !(text.IsScalar() && text.text.empty())) {
-    m_diagnostics.Error(PlaceOf(text), text.IsScalar() ? fmt::format("\"{}\" is no {}", text.text, what)
-                                                       : fmt::format("this is {}, not a {}", Describe(text.kind), what));
+    m_diagnostics.Error(PlaceOf(text), text.IsScalar()
+                                           ? fmt::format("\"{}\" is no {}", text.text, what)
+                                           : fmt::format("this is {}, not a {}", Describe(text.kind), what));
   }
   return std::nullopt;
 }
@@ -288,13 +289,15 @@ void ObjectReader::AddNode(Node&& node) {
   const bool isSame = first.uid == node.uid && IsSameNetwork(first, node);
   const SourcePlace other = m_cluster.PlaceOf(first.origin);
   if (isSame) {
-    m_diagnostics.Note(m_cluster.PlaceOf(node.origin), fmt::format("node \"{}\" stands at {}:{} already; it is taken once",
-                                                                   node.name, other.file, other.line));
+    m_diagnostics.Note(
+        m_cluster.PlaceOf(node.origin),
+        fmt::format("node \"{}\" stands at {}:{} already; it is taken once", node.name, other.file, other.line));
   } else {
-    m_diagnostics.Error(m_cluster.PlaceOf(node.origin),
-                        fmt::format("node \"{}\" stands at {}:{} already, with {}: are these files from two clusters, or from "
-                                    "two times?", node.name, other.file, other.line,
-                                    first.uid != node.uid ? "another uid" : "other addresses"));
+    m_diagnostics.Error(
+        m_cluster.PlaceOf(node.origin),
+        fmt::format("node \"{}\" stands at {}:{} already, with {}: are these files from two clusters, or from "
+                    "two times?",
+                    node.name, other.file, other.line, first.uid != node.uid ? "another uid" : "other addresses"));
   }
 }
 
@@ -312,10 +315,12 @@ void ObjectReader::AddPod(Pod&& pod) {
     return;
   }
   const SourcePlace other = m_cluster.PlaceOf(first.origin);
-  m_diagnostics.Error(m_cluster.PlaceOf(pod.origin),
-                      fmt::format("pod \"{}/{}\" stands at {}:{} already, with {}: are these files from two clusters, or from "
-                                  "two times?", pod.nameSpace, pod.name, other.file, other.line,
-                                  mayBeSame ? "another node or address" : "another uid"));
+  m_diagnostics.Error(
+      m_cluster.PlaceOf(pod.origin),
+      fmt::format("pod \"{}/{}\" stands at {}:{} already, with {}: are these files from two clusters, or from "
+                  "two times?",
+                  pod.nameSpace, pod.name, other.file, other.line,
+                  mayBeSame ? "another node or address" : "another uid"));
 }
 
 std::optional<Value> ObjectReader::ParseInner(const Value& text, std::string_view what) {
@@ -328,8 +333,9 @@ std::optional<Value> ObjectReader::ParseInner(const Value& text, std::string_vie
   Value where;
   where.place = error ? error->place : TextPlace{1, 1};
   Relocate(where, text);
-  m_diagnostics.Error(PlaceOf(where), error ? fmt::format("{}: {}", what, error->message)
-                                            : fmt::format("{} is {}, not an object", what, Describe(builder.root.kind)));
+  m_diagnostics.Error(PlaceOf(where), error
+                                          ? fmt::format("{}: {}", what, error->message)
+                                          : fmt::format("{} is {}, not an object", what, Describe(builder.root.kind)));
   return std::nullopt;
 }
 
@@ -352,9 +358,10 @@ void ObjectReader::ReadFlannel(const Value& object) {
     m_cluster.flannel = std::move(config);
   } else if (const std::string ours = Summary(*m_cluster.flannel), other = Summary(config); ours != other) {
     const SourcePlace first = m_cluster.PlaceOf(m_cluster.flannel->origin);
-    m_diagnostics.Error(m_cluster.PlaceOf(config.origin),
-                        fmt::format("a second net-conf.json, which says other things than the one at {}:{} ({} there, {} here)",
-                                    first.file, first.line, ours, other));
+    m_diagnostics.Error(
+        m_cluster.PlaceOf(config.origin),
+        fmt::format("a second net-conf.json, which says other things than the one at {}:{} ({} there, {} here)",
+                    first.file, first.line, ours, other));
   }
 }
 

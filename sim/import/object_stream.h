@@ -8,9 +8,9 @@
 
 namespace overlaysim::import {
 
-/// Cuts a document into Kubernetes objects and hands out each as soon as it has been read, with the parts that an importer
-/// wants and nothing else: a list of 60,000 pods is never in memory as a document. Objects are told from Lists by
-/// `items`, at any depth; an array at the top counts as a List.
+/// Cuts a document into Kubernetes objects and hands out each as soon as it has been read, with the parts that an
+/// importer wants and nothing else: a list of 60,000 pods is never in memory as a document. Objects are told from Lists
+/// by `items`, at any depth; an array at the top counts as a List.
 class ObjectStream : public ValueEvents {
  public:
   /// @param listKind  kind of the List the object stands in, where it was known by then; "" else
@@ -25,7 +25,7 @@ class ObjectStream : public ValueEvents {
   void EndArray() override;
   void Scalar(Value&& scalar) override;
 
-  size_t Documents() const { return m_documents; }   ///< values at the top, other than null
+  size_t Documents() const { return m_documents; }    ///< values at the top, other than null
   size_t EmptyLists() const { return m_emptyLists; }  ///< Lists without objects
   /// The first value at the top, or in a List, that is neither object nor array; line 0: none.
   TextPlace StrayPlace() const { return m_stray; }
@@ -35,8 +35,8 @@ class ObjectStream : public ValueEvents {
  private:
   struct Frame {
     enum Kind : uint8_t { Object, List, Part, PartArray } kind;
-    const Wanted* wanted;   ///< of Object and Part: which members are wanted
-    Value* value;           ///< of all but List
+    const Wanted* wanted;            ///< of Object and Part: which members are wanted
+    Value* value;                    ///< of all but List
     const Wanted* member = nullptr;  ///< what the last key leads to; null: nothing of it is wanted
     bool isItems = false;            ///< the last key was an object's `items`
   };

@@ -15,8 +15,8 @@ struct SyntaxError {
   std::string message;  ///< a whole sentence: "this is not valid JSON: …"
 };
 
-inline constexpr unsigned kMaxDepth = 400;             ///< levels of objects and arrays; Kubernetes' own schemas have 40
-inline constexpr size_t kMaxAliasedValues = 100'000;   ///< what the aliases of a YAML document may expand to in all
+inline constexpr unsigned kMaxDepth = 400;            ///< levels of objects and arrays; Kubernetes' own schemas have 40
+inline constexpr size_t kMaxAliasedValues = 100'000;  ///< what the aliases of a YAML document may expand to in all
 
 /// Reads JSON, one value or several after each other, in constant memory, and reports it as events.
 std::optional<SyntaxError> ParseJson(std::istream& in, ValueEvents& events);

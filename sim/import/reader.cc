@@ -22,9 +22,9 @@ namespace overlaysim::import {
 
 namespace {
 
-constexpr size_t kNetConfMaxBytes = 64 << 10;         ///< a bare net-conf.json is never larger
-constexpr size_t kShownSourceMaxBytes = 1 << 20;      ///< of larger files, messages do not show the line
-constexpr size_t kTextMaxBytes = size_t{1} << 30;     ///< YAML and text are held in memory whole
+constexpr size_t kNetConfMaxBytes = 64 << 10;      ///< a bare net-conf.json is never larger
+constexpr size_t kShownSourceMaxBytes = 1 << 20;   ///< of larger files, messages do not show the line
+constexpr size_t kTextMaxBytes = size_t{1} << 30;  ///< YAML and text are held in memory whole
 
 constexpr const char* kUnknownContent =
     "this is neither JSON nor YAML of Kubernetes objects, nor a table that kubectl printed, nor a net-conf.json";
@@ -147,8 +147,8 @@ class FileReader {
     if (foreign != file.skippedKinds.end() && foreign->second == objects) {
       m_diagnostics.Error(PlaceOf({}), kUnknownContent);
     } else if (stream.StrayPlace().line > 0) {
-      m_diagnostics.Error(PlaceOf(stream.StrayPlace()), objects > 0 ? "this is no object, as its neighbours are"
-                                                                    : kUnknownContent);
+      m_diagnostics.Error(PlaceOf(stream.StrayPlace()),
+                          objects > 0 ? "this is no object, as its neighbours are" : kUnknownContent);
     } else if (objects == 0) {
       m_diagnostics.Warning(PlaceOf({}), stream.EmptyLists() > 0 ? "this list has no objects"
                                                                  : "there is nothing in this file but comments");
@@ -167,8 +167,8 @@ class FileReader {
   size_t m_problemsBefore = 0;
 };
 
-/// A line of `kubectl get pods` does not tell hostNetwork. A pod with its node's address has it; where the nodes are not
-/// known, an address that several pods of one node share is the node's.
+/// A line of `kubectl get pods` does not tell hostNetwork. A pod with its node's address has it; where the nodes are
+/// not known, an address that several pods of one node share is the node's.
 void InferHostNetwork(ImportedCluster& cluster) {
   std::unordered_map<std::string_view, const Node*> nodes;
   for (const Node& node : cluster.nodes) nodes.emplace(node.name, &node);

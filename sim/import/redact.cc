@@ -31,8 +31,8 @@ Ipv4Address ToV4(const Bits& bits) {
   return {value};
 }
 
-/// Renumbers the addresses of one family. Think of them as a binary tree: where it branches, both branches are kept; where
-/// all that follow share a bit, the bit is the pattern's.
+/// Renumbers the addresses of one family. Think of them as a binary tree: where it branches, both branches are kept;
+/// where all that follow share a bit, the bit is the pattern's.
 class AddressMap {
  public:
   AddressMap(unsigned width, unsigned kept, Bits pattern) : m_width(width), m_kept(kept), m_pattern(pattern) {}
@@ -53,9 +53,10 @@ class AddressMap {
   void Renumber(size_t begin, size_t end, unsigned bit) {
     if (begin == end || bit == m_width - m_kept) return;
     const auto first = m_addresses.begin();
-    const auto ones = static_cast<size_t>(
-        std::partition_point(first + static_cast<std::ptrdiff_t>(begin), first + static_cast<std::ptrdiff_t>(end),
-                             [&](const Bits& a) { return !BitOf(a, bit); }) - first);
+    const auto ones = static_cast<size_t>(std::partition_point(first + static_cast<std::ptrdiff_t>(begin),
+                                                               first + static_cast<std::ptrdiff_t>(end),
+                                                               [&](const Bits& a) { return !BitOf(a, bit); }) -
+                                          first);
     if (ones == begin || ones == end) {
       for (size_t i = begin; i < end; ++i) SetBit(m_mapped[i], bit, BitOf(m_pattern, bit));
     }
@@ -191,7 +192,8 @@ class Redactor {
       const std::string_view domain = slash == std::string_view::npos ? std::string_view() : label.key.substr(0, slash);
       const bool isKnownKey = domain == "kubernetes.io" || domain.ends_with(".kubernetes.io");
       Label mapped{isKnownKey ? m_pool->Intern(label.key) : m_labelKeys.Map(label.key), {}};
-      if (domain == kRoleDomain) mapped.key = m_pool->Intern(fmt::format("{}/{}", kRoleDomain, MapRole(label.key.substr(slash + 1))));
+      if (domain == kRoleDomain)
+        mapped.key = m_pool->Intern(fmt::format("{}/{}", kRoleDomain, MapRole(label.key.substr(slash + 1))));
       if (m_nodes.Knows(label.value)) {
         mapped.value = m_nodes.Map(label.value);
       } else if (label.key.ends_with("/zone")) {
@@ -234,9 +236,9 @@ class Redactor {
   }
 
   ImportedCluster m_out;
-  std::shared_ptr<StringPool> m_pool;  ///< of the new texts; the old pool, with the old names, is let go
-  AddressMap m_v4{32, 8, FromV4({0x0a000000})};              // 10.0.0.0
-  AddressMap m_v6{128, 16, Ipv6Address{{0xfd}}};             // fd00::
+  std::shared_ptr<StringPool> m_pool;             ///< of the new texts; the old pool, with the old names, is let go
+  AddressMap m_v4{32, 8, FromV4({0x0a000000})};   // 10.0.0.0
+  AddressMap m_v6{128, 16, Ipv6Address{{0xfd}}};  // fd00::
   NameMap m_nodes{*m_pool, "node"}, m_pods{*m_pool, "pod"}, m_nameSpaces{*m_pool, "ns"}, m_uids{*m_pool, "uid"};
   NameMap m_zones{*m_pool, "zone"}, m_regions{*m_pool, "region"}, m_racks{*m_pool, "rack"}, m_roles{*m_pool, "role"};
   NameMap m_labelKeys{*m_pool, "label"}, m_labelValues{*m_pool, "value"};

@@ -10,9 +10,21 @@ namespace overlaysim::import {
 namespace {
 
 /// What kubectl heads its columns with; two of them are two words.
-constexpr std::string_view kColumns[] = {"NAMESPACE", "NAME", "READY", "STATUS", "RESTARTS", "AGE", "IP", "NODE",
-                                         "NOMINATED NODE", "READINESS GATES", "LABELS"};
-enum Column : size_t { Namespace, Name, Ready, Status, Restarts, Age, Ip, NodeName, NominatedNode, ReadinessGates, LabelsColumn };
+constexpr std::string_view kColumns[] = {"NAMESPACE", "NAME", "READY",          "STATUS",          "RESTARTS", "AGE",
+                                         "IP",        "NODE", "NOMINATED NODE", "READINESS GATES", "LABELS"};
+enum Column : size_t {
+  Namespace,
+  Name,
+  Ready,
+  Status,
+  Restarts,
+  Age,
+  Ip,
+  NodeName,
+  NominatedNode,
+  ReadinessGates,
+  LabelsColumn
+};
 constexpr size_t kColumnCount = std::size(kColumns);
 
 struct Cell {
@@ -34,7 +46,8 @@ std::vector<Cell> Split(std::string_view line, size_t gap) {
     while (next < line.size()) {
       size_t run = next;
       while (run < line.size() && IsBlank(line[run])) ++run;
-      const bool isGap = run > next && (run - next >= gap || line.substr(next, run - next).find('\t') != std::string_view::npos);
+      const bool isGap =
+          run > next && (run - next >= gap || line.substr(next, run - next).find('\t') != std::string_view::npos);
       if (isGap || run == line.size()) break;
       end = next = run + 1;
     }
@@ -52,9 +65,9 @@ std::vector<size_t> ReadHead(std::string_view line) {
     for (size_t c = 0; c < kColumnCount; ++c) {
       const std::string_view name = kColumns[c];
       const size_t space = name.find(' ');
-      const bool matches = words[i].text == name.substr(0, space) &&
-                           (space == std::string_view::npos ||
-                            (i + 1 < words.size() && words[i + 1].text == name.substr(space + 1)));
+      const bool matches =
+          words[i].text == name.substr(0, space) &&
+          (space == std::string_view::npos || (i + 1 < words.size() && words[i + 1].text == name.substr(space + 1)));
       if (matches) column = c;
     }
     if (column != kColumnCount && kColumns[column].find(' ') != std::string_view::npos) ++i;
@@ -64,8 +77,8 @@ std::vector<size_t> ReadHead(std::string_view line) {
 }
 
 /// A line's cells, one per column of the head. kubectl keeps columns three spaces apart; where somebody squeezed the
-/// line, only STATUS and RESTARTS ("3 (5h ago)") hold spaces, so the other cells are counted from both ends, and the last
-/// number between them begins RESTARTS.
+/// line, only STATUS and RESTARTS ("3 (5h ago)") hold spaces, so the other cells are counted from both ends, and the
+/// last number between them begins RESTARTS.
 std::vector<std::string_view> CellsOf(std::string_view line, const std::vector<size_t>& head) {
   std::vector<std::string_view> cells;
   std::vector<Cell> words = Split(line, 2);
@@ -78,7 +91,8 @@ std::vector<std::string_view> CellsOf(std::string_view line, const std::vector<s
   if (words.size() < head.size() || status + 1 >= head.size() || head[status + 1] != Restarts) return {};
   const size_t end = status + 2 + words.size() - head.size();  // of the words of both columns
   size_t restarts = end - 1;
-  while (restarts > status + 1 && words[restarts].text.find_first_not_of("0123456789") != std::string_view::npos) --restarts;
+  while (restarts > status + 1 && words[restarts].text.find_first_not_of("0123456789") != std::string_view::npos)
+    --restarts;
   auto join = [&](size_t first, size_t last) {
     return line.substr(words[first].offset, words[last].offset + words[last].text.size() - words[first].offset);
   };
@@ -101,7 +115,8 @@ Labels ParseLabels(std::string_view text, ObjectReader& reader) {
   while (!text.empty() && text != "<none>") {
     const std::string_view pair = text.substr(0, text.find(','));
     const size_t equals = std::min(pair.find('='), pair.size());
-    labels.push_back({reader.Intern(pair.substr(0, equals)), reader.Intern(pair.substr(std::min(equals + 1, pair.size())))});
+    labels.push_back(
+        {reader.Intern(pair.substr(0, equals)), reader.Intern(pair.substr(std::min(equals + 1, pair.size())))});
     text.remove_prefix(std::min(pair.size() + 1, text.size()));
   }
   std::sort(labels.begin(), labels.end());
@@ -125,8 +140,9 @@ void ReadKubectlTable(std::string_view text, ObjectReader& reader, const Importe
   auto has = [&](size_t column) { return std::find(head.begin(), head.end(), column) != head.end(); };
   const SourcePlace headPlace = cluster.PlaceOf({fileIndex, 1, 1});
   if (!has(Ready) || !has(Restarts)) {
-    diagnostics.Error(headPlace, "this table is not of pods; other objects are read from `kubectl get … -o json` or -o yaml "
-                                 "(as text, nodes lack their pod CIDRs)");
+    diagnostics.Error(headPlace,
+                      "this table is not of pods; other objects are read from `kubectl get … -o json` or -o yaml "
+                      "(as text, nodes lack their pod CIDRs)");
     return;
   }
   if (!has(Ip) || !has(NodeName)) {
@@ -141,7 +157,8 @@ void ReadKubectlTable(std::string_view text, ObjectReader& reader, const Importe
     const std::string_view line = FirstLine(text);
     text.remove_prefix(std::min(line.size() + 1, text.size()));
     ++lineNumber;
-    if (std::all_of(line.begin(), line.end(), IsBlank) || ReadHead(line) == head) continue;  // heads come again after a watch
+    if (std::all_of(line.begin(), line.end(), IsBlank) || ReadHead(line) == head)
+      continue;  // heads come again after a watch
     const std::vector<std::string_view> cells = CellsOf(line, head);
     if (cells.empty()) {
       diagnostics.Error(cluster.PlaceOf({fileIndex, lineNumber, 1}),

@@ -18,7 +18,8 @@ struct YamlRefusal {
 };
 
 TextPlace PlaceOf(const YAML::Mark& mark) {
-  return mark.is_null() ? TextPlace{} : TextPlace{static_cast<unsigned>(mark.line) + 1, static_cast<unsigned>(mark.column) + 1};
+  return mark.is_null() ? TextPlace{}
+                        : TextPlace{static_cast<unsigned>(mark.line) + 1, static_cast<unsigned>(mark.column) + 1};
 }
 
 /// What a scalar without quotes is (YAML 1.2 core schema, as far as Kubernetes' objects use it).
@@ -40,7 +41,8 @@ class YamlHandler : public YAML::EventHandler {
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     // Before a token that cannot begin a document yaml-cpp ends an empty one, for ever.
-    if (mark.pos <= m_documentBegin) throw YamlRefusal{{PlaceOf(mark), "this is not valid YAML: nothing can begin like this"}};
+    if (mark.pos <= m_documentBegin)
+      throw YamlRefusal{{PlaceOf(mark), "this is not valid YAML: nothing can begin like this"}};
     m_documentBegin = mark.pos;
     m_open.clear();
     m_anchors.clear();
@@ -49,9 +51,7 @@ class YamlHandler : public YAML::EventHandler {
   }
   void OnDocumentEnd() override {}
 
-  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    OnScalar(mark, "?", anchor, {});
-  }
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { OnScalar(mark, "?", anchor, {}); }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& text) override {
     Value value;
@@ -86,8 +86,10 @@ class YamlHandler : public YAML::EventHandler {
     const auto [begin, end] = found->second;
     m_aliased += end - begin;
     if (m_aliased > kMaxAliasedValues) {
-      throw YamlRefusal{{PlaceOf(mark), fmt::format("the aliases of this file expand to more than {} values; that is no "
-                                                    "cluster's own file", kMaxAliasedValues)}};
+      throw YamlRefusal{
+          {PlaceOf(mark), fmt::format("the aliases of this file expand to more than {} values; that is no "
+                                      "cluster's own file",
+                                      kMaxAliasedValues)}};
     }
     for (size_t i = begin; i < end; ++i) Emit(Event(m_log[i]));
   }

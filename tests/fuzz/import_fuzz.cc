@@ -21,6 +21,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                    "redacting lost something");
   import::ImportReport report;
   import::ToScenarioJson(redacted, report, diagnostics);
-  OVERLAYSIM_CHECK(diagnostics.All().empty() == diagnostics.Format().empty(), "problems and what is said of them differ");
+  OVERLAYSIM_CHECK(diagnostics.All().empty() == diagnostics.Format().empty(),
+                   "problems and what is said of them differ");
   return 0;
 }

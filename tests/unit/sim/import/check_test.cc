@@ -15,9 +15,11 @@ std::string NodeJson(std::string_view name, std::string_view cidr, std::string_v
  "spec": {{"podCIDR": "{}"}}, "status": {{"addresses": [{{"type": "InternalIP", "address": "{}"}}]}}}})",
       name, data, cidr, ip);
 }
-std::string PodJson(std::string_view name, std::string_view node, std::string_view ip, std::string_view phase = "Running") {
+std::string PodJson(std::string_view name, std::string_view node, std::string_view ip,
+                    std::string_view phase = "Running") {
   return fmt::format(R"({{"kind": "Pod", "metadata": {{"name": "{}", "uid": "{}"}}, "spec": {{"nodeName": "{}"}},
- "status": {{"phase": "{}", "podIP": "{}"}}}})", name, name, node, phase, ip);
+ "status": {{"phase": "{}", "podIP": "{}"}}}})",
+                     name, name, node, phase, ip);
 }
 
 std::string Check(const std::vector<std::string>& objects) {
@@ -51,7 +53,8 @@ TEST(CheckCluster, OverlappingPodCidrsAreAnError) {
 TEST(CheckCluster, AddressesHeldTwiceAreAnError) {
   EXPECT_EQ(Check({NodeJson("a", "10.0.1.0/24", "192.168.0.1"), NodeJson("b", "10.0.2.0/24", "192.168.0.1")}),
             "error: node \"b\" has the address 192.168.0.1, and so has node \"a\"\n");
-  EXPECT_EQ(Check({NodeJson("a", "10.0.1.0/24", "192.168.0.1"), PodJson("p", "a", "10.0.1.7"), PodJson("q", "a", "10.0.1.7")}),
+  EXPECT_EQ(Check({NodeJson("a", "10.0.1.0/24", "192.168.0.1"), PodJson("p", "a", "10.0.1.7"),
+                   PodJson("q", "a", "10.0.1.7")}),
             "error: pod \"default/q\" has the address 10.0.1.7, and so has \"default/p\"\n");
 }
 
@@ -64,22 +67,28 @@ TEST(CheckCluster, APodThatHasEndedHoldsNoAddress) {
 TEST(CheckCluster, PodsOnUnknownNodesAreAnError) {
   EXPECT_EQ(Check({NodeJson("node1", "10.0.1.0/24", "192.168.0.1"), NodeJson("node2", "10.0.2.0/24", "192.168.0.2"),
                    PodJson("p", "node11", "10.0.1.7")}),
-            "error: pod \"default/p\" is placed on \"node11\", and there is no such node (node1, node2); did you mean \"node1\"?\n");
+            "error: pod \"default/p\" is placed on \"node11\", and there is no such node (node1, node2); did you mean "
+            "\"node1\"?\n");
   EXPECT_EQ(Check({PodJson("p", "node3", "10.0.1.7")}), "");  // no node is known at all
 }
 
 TEST(CheckCluster, ClonedMachinesAndStrayPodsAreWarnedOf) {
-  EXPECT_EQ(Check({NodeJson("a", "10.0.1.0/24", "192.168.0.1", "02:00:00:00:00:01"),
-                   NodeJson("b", "10.0.2.0/24", "192.168.0.2", "02:00:00:00:00:01"), PodJson("p", "a", "10.0.2.7")}),
-            "warning: node \"b\" has the VtepMAC 02:00:00:00:00:01 of node \"a\": a cloned machine? One of the two is not reachable\n"
-            "warning: pod \"default/p\" has the address 10.0.2.7, outside the pod CIDR 10.0.1.0/24 of its node \"a\"\n");
+  EXPECT_EQ(
+      Check({NodeJson("a", "10.0.1.0/24", "192.168.0.1", "02:00:00:00:00:01"),
+             NodeJson("b", "10.0.2.0/24", "192.168.0.2", "02:00:00:00:00:01"), PodJson("p", "a", "10.0.2.7")}),
+      "warning: node \"b\" has the VtepMAC 02:00:00:00:00:01 of node \"a\": a cloned machine? One of the two is not "
+      "reachable\n"
+      "warning: pod \"default/p\" has the address 10.0.2.7, outside the pod CIDR 10.0.1.0/24 of its node \"a\"\n");
 }
 
 TEST(CheckCluster, APodCidrOutsideFlannelsNetworkIsWarnedOf) {
-  EXPECT_EQ(Check({NodeJson("a", "10.9.1.0/24", "192.168.0.1"),
-                   R"({"kind": "ConfigMap", "data": {"net-conf.json": "{\"Network\": \"10.0.0.0/16\", \"Backend\": {\"Type\": \"vxlan\"}}"}})"}),
-            "warning: the pod CIDR 10.9.1.0/24 of node \"a\" lies outside flannel's Network 10.0.0.0/16; flanneld does not start "
-            "there\n");
+  EXPECT_EQ(
+      Check(
+          {NodeJson("a", "10.9.1.0/24", "192.168.0.1"),
+           R"({"kind": "ConfigMap", "data": {"net-conf.json": "{\"Network\": \"10.0.0.0/16\", \"Backend\": {\"Type\": \"vxlan\"}}"}})"}),
+      "warning: the pod CIDR 10.9.1.0/24 of node \"a\" lies outside flannel's Network 10.0.0.0/16; flanneld does not "
+      "start "
+      "there\n");
 }
 
 TEST(CheckCluster, TheSameMistakeIsNotShownThousandsOfTimes) {

@@ -9,7 +9,9 @@
 namespace overlaysim::import {
 namespace {
 
-std::string Fixture(const std::string& name) { return std::string(OVERLAYSIM_SOURCE_DIR "/tests/data/clusters/") + name; }
+std::string Fixture(const std::string& name) {
+  return std::string(OVERLAYSIM_SOURCE_DIR "/tests/data/clusters/") + name;
+}
 
 struct Exported {
   std::optional<scenario::Scenario> scenario;
@@ -43,9 +45,9 @@ TEST(ExportScenario, SaysWhatTheFilesSay) {
   EXPECT_EQ(cluster.nodes[0].podCIDR->value.ToString(), "10.50.1.0/24");
   EXPECT_EQ(cluster.nodes[0].vtepMac->value.ToString(), "0a:00:00:00:00:01");
   EXPECT_EQ(cluster.nodes[0].zone->value, "north");
-  EXPECT_EQ(cluster.nodes[0].rack->value, "r1");      // the label of all nodes of its segment
+  EXPECT_EQ(cluster.nodes[0].rack->value, "r1");     // the label of all nodes of its segment
   EXPECT_EQ(cluster.nodes[1].rack->value, "south");  // no rack label there, but a zone
-  ASSERT_EQ(cluster.pods.size(), 3u);  // the one that has ended is left out
+  ASSERT_EQ(cluster.pods.size(), 3u);                // the one that has ended is left out
   EXPECT_EQ(cluster.pods[0].ns.value, "shop");
   EXPECT_EQ(cluster.pods[0].node->value, "oak");
   EXPECT_EQ(cluster.pods[0].address->value.ToString(), "10.50.1.5");
@@ -63,10 +65,12 @@ TEST(ExportScenario, TheReportNamesWhatWasTakenAssumedAndIgnored) {
   EXPECT_EQ(out.report.taken[0], "2 nodes: 2 pod CIDRs, 2 VTEP MACs, 2 zone labels");
   EXPECT_EQ(out.report.taken[1], "3 pods, 1 of them in their node's network");
   EXPECT_NE(out.report.Format().find("assumed  "), std::string::npos);
-  EXPECT_NE(out.report.Format().find("every cable 10Gbps, 1us, MTU 1500: no file of a cluster says what its network is made of"),
+  EXPECT_NE(out.report.Format().find(
+                "every cable 10Gbps, 1us, MTU 1500: no file of a cluster says what its network is made of"),
             std::string::npos);
   EXPECT_NE(out.report.Format().find("1 pod that have ended"), std::string::npos);
-  EXPECT_NE(out.report.Format().find("other objects: 1 DaemonSet (apps/v1), 1 Namespace, 1 Service"), std::string::npos);
+  EXPECT_NE(out.report.Format().find("other objects: 1 DaemonSet (apps/v1), 1 Namespace, 1 Service"),
+            std::string::npos);
 }
 
 TEST(ExportScenario, WhatIsWrittenIsReadAgain) {

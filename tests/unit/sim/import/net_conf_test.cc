@@ -19,7 +19,8 @@ Result Read(std::string_view text) {
   Result result;
   EXPECT_TRUE(cluster.flannel);
   if (cluster.flannel) result.config = *cluster.flannel;
-  for (const Diagnostic& d : diagnostics.All()) result.messages += fmt::format("{}:{} {}\n", d.place.line, d.place.column, d.message);
+  for (const Diagnostic& d : diagnostics.All())
+    result.messages += fmt::format("{}:{} {}\n", d.place.line, d.place.column, d.message);
   return result;
 }
 
@@ -30,19 +31,23 @@ TEST(NetConf, EveryKeyIsRead) {
     "Backend": { "Type": "vxlan", "VNI": 4096, "Port": 4789, "MTU": 1400, "DirectRouting": true, "Learning": true,
                  "GBP": true, "MacPrefix": "0E-2B" } })");
   EXPECT_EQ(r.messages, "");
-  EXPECT_EQ(Summary(r.config),
-            "Network 10.0.0.0/8, IPv6Network 2001:cafe:42::/56, EnableIPv4 true, EnableIPv6 true, EnableNFTables true, "
-            "SubnetLen 22, IPv6SubnetLen 80, SubnetMin 10.10.0.0, SubnetMax 10.99.0.0, Backend vxlan, VNI 4096, Port 4789, "
-            "MTU 1400, DirectRouting true, Learning true, GBP true, MacPrefix 0E-2B");
+  EXPECT_EQ(
+      Summary(r.config),
+      "Network 10.0.0.0/8, IPv6Network 2001:cafe:42::/56, EnableIPv4 true, EnableIPv6 true, EnableNFTables true, "
+      "SubnetLen 22, IPv6SubnetLen 80, SubnetMin 10.10.0.0, SubnetMax 10.99.0.0, Backend vxlan, VNI 4096, Port 4789, "
+      "MTU 1400, DirectRouting true, Learning true, GBP true, MacPrefix 0E-2B");
 }
 
 TEST(NetConf, EveryBackendsOwnKeysAreRead) {
-  EXPECT_EQ(Summary(Read(R"({"Network": "10.0.0.0/8", "Backend": {"Type": "wireguard", "ListenPort": 1, "ListenPortV6": 2,
-              "PSK": "abc", "MTU": 1380, "PersistentKeepaliveInterval": 25, "Mode": "ipv4"}})").config),
-            "Network 10.0.0.0/8, Backend wireguard, MTU 1380, ListenPort 1, ListenPortV6 2, Mode ipv4, "
-            "PersistentKeepaliveInterval 25, PSK (3 characters)");
+  EXPECT_EQ(
+      Summary(Read(R"({"Network": "10.0.0.0/8", "Backend": {"Type": "wireguard", "ListenPort": 1, "ListenPortV6": 2,
+              "PSK": "abc", "MTU": 1380, "PersistentKeepaliveInterval": 25, "Mode": "ipv4"}})")
+                  .config),
+      "Network 10.0.0.0/8, Backend wireguard, MTU 1380, ListenPort 1, ListenPortV6 2, Mode ipv4, "
+      "PersistentKeepaliveInterval 25, PSK (3 characters)");
   EXPECT_EQ(Summary(Read(R"({"Network": "10.0.0.0/8", "Backend": {"Type": "ipsec", "PSK": "x", "UDPEncap": true,
-              "ESPProposal": "aes256"}})").config),
+              "ESPProposal": "aes256"}})")
+                        .config),
             "Network 10.0.0.0/8, Backend ipsec, PSK (1 characters), UDPEncap true, ESPProposal aes256");
 }
 
@@ -53,7 +58,9 @@ TEST(NetConf, KeysAndBackendMayBeInAnyCase) {
 }
 
 TEST(NetConf, OfARepeatedKeyTheLastHoldsAndNullHoldsNothing) {
-  const Result r = Read("{\"Network\": \"10.0.0.0/8\",\n\"network\": \"10.1.0.0/16\", \"SubnetLen\": null, \"Backend\": {\"Type\": \"udp\"}}");
+  const Result r = Read(
+      "{\"Network\": \"10.0.0.0/8\",\n\"network\": \"10.1.0.0/16\", \"SubnetLen\": null, \"Backend\": {\"Type\": "
+      "\"udp\"}}");
   EXPECT_EQ(r.config.network.value->ToString(), "10.1.0.0/16");
   EXPECT_EQ(r.messages, "2:12 \"network\" stands here twice; flannel takes the last\n");
   EXPECT_FALSE(r.config.subnetLen.IsGiven());
@@ -96,14 +103,16 @@ TEST(NetConf, WrongValuesAreRefusedWithWhatWouldBeRight) {
   EXPECT_EQ(Read(R"({"Network": "10.0.0.0/8", "EnableNFTables": "yes", "Backend": {"Type": "vxlan"}})").messages,
             "1:45 this is a text (yes), but flannel wants true or false without quotes\n");
   EXPECT_EQ(Read(R"({"Network": "10.0.0.0/8", "Backend": {"Type": "vxlann"}})").messages,
-            "1:47 flannel has no backend \"vxlann\"; did you mean \"vxlan\"? (known: vxlan, host-gw, udp, wireguard, ipsec, ipip, "
+            "1:47 flannel has no backend \"vxlann\"; did you mean \"vxlan\"? (known: vxlan, host-gw, udp, wireguard, "
+            "ipsec, ipip, "
             "alloc, extension, tencent-vpc)\n");
   EXPECT_EQ(Read(R"({"Network": "10.0.0.0/8", "Backend": {}})").messages,
             "1:38 \"Backend\" has no \"Type\"; flanneld does not start with that\n");
   EXPECT_EQ(Read(R"({"Network": "10.0.0.0/8", "Backend": "vxlan"})").messages,
             "1:38 this is a text (vxlan), but flannel wants an object such as {\"Type\": \"vxlan\"}\n");
-  EXPECT_EQ(Read(R"({"Backend": {"Type": "vxlan"}})").messages,
-            "1:1 \"Network\" is missing: flannel needs it, for example \"10.244.0.0/16\", unless \"EnableIPv4\" is false\n");
+  EXPECT_EQ(
+      Read(R"({"Backend": {"Type": "vxlan"}})").messages,
+      "1:1 \"Network\" is missing: flannel needs it, for example \"10.244.0.0/16\", unless \"EnableIPv4\" is false\n");
 }
 
 TEST(NetConf, WhatFlannelIgnoresIsSaid) {
@@ -121,9 +130,12 @@ TEST(NetConf, APlaceholderIsNoValue) {
 
 TEST(NetConf, AnInstallersWordsInACniConfigurationSayNothing) {
   Diagnostics diagnostics;
-  const auto cluster = ImportText("cm", "kind: ConfigMap\ndata:\n  cni_network_config: |-\n"
-                                        "    {\"name\": \"n\", \"plugins\": [{\"type\": \"calico\", \"mtu\": __CNI_MTU__, \"nodename\": "
-                                        "\"__NODE__\"}]}\n", diagnostics);
+  const auto cluster =
+      ImportText("cm",
+                 "kind: ConfigMap\ndata:\n  cni_network_config: |-\n"
+                 "    {\"name\": \"n\", \"plugins\": [{\"type\": \"calico\", \"mtu\": __CNI_MTU__, \"nodename\": "
+                 "\"__NODE__\"}]}\n",
+                 diagnostics);
   EXPECT_TRUE(diagnostics.All().empty()) << diagnostics.Format();
   ASSERT_TRUE(cluster.cni);
   EXPECT_EQ(cluster.cni->plugins.at(0).type, "calico");

@@ -8,7 +8,9 @@
 namespace overlaysim::import {
 namespace {
 
-std::string Fixture(const std::string& name) { return std::string(OVERLAYSIM_SOURCE_DIR "/tests/data/clusters/") + name; }
+std::string Fixture(const std::string& name) {
+  return std::string(OVERLAYSIM_SOURCE_DIR "/tests/data/clusters/") + name;
+}
 
 /// The messages without the lines that they show.
 std::string Messages(const Diagnostics& diagnostics) {
@@ -81,7 +83,8 @@ TEST(ImportPods, PodsOfOneWorkloadShareTheirLabels) {
   Diagnostics diagnostics;
   const auto cluster = ImportText("p", R"({"items": [
       {"kind": "Pod", "metadata": {"name": "a", "labels": {"x": "1", "y": "2"}}},
-      {"kind": "Pod", "metadata": {"name": "b", "labels": {"y": "2", "x": "1"}}}]})", diagnostics);
+      {"kind": "Pod", "metadata": {"name": "b", "labels": {"y": "2", "x": "1"}}}]})",
+                                  diagnostics);
   ASSERT_EQ(cluster.pods.size(), 2u);
   EXPECT_EQ(cluster.pods[0].labels, cluster.pods[1].labels);
   EXPECT_EQ(cluster.pods[0].nameSpace, "default");
@@ -112,7 +115,8 @@ TEST(ImportFlannel, SaysThatAPastedConfigMapLostItsIndentation) {
   Diagnostics diagnostics;
   ImportFiles({Fixture("pasted-configmap.yml")}, diagnostics);
   EXPECT_EQ(Messages(diagnostics),
-            "pasted-configmap.yml:5:1: error: this looks like a ConfigMap whose indentation was lost when it was pasted (data, "
+            "pasted-configmap.yml:5:1: error: this looks like a ConfigMap whose indentation was lost when it was "
+            "pasted (data, "
             "net-conf.json and its lines all start in column 1); copy the raw file\n");
 }
 
@@ -124,40 +128,48 @@ TEST(ImportFlannel, SaysSoOfABlockAlone) {
 
 TEST(ImportFlannel, SaysSoOfOtherObjects) {
   EXPECT_EQ(MessageOf("apiVersion: v1\nkind: Node\nmetadata:\nname: oak\nspec:\npodCIDR: 10.0.1.0/24\n"),
-            "input:3:1: error: this looks like a Kubernetes object whose indentation was lost when it was pasted (metadata and "
+            "input:3:1: error: this looks like a Kubernetes object whose indentation was lost when it was pasted "
+            "(metadata and "
             "what belongs into it start in column 1); copy the raw file");
 }
 
 TEST(ImportFlannel, AnEmptyParentIsNoLostIndentation) {
   Diagnostics diagnostics;
-  const auto cluster = ImportText("n", "kind: Node\nmetadata:\n  name: oak\nspec:\nstatus:\napiVersion: v1\n", diagnostics);
+  const auto cluster =
+      ImportText("n", "kind: Node\nmetadata:\n  name: oak\nspec:\nstatus:\napiVersion: v1\n", diagnostics);
   EXPECT_EQ(Messages(diagnostics), "");
   EXPECT_EQ(cluster.nodes.size(), 1u);
 }
 
 TEST(ImportFlannel, ReadsTheConfigMapThatKubectlPrintsAsJson) {
   Diagnostics diagnostics;
-  const auto cluster = ImportText("cm", R"({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kube-flannel-cfg"},
-    "data": {"net-conf.json": "{\n  \"Network\": \"10.9.0.0/16\",\n  \"Backend\": {\"Type\": \"host-gw\"}\n}\n"}})", diagnostics);
+  const auto cluster =
+      ImportText("cm", R"({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kube-flannel-cfg"},
+    "data": {"net-conf.json": "{\n  \"Network\": \"10.9.0.0/16\",\n  \"Backend\": {\"Type\": \"host-gw\"}\n}\n"}})",
+                 diagnostics);
   ASSERT_TRUE(cluster.flannel);
   EXPECT_EQ(cluster.flannel->backendType.value, "host-gw");
   EXPECT_EQ(cluster.flannel->network.origin.line, 2u);
 }
 
 TEST(ImportFlannel, PointsIntoTheTextInsideAManifest) {
-  EXPECT_EQ(MessageOf("kind: ConfigMap\ndata:\n  net-conf.json: |\n    {\n      \"Network\": \"10.0.0.0/8\",,\n    }\n"),
-            "input:5:31: error: net-conf.json: this is not valid JSON: unexpected ','; expected string literal");
+  EXPECT_EQ(
+      MessageOf("kind: ConfigMap\ndata:\n  net-conf.json: |\n    {\n      \"Network\": \"10.0.0.0/8\",,\n    }\n"),
+      "input:5:31: error: net-conf.json: this is not valid JSON: unexpected ','; expected string literal");
 }
 
 TEST(ImportFlannel, RefusesTwoConfigurationsThatDiffer) {
   Diagnostics diagnostics;
-  const std::string one = "kind: ConfigMap\ndata:\n  net-conf.json: '{\"Network\": \"10.1.0.0/16\", \"Backend\": {\"Type\": \"vxlan\"}}'\n";
-  const std::string other = "kind: ConfigMap\ndata:\n  net-conf.json: '{\"Network\": \"10.2.0.0/16\", \"Backend\": {\"Type\": \"vxlan\"}}'\n";
+  const std::string one =
+      "kind: ConfigMap\ndata:\n  net-conf.json: '{\"Network\": \"10.1.0.0/16\", \"Backend\": {\"Type\": \"vxlan\"}}'\n";
+  const std::string other =
+      "kind: ConfigMap\ndata:\n  net-conf.json: '{\"Network\": \"10.2.0.0/16\", \"Backend\": {\"Type\": \"vxlan\"}}'\n";
   ImportText("m", one + "---\n" + one, diagnostics);
   EXPECT_EQ(Messages(diagnostics), "");
   ImportText("m", one + "---\n" + other, diagnostics);
-  EXPECT_EQ(Messages(diagnostics), "m:7:18: error: a second net-conf.json, which says other things than the one at m:3 (Network "
-                                   "10.1.0.0/16, Backend vxlan there, Network 10.2.0.0/16, Backend vxlan here)\n");
+  EXPECT_EQ(Messages(diagnostics),
+            "m:7:18: error: a second net-conf.json, which says other things than the one at m:3 (Network "
+            "10.1.0.0/16, Backend vxlan there, Network 10.2.0.0/16, Backend vxlan here)\n");
 }
 
 TEST(Import, ToldTogetherFilesCompleteEachOther) {
@@ -171,7 +183,8 @@ TEST(Import, ToldTogetherFilesCompleteEachOther) {
 }
 
 TEST(Import, OneObjectTwiceIsTakenOnce) {
-  const std::string node = R"({"kind": "Node", "metadata": {"name": "oak", "uid": "u1"}, "spec": {"podCIDR": "10.0.1.0/24"}})";
+  const std::string node =
+      R"({"kind": "Node", "metadata": {"name": "oak", "uid": "u1"}, "spec": {"podCIDR": "10.0.1.0/24"}})";
   EXPECT_EQ(MessageOf("[" + node + ",\n" + node + "]"),
             "input:2:1: note: node \"oak\" stands at input:1 already; it is taken once");
 }
@@ -179,11 +192,13 @@ TEST(Import, OneObjectTwiceIsTakenOnce) {
 TEST(Import, TwoObjectsOfOneNameComeFromTwoClusters) {
   EXPECT_EQ(MessageOf(R"([{"kind": "Node", "metadata": {"name": "oak", "uid": "u1"}},
 {"kind": "Node", "metadata": {"name": "oak", "uid": "u2"}}])"),
-            "input:2:1: error: node \"oak\" stands at input:1 already, with another uid: are these files from two clusters, or "
+            "input:2:1: error: node \"oak\" stands at input:1 already, with another uid: are these files from two "
+            "clusters, or "
             "from two times?");
   EXPECT_EQ(MessageOf(R"([{"kind": "Pod", "metadata": {"name": "a", "uid": "u1"}},
 {"kind": "Pod", "metadata": {"name": "a", "uid": "u2"}}])"),
-            "input:2:1: error: pod \"default/a\" stands at input:1 already, with another uid: are these files from two clusters, or "
+            "input:2:1: error: pod \"default/a\" stands at input:1 already, with another uid: are these files from two "
+            "clusters, or "
             "from two times?");
 }
 
@@ -194,7 +209,8 @@ TEST(Import, KindsAreToldFromListsLinksAndFields) {
     [{"metadata": {"name": "b", "selfLink": "/api/v1/nodes/b"}}, {"metadata": {"name": "s", "selfLink": "/api/v1/namespaces/x/services/s"}}]
     {"metadata": {"name": "c"}, "status": {"nodeInfo": {"kernelVersion": "6"}}}
     {"metadata": {"name": "p"}, "spec": {"containers": []}}
-    {"kind": "List", "items": [{"kind": "List", "items": [{"kind": "Node", "metadata": {"name": "d"}}]}]})", diagnostics);
+    {"kind": "List", "items": [{"kind": "List", "items": [{"kind": "Node", "metadata": {"name": "d"}}]}]})",
+                                  diagnostics);
   EXPECT_EQ(Messages(diagnostics), "");
   ASSERT_EQ(cluster.nodes.size(), 4u);
   EXPECT_EQ(cluster.nodes[3].name, "d");
@@ -225,12 +241,15 @@ TEST(Import, SaysWhatIsWrongWithFilesThatCannotBeRead) {
   EXPECT_EQ(errorOf(Fixture("")), "this is a directory; name the files in it");
   EXPECT_EQ(errorOf("/dev/null"), "this file is empty");
   EXPECT_EQ(MessageOf(" \n"), "input:0:0: error: this file is empty");
-  EXPECT_EQ(MessageOf("# only this\n---\n"), "input:1:1: error: this is neither JSON nor YAML of Kubernetes objects, nor a table "
-                                             "that kubectl printed, nor a net-conf.json");
-  EXPECT_EQ(MessageOf("{\"a\": 1}"), "input:0:0: error: this is neither JSON nor YAML of Kubernetes objects, nor a table that "
-                                    "kubectl printed, nor a net-conf.json");
+  EXPECT_EQ(MessageOf("# only this\n---\n"),
+            "input:1:1: error: this is neither JSON nor YAML of Kubernetes objects, nor a table "
+            "that kubectl printed, nor a net-conf.json");
+  EXPECT_EQ(MessageOf("{\"a\": 1}"),
+            "input:0:0: error: this is neither JSON nor YAML of Kubernetes objects, nor a table that "
+            "kubectl printed, nor a net-conf.json");
   EXPECT_EQ(MessageOf("{\"kind\": \"List\", \"items\": []}"), "input:0:0: warning: this list has no objects");
-  EXPECT_EQ(MessageOf(std::string_view("PK\0\3", 4)), "input:0:0: error: this is a binary file; JSON, YAML or text is read");
+  EXPECT_EQ(MessageOf(std::string_view("PK\0\3", 4)),
+            "input:0:0: error: this is a binary file; JSON, YAML or text is read");
   EXPECT_EQ(MessageOf("[{\"kind\": \"Node\", \"metadata\": {}}]"), "input:1:2: error: this Node has no metadata.name");
   EXPECT_EQ(MessageOf("[{\"kind\": \"Service\"}, 7]"), "input:1:23: error: this is no object, as its neighbours are");
 }
@@ -257,7 +276,8 @@ TEST(ImportTable, SqueezedColumnsAreReadFromBothEnds) {
   const auto cluster = ImportText("t",
                                   "NAMESPACE NAME READY STATUS RESTARTS AGE IP NODE NOMINATED NODE READINESS GATES\n"
                                   "shop cart-1 1/1 Running 3 (5h ago) 2d 10.50.1.5 oak <none> <none>\n"
-                                  "shop cart-2 0/1 Init Error 0 2d 10.50.1.6 oak <none> <none>\n", diagnostics);
+                                  "shop cart-2 0/1 Init Error 0 2d 10.50.1.6 oak <none> <none>\n",
+                                  diagnostics);
   EXPECT_EQ(Messages(diagnostics), "");
   ASSERT_EQ(cluster.pods.size(), 2u);
   EXPECT_EQ(cluster.pods[0].phase, PodPhase::Running);
@@ -271,7 +291,8 @@ TEST(ImportTable, WithoutNodesASharedAddressIsTheNodes) {
                                   "NAMESPACE   NAME   READY   STATUS    RESTARTS   AGE   IP          NODE\n"
                                   "sys         a      1/1     Running   0          2d    172.16.0.4   oak\n"
                                   "sys         b      1/1     Running   0          2d    172.16.0.4   oak\n"
-                                  "sys         c      1/1     Running   0          2d    10.0.0.4     oak\n", diagnostics);
+                                  "sys         c      1/1     Running   0          2d    10.0.0.4     oak\n",
+                                  diagnostics);
   ASSERT_EQ(cluster.pods.size(), 3u);
   EXPECT_TRUE(cluster.pods[0].hostNetwork);
   EXPECT_EQ(cluster.pods[1].hostIp->ToString(), "172.16.0.4");
@@ -282,7 +303,8 @@ TEST(ImportTable, SaysWhatToPrintInstead) {
   EXPECT_EQ(MessageOf("NAME   READY   STATUS    RESTARTS   AGE\na      1/1     Running   0          2d\n"),
             "input:1:1: error: this table has no columns IP and NODE; print it with `kubectl get pods -A -o wide`");
   EXPECT_EQ(MessageOf("NAME   STATUS   ROLES    AGE   VERSION\noak    Ready    <none>   2d    v1.30.0\n"),
-            "input:1:1: error: this table is not of pods; other objects are read from `kubectl get … -o json` or -o yaml (as text, "
+            "input:1:1: error: this table is not of pods; other objects are read from `kubectl get … -o json` or -o "
+            "yaml (as text, "
             "nodes lack their pod CIDRs)");
   EXPECT_EQ(MessageOf("NAMESPACE   NAME   READY   STATUS    RESTARTS   AGE   IP     NODE\nsys         a      1/1\n"),
             "input:2:1: error: this line has other columns than the head of the table (8)");

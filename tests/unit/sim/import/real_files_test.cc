@@ -1,4 +1,5 @@
-// Real files of real clusters, which may not be copied here: only their names and what was found in them are in the golden file.
+// Real files of real clusters, which may not be copied here: only their names and what was found in them are in the
+// golden file.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -30,7 +31,8 @@ Outcome Import(const std::filesystem::path& path) {
   const ImportedCluster cluster = ImportFiles({path.string()}, diagnostics);
   CheckCluster(cluster, diagnostics);
   Outcome outcome;
-  const auto usable = std::count_if(cluster.nodes.begin(), cluster.nodes.end(), [](const Node& n) { return !n.podCidrs.empty(); });
+  const auto usable =
+      std::count_if(cluster.nodes.begin(), cluster.nodes.end(), [](const Node& n) { return !n.podCidrs.empty(); });
   if (usable == 0 && cluster.pods.empty() && !cluster.flannel) {
     outcome.reason = cluster.nodes.empty() ? diagnostics.All().front().message : "nodes without a pod CIDR";
     outcome.reason = outcome.reason.substr(0, outcome.reason.find(": "));  // without the kinds that it holds instead
@@ -46,15 +48,18 @@ Outcome Import(const std::filesystem::path& path) {
   for (const Node& node : cluster.nodes) {
     std::vector<std::string> cidrs;
     for (const IpPrefix& cidr : node.podCidrs) cidrs.push_back(cidr.ToString());
-    out += fmt::format("  node {}: {}, podCIDR {}", node.name, node.UnderlayAddress() ? node.UnderlayAddress()->ToString() : "no address",
+    out += fmt::format("  node {}: {}, podCIDR {}", node.name,
+                       node.UnderlayAddress() ? node.UnderlayAddress()->ToString() : "no address",
                        cidrs.empty() ? "none" : JoinNames(cidrs));
     if (node.flannel.vtepMac) out += ", VtepMAC " + node.flannel.vtepMac->ToString();
     if (!node.zone.empty()) out += fmt::format(", zone {}", node.zone);
     out += "\n";
   }
   if (!cluster.pods.empty()) {
-    const auto placed = std::count_if(cluster.pods.begin(), cluster.pods.end(), [](const Pod& p) { return p.IsPlaced(); });
-    const auto host = std::count_if(cluster.pods.begin(), cluster.pods.end(), [](const Pod& p) { return p.hostNetwork; });
+    const auto placed =
+        std::count_if(cluster.pods.begin(), cluster.pods.end(), [](const Pod& p) { return p.IsPlaced(); });
+    const auto host =
+        std::count_if(cluster.pods.begin(), cluster.pods.end(), [](const Pod& p) { return p.hostNetwork; });
     out += fmt::format("  pods: {}, {} placed, {} with hostNetwork\n", cluster.pods.size(), placed, host);
   }
   for (const Diagnostic& d : diagnostics.All()) {
@@ -88,7 +93,8 @@ TEST(RealFiles, AreImportedOrRefusedWithAReason) {
   std::ifstream in(kGolden, std::ios::binary);
   std::stringstream golden;
   golden << in.rdbuf();
-  EXPECT_EQ(found, golden.str()) << "OVERLAYSIM_UPDATE_GOLDEN=1 writes what was found; look at the difference before committing it";
+  EXPECT_EQ(found, golden.str())
+      << "OVERLAYSIM_UPDATE_GOLDEN=1 writes what was found; look at the difference before committing it";
 }
 
 TEST(RealFiles, EveryNetConfOfAManifestIsTaken) {

@@ -9,7 +9,9 @@
 namespace overlaysim::import {
 namespace {
 
-std::string Fixture(const std::string& name) { return std::string(OVERLAYSIM_SOURCE_DIR "/tests/data/clusters/") + name; }
+std::string Fixture(const std::string& name) {
+  return std::string(OVERLAYSIM_SOURCE_DIR "/tests/data/clusters/") + name;
+}
 
 ImportedCluster RedactedFixture() {
   Diagnostics diagnostics;
@@ -59,8 +61,8 @@ TEST(Redact, NothingOfTheOldNamesIsLeft) {
   ImportReport report;
   Diagnostics diagnostics;
   const std::string json = ToScenarioJson(cluster, report, diagnostics).value() + report.Format();
-  for (const char* word : {"oak", "elm", "cart", "redis", "shop", "north", "forest", "192.168", "10.50", "203.0.113", "0a:00",
-                           "example.org", "nodes.json"}) {
+  for (const char* word : {"oak", "elm", "cart", "redis", "shop", "north", "forest", "192.168", "10.50", "203.0.113",
+                           "0a:00", "example.org", "nodes.json"}) {
     EXPECT_EQ(json.find(word), std::string::npos) << word << "\n" << json;
   }
 }
@@ -68,7 +70,8 @@ TEST(Redact, NothingOfTheOldNamesIsLeft) {
 TEST(Redact, TheSameInputGivesTheSameOutput) {
   ImportReport report;
   Diagnostics diagnostics;
-  EXPECT_EQ(ToScenarioJson(RedactedFixture(), report, diagnostics), ToScenarioJson(RedactedFixture(), report, diagnostics));
+  EXPECT_EQ(ToScenarioJson(RedactedFixture(), report, diagnostics),
+            ToScenarioJson(RedactedFixture(), report, diagnostics));
 }
 
 }  // namespace
