@@ -379,6 +379,12 @@ Value SchemaOfWords(const EnumWords& words) {
   return OrVariable(Value::Object().Set("enum", list));
 }
 
+std::string NameOfWords(const EnumWords& words) {
+  std::string name;
+  for (const std::string& word : words.words) name += fmt::format("{}`\"{}\"`", name.empty() ? "" : ", ", word);
+  return name;
+}
+
 template <>
 const Type& ScalarType<bool>() {
   static const BoolType type;

@@ -224,6 +224,7 @@ const Type& AnyScalarType();
 /// Reads and writes one of `words` as its index.
 std::optional<size_t> ReadWord(const Value& from, const EnumWords& words, const ReadContext& context);
 Value SchemaOfWords(const EnumWords& words);
+std::string NameOfWords(const EnumWords& words);
 /// The schema of a string that must match, or hold a variable: "${name}".
 Value SchemaOfPattern(const std::string& pattern);
 /// `schema`, or a string with a variable.
@@ -239,7 +240,7 @@ class EnumType final : public Type {
   }
   std::optional<Value> Write(const void* from, Detail) const override { return WordOf(*static_cast<const E*>(from)); }
   Value Schema(const Constraints&) const override { return SchemaOfWords(WordsOf<E>()); }
-  std::string Name() const override { return WordsOf<E>().noun; }
+  std::string Name() const override { return NameOfWords(WordsOf<E>()); }
 };
 
 // ---- what stands around them ----
