@@ -20,6 +20,7 @@
 #include <cstring>
 
 #include "models/host/stack_inline.h"
+#include "models/traffic/tcp_edge_socket.h"
 #include "models/wire/checksum.h"
 #include "sim/base/random.h"
 
@@ -95,9 +96,9 @@ class EdgeTcp final : public ns3::TcpL4Protocol {
     auto ipv4 = GetObject<ns3::Ipv4>();
     if (node && ipv4 && GetDownTarget().IsNull()) {
       SetNode(node);
-      node->AggregateObject(ns3::CreateObject<EdgeSocketFactory>(m_edge));
       ipv4->Insert(this);
       SetDownTarget(ns3::MakeCallback(&ns3::Ipv4::Send, ipv4));
+      node->AggregateObject(ns3::CreateObject<EdgeSocketFactory>(m_edge));  // calls this function once more
     }
     ns3::IpL4Protocol::NotifyNewAggregate();
   }
@@ -198,7 +199,7 @@ uint32_t TcpEdge::SmallestMtu() const {
 }
 
 ns3::Ptr<ns3::Socket> TcpEdge::CreateTcpSocket() {
-  ns3::Ptr<ns3::Socket> socket = m_tcp->CreateSocket();
+  const ns3::Ptr<ns3::Socket> socket = TcpEdgeSocket::Create(m_node, m_tcp);
   socket->SetAttribute("SegmentSize", ns3::UintegerValue(SmallestMtu() - kSegmentOverheadBytes));
   return socket;
 }

@@ -103,7 +103,7 @@ void TcpEnd::OnReadable(ns3::Ptr<ns3::Socket> socket) {
 void TcpEnd::OnClosed(ns3::Ptr<ns3::Socket> socket) {
   OnReadable(socket);
   const bool byFin = m_state == ns3::TcpSocket::CLOSE_WAIT || m_state == ns3::TcpSocket::TIME_WAIT;
-  if (byFin && !m_later.IsRunning()) m_later = ns3::Simulator::ScheduleNow(&TcpEnd::Eof, this);
+  if (byFin && !m_isFailing) m_later = ns3::Simulator::ScheduleNow(&TcpEnd::Eof, this);
 }
 
 void TcpEnd::Eof() {
@@ -126,7 +126,8 @@ void TcpEnd::OnIcmp(ns3::Ipv4Address, uint8_t, uint8_t type, uint8_t code, uint3
 void TcpEnd::OnGaveUp(ns3::Ptr<ns3::Socket>) { FailLater(ETIMEDOUT); }
 
 void TcpEnd::FailLater(int error) {
-  if (m_ended) return;
+  if (m_ended || m_isFailing) return;
+  m_isFailing = true;
   m_later.Cancel();
   m_later = ns3::Simulator::ScheduleNow([this, error] { Fail(std::strerror(error), true); });
 }
