@@ -109,8 +109,8 @@ class EdgeTcp final : public ns3::TcpL4Protocol {
 
 }  // namespace
 
-/// ns-3's way to our routing: everything goes out by the one device, with the source address that the namespace selects, and
-/// whatever was handed in is for this node.
+/// ns-3's way to our routing: everything goes out by the one device, with the source address that the namespace
+/// selects, and whatever was handed in is for this node.
 class EdgeRouting final : public ns3::Ipv4RoutingProtocol {
  public:
   explicit EdgeRouting(TcpEdge* edge) : m_edge(edge) {}
@@ -132,8 +132,9 @@ class EdgeRouting final : public ns3::Ipv4RoutingProtocol {
     route->SetOutputDevice(m_edge->m_device);
     return route;
   }
-  bool RouteInput(ns3::Ptr<const ns3::Packet> packet, const ns3::Ipv4Header& header, ns3::Ptr<const ns3::NetDevice> device,
-                  UnicastForwardCallback, MulticastForwardCallback, LocalDeliverCallback deliver, ErrorCallback) override {
+  bool RouteInput(ns3::Ptr<const ns3::Packet> packet, const ns3::Ipv4Header& header,
+                  ns3::Ptr<const ns3::NetDevice> device, UnicastForwardCallback, MulticastForwardCallback,
+                  LocalDeliverCallback deliver, ErrorCallback) override {
     const int interface = m_edge->m_node->GetObject<ns3::Ipv4>()->GetInterfaceForDevice(device);
     deliver(packet, header, static_cast<uint32_t>(interface));
     return true;
@@ -154,13 +155,13 @@ TcpEdge::TcpEdge(host::Stack& stack) : m_stack(stack), m_node(ns3::CreateObject<
   m_device->SetNeedsArp(false);
   m_device->SetIsPointToPoint(true);
   m_device->SetMtu(UINT16_MAX);  // what is too large for a real device is cut by us
-  m_device->SetSendCallback(ns3::MakeCallback(
-      +[](TcpEdge* edge, ns3::Ptr<ns3::Packet> packet, const ns3::Address&, const ns3::Address&, uint16_t) {
-        wire::FramePtr frame = wire::MakeFrame(packet->GetSize());
-        packet->CopyData(frame->Data(), packet->GetSize());
-        edge->Send(std::move(frame));
-        return true;
-      }).Bind(this));
+  m_device->SetSendCallback(ns3::MakeCallback(+[](TcpEdge* edge, ns3::Ptr<ns3::Packet> packet, const ns3::Address&,
+                                                  const ns3::Address&, uint16_t) {
+                              wire::FramePtr frame = wire::MakeFrame(packet->GetSize());
+                              packet->CopyData(frame->Data(), packet->GetSize());
+                              edge->Send(std::move(frame));
+                              return true;
+                            }).Bind(this));
   m_node->AddDevice(m_device);
   m_node->AggregateObject(ns3::CreateObject<ns3::TrafficControlLayer>());
   auto ipv4 = ns3::CreateObject<ns3::Ipv4L3Protocol>();
@@ -210,7 +211,8 @@ Ipv4Address TcpEdge::SelectSource(Ipv4Address destination) {
   return out.error == 0 ? out.source : Ipv4Address{};
 }
 
-/// A port of net.ipv4.ip_local_port_range: as __inet_hash_connect(), one of the lower end's parity, from a random one on.
+/// A port of net.ipv4.ip_local_port_range: as __inet_hash_connect(), one of the lower end's parity, from a random one
+/// on.
 uint16_t TcpEdge::EphemeralPort(Ipv4Address source, Ipv4Address destination, uint16_t destinationPort) {
   const kernel::Namespace& ns = m_stack.Ns();
   const uint64_t steps = (ns.localPortHigh - ns.localPortLow) / 2u + 1u;
@@ -360,7 +362,8 @@ void TcpEdge::TakeIcmp(const host::Received& message) {
   const uint32_t quoted = wire::kIcmpHeaderBytes + wire::kIpv4HeaderBytes;
   if (message.payload[0] != wire::kIcmpDestUnreach || message.payloadBytes < quoted + 8) return;
   const wire::Ipv4 ip{const_cast<uint8_t*>(message.payload + wire::kIcmpHeaderBytes)};
-  if (ip.Protocol() != wire::kIpProtoTcp || message.payloadBytes < wire::kIcmpHeaderBytes + ip.HeaderBytes() + 8) return;
+  if (ip.Protocol() != wire::kIpProtoTcp || message.payloadBytes < wire::kIcmpHeaderBytes + ip.HeaderBytes() + 8)
+    return;
   std::array<uint8_t, 8> begin;
   std::copy_n(ip.Payload(), begin.size(), begin.begin());
   ns3::Simulator::ScheduleWithContext(
@@ -383,23 +386,25 @@ void TcpEdge::Deliver(const host::Received& received, const TcpName& name) {
   header.SetPayloadSize(static_cast<uint16_t>(received.payloadBytes));
   if (ns3::Node::ChecksumEnabled()) header.EnableChecksum();
   packet->AddHeader(header);
-  ns3::Simulator::ScheduleWithContext(
-      Context(), ns3::NanoSeconds(kEdgeDelay.count),
-      [this, packet, name, isUdp = received.ip.Protocol() == wire::kIpProtoUdp, journey = received.frame.journey,
-       flow = received.frame.flow] {
-        if (isUdp && !FindSocket(*m_udp, name)) return;  // closed meanwhile; ns-3 would look for an ICMP to answer with
-        m_cause = journey;
-        m_flow = flow;
-        m_device->Receive(packet, ns3::Ipv4L3Protocol::PROT_NUMBER, m_device->GetBroadcast(), m_device->GetAddress(),
-                          ns3::NetDevice::PACKET_HOST);
-        m_cause = 0;
-        m_flow = UINT32_MAX;
-      });
+  ns3::Simulator::ScheduleWithContext(Context(), ns3::NanoSeconds(kEdgeDelay.count),
+                                      [this, packet, name, isUdp = received.ip.Protocol() == wire::kIpProtoUdp,
+                                       journey = received.frame.journey, flow = received.frame.flow] {
+                                        if (isUdp && !FindSocket(*m_udp, name))
+                                          return;  // closed meanwhile; ns-3 would look for an ICMP to answer with
+                                        m_cause = journey;
+                                        m_flow = flow;
+                                        m_device->Receive(packet, ns3::Ipv4L3Protocol::PROT_NUMBER,
+                                                          m_device->GetBroadcast(), m_device->GetAddress(),
+                                                          ns3::NetDevice::PACKET_HOST);
+                                        m_cause = 0;
+                                        m_flow = UINT32_MAX;
+                                      });
 }
 
 // --- out
 
-/// In an event of the namespace's own, so that the order among the packets of an instant does not hang on ns-3's node numbers.
+/// In an event of the namespace's own, so that the order among the packets of an instant does not hang on ns-3's node
+/// numbers.
 void TcpEdge::Send(wire::FramePtr packet) {
   packet->cause = m_cause;
   packet->flow = m_flow;
@@ -492,8 +497,8 @@ void TcpEdge::SendOther(const wire::Frame& packet) {
   if (ip.Protocol() == wire::kIpProtoUdp) {
     m_stack.Ns().snmp.Add(kernel::Snmp::UdpOutDatagrams);
     wire::Put16(&payload[6], 0);
-    const uint64_t pseudo = wire::PseudoHeaderSum(ip.Source(), ip.Destination(), wire::kIpProtoUdp,
-                                                  static_cast<uint32_t>(payload.size()));
+    const uint64_t pseudo =
+        wire::PseudoHeaderSum(ip.Source(), ip.Destination(), wire::kIpProtoUdp, static_cast<uint32_t>(payload.size()));
     const uint16_t checksum = wire::ChecksumFold(wire::ChecksumAdd(payload.data(), payload.size(), pseudo));
     wire::Put16(&payload[6], checksum != 0 ? checksum : UINT16_MAX);
   }
@@ -506,12 +511,6 @@ void TcpEdge::SendOther(const wire::Frame& packet) {
                     .cause = packet.cause,
                     .flow = packet.flow},
                    payload);
-}
-
-TcpEdge& TcpEdges::Of(host::Stack& stack) {
-  auto& edge = m_edges[stack.Id()];
-  if (!edge) edge = std::make_unique<TcpEdge>(stack);
-  return *edge;
 }
 
 }  // namespace overlaysim::traffic

@@ -7,7 +7,6 @@
 
 #include <functional>
 #include <map>
-#include <memory>
 
 #include "models/host/stack.h"
 
@@ -18,8 +17,8 @@ class UdpL4Protocol;
 
 namespace overlaysim::traffic {
 
-/// From our stack into ns-3's. Nothing else takes time inside a kernel: without it two pods of one node would have a round trip
-/// of 0, which no TCP can measure.
+/// From our stack into ns-3's. Nothing else takes time inside a kernel: without it two pods of one node would have a
+/// round trip of 0, which no TCP can measure.
 inline constexpr Nanoseconds kEdgeDelay = Microseconds(1);
 
 /// What precedes the data of a full segment: IPv4, TCP, and the time stamp option padded to 12 bytes.
@@ -34,10 +33,10 @@ struct TcpName {
   auto operator<=>(const TcpName&) const = default;
 };
 
-/// Where a namespace's Linux stack hands over to ns-3: an ns3::Node with ns-3's TCP (and UDP, once somebody asks for the node)
-/// on a device without ARP. Routing, source addresses, identification, DF, checksums and the answer to segments that nobody wants
-/// stay with host::Stack; what ns-3's TCP leaves to others is done here: the MSS option of SYNs, and cutting segments that are
-/// larger than the peer or the path takes. See docs/models/tcp-edge.md.
+/// Where a namespace's Linux stack hands over to ns-3: an ns3::Node with ns-3's TCP (and UDP, once somebody asks for
+/// the node) on a device without ARP. Routing, source addresses, identification, DF, checksums and the answer to
+/// segments that nobody wants stay with host::Stack; what ns-3's TCP leaves to others is done here: the MSS option of
+/// SYNs, and cutting segments that are larger than the peer or the path takes. See docs/models/tcp-edge.md.
 ///
 /// Has to live as long as events run. Does not own the Stack.
 class TcpEdge {
@@ -54,8 +53,8 @@ class TcpEdge {
 
   /// A socket whose segments fit the smallest device of the namespace.
   ns3::Ptr<ns3::Socket> CreateTcpSocket();
-  /// connect(): with the source address (zero: as the kernel selects it) and port (0: ephemeral) given. Segments are sized for
-  /// the route. 0 or a positive errno. To be called in the node's context.
+  /// connect(): with the source address (zero: as the kernel selects it) and port (0: ephemeral) given. Segments are
+  /// sized for the route. 0 or a positive errno. To be called in the node's context.
   int Connect(ns3::Ptr<ns3::Socket> socket, Ipv4Address source, uint16_t sourcePort, Ipv4Address destination,
               uint16_t destinationPort, uint32_t flow);
   /// Closes without a word to the peer, as the kernel does with a connection that an ICMP error has ended.
@@ -71,10 +70,10 @@ class TcpEdge {
   friend class EdgeRouting;
   /// What Linux keeps in the socket and ns-3 does not.
   struct Connection {
-    ns3::Ptr<ns3::Socket> socket;  ///< once known
-    uint32_t hash = 0;             ///< sk_txhash
-    uint16_t nextId = 0;           ///< inet_id
-    uint16_t peerMss = UINT16_MAX; ///< from its SYN, once that has come
+    ns3::Ptr<ns3::Socket> socket;   ///< once known
+    uint32_t hash = 0;              ///< sk_txhash
+    uint16_t nextId = 0;            ///< inet_id
+    uint16_t peerMss = UINT16_MAX;  ///< from its SYN, once that has come
     uint32_t flow = UINT32_MAX;
     bool abandoned = false;
   };
@@ -116,15 +115,6 @@ class TcpEdge {
   Ipv4Address m_boundSource;  ///< of the socket that is being connected
   uint64_t m_cause = 0;       ///< journey and flow of the packet that ns-3 is being handed
   uint32_t m_flow = UINT32_MAX;
-};
-
-/// The edges of a run, each made when somebody needs it.
-class TcpEdges {
- public:
-  TcpEdge& Of(host::Stack& stack);
-
- private:
-  std::map<NetnsId, std::unique_ptr<TcpEdge>> m_edges;
 };
 
 }  // namespace overlaysim::traffic

@@ -45,7 +45,8 @@ void TcpEdgeSocket::DoForwardUp(ns3::Ptr<ns3::Packet> packet, const ns3::Address
   packet->PeekHeader(header);
   const uint8_t flags = header.GetFlags();
   const TcpStates_t state = m_state;
-  const bool isPlainAck = (flags & (TcpHeader::SYN | TcpHeader::FIN | TcpHeader::RST | TcpHeader::ACK)) == TcpHeader::ACK;
+  const bool isPlainAck =
+      (flags & (TcpHeader::SYN | TcpHeader::FIN | TcpHeader::RST | TcpHeader::ACK)) == TcpHeader::ACK;
 
   if ((state == LAST_ACK || state == CLOSING) && isPlainAck && header.GetAckNumber() <= m_tcb->m_highTxMark)
     return AcknowledgedBeforeFin(packet, header);

@@ -11,7 +11,8 @@ namespace overlaysim::traffic {
 /// ns-3's TCP socket, closing as RFC 9293 has it. ns-3 3.37 by itself
 ///  - takes any acknowledgement in LAST_ACK or CLOSING for that of its FIN, and forgets what was not acknowledged yet;
 ///  - does not repeat a FIN that was lost in LAST_ACK, nor acknowledge one that is repeated in TIME_WAIT;
-///  - in FIN_WAIT takes the first byte of a segment with data and FIN for the place of the FIN, and sends a second FIN when
+///  - in FIN_WAIT takes the first byte of a segment with data and FIN for the place of the FIN, and sends a second FIN
+///  when
 ///    data before it comes later;
 ///  - overlooks a RST that answers its SYN, because it acknowledges the SYN.
 class TcpEdgeSocket final : public ns3::TcpSocketBase {

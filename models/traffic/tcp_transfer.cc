@@ -14,13 +14,15 @@ namespace overlaysim::traffic {
 namespace {
 
 constexpr uint32_t kChunkBytes = 65536;
-constexpr char kTimedOut[] = "timed out";  // Python's word for a timeout of its own; the kernel's is "Connection timed out"
+constexpr char kTimedOut[] =
+    "timed out";  // Python's word for a timeout of its own; the kernel's is "Connection timed out"
 
 /// icmp_err_convert[] of net/ipv4/icmp.c: what an unreachable message means to the socket; 0: nothing to a TCP.
 int ErrnoOfUnreachable(uint8_t code) {
-  constexpr std::array<int, 16> kErrnos{ENETUNREACH, EHOSTUNREACH, ENOPROTOOPT,  ECONNREFUSED, 0,           EOPNOTSUPP,
-                                        ENETUNREACH, EHOSTDOWN,    ENONET,       ENETUNREACH,  EHOSTUNREACH, ENETUNREACH,
-                                        EHOSTUNREACH, EHOSTUNREACH, EHOSTUNREACH, EHOSTUNREACH};
+  constexpr std::array<int, 16> kErrnos{ENETUNREACH,  EHOSTUNREACH, ENOPROTOOPT,  ECONNREFUSED, 0,
+                                        EOPNOTSUPP,   ENETUNREACH,  EHOSTDOWN,    ENONET,       ENETUNREACH,
+                                        EHOSTUNREACH, ENETUNREACH,  EHOSTUNREACH, EHOSTUNREACH, EHOSTUNREACH,
+                                        EHOSTUNREACH};
   return code < kErrnos.size() ? kErrnos[code] : 0;
 }
 
@@ -69,8 +71,8 @@ void TcpEnd::Write() {
   static const std::vector<uint8_t> kPattern = CountingBytes(kChunkBytes + 256);
   m_isWriting = true;
   while (m_sent < m_toSend) {
-    const auto bytes = static_cast<uint32_t>(
-        std::min<uint64_t>({m_socket->GetTxAvailable(), m_toSend - m_sent, kChunkBytes}));
+    const auto bytes =
+        static_cast<uint32_t>(std::min<uint64_t>({m_socket->GetTxAvailable(), m_toSend - m_sent, kChunkBytes}));
     if (bytes == 0 || m_socket->Send(ns3::Create<ns3::Packet>(&kPattern[m_sent & 0xff], bytes)) < 0) return;
     m_sent += bytes;
     m_lastProgress = engine::Now();
@@ -99,7 +101,8 @@ void TcpEnd::OnReadable(ns3::Ptr<ns3::Socket> socket) {
   }
 }
 
-/// ns-3 calls this for the peer's FIN as for a RST. In the middle of the socket's own work: what answers to it comes later.
+/// ns-3 calls this for the peer's FIN as for a RST. In the middle of the socket's own work: what answers to it comes
+/// later.
 void TcpEnd::OnClosed(ns3::Ptr<ns3::Socket> socket) {
   OnReadable(socket);
   const bool byFin = m_state == ns3::TcpSocket::CLOSE_WAIT || m_state == ns3::TcpSocket::TIME_WAIT;

@@ -13,13 +13,14 @@
 namespace overlaysim::traffic {
 
 struct TcpSettings {
-  Ipv4Address source;           ///< zero: as the kernel selects it
+  Ipv4Address source;  ///< zero: as the kernel selects it
   Ipv4Address destination;
-  uint16_t sourcePort = 0;      ///< 0: ephemeral
+  uint16_t sourcePort = 0;  ///< 0: ephemeral
   uint16_t destinationPort = 0;
-  uint64_t up = 0, down = 0;    ///< bytes, counting from 0
+  uint64_t up = 0, down = 0;  ///< bytes, counting from 0
   uint8_t tos = 0;
-  std::optional<Nanoseconds> timeout;  ///< as Python's settimeout(): longest wait in connect(), accept(), send(), recv()
+  std::optional<Nanoseconds>
+      timeout;  ///< as Python's settimeout(): longest wait in connect(), accept(), send(), recv()
   uint32_t flow = UINT32_MAX;
 };
 
@@ -72,8 +73,8 @@ class TcpEnd {
   ns3::EventId m_timer, m_later;
 };
 
-/// One connection: the client writes `up` bytes, half-closes, and reads; the server reads to the end, writes `down` bytes and
-/// closes.
+/// One connection: the client writes `up` bytes, half-closes, and reads; the server reads to the end, writes `down`
+/// bytes and closes.
 class TcpTransfer : public Flow {
  public:
   /// `to` is null where nobody listens.

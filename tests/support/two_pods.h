@@ -12,8 +12,8 @@
 
 namespace overlaysim::test {
 
-/// Two namespaces, 10.0.0.1 and 10.0.0.2, joined by their eth0: by a cable between two kernels, or as a veth pair of one kernel.
-/// The least that two ends of anything can talk over. One in a process at a time.
+/// Two namespaces, 10.0.0.1 and 10.0.0.2, joined by their eth0: by a cable between two kernels, or as a veth pair of
+/// one kernel. The least that two ends of anything can talk over. One in a process at a time.
 class TwoPods : public host::Network::Source, public host::Observer {
  public:
   struct Options {
@@ -64,7 +64,8 @@ class TwoPods : public host::Network::Source, public host::Observer {
   std::unique_ptr<kernel::Namespace> Make(NetnsId id) const override {
     auto ns = std::make_unique<kernel::Namespace>(id, NameOf(id));
     ns->SetLinkUp(1, true, {});
-    kernel::Link eth0{.name = "eth0", .address = MacAddress::FromUint64(0x020000000001 + id.value), .mtu = m_options.mtu};
+    kernel::Link eth0{
+        .name = "eth0", .address = MacAddress::FromUint64(0x020000000001 + id.value), .mtu = m_options.mtu};
     if (m_options.veth) {
       eth0.kind = kernel::LinkKind::Veth;
       eth0.peerNetns = NetnsId(1 - id.value);

@@ -33,7 +33,8 @@ struct PlainNs3 {
   void Accept(ns3::Ptr<ns3::Socket> socket, const ns3::Address&) {
     socket->SetRecvCallback(ns3::MakeCallback(&PlainNs3::Read, this));
   }
-  uint32_t received = 0, lastFrom = 0;
+  void Refused(ns3::Ptr<ns3::Socket>) { ++refused; }
+  uint32_t received = 0, lastFrom = 0, refused = 0;
 };
 
 constexpr uint32_t kB = TwoPods::kAddressB.value;
@@ -55,6 +56,18 @@ TEST(TcpEdge, PlainNs3TcpApplicationsTalkOverOurStack) {
   pods.Run(Seconds(5));
   EXPECT_EQ(sink.received, 50000u);
   EXPECT_EQ(sink.lastFrom, TwoPods::kAddressA.value);
+}
+
+TEST(TcpEdge, PlainNs3ClientIsToldThatThePortIsClosed) {
+  TwoPods pods({});
+  TcpEdge a(pods.A()), b(pods.B());
+  PlainNs3 application;
+  auto client = PlainNs3::Open(a, ns3::TcpSocketFactory::GetTypeId(), 0);
+  client->SetConnectCallback(ns3::MakeNullCallback<void, ns3::Ptr<ns3::Socket>>(),
+                             ns3::MakeCallback(&PlainNs3::Refused, &application));
+  client->Connect(ns3::InetSocketAddress(ns3::Ipv4Address(kB), 5001));
+  pods.Run(Seconds(1));
+  EXPECT_EQ(application.refused, 1u);
 }
 
 TEST(TcpEdge, PlainNs3UdpApplicationsTalkOverOurStack) {
@@ -107,13 +120,6 @@ TEST(TcpEdge, PortIsTakenOnce) {
   EXPECT_EQ(b.Accept(5001, 1, [](ns3::Ptr<ns3::Socket>) {}), EADDRINUSE);
   EXPECT_EQ(b.Accept(5002, 1, [](ns3::Ptr<ns3::Socket>) {}), 0);
   EXPECT_EQ(b.Accept(5002, 2, [](ns3::Ptr<ns3::Socket>) {}), 0);  // two flows may wait for theirs
-}
-
-TEST(TcpEdges, AreMadeOnceForANamespace) {
-  TwoPods pods({});
-  TcpEdges edges;
-  EXPECT_EQ(&edges.Of(pods.A()), &edges.Of(pods.A()));
-  EXPECT_NE(&edges.Of(pods.A()), &edges.Of(pods.B()));
 }
 
 }  // namespace

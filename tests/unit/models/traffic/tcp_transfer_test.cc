@@ -24,8 +24,7 @@ struct Segment {
   uint8_t Flags() const { return Tcp()[13]; }
   uint32_t DataBytes() const { return TcpBytes() - (Tcp()[12] >> 4) * 4u; }
   bool HasRightChecksums() const {
-    const uint64_t pseudo =
-        wire::PseudoHeaderSum(Ip().Source(), Ip().Destination(), wire::kIpProtoTcp, TcpBytes());
+    const uint64_t pseudo = wire::PseudoHeaderSum(Ip().Source(), Ip().Destination(), wire::kIpProtoTcp, TcpBytes());
     return wire::Checksum(Ip().p, Ip().HeaderBytes()) == 0 &&
            wire::ChecksumFold(wire::ChecksumAdd(Tcp(), TcpBytes(), pseudo)) == 0;
   }
@@ -41,7 +40,12 @@ std::vector<Segment> Segments(const TwoPods& pods) {
 }
 
 TcpSettings Settings(uint64_t up, uint64_t down) {
-  return {.destination = TwoPods::kAddressB, .sourcePort = 40001, .destinationPort = 9001, .up = up, .down = down, .flow = 0};
+  return {.destination = TwoPods::kAddressB,
+          .sourcePort = 40001,
+          .destinationPort = 9001,
+          .up = up,
+          .down = down,
+          .flow = 0};
 }
 
 TEST(TcpTransfer, BothSidesGetEveryByteInOrder) {
@@ -86,9 +90,9 @@ TEST(TcpTransfer, PacketsHaveWhatLinuxPutsAroundASegment) {
     EXPECT_EQ(s.Ip().Identification(), static_cast<uint16_t>(last->second + 1));
     last->second = s.Ip().Identification();
   }
-  EXPECT_EQ(largest, 1450u);  // full segments fill the MTU
+  EXPECT_EQ(largest, 1450u);                 // full segments fill the MTU
   EXPECT_EQ(segments.back().Flags(), kAck);  // of the server's FIN: closed in order, without a RST
-  EXPECT_EQ(segments[2].TcpBytes(), 32u);  // 20 + 12 of time stamps
+  EXPECT_EQ(segments[2].TcpBytes(), 32u);    // 20 + 12 of time stamps
 }
 
 TEST(TcpTransfer, SynNamesTheMss) {
@@ -232,16 +236,25 @@ TEST(TcpTransfer, SizesSegmentsByTheSmallerEnd) {
   for (const Segment& s : Segments(pods)) EXPECT_LE(s.Ip().TotalBytes(), 1300u);  // B's SYN-ACK says 1260
 }
 
-TEST(TcpTransfer, CutsSegmentsToAPathMtuLearntLater) {
+TEST(TcpTransfer, CutsSegmentsToAPathMtuLearntOnTheWay) {
   TwoPods pods({});
   TcpEdge a(pods.A()), b(pods.B());
-  pods.A().Ns().LearnPmtu(TwoPods::kAddressB, 1000, Seconds(600), false);
-  TcpTransfer transfer(a, &b, Settings(20000, 0));
+  TcpTransfer transfer(a, &b, Settings(200000, 0));
+  const Nanoseconds learnt = Microseconds(100);
+  ns3::Simulator::Schedule(ns3::NanoSeconds(learnt.count),
+                           [&pods] { pods.A().Ns().LearnPmtu(TwoPods::kAddressB, 1000, Seconds(600), false); });
   transfer.Start();
   pods.Run(Seconds(5));
-  EXPECT_EQ(transfer.Server()->received, 20000u);
+  EXPECT_EQ(transfer.Server()->received, 200000u);
   EXPECT_TRUE(transfer.Server()->intact);
-  for (const Segment& s : Segments(pods)) EXPECT_LE(s.Ip().TotalBytes(), 1000u);
+  uint32_t before = 0, after = 0;
+  for (const Segment& s : Segments(pods)) {
+    uint32_t& largest = s.frame.at < learnt ? before : after;
+    largest = std::max<uint32_t>(largest, s.Ip().TotalBytes());
+    EXPECT_TRUE(s.HasRightChecksums());
+  }
+  EXPECT_EQ(before, 1450u);
+  EXPECT_EQ(after, 1000u);
 }
 
 TEST(TcpTransfer, UnresolvedNeighbourIsNoRouteToHost) {
