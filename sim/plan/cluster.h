@@ -72,6 +72,10 @@ class PodTable {
   size_t CountOn(NodeId node) const { return m_first[node.value + 1] - m_first[node.value]; }
   PodId OnNode(NodeId node, size_t ordinal) const { return m_byNode[m_first[node.value] + ordinal]; }
   size_t OrdinalOf(PodId pod) const { return m_ordinal[pod.value]; }  ///< among the pods with their own namespace on its node
+  /// Pods with a namespace of their own, numbered node by node.
+  size_t OwnCount() const { return m_byNode.size(); }
+  PodId OwnAt(size_t position) const { return m_byNode[position]; }
+  size_t OwnPosition(PodId pod) const { return m_first[rows[pod.value].node.value] + m_ordinal[pod.value]; }
   /// By "ns/name", or by name alone where only one pod has it; none otherwise.
   PodId Find(std::string_view name) const;
 

@@ -55,7 +55,7 @@ CompiledPlan::CompiledPlan(Cluster cluster, Fabric fabric, std::shared_ptr<Overl
       m_overlay(std::move(overlay)),
       m_firstNode(static_cast<uint32_t>(m_fabric.devices.size())),
       m_firstPod(m_firstNode + static_cast<uint32_t>(m_cluster.nodes.size())),
-      m_firstExternal(m_firstPod + static_cast<uint32_t>(m_cluster.pods.rows.size())) {
+      m_firstExternal(m_firstPod + static_cast<uint32_t>(m_cluster.pods.OwnCount())) {
   FillCables();
   Publish();
 }
@@ -112,7 +112,7 @@ void CompiledPlan::Publish() {
 
 NetnsId CompiledPlan::PodNetns(PodId pod) const {
   const PodRow& row = m_cluster.pods.rows[pod.value];
-  return row.hostNetwork ? NodeNetns(row.node) : NetnsId(m_firstPod + pod.value);
+  return row.hostNetwork ? NodeNetns(row.node) : NetnsId(m_firstPod + m_cluster.pods.OwnPosition(pod));
 }
 
 NetnsInfo CompiledPlan::Info(NetnsId id) const {
@@ -125,7 +125,7 @@ NetnsInfo CompiledPlan::Info(NetnsId id) const {
     info.name = m_cluster.nodes[info.node.value].name;
     info.role = NetnsRole::Node;
   } else if (id.value < m_firstExternal) {
-    info.pod = PodId(id.value - m_firstPod);
+    info.pod = m_cluster.pods.OwnAt(id.value - m_firstPod);
     info.node = m_cluster.pods.rows[info.pod.value].node;
     info.name = m_cluster.pods.DisplayName(info.pod);
     info.role = NetnsRole::Pod;
@@ -172,7 +172,7 @@ Ipv4Address CompiledPlan::AddressOf(NetnsId id) const {
     return {};
   }
   if (id.value < m_firstPod) return m_cluster.nodes[id.value - m_firstNode].Address();
-  if (id.value < m_firstExternal) return m_cluster.pods.rows[id.value - m_firstPod].ip;
+  if (id.value < m_firstExternal) return m_cluster.pods.rows[m_cluster.pods.OwnAt(id.value - m_firstPod).value].ip;
   return m_fabric.externals[id.value - m_firstExternal].port.address.address;
 }
 
@@ -182,7 +182,7 @@ std::unique_ptr<kernel::Namespace> CompiledPlan::Materialise(NetnsId id) const {
   OVERLAYSIM_CHECK(id.value < NetnsCount(), "there is no namespace {}", id.value);
   if (id.value < m_firstNode) return MakeDevice(id, m_fabric.devices[id.value]);
   if (id.value < m_firstPod) return MakeNode(id, NodeId(id.value - m_firstNode));
-  if (id.value < m_firstExternal) return MakePod(id, PodId(id.value - m_firstPod));
+  if (id.value < m_firstExternal) return MakePod(id, m_cluster.pods.OwnAt(id.value - m_firstPod));
   return MakeExternal(id, m_fabric.externals[id.value - m_firstExternal]);
 }
 
@@ -328,8 +328,6 @@ std::unique_ptr<kernel::Namespace> CompiledPlan::MakeNode(NetnsId id, NodeId nod
 }
 
 std::unique_ptr<kernel::Namespace> CompiledPlan::MakePod(NetnsId id, PodId pod) const {
-  const PodRow& row = m_cluster.pods.rows[pod.value];
-  OVERLAYSIM_CHECK(!row.hostNetwork, "pod {} has no namespace of its own", m_cluster.pods.FullName(pod));
   auto ns = NewNamespace(id, m_cluster.pods.DisplayName(pod));
   m_overlay->flavour->connectPod(m_overlay->profile, AttachmentOf(pod), nullptr, ns.get());
   return ns;

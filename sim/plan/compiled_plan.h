@@ -20,7 +20,8 @@ struct HostSettings {
   bool dropsByDefault = false;
 };
 
-/// The plan of a cluster. Namespaces are numbered: switches and routers, nodes, pods, external hosts.
+/// The plan of a cluster. Namespaces are numbered: switches and routers, nodes, pods (node by node; those with
+/// their node's network have none), external hosts.
 class CompiledPlan final : public ClusterPlan {
  public:
   CompiledPlan(Cluster cluster, Fabric fabric, std::shared_ptr<Overlay> overlay);

@@ -45,14 +45,14 @@ NetnsInfo LabPlan::Info(NetnsId id) const {
 std::unique_ptr<kernel::Namespace> LabPlan::Materialise(NetnsId id) const {
   OVERLAYSIM_CHECK(id.value < NetnsCount(), "there is no namespace {}", id.value);
   kernel::Machine machine;
-  for (const std::string& name : m_netns) machine.Add(name);
+  for (const std::string& netns : m_netns) machine.Add(netns);
   iproute2::MachineNamespaces all(machine);
   for (const std::string& command : m_commands) iproute2::RunCommand(all, NetnsId(), command);
   return machine.Take(id);
 }
 
-NetnsId LabPlan::Find(std::string_view name) const {
-  const kernel::Namespace* ns = m_machine.Find(name);
+NetnsId LabPlan::Find(std::string_view wanted) const {
+  const kernel::Namespace* ns = m_machine.Find(wanted);
   return ns ? ns->Id() : NetnsId();
 }
 

@@ -116,7 +116,7 @@ class Addresser {
     GiveSubnets();
     if (m_context.diagnostics.HasErrors()) return;
     for (uint32_t s = 0; s < m_fabric.segments.size(); ++s) Address(s);
-    CheckDuplicates();
+    if (!m_context.diagnostics.HasErrors()) CheckDuplicates();
   }
 
  private:
@@ -277,8 +277,9 @@ class Addresser {
       if (!segment.routers.empty()) host.port->gateway = segment.routers.front().address;
     }
     if (missing > 0)
-      m_context.Error(m_hosts[s].empty() || m_hosts[s].front().port->address.length == 0 ? Where{.place = m_underlay.network.place}
-                                                                                        : m_hosts[s].front().where,
+      m_context.Error(m_underlay.rackMaskSize.place.source != 0 ? Where{.place = m_underlay.rackMaskSize.place}
+                      : m_hosts[s].empty()                      ? Where{.place = m_underlay.network.place}
+                                                                : m_hosts[s].front().where,
                       "{} has room for {} addresses, and {} hosts and {} routers are there; give a shorter underlay.rackMaskSize",
                       subnet.ToString(), high - low + 1, m_hosts[s].size(), segment.routers.size());
   }
