@@ -41,10 +41,9 @@ class TrafficPlanner {
   std::vector<Pair> PairsOf(const Traffic& traffic, const std::vector<Endpoint>& from, const std::vector<Endpoint>& to,
                             RandomStream& random) const {
     std::vector<Pair> pairs;
-    auto differ = [](const Endpoint& a, const Endpoint& b) { return !a.netns || a.netns != b.netns || a.name == b.name; };
     const bool single = from.size() == 1 && to.size() == 1;
-    auto usable = [&](const Endpoint& a, const Endpoint& b) { return single || (a.netns != b.netns && differ(a, b)); };
-    /// One of `to` other than `source`; null: there is none.
+    auto usable = [&](const Endpoint& a, const Endpoint& b) { return single || a.netns != b.netns; };
+    // One of `to` other than `source`; null: there is none.
     auto draw = [&](const Endpoint& source) -> const Endpoint* {
       const size_t start = random.Below(to.size());
       for (size_t i = 0; i < to.size(); ++i)

@@ -1,0 +1,80 @@
+#include "planning.h"
+
+namespace overlaysim {
+namespace {
+
+TEST(FlannelVxlan, RoutesAreThoseOfTheShippedManifest) {
+  const Planned planned = PlanText(WithCluster(kTwoNodes));
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  EXPECT_EQ(planned.Route("node1"),
+            "default via 172.16.1.1 dev eth0 \n"
+            "10.244.1.0/24 dev cni0 proto kernel scope link src 10.244.1.1 \n"
+            "10.244.2.0/24 via 10.244.2.0 dev flannel.1 onlink \n"
+            "172.16.1.0/24 dev eth0 proto kernel scope link src 172.16.1.11 \n");
+  EXPECT_EQ(planned.Route("pod-a"),
+            "default via 10.244.1.1 dev eth0 \n"
+            "10.244.0.0/16 via 10.244.1.1 dev eth0 \n"
+            "10.244.1.0/24 dev eth0 proto kernel scope link src 10.244.1.2 \n");
+  EXPECT_EQ(planned.Mtu("node1", "flannel.1"), 1450u);  // 1500 - 50
+  EXPECT_EQ(planned.Mtu("pod-a", "eth0"), 1450u);
+}
+
+TEST(FlannelVxlan, NeighbourLeadsToTheFdbEntryOfTheOtherNode) {
+  const Planned planned = PlanText(WithCluster(
+      R"("nodes": ["node1", {"name": "node2", "vtepMac": "02:00:00:00:04:02"}], "cni": {"type": "flannel"}, "pods": [])"));
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  EXPECT_EQ(planned.Neigh("node1"), "10.244.2.0 dev flannel.1 lladdr 02:00:00:00:04:02 PERMANENT \n");
+  EXPECT_EQ(planned.Fdb("node1", "flannel.1"), "02:00:00:00:04:02 dst 172.16.2.12 self permanent\n");
+}
+
+TEST(FlannelVxlan, LinksStandInTheOrderOfTheOracle) {
+  const Planned planned = PlanText(WithCluster(kTwoNodes));
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  std::string names;
+  const auto node = planned->Materialise(planned->Find("node1"));
+  for (const kernel::Link* link : node->Links()) names += link->name.substr(0, 4) + " ";
+  EXPECT_EQ(names, "lo eth0 cni0 veth flan ");
+  const auto pod = planned->Materialise(planned->Find("pod-a"));
+  const kernel::Link* veth = node->GetLink(4);
+  EXPECT_TRUE(veth->port.hairpin);
+  EXPECT_EQ(veth->peerNetns, planned->Find("pod-a"));
+  EXPECT_EQ(pod->GetLink(veth->peerIfindex)->peerIfindex, 4);
+}
+
+TEST(FlannelVxlan, DirectRoutingSkipsTunnelInsideSubnet) {
+  const Planned planned = PlanText(WithCluster(
+      R"("nodes": [{"name": "node1", "rack": "a"}, {"name": "node2", "rack": "a"}, {"name": "node3", "rack": "b"}],
+         "cni": {"type": "flannel", "directRouting": true}, "pods": [])"));
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  EXPECT_EQ(planned.Route("node1"),
+            "default via 172.16.1.1 dev eth0 \n"
+            "10.244.2.0/24 via 172.16.1.12 dev eth0 \n"
+            "10.244.3.0/24 via 10.244.3.0 dev flannel.1 onlink \n"
+            "172.16.1.0/24 dev eth0 proto kernel scope link src 172.16.1.11 \n");
+  EXPECT_EQ(planned.Neigh("node1").substr(0, 11), "10.244.3.0 ");  // none for node2
+}
+
+TEST(FlannelHostGw, RoutesLeadViaTheNodes) {
+  const Planned planned = PlanText(WithCluster(
+      R"("nodes": ["node1", "node2"], "cni": {"type": "flannel", "backend": "host-gw"}, "pods": [])",
+      R"("underlay": {"type": "flat"})"));
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  EXPECT_EQ(planned.Route("node1"),
+            "10.244.2.0/24 via 172.16.1.12 dev eth0 \n"
+            "172.16.1.0/24 dev eth0 proto kernel scope link src 172.16.1.11 \n");
+}
+
+TEST(FlannelVxlan, RowsWrittenOutAreThoseOfTheView) {
+  const std::string exec = R"("events": [{"at": "1s", "exec": "ip neigh flush dev flannel.1", "on": "node1"}])";
+  const Planned shared = PlanText(WithCluster(kTwoNodes));
+  const Planned own = PlanText(WithCluster(kTwoNodes, exec));
+  ASSERT_TRUE(shared.plan && own.plan) << own.diagnostics.Format();
+  EXPECT_FALSE(own->Materialise(own->Find("node1"))->peers);
+  EXPECT_TRUE(own->Materialise(own->Find("node2"))->peers);
+  EXPECT_EQ(own.Route("node1"), shared.Route("node1"));
+  EXPECT_EQ(own.Neigh("node1"), shared.Neigh("node1"));
+  EXPECT_EQ(own.Fdb("node1", "flannel.1"), shared.Fdb("node1", "flannel.1"));
+}
+
+}  // namespace
+}  // namespace overlaysim

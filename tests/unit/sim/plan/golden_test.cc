@@ -1,0 +1,64 @@
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "planning.h"
+#include "sim/iproute2/iptables.h"
+
+namespace overlaysim {
+namespace {
+
+std::string Chain(const std::string& name, const kernel::FilterChainState& chain) {
+  if (chain.rules.empty()) return "";
+  std::string out = "-P " + name + (chain.policy == kernel::FilterTarget::Drop ? " DROP\n" : " ACCEPT\n");
+  for (const kernel::FilterRule& rule : chain.rules) out += iproute2::FilterRuleLine(name, rule) + "\n";
+  return out;
+}
+
+/// What a person would type on each host of the plan, and see.
+std::string Printed(const ClusterPlan& plan) {
+  std::string out = plan.understood + "\n";
+  for (size_t i = 0; i < plan.NetnsCount(); ++i) {
+    const auto ns = plan.Materialise(NetnsId(i));
+    iproute2::ShowOptions options;
+    options.netnsName = [&](NetnsId id) { return plan.Info(id).name; };
+    auto section = [&](const char* command, const std::string& text) {
+      if (!text.empty()) out += "\n" + ns->Name() + "# " + command + "\n" + text;
+    };
+    section("ip addr", iproute2::AddrShow(*ns, {}, options));
+    section("ip route", iproute2::RouteShow(*ns, {}, options));
+    section("ip neigh", iproute2::NeighShow(*ns, {}, options));
+    section("bridge fdb", iproute2::FdbShow(*ns, {}, options));
+    section("iptables -S", Chain("INPUT", ns->filter.input) + Chain("FORWARD", ns->filter.forward));
+  }
+  return out;
+}
+
+class PlanGolden : public testing::TestWithParam<const char*> {};
+
+/// OVERLAYSIM_WRITE_GOLDENS=1 writes them anew; read the difference before it is committed.
+TEST_P(PlanGolden, PrintsAsReviewed) {
+  const std::string name = GetParam();
+  const Planned planned = PlanFile("scenarios/tutorial/" + name + ".json");
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  const std::string path = OVERLAYSIM_SOURCE_DIR "/tests/data/plan/" + name + ".golden";
+  const std::string printed = Printed(*planned.plan);
+  if (std::getenv("OVERLAYSIM_WRITE_GOLDENS")) std::ofstream(path) << printed;
+  std::ifstream file(path);
+  std::stringstream expected;
+  expected << file.rdbuf();
+  EXPECT_EQ(printed, expected.str()) << path;
+}
+
+INSTANTIATE_TEST_SUITE_P(Tutorial, PlanGolden,
+                         testing::Values("two-nodes", "three-nodes-vxlan0", "three-nodes-flannel", "three-nodes-bridged", "leaf-spine",
+                                         "link-failure", "imported", "firewall-closed", "mtu"),
+                         [](const auto& param) {
+                           std::string name = param.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace overlaysim
