@@ -69,7 +69,7 @@ void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kern
       if (other->kind != kernel::LinkKind::Vxlan || other->vxlan.vni != vni || other->vxlan.dstPort != port) continue;
       kernel::Link& to = *m_ns->GetLink(other->ifindex);
       ++link.stats.txPackets;
-      link.stats.txBytes += frame->Size();
+      link.stats.txBytes += frame->Size() - wire::kEthernetHeaderBytes;  // iptunnel_xmit() counts from the network header
       if (to.vxlan.learning)
         kernel::SnoopVxlan(*m_ns, to, wire::GetMac(frame->Data() + 6), options.local, engine::Now());
       return m_backlog.Push({this, to.ifindex, std::move(frame)});
@@ -85,7 +85,7 @@ void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kern
   const bool df = kernel::OuterDf(options, inner.isIpv4, inner.dontFragment);
   const uint8_t tos = kernel::OuterTos(options.tos, inner.tos);
   const uint8_t ttl = kernel::OuterTtl(options, inner.ttl, m_ns->defaultTtl, remote.ip.IsMulticast());
-  const uint32_t innerBytes = frame->Size();
+  const uint32_t innerBytes = frame->Size() - wire::kEthernetHeaderBytes;  // iptunnel_xmit() counts from the network header
   uint8_t* vxlan = frame->Push(wire::kVxlanHeaderBytes);
   wire::Vxlan{vxlan}.Write(vni);
   const uint32_t udpBytes = wire::kUdpHeaderBytes + frame->Size();
@@ -233,10 +233,7 @@ void Stack::VxlanReceive(kernel::Link& in, wire::FramePtr packet, uint32_t udpOf
     return drop(Verdict::VxlanReservedBits);
   }
   const uint32_t outerBytes = vxlanOffset + wire::kVxlanHeaderBytes;
-  if (packet->Size() < outerBytes + wire::kEthernetHeaderBytes) {
-    ++link->stats.rxDropped;
-    return drop(Verdict::VxlanFrameTooShort);
-  }
+  if (packet->Size() < outerBytes + wire::kEthernetHeaderBytes) return drop(Verdict::VxlanFrameTooShort);
   std::vector<uint8_t> removed;
   if (Tracing()) removed.assign(packet->Data(), packet->Data() + outerBytes);
   packet->Pull(outerBytes);

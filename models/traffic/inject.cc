@@ -1,16 +1,38 @@
 #include "models/traffic/inject.h"
 
+#include <cerrno>
+#include <cstring>
+
+#include "models/host/stack_inline.h"
+
 namespace overlaysim::traffic {
 
 void Inject::Start() {
+  if (m_listener.on) {
+    const int error = m_listener.on->BindUdp(m_listener.address, m_listener.port, [this](const host::UdpDatagram& d) {
+      m_firstArrival = UdpFlow::ArrivalOf(d);
+      ++m_result.deliveredPackets;
+      m_result.deliveredBytes += d.bytes;
+      Close();
+    });
+    if (error != 0) {
+      m_result.error = std::strerror(error);
+      m_listener.on = nullptr;
+    }
+  }
   host::Backlog::Guard guard(m_stack.KernelBacklog());
   for (const auto& bytes : m_frames) {
-    wire::FramePtr frame = wire::MakeFrame(bytes);
-    frame->flow = m_flow;
     ++m_result.offeredPackets;
     m_result.offeredBytes += bytes.size();
-    m_stack.SendFrame(m_ifindex, std::move(frame));
+    m_stack.SendFrame(m_ifindex, wire::MakeFrame(bytes));
   }
+  if (!m_listener.on) return Done();
+  m_stack.After(m_listener.wait, [this] { Close(); });
+}
+
+void Inject::Close() {
+  if (IsDone()) return;
+  m_listener.on->CloseUdp(m_listener.address, m_listener.port);
   Done();
 }
 

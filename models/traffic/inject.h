@@ -1,22 +1,31 @@
 #pragma once
 
 #include "models/host/stack.h"
-#include "models/traffic/flow.h"
+#include "models/traffic/udp_flow.h"
 
 namespace overlaysim::traffic {
 
-/// Frames put on a device as they are, as an AF_PACKET socket does.
+/// Frames put on a device as they are, as an AF_PACKET socket does; and a UDP socket that one of them may reach.
 class Inject : public Flow {
  public:
-  Inject(host::Stack& stack, int ifindex, std::vector<std::vector<uint8_t>> frames, uint32_t flow)
-      : m_stack(stack), m_ifindex(ifindex), m_frames(std::move(frames)), m_flow(flow) {}
+  struct Listener {
+    host::Stack* on = nullptr;  ///< null: nobody listens
+    Ipv4Address address;        ///< zero: any
+    uint16_t port = 0;
+    Nanoseconds wait;
+  };
+  Inject(host::Stack& stack, int ifindex, std::vector<std::vector<uint8_t>> frames, const Listener& listener)
+      : m_stack(stack), m_ifindex(ifindex), m_frames(std::move(frames)), m_listener(listener) {}
   void Start() override;
+  const std::optional<UdpFlow::Arrival>& FirstArrival() const { return m_firstArrival; }
 
  private:
   host::Stack& m_stack;
   int m_ifindex;
   std::vector<std::vector<uint8_t>> m_frames;
-  uint32_t m_flow;
+  void Close();
+  Listener m_listener;
+  std::optional<UdpFlow::Arrival> m_firstArrival;
 };
 
 }  // namespace overlaysim::traffic

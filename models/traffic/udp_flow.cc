@@ -67,16 +67,18 @@ void UdpFlow::SendNext() {
 }
 
 void UdpFlow::Received(const host::UdpDatagram& datagram) {
-  if (!m_firstArrival)
-    m_firstArrival = Arrival{datagram.source, datagram.sourcePort, datagram.bytes,
-                             IsCountingBytes(datagram.data, datagram.bytes), datagram.ttl, datagram.tos};
+  if (!m_firstArrival) m_firstArrival = ArrivalOf(datagram);
   ++m_result.deliveredPackets;
   m_result.deliveredBytes += datagram.bytes;
   if (auto it = m_underWay.find(datagram.journey); it != m_underWay.end()) {
     m_result.latencyNs.Add((engine::Now() - it->second).count);
     m_underWay.erase(it);
   }
-  if (m_settings.closeAfterFirst || (m_sentAll && m_underWay.empty())) Close();
+  if (m_sentAll && m_underWay.empty()) Close();
+}
+
+UdpFlow::Arrival UdpFlow::ArrivalOf(const host::UdpDatagram& d) {
+  return {d.source, d.sourcePort, d.bytes, IsCountingBytes(d.data, d.bytes), d.ttl, d.tos};
 }
 
 void UdpFlow::Close() {

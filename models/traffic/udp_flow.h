@@ -18,7 +18,6 @@ struct UdpSettings {
   uint8_t ttl = 0, tos = 0;
   host::SendRequest::Pmtu pmtu = host::SendRequest::Pmtu::Want;
   Nanoseconds wait = Seconds(1);  ///< how long after the last one the receiver listens
-  bool closeAfterFirst = false; ///< the receiver takes one datagram, then closes its socket
   uint32_t flow = UINT32_MAX;
 };
 
@@ -48,6 +47,7 @@ class UdpFlow : public Flow {
   UdpFlow(host::Stack& from, host::Stack* to, UdpSinks& sinks, const UdpSettings& settings);
   void Start() override;
   const std::optional<Arrival>& FirstArrival() const { return m_firstArrival; }
+  static Arrival ArrivalOf(const host::UdpDatagram& datagram);
 
  private:
   void SendNext();

@@ -7,6 +7,7 @@
 #include "models/host/stack_inline.h"
 #include "models/traffic/inject.h"
 #include "models/traffic/ping.h"
+#include "models/traffic/tcp_transfer.h"
 #include "sim/base/check.h"
 #include "sim/iproute2/command.h"
 #include "sim/run/typed_command.h"
@@ -50,6 +51,7 @@ Simulation::Simulation(const ClusterPlan& plan)
 
 Simulation::~Simulation() {
   m_flows.clear();
+  m_tcpEdges.clear();
   ns3::Simulator::Destroy();
 }
 
@@ -129,16 +131,33 @@ std::unique_ptr<traffic::Flow> Simulation::MakeFlow(const Workload& w) {
       return std::make_unique<traffic::UdpFlow>(from, w.to.IsNone() ? nullptr : &m_network->Get(w.to), m_sinks, s);
     }
     case WorkloadKind::Inject: {
-      return std::make_unique<traffic::Inject>(from, w.injectIfindex, w.frames, w.id.value);
+      const traffic::Inject::Listener listener{w.to.IsNone() ? nullptr : &m_network->Get(w.to), w.listenAddress,
+                                               w.listenPort, w.timeout};
+      return std::make_unique<traffic::Inject>(from, w.injectIfindex, w.frames, listener);
     }
     case WorkloadKind::Command:
       return MakeTypedCommand(from, m_namespaces, w.command, icmpId, w.id.value, [this](std::string_view name) {
         const NetnsId id = m_plan.Find(name);
         return id.IsNone() ? Ipv4Address{} : m_network->Get(id).Ns().SelectAddress(0, {}, kernel::kScopeGlobal);
       });
-    case WorkloadKind::Tcp: break;
+    case WorkloadKind::Tcp: {
+      traffic::TcpSettings s{.source = w.source, .destination = w.destination};
+      s.sourcePort = w.sourcePort;
+      s.destinationPort = w.destinationPort;
+      s.up = w.up;
+      s.down = w.down;
+      s.tos = w.tos;
+      s.flow = w.id.value;
+      return std::make_unique<traffic::TcpTransfer>(TcpEdgeOf(w.from), w.to.IsNone() ? nullptr : &TcpEdgeOf(w.to), s);
+    }
   }
   OVERLAYSIM_CHECK(false, "no model for the traffic {}", w.name);
+}
+
+traffic::TcpEdge& Simulation::TcpEdgeOf(NetnsId id) {
+  auto& edge = m_tcpEdges[id];
+  if (!edge) edge = std::make_unique<traffic::TcpEdge>(m_network->Get(id));
+  return *edge;
 }
 
 void Simulation::CarryOut(const TimedEvent& event) {

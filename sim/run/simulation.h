@@ -1,11 +1,13 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "models/host/network.h"
 #include "models/traffic/flow.h"
+#include "models/traffic/tcp_edge.h"
 #include "models/traffic/udp_flow.h"
 #include "sim/plan/cluster_plan.h"
 #include "sim/run/live_namespaces.h"
@@ -29,8 +31,9 @@ class Simulation {
   ~Simulation();
 
   host::Network& Net() { return *m_network; }
+  const host::Network& Net() const { return *m_network; }
   const ClusterPlan& Plan() const { return m_plan; }
-  /// Runs to the plan's duration, or until the traffic has ended. `stopAt` zero: no earlier end.
+  /// Runs to the plan's duration, or until the traffic has ended.
   void Run();
   Nanoseconds EndedAt() const { return m_endedAt; }
   bool WasInterrupted() const { return m_interrupted; }
@@ -46,6 +49,7 @@ class Simulation {
   void ScheduleAll();
   void StartWorkload(size_t index);
   std::unique_ptr<traffic::Flow> MakeFlow(const Workload& workload);
+  traffic::TcpEdge& TcpEdgeOf(NetnsId id);
   void CarryOut(const TimedEvent& event);
   void WorkloadEnded();
 
@@ -54,6 +58,7 @@ class Simulation {
   std::unique_ptr<host::Network> m_network;
   LiveNamespaces m_namespaces;
   traffic::UdpSinks m_sinks;
+  std::map<NetnsId, std::unique_ptr<traffic::TcpEdge>> m_tcpEdges;
   std::vector<std::unique_ptr<traffic::Flow>> m_flows;
   std::vector<EventOutcome> m_outcomes;
   size_t m_running = 0;

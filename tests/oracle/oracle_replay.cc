@@ -13,6 +13,7 @@
 
 #include "models/engine/engine.h"
 #include "models/host/stack.h"
+#include "models/traffic/inject.h"
 #include "models/traffic/ping.h"
 #include "models/traffic/tcp_transfer.h"
 #include "sim/iproute2/show.h"
@@ -93,13 +94,14 @@ json ResultOf(const traffic::Flow& flow, const std::string& op) {
     return out;
   }
   if (const auto* tcp = dynamic_cast<const traffic::TcpTransfer*>(&flow)) {
-    auto side = [](const traffic::TcpTransfer::Side& s) {
+    auto side = [](const traffic::TcpEndResult& s) {
       return s.error.empty() ? json{{"received", s.received}, {"intact", s.intact}} : json{{"error", s.error}};
     };
-    if (!tcp->HasServer()) return side(tcp->Client());
-    return {{"client", side(tcp->Client())}, {"server", side(tcp->Server())}};
+    if (!tcp->Server()) return side(tcp->Client());
+    return {{"client", side(tcp->Client())}, {"server", side(*tcp->Server())}};
   }
-  if (op == "inject") return {{"sent", result.offeredPackets}, {"delivered", nullptr}};
+  if (const auto* inject = dynamic_cast<const traffic::Inject*>(&flow))
+    return {{"sent", result.offeredPackets}, {"delivered", ArrivalJson(inject->FirstArrival())}};
   return nullptr;
 }
 
