@@ -76,9 +76,9 @@ void UseOrderedScheduler() {
 
 namespace {
 
-// Free lists by size in steps of 16 bytes; events are small and of few sizes.
+// Free lists by size in steps of 16 bytes; events are small and of few sizes. They outlive whatever is destroyed at exit.
 constexpr size_t kStep = 16;
-std::array<std::vector<void*>, 16> g_freeEvents;
+auto& g_freeEvents = *new std::array<std::vector<void*>, 16>;
 
 }  // namespace
 
