@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -49,6 +50,19 @@ TEST_P(PlanGolden, PrintsAsReviewed) {
   std::stringstream expected;
   expected << file.rdbuf();
   EXPECT_EQ(printed, expected.str()) << path;
+}
+
+TEST(PlanScenarios, AllThatAreShippedCanBePlanned) {
+  size_t count = 0;
+  for (const char* folder : {"scenarios/tutorial", "scenarios/behaviour"})
+    for (const auto& entry : std::filesystem::directory_iterator(std::string(OVERLAYSIM_SOURCE_DIR "/") + folder)) {
+      if (entry.path().extension() != ".json") continue;
+      const Planned planned = PlanFile(folder + ("/" + entry.path().filename().string()));
+      ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+      EXPECT_FALSE(planned->description.empty()) << entry.path();
+      ++count;
+    }
+  EXPECT_GT(count, 0u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Tutorial, PlanGolden,
