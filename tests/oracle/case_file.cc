@@ -5,6 +5,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "sim/scenario/load.h"
+
 namespace overlaysim::oracle {
 namespace {
 
@@ -124,9 +126,9 @@ CaseScenario ReadScenario(const json& s) {
   for (const json& step : s.at("steps")) {
     const int64_t atMs = step.at("at_ms");
     endMs = std::max(endMs, atMs + step.value("lasts_ms", int64_t{0}));
-    Step made{step.at("name"), step.at("do").value("op", ""), std::nullopt};
+    Step made{step.at("name"), step.at("do").value("op", ""), step["do"].dump(), std::nullopt};
     if (auto traffic = TrafficOf(step["do"])) {
-      traffic->start.at = Milliseconds(atMs);
+      traffic->start.value.at = Milliseconds(atMs);
       traffic->name = scenario::Text(made.name);
       made.traffic = sc.traffic.size();
       sc.traffic.push_back(*traffic);

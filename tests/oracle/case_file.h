@@ -12,6 +12,7 @@ namespace overlaysim::oracle {
 struct Step {
   std::string name;
   std::string op;
+  std::string what;               ///< the step's `do`, as JSON text
   std::optional<size_t> traffic;  ///< index into Scenario::traffic; none: what was done stands in the changes
 };
 

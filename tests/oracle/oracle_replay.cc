@@ -142,17 +142,21 @@ int RunOne(const CaseScenario& scenario, const std::filesystem::path& out) {
   Simulation simulation(*plan);
   PcapFiles files(out / "pcap" / scenario.name, scenario);
   simulation.Net().observer = &files;
-  for (const CapturePoint& point : plan->captures) {
-    host::Stack& stack = simulation.Net().Get(point.netns);
-    if (const kernel::Link* link = stack.Ns().FindLink(point.device)) stack.SetCaptured(link->ifindex, true);
-  }
+  auto capture = [&](bool captured) {
+    for (const CapturePoint& point : plan->captures) {
+      host::Stack& stack = simulation.Net().Get(point.netns);
+      if (const kernel::Link* link = stack.Ns().FindLink(point.device)) stack.SetCaptured(link->ifindex, captured);
+    }
+  };
+  capture(true);
   simulation.Run();
+  capture(false);  // the tables are read after tcpdump has ended
   for (const EventOutcome& outcome : simulation.Outcomes())
     if (outcome.exit != 0) fmt::print(stderr, "{}: {}: {}", scenario.name, outcome.text, outcome.error);
 
   json result = {{"scenario", scenario.name}, {"steps", json::array()}};
   for (const Step& step : scenario.steps) {
-    json made = {{"name", step.name}, {"result", nullptr}};
+    json made = {{"name", step.name}, {"do", json::parse(step.what)}, {"result", nullptr}};
     if (step.traffic)
       if (const traffic::Flow* flow = simulation.FlowOf(FlowId(*step.traffic))) made["result"] = ResultOf(*flow, step.op);
     Blank(made["result"]);
