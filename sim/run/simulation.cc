@@ -7,6 +7,7 @@
 #include "models/host/stack_inline.h"
 #include "models/traffic/inject.h"
 #include "models/traffic/ping.h"
+#include "models/traffic/tcp_edge.h"
 #include "models/traffic/tcp_transfer.h"
 #include "sim/base/check.h"
 #include "sim/iproute2/command.h"

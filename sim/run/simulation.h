@@ -7,21 +7,17 @@
 
 #include "models/host/network.h"
 #include "models/traffic/flow.h"
-#include "models/traffic/tcp_edge.h"
 #include "models/traffic/udp_flow.h"
 #include "sim/plan/cluster_plan.h"
+#include "sim/run/event_outcome.h"
 #include "sim/run/live_namespaces.h"
 #include "sim/trace/metrics.h"
 
-namespace overlaysim {
+namespace overlaysim::traffic {
+class TcpEdge;
+}
 
-/// What an event's command answered.
-struct EventOutcome {
-  Nanoseconds at;
-  std::string text;  ///< the author's words
-  int exit = 0;
-  std::string output, error;
-};
+namespace overlaysim {
 
 /// A plan that runs: namespaces and cables on ns-3's engine, traffic and timed events. One per process at a time, because ns-3's
 /// Simulator is one per process.

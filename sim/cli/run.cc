@@ -1,0 +1,54 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "sim/cli/planned.h"
+#include "sim/run/summary.h"
+
+namespace overlaysim::cli {
+namespace {
+
+struct RunArguments {
+  ScenarioArguments scenario;
+  std::string out;
+  bool noTrace = false;
+  bool json = false;
+};
+
+int Run(const RunArguments& arguments) {
+  auto loaded = Load(arguments.scenario);
+  if (!loaded) return kUsage;
+  if (!arguments.json) fmt::print("{}", UnderstoodLine(*loaded->plan));
+  std::fflush(stdout);
+  RunRequest request;
+  if (!arguments.out.empty()) request.directory = arguments.out;
+  request.writeTrace = !arguments.noTrace;
+  request.progress = TerminalProgress();
+  std::string error;
+  std::optional<RunOutcome> outcome;
+  {
+    InterruptGuard guard;
+    outcome = RunScenario(*loaded, request, error);
+  }
+  EndTerminalProgress();
+  if (!outcome) return Complain(kUsage, error);
+  fmt::print("{}", arguments.json ? SummaryJson(*loaded->plan, *outcome) : SummaryText(*loaded->plan, *outcome));
+  if (!outcome->complete) return kInterrupted;
+  return outcome->AllHeld() ? kOk : kFailed;
+}
+
+}  // namespace
+
+void AddRun(CLI::App& program, Action& run) {
+  CLI::App* verb = AddVerb(program, "run", "Run a scenario, packet by packet, and leave a run directory.",
+                           {"run scenarios/tutorial/two-nodes.json", "run staging.json --set underlay.spines=4 --out runs/four-spines",
+                            "run large.json --no-trace -o json | jq .delivered"});
+  auto arguments = std::make_shared<RunArguments>();
+  arguments->scenario.AddTo(*verb);
+  verb->add_option("--out", arguments->out, "the run directory (default: one under runs/, named for the inputs)")->type_name("DIR");
+  verb->add_flag("--no-trace", arguments->noTrace, "do not write trace.bin: faster, and no look at single packets later");
+  AddFormat(*verb, arguments->json, "text");
+  verb->callback([arguments, &run] { run = [arguments] { return Run(*arguments); }; });
+}
+
+}  // namespace overlaysim::cli

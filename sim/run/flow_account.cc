@@ -1,0 +1,47 @@
+#include "sim/run/flow_account.h"
+
+#include "sim/run/journey.h"
+
+namespace overlaysim {
+
+void FlowAccount::Add(const TraceRecord& record, const HeaderChange& change) {
+  if (record.flow >= m_plan.workloads.size()) return;  // nobody's traffic
+  if (record.verdict == Verdict::Flooded || (record.packet != 0 && record.stage == Stage::Receive))
+    m_copied.insert(record.journey);
+  if (IsDrop(record.verdict) && !(record.verdict == Verdict::OtherHost && m_copied.contains(record.journey))) {
+    m_losses.Add(record.verdict);
+    m_lossesByFlow[record.flow].Add(record.verdict);
+    if (keepLosses)
+      m_allLosses.push_back(
+          {{record.timeNs}, NetnsId(record.netns), static_cast<int>(record.ifindex), record.verdict});
+  }
+  if (record.stage == Stage::Encapsulate && record.verdict == Verdict::Continue && !change.after.empty()) {
+    const auto added = static_cast<uint32_t>(change.after.size());
+    const bool isAnswer = JourneyMaker(record.journey) != m_plan.workloads[record.flow].from;
+    ++m_crossings[{isAnswer, record.sizeBytes - added, (change.after[0] & 0xfu) * 4, added}];
+  }
+  if (auto followed = m_followed.find(record.flow); followed != m_followed.end()) AddToJourney(followed->second, record);
+}
+
+void FlowAccount::AddToJourney(Journeys& journeys, const TraceRecord& record) const {
+  auto [it, isNew] = journeys.try_emplace(record.journey);
+  Journey& journey = it->second;
+  if (isNew) {
+    journey.maker = JourneyMaker(record.journey);
+    journey.made = {record.timeNs};
+    journey.cause = record.cause;
+  }
+  if (journey.way.empty() || journey.way.back().value != record.netns) journey.way.emplace_back(record.netns);
+  if (record.stage != Stage::LocalDeliver || FateOf(record.verdict) != Fate::Arrived || journey.arrived) return;
+  journey.arrived = {record.timeNs};
+  auto cause = journeys.find(journey.cause);
+  if (cause == journeys.end() || cause->second.maker.value != record.netns || cause->second.answered) return;
+  cause->second.answered = {record.timeNs};
+}
+
+const VerdictCounts* FlowAccount::LossesOf(FlowId flow) const {
+  auto it = m_lossesByFlow.find(flow.value);
+  return it == m_lossesByFlow.end() ? nullptr : &it->second;
+}
+
+}  // namespace overlaysim

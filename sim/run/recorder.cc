@@ -1,0 +1,321 @@
+#include "sim/run/recorder.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "models/engine/engine.h"
+#include "models/host/stack.h"
+#include "models/wire/headers.h"
+#include "sim/base/check.h"
+#include "sim/iproute2/iptables.h"
+#include "sim/iproute2/show.h"
+#include "sim/run/journey.h"
+#include "sim/run/simulation.h"
+
+namespace overlaysim {
+namespace {
+
+using kernel::Table;
+using kernel::TableChange;
+
+/// Up to so many rows of a directory are written for each namespace that shows it; of more, only those that decided.
+constexpr size_t kPeerRowsWritten = 200;
+constexpr uint32_t kPeerRowBit = 0x80000000;
+constexpr uint32_t kFirstOwnRow = 0x40000000;  // of rows that the kernel's tables do not number
+/// How many records and frames a killed run loses at most.
+constexpr uint64_t kFlushEach = 1 << 16;
+constexpr std::array kChains = {kernel::FilterChain::Input, kernel::FilterChain::Forward, kernel::FilterChain::Output};
+constexpr std::array kChainNames = {"INPUT", "FORWARD", "OUTPUT"};
+constexpr uint16_t kIanaVxlanPort = 4789, kLinuxVxlanPort = 8472;
+
+/// The line that iproute2 prints of a changed row; "" where the row is gone.
+std::string RowText(const kernel::Namespace& ns, const TableChange& change) {
+  if (change.op == TableChange::Op::Delete || !change.row) return {};
+  switch (change.table) {
+    case Table::Link: return iproute2::LinkLine(ns, *static_cast<const kernel::Link*>(change.row));
+    case Table::Address: return iproute2::AddressLine(ns, *static_cast<const kernel::Address*>(change.row));
+    case Table::Route: return iproute2::RouteLine(ns, *static_cast<const kernel::Route*>(change.row));
+    case Table::Neighbour: return iproute2::NeighLine(ns, *static_cast<const kernel::Neighbour*>(change.row));
+    case Table::BridgeFdb:
+      return iproute2::BridgeFdbLine(ns, change.ifindex, *static_cast<const kernel::BridgeFdbEntry*>(change.row));
+    case Table::VxlanFdb:
+      return iproute2::VxlanFdbLine(ns, change.ifindex, *static_cast<const kernel::VxlanFdbEntry*>(change.row));
+    case Table::Rule: return iproute2::RuleLine(ns, *static_cast<const kernel::Rule*>(change.row));
+    case Table::Sysctl: return *static_cast<const std::string*>(change.row);
+    case Table::Filter: break;  // Row ids stand for rules, whose chain the change does not tell: WriteTables() writes them
+  }
+  return {};
+}
+
+/// What tells rows of a table apart whose rows have no number in the kernel's tables; "": they have.
+std::string RowKey(const TableChange& change) {
+  switch (change.table) {
+    case Table::Link: return fmt::format("link {}", change.rowId);
+    case Table::Address: {
+      const auto& address = *static_cast<const kernel::Address*>(change.row);
+      return fmt::format("address {} {}/{}", address.ifindex, address.local.ToString(), address.prefixLength);
+    }
+    case Table::Sysctl: {
+      const auto& line = *static_cast<const std::string*>(change.row);
+      return "sysctl " + line.substr(0, line.find(' '));
+    }
+    default: return {};
+  }
+}
+
+/// The outermost Ethernet frame's IPv4 header, or ARP's addresses, within the frames that vxlan put around it.
+struct Ends {
+  Ipv4Address from, to;
+};
+std::optional<Ends> InnermostEnds(const uint8_t* p, size_t size, const std::unordered_set<uint16_t>& vxlanPorts) {
+  std::optional<Ends> ends;
+  while (size >= wire::kEthernetHeaderBytes) {
+    const uint16_t type = wire::Get16(p + 12);
+    p += wire::kEthernetHeaderBytes;
+    size -= wire::kEthernetHeaderBytes;
+    if (type == wire::kEtherTypeArp && size >= wire::kArpBytes) return Ends{wire::GetIpv4(p + 14), wire::GetIpv4(p + 24)};
+    if (type != wire::kEtherTypeIpv4 || size < wire::kIpv4HeaderBytes) return ends;
+    ends = Ends{wire::GetIpv4(p + 12), wire::GetIpv4(p + 16)};
+    const size_t headers = (p[0] & 0xfu) * 4u + wire::kUdpHeaderBytes + wire::kVxlanHeaderBytes;
+    const bool isLaterFragment = (wire::Get16(p + 6) & wire::kIpOffsetMask) != 0;
+    if (p[9] != wire::kIpProtoUdp || isLaterFragment || size < headers) return ends;
+    if (!vxlanPorts.contains(wire::Get16(p + (p[0] & 0xfu) * 4u + 2))) return ends;
+    p += headers;
+    size -= headers;
+  }
+  return ends;
+}
+
+}  // namespace
+
+std::string CheckFilters(const ClusterPlan& plan) {
+  for (const CapturePoint& point : plan.captures) {
+    FilterError why;
+    if (!CaptureFilter::Compile(point.filter, why))
+      return fmt::format("capture on {}/{}: filter \"{}\": {}", plan.Info(point.netns).name, point.device, point.filter,
+                         why.ToString());
+  }
+  return {};
+}
+
+Recorder::Recorder(Simulation& simulation, const RecorderOptions& options)
+    : m_simulation(simulation), m_account(simulation.Plan()), m_vxlanPorts{kIanaVxlanPort, kLinuxVxlanPort} {
+  if (!options.packets.empty()) {
+    m_packetFile = std::make_unique<PcapngWriter>(options.packets, options.application);
+    AddCaptures();
+  }
+  if (!options.trace.empty()) {
+    m_trace = std::make_unique<TraceWriter>(options.trace);
+    for (const Workload& workload : simulation.Plan().workloads) m_trace->NameFlow(workload.id.value, workload.name);
+  }
+  host::Network& net = simulation.Net();
+  net.observer = this;
+  net.observeRecords = m_trace || options.account;
+  net.onMade = [this](host::Stack& stack) { OnMade(stack); };
+}
+
+Recorder::~Recorder() {
+  host::Network& net = m_simulation.Net();
+  net.observer = nullptr;
+  net.observeRecords = false;
+  net.onMade = nullptr;
+  for (size_t i = 0; i < net.Count(); ++i)
+    if (host::Stack* stack = net.FindMade(NetnsId(i))) stack->SetTableListener(nullptr);
+}
+
+void Recorder::AddCaptures() {
+  for (const CapturePoint& point : m_simulation.Plan().captures) {
+    FilterError why;
+    auto filter = CaptureFilter::Compile(point.filter, why);
+    OVERLAYSIM_CHECK(filter, "filter \"{}\": {}", point.filter, why.ToString());
+    const uint32_t interface = m_packetFile->AddInterface(
+        {.name = NameOf(point.netns) + "/" + point.device, .filter = point.filter, .snapLength = point.snapLength});
+    m_captures[point.netns].push_back({&point, interface, std::move(*filter)});
+  }
+}
+
+std::string Recorder::Finish() {
+  std::string error;
+  if (m_trace) {
+    m_trace->Finish();
+    error = m_trace->Error();
+  }
+  if (m_packetFile) {
+    m_packetFile->Finish();
+    if (error.empty()) error = m_packetFile->Error();
+  }
+  return error;
+}
+
+// ------------------------------------------------------------------------------------------------ tables
+
+void Recorder::OnMade(host::Stack& stack) {
+  for (const kernel::Link* link : stack.Ns().Links()) BeginCaptures(stack, *link);
+  if (m_trace) {
+    m_trace->NameNetns(stack.Id().value, NameOf(stack.Id()));
+    WriteTables(stack);
+  }
+  stack.SetTableListener([this, &stack](const TableChange& change) { OnTableChange(stack, change); });
+}
+
+void Recorder::OnTableChange(host::Stack& stack, const TableChange& change) {
+  if (change.table == Table::Link && change.op != TableChange::Op::Delete) {
+    const auto& link = *static_cast<const kernel::Link*>(change.row);
+    if (change.op == TableChange::Op::Add) BeginCaptures(stack, link);
+    if (m_trace) m_trace->NameDevice(stack.Id().value, static_cast<uint32_t>(link.ifindex), link.name);
+  }
+  if (m_trace) WriteRow(stack.Ns(), change);
+}
+
+void Recorder::BeginCaptures(host::Stack& stack, const kernel::Link& link) {
+  if (link.kind == kernel::LinkKind::Vxlan) m_vxlanPorts.insert(link.vxlan.dstPort);
+  auto captures = m_captures.find(stack.Id());
+  if (captures == m_captures.end()) return;
+  for (const Capture& capture : captures->second)
+    if (capture.point->device == link.name) stack.SetCaptured(link.ifindex, true);
+}
+
+uint32_t Recorder::RowIdOf(const kernel::Namespace& ns, const TableChange& change) {
+  const std::string key = RowKey(change);
+  if (key.empty()) return change.rowId;
+  return m_rowIds.try_emplace(fmt::format("{} {}", ns.Id().value, key), kFirstOwnRow + m_rowIds.size()).first->second;
+}
+
+void Recorder::WriteRow(const kernel::Namespace& ns, const TableChange& change) {
+  m_trace->TableRow({.timeNs = engine::Now().count,
+                     .netns = ns.Id().value,
+                     .table = change.table,
+                     .op = change.op,
+                     .row = RowIdOf(ns, change),
+                     .version = change.version,
+                     .text = RowText(ns, change)});
+}
+
+void Recorder::WriteTables(host::Stack& stack) {
+  kernel::Namespace& ns = stack.Ns();
+  const uint32_t version = ns.Version();
+  auto write = [&](Table table, uint32_t rowId, const void* row, int ifindex = 0) {
+    WriteRow(ns, {TableChange::Op::Add, table, rowId, version, row, ifindex});
+    if (rowId & kPeerRowBit) IsNews(ns.Id(), rowId);
+  };
+  // The rows of very many peers are written when a record names them.
+  const std::shared_ptr<const kernel::PeerTables> peers = ns.peers;
+  if (peers && peers->Routes().size() > kPeerRowsWritten) ns.peers = nullptr;
+  for (const kernel::Link* link : ns.Links()) {
+    m_trace->NameDevice(ns.Id().value, static_cast<uint32_t>(link->ifindex), link->name);
+    write(Table::Link, static_cast<uint32_t>(link->ifindex), link);
+  }
+  for (const kernel::Address& address : ns.Addresses()) write(Table::Address, 0, &address, address.ifindex);
+  for (const kernel::Rule& rule : ns.Rules()) write(Table::Rule, rule.rowId, &rule);
+  for (const kernel::Route& route : ns.Routes(0)) write(Table::Route, route.rowId, &route);
+  for (const kernel::Neighbour& neighbour : ns.AllNeighbours())
+    write(Table::Neighbour, neighbour.rowId, &neighbour, neighbour.ifindex);
+  for (const kernel::Link* link : ns.Links()) {
+    if (const kernel::BridgeFdb* fdb = link->kind == kernel::LinkKind::Bridge ? ns.FindBridgeFdb(link->ifindex) : nullptr)
+      for (const kernel::BridgeFdbEntry* entry : fdb->Sorted()) write(Table::BridgeFdb, entry->rowId, entry, link->ifindex);
+    if (link->kind == kernel::LinkKind::Vxlan)
+      for (const kernel::VxlanFdbEntry& entry : ns.AllVxlanFdb(link->ifindex))
+        write(Table::VxlanFdb, entry.rowId, &entry, link->ifindex);
+  }
+  for (const kernel::FilterChain chain : kChains)
+    for (const kernel::FilterRule& rule : ns.filter.Chain(chain).rules) WriteRule(ns, chain, rule);
+  ns.peers = peers;
+}
+
+void Recorder::WriteRule(const kernel::Namespace& ns, kernel::FilterChain chain, const kernel::FilterRule& rule) {
+  if (!IsNews(ns.Id(), rule.rowId)) return;
+  m_trace->TableRow({.timeNs = engine::Now().count,
+                     .netns = ns.Id().value,
+                     .table = Table::Filter,
+                     .row = rule.rowId,
+                     .version = ns.Version(),
+                     .text = iproute2::FilterRuleLine(kChainNames[static_cast<size_t>(chain)], rule)});
+}
+
+/// Rows that nobody has told of before a record names them: of very many peers, and rules that iptables has added.
+void Recorder::WriteNamedRow(const TraceRecord& record) {
+  kernel::Namespace& ns = m_simulation.Net().Get(NetnsId(record.netns)).Ns();
+  if (record.table == Table::Filter) {
+    for (const kernel::FilterChain chain : kChains)
+      for (const kernel::FilterRule& rule : ns.filter.Chain(chain).rules)
+        if (rule.rowId == record.row) WriteRule(ns, chain, rule);
+    return;
+  }
+  if (!IsNews(ns.Id(), record.row)) return;
+  auto writeFrom = [&](const auto& rows, int ifindex) {
+    for (const auto& row : rows) {
+      if (row.rowId != record.row) continue;
+      WriteRow(ns, {TableChange::Op::Add, record.table, row.rowId, 0, &row, ifindex});
+      return;
+    }
+  };
+  switch (record.table) {
+    case Table::Route: return writeFrom(ns.peers->Routes(), 0);
+    case Table::Neighbour: return writeFrom(ns.peers->Neighbours(), 0);
+    case Table::VxlanFdb:
+      for (const kernel::Link* link : ns.Links())
+        if (link->kind == kernel::LinkKind::Vxlan) writeFrom(ns.peers->VxlanFdbEntries(link->ifindex), link->ifindex);
+      return;
+    default: return;
+  }
+}
+
+// ------------------------------------------------------------------------------------------------ packets
+
+void Recorder::OnRecord(const TraceRecord& record, const HeaderChange& change) {
+  if (m_trace) {
+    if ((record.row & kPeerRowBit) || (record.row != 0 && record.table == Table::Filter)) WriteNamedRow(record);
+    m_trace->Append(record, change);
+    FlushNowAndThen();
+  }
+  m_account.Add(record, change);
+}
+
+void Recorder::OnFrame(const host::Stack& stack, const kernel::Link& link, const wire::Frame& frame, bool outgoing) {
+  auto captures = m_captures.find(stack.Id());
+  if (captures == m_captures.end()) return;
+  std::string comment;
+  const std::span<const uint8_t> bytes{frame.Data(), frame.Size()};
+  for (const Capture& capture : captures->second) {
+    if (capture.point->device != link.name || !capture.filter.Matches(bytes)) continue;
+    if (comment.empty()) comment = Comment(stack, frame);
+    m_packetFile->Write({.interface = capture.interface,
+                         .time = engine::Now(),
+                         .bytes = bytes,
+                         .direction = outgoing ? CaptureDirection::Outbound : CaptureDirection::Inbound,
+                         .comment = comment});
+    FlushNowAndThen();
+  }
+}
+
+void Recorder::FlushNowAndThen() {
+  if (++m_sinceFlush < kFlushEach) return;
+  m_sinceFlush = 0;
+  if (m_trace) m_trace->Flush();
+  if (m_packetFile) m_packetFile->Flush();
+}
+
+std::string Recorder::Comment(const host::Stack& stack, const wire::Frame& frame) {
+  const std::string journey = frame.journey != 0 ? JourneyName(frame.journey, NameOf(JourneyMaker(frame.journey))) : "";
+  const auto ends = InnermostEnds(frame.Data(), frame.Size(), m_vxlanPorts);
+  if (!ends) return journey.empty() ? NameOf(stack.Id()) : journey;
+  return fmt::format("{} → {}, {}", NameOf(ends->from), NameOf(ends->to), journey);
+}
+
+const std::string& Recorder::NameOf(Ipv4Address address) {
+  auto [it, isNew] = m_namesByAddress.try_emplace(address.value);
+  if (isNew) {
+    const NetnsId netns = m_simulation.Plan().FindByAddress(address);
+    it->second = netns.IsNone() ? address.ToString() : NameOf(netns);
+  }
+  return it->second;
+}
+
+const std::string& Recorder::NameOf(NetnsId netns) {
+  auto [it, isNew] = m_namesById.try_emplace(netns.value);
+  if (isNew) it->second = m_simulation.Net().NameOf(netns);
+  return it->second;
+}
+
+}  // namespace overlaysim

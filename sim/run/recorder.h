@@ -1,0 +1,87 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "models/host/network.h"
+#include "sim/run/flow_account.h"
+#include "sim/trace/capture_filter.h"
+#include "sim/trace/capture_writer.h"
+#include "sim/trace/trace_writer.h"
+
+namespace overlaysim {
+
+class Simulation;
+
+struct RecorderOptions {
+  std::filesystem::path trace;    ///< "": no trace.bin
+  std::filesystem::path packets;  ///< "": no packets.pcapng
+  std::string application;        ///< shb_userappl
+  bool account = false;           ///< keep Account() even without a trace
+};
+
+/// Why a capture filter of the plan is none; "": all are right.
+std::string CheckFilters(const ClusterPlan& plan);
+
+/// Writes down what passes in a simulation: its records and tables into trace.bin, the frames of captured devices into
+/// packets.pcapng. To be made before the simulation runs.
+class Recorder final : public host::Observer {
+ public:
+  /// The plan's filters have been checked (CheckFilters()).
+  Recorder(Simulation& simulation, const RecorderOptions& options);
+  ~Recorder() override;
+
+  void OnRecord(const TraceRecord& record, const HeaderChange& change) override;
+  void OnFrame(const host::Stack& stack, const kernel::Link& link, const wire::Frame& frame, bool outgoing) override;
+  uint32_t NextPacket(uint64_t journey) override { return ++m_packets[journey]; }
+
+  const FlowAccount& Account() const { return m_account; }
+  FlowAccount& Account() { return m_account; }
+  /// Closes the files. An error text, or "".
+  std::string Finish();
+  uint64_t RecordCount() const { return m_trace ? m_trace->RecordCount() : 0; }
+  uint64_t FrameCount() const { return m_packetFile ? m_packetFile->FrameCount() : 0; }
+
+ private:
+  struct Capture {
+    const CapturePoint* point;
+    uint32_t interface;
+    CaptureFilter filter;
+  };
+
+  void AddCaptures();
+  void OnMade(host::Stack& stack);
+  void OnTableChange(host::Stack& stack, const kernel::TableChange& change);
+  void BeginCaptures(host::Stack& stack, const kernel::Link& link);
+  void WriteTables(host::Stack& stack);
+  uint32_t RowIdOf(const kernel::Namespace& ns, const kernel::TableChange& change);
+  void WriteRow(const kernel::Namespace& ns, const kernel::TableChange& change);
+  void WriteRule(const kernel::Namespace& ns, kernel::FilterChain chain, const kernel::FilterRule& rule);
+  void WriteNamedRow(const TraceRecord& record);
+  bool IsNews(NetnsId netns, uint32_t row) { return m_known.insert(uint64_t{netns.value} << 32 | row).second; }
+  void FlushNowAndThen();
+  std::string Comment(const host::Stack& stack, const wire::Frame& frame);
+  const std::string& NameOf(Ipv4Address address);
+  const std::string& NameOf(NetnsId netns);
+
+  Simulation& m_simulation;
+  std::unique_ptr<TraceWriter> m_trace;
+  std::unique_ptr<PcapngWriter> m_packetFile;
+  std::unordered_map<NetnsId, std::vector<Capture>> m_captures;
+  FlowAccount m_account;
+  std::unordered_map<uint64_t, uint32_t> m_packets;  ///< highest number given, by journey
+  std::unordered_set<uint64_t> m_known;  ///< rows of peers and filters that the trace has, by namespace and row
+  std::unordered_map<std::string, uint32_t> m_rowIds;  ///< of links, addresses and sysctls
+  std::unordered_set<uint16_t> m_vxlanPorts;  ///< UDP ports behind which a frame begins
+  std::unordered_map<uint32_t, std::string> m_namesByAddress;
+  std::unordered_map<uint32_t, std::string> m_namesById;
+  uint64_t m_sinceFlush = 0;  ///< records and frames
+};
+
+}  // namespace overlaysim

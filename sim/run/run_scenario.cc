@@ -1,0 +1,182 @@
+#include "sim/run/run_scenario.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "models/engine/engine.h"
+#include "sim/import/reader.h"
+#include "sim/plan/compile.h"
+#include "sim/run/plan_json.h"
+#include "sim/run/prompt.h"
+#include "sim/run/recorder.h"
+#include "sim/run/simulation.h"
+#include "sim/run/version.h"
+#include "sim/trace/digest.h"
+
+namespace overlaysim {
+namespace fs = std::filesystem;
+
+std::optional<LoadedPlan> LoadPlan(const std::string& path, const scenario::LoadOptions& options, Diagnostics& diagnostics,
+                                   const std::function<void(scenario::Scenario&)>& edit) {
+  auto scenario = scenario::LoadScenario(path, options, diagnostics);
+  if (!scenario) return std::nullopt;
+  if (edit) {
+    edit(*scenario);
+    scenario::FillDefaults(*scenario);
+  }
+  LoadedPlan loaded;
+  loaded.scenarioPath = path;
+  loaded.sources = scenario->sources;
+  auto load = [&](const std::vector<std::string>& paths, Diagnostics& d) {
+    loaded.imported = paths;
+    return import::ImportFiles(paths, d);
+  };
+  loaded.plan = CompilePlan(*scenario, load, diagnostics);
+  if (!loaded.plan) return std::nullopt;
+  return loaded;
+}
+
+namespace {
+
+/// Files by their path from the scenario's folder, so that a digest does not depend on where a person keeps them.
+std::vector<RunInput> InputsOf(const LoadedPlan& loaded, const RunRequest& request, std::string& error) {
+  std::vector<RunInput> inputs;
+  const fs::path folder = fs::path(loaded.scenarioPath).parent_path();
+  auto addFile = [&](const std::string& path) {
+    std::string name = fs::path(path).lexically_relative(folder.empty() ? "." : folder).generic_string();
+    if (name.empty() || fs::path(path).is_absolute() != folder.is_absolute()) name = fs::path(path).filename().string();
+    const auto digest = Sha256OfFile(path, error);
+    std::error_code failed;
+    if (digest) inputs.push_back({std::move(name), fs::file_size(path, failed), *digest});
+  };
+  for (const std::string& source : loaded.sources) {
+    if (source.empty()) continue;
+    if (source.rfind("--", 0) == 0)
+      inputs.push_back(RunInput::Of(source, ""));
+    else
+      addFile(source);
+  }
+  for (const std::string& path : loaded.imported) addFile(path);
+  if (!request.writeTrace) inputs.push_back(RunInput::Of("--no-trace", ""));
+  return inputs;
+}
+
+const RunRequest* g_request = nullptr;
+Nanoseconds g_expectedEnd;
+
+void OnProgress(uint64_t events) { g_request->progress({engine::Now(), g_expectedEnd, events}); }
+
+/// When the last line of traffic will have sent its last packet, or the duration.
+Nanoseconds ExpectedEnd(const ClusterPlan& plan) {
+  if (plan.duration.count > 0) return plan.duration;
+  Nanoseconds end;
+  for (const Workload& w : plan.workloads)
+    end = std::max(end, w.start + w.interval * static_cast<int64_t>(w.count > 0 ? w.count - 1 : 0));
+  return end;
+}
+
+void TakeOutputs(const Simulation& simulation, RunOutcome& outcome) {
+  for (const Workload& workload : simulation.Plan().workloads) {
+    const traffic::Flow* flow = simulation.FlowOf(workload.id);
+    if (!flow || workload.isProbe) continue;
+    const traffic::FlowResult& r = flow->Result();
+    if (r.output.empty() && r.errorOutput.empty()) continue;
+    if (outcome.outputs.size() == RunOutcome::kMaxOutputs)
+      ++outcome.outputsLeftOut;
+    else
+      outcome.outputs.push_back({workload.id, PromptOf(workload, simulation.Plan().Info(workload.from).role == NetnsRole::Pod), r.output, r.errorOutput, r.exit});
+  }
+}
+
+std::map<std::string, std::string> HostFacts(std::chrono::steady_clock::time_point begin) {
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
+  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  std::tm utc{};
+  gmtime_r(&now, &utc);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return {{"endedAt", text},
+          {"wallMilliseconds", fmt::format("{}", took.count())},
+          {"cores", fmt::format("{}", std::thread::hardware_concurrency())},
+          {"compiler", __VERSION__}};
+}
+
+}  // namespace
+
+bool RunOutcome::AllHeld() const {
+  return std::all_of(judgements.begin(), judgements.end(), [](const Judgement& j) { return j.held; });
+}
+
+void InterruptRun() { engine::Interrupt(); }
+
+std::optional<RunOutcome> RunScenario(LoadedPlan& loaded, const RunRequest& request, std::string& error) {
+  const auto begin = std::chrono::steady_clock::now();
+  ClusterPlan& plan = *loaded.plan;
+  error = CheckFilters(plan);
+  if (!error.empty()) return std::nullopt;
+  RunOptions options{.root = request.root,
+                     .directory = request.directory,
+                     .programVersion = kProgramVersion,
+                     .modelVersion = kModelVersion,
+                     .name = plan.name,
+                     .description = plan.description,
+                     .seed = plan.seed,
+                     .inputs = InputsOf(loaded, request, error)};
+  if (!error.empty()) return std::nullopt;
+  auto directory = RunDirectory::Create(options, error);
+  if (!directory) return std::nullopt;
+  auto failed = [&](std::string why) {
+    if (error.empty()) error = std::move(why);
+    return !error.empty();
+  };
+  if (failed(directory->WriteFile(run_file::kPlan, PlanToJson(plan)))) return std::nullopt;
+  if (failed(directory->AddFile(run_file::kPackets))) return std::nullopt;
+  if (request.writeTrace && failed(directory->AddFile(run_file::kTrace))) return std::nullopt;
+
+  const std::vector<int64_t> mtus = MeasureMtus(plan);
+  RunOutcome outcome;
+  outcome.directory = directory->Path();
+  Simulation simulation(plan);
+  Recorder recorder(simulation,
+                    {.trace = request.writeTrace ? directory->File(run_file::kTrace) : fs::path(),
+                     .packets = directory->File(run_file::kPackets),
+                     .application = fmt::format("overlaysim {}", kProgramVersion),
+                     .account = !plan.expectations.empty()});
+  PrepareJudging(plan, recorder.Account());
+  if (request.progress) {
+    g_request = &request;
+    g_expectedEnd = ExpectedEnd(plan);
+    engine::SetProgress(OnProgress);
+  }
+  simulation.Run();
+  engine::SetProgress(nullptr);
+  if (failed(recorder.Finish())) return std::nullopt;
+
+  outcome.complete = !simulation.WasInterrupted();
+  outcome.metrics = simulation.Metrics();
+  const FlowAccount& account = recorder.Account();
+  for (size_t i = 0; i < outcome.metrics.flows.size(); ++i)
+    if (const VerdictCounts* losses = account.LossesOf(FlowId(i))) outcome.metrics.flows[i].verdicts = *losses;
+  if (failed(directory->WriteFile(run_file::kMetrics, MetricsToJson(outcome.metrics)))) return std::nullopt;
+  outcome.judgements = Judge(simulation, account, mtus);
+  outcome.losses = account.Losses();
+  if (!simulation.Net().observeRecords)
+    for (size_t v = 0; v < static_cast<size_t>(Verdict::Count); ++v)
+      if (const auto verdict = static_cast<Verdict>(v); IsDrop(verdict) && verdict != Verdict::OtherHost)
+        outcome.losses.Add(verdict, outcome.metrics.verdicts.Get(verdict));
+  outcome.crossings = account.Crossings();
+  outcome.records = recorder.RecordCount();
+  outcome.frames = recorder.FrameCount();
+  outcome.events = simulation.Outcomes();
+  TakeOutputs(simulation, outcome);
+  if (failed(directory->Finish(outcome.complete, simulation.EndedAt(),
+                               {{"events", outcome.metrics.events}, {"frames", outcome.frames}, {"records", outcome.records}},
+                               HostFacts(begin))))
+    return std::nullopt;
+  return outcome;
+}
+
+}  // namespace overlaysim
