@@ -27,8 +27,8 @@ add_library(overlaysim_options INTERFACE)
 target_compile_options(overlaysim_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
                        -Wno-missing-field-initializers -ffp-contract=off $<$<BOOL:${OVERLAYSIM_WERROR}>:-Werror>)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  # "literal" + std::string is a false alarm of GCC 12 when it optimises (GCC bug 105651).
-  target_compile_options(overlaysim_options INTERFACE -Wno-restrict)
+  # False alarms of GCC 12 when it optimises: "literal" + std::string (GCC bug 105651), copies of an empty std::optional.
+  target_compile_options(overlaysim_options INTERFACE -Wno-restrict -Wno-maybe-uninitialized)
 endif()
 if(OVERLAYSIM_ASAN)
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)

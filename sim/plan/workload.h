@@ -41,7 +41,8 @@ struct Workload {
   /// IP_MTU_DISCOVER of the sender: false is DONT (no DF), true is DO. Tcp always sets DF, as Linux does.
   bool df = false;
   bool want = false;           ///< with !df: WANT (Linux's default for UDP and ping): DF unless larger than the path MTU
-  Nanoseconds timeout = Seconds(1);   ///< Ping: for the last answer; Udp: how long the receiver listens
+  /// Ping: for the last answer. Udp, Inject: how long the receiver listens. Tcp: the longest wait of a socket call.
+  std::optional<Nanoseconds> timeout;
   std::optional<uint16_t> icmpId;     ///< Ping: unset: given by order
   uint16_t icmpFirstSeq = 1;
   bool pingPayload = true;            ///< ping(8)'s own payload (time stamp, then counting bytes); false: counting from 0

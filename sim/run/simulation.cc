@@ -21,6 +21,8 @@ constexpr uint64_t kEventSequence = uint64_t{1} << 61;
 constexpr uint64_t kWorkloadSequence = uint64_t{1} << 62;
 /// How long a run goes on after the last line of traffic has ended: copies of frames that nobody waits for still arrive.
 constexpr Nanoseconds kEpilogue = Milliseconds(10);
+/// How long a UDP receiver waits for the last datagrams where the plan does not say.
+constexpr Nanoseconds kListenAfterLast = Seconds(1);
 
 host::SendRequest::Pmtu PmtuOf(const Workload& w) {
   using Pmtu = host::SendRequest::Pmtu;
@@ -127,13 +129,13 @@ std::unique_ptr<traffic::Flow> Simulation::MakeFlow(const Workload& w) {
       s.ttl = w.ttl;
       s.tos = w.tos;
       s.pmtu = PmtuOf(w);
-      s.wait = w.timeout;
+      s.wait = w.timeout.value_or(kListenAfterLast);
       s.flow = w.id.value;
       return std::make_unique<traffic::UdpFlow>(from, w.to.IsNone() ? nullptr : &m_network->Get(w.to), m_sinks, s);
     }
     case WorkloadKind::Inject: {
       const traffic::Inject::Listener listener{w.to.IsNone() ? nullptr : &m_network->Get(w.to), w.listenAddress,
-                                               w.listenPort, w.timeout};
+                                               w.listenPort, w.timeout.value_or(kListenAfterLast)};
       return std::make_unique<traffic::Inject>(from, w.injectIfindex, w.frames, listener);
     }
     case WorkloadKind::Command:
@@ -148,6 +150,7 @@ std::unique_ptr<traffic::Flow> Simulation::MakeFlow(const Workload& w) {
       s.up = w.up;
       s.down = w.down;
       s.tos = w.tos;
+      s.timeout = w.timeout;
       s.flow = w.id.value;
       return std::make_unique<traffic::TcpTransfer>(TcpEdgeOf(w.from), w.to.IsNone() ? nullptr : &TcpEdgeOf(w.to), s);
     }

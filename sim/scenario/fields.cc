@@ -491,6 +491,9 @@ ObjectType MakeTraffic() {
       .Default("want");
   o.Add("wait", &Traffic::wait, "How long the last answer is waited for.").For({ping, echo}).Default("1s");
   o.Add("wait", &Traffic::wait, "How long the receiver waits for a datagram.").For({udp}).Default("1s");
+  o.Add("wait", &Traffic::wait, "The longest that either side waits in one call: connecting, sending, receiving.")
+      .For({tcp})
+      .Otherwise("as long as TCP itself tries");
   o.Add("listen", &Traffic::listen, "Who receives, if it is not simply the owner of the address.")
       .For({udp, tcp, inject})
       .Otherwise("the owner of the address, on the port; of injected frames nobody");

@@ -68,6 +68,7 @@ std::optional<Traffic> TrafficOf(const json& d) {
     Traffic t = BasicTraffic(d, TrafficType::Tcp);
     t.up = Located<Bytes>(Bytes{d.at("up").get<int64_t>()});
     t.down = Located<Bytes>(Bytes{d.at("down").get<int64_t>()});
+    t.wait = Located<Nanoseconds>(Seconds(4));  // the settimeout() of the captures' own client and server
     t.listen = ListenerOf(d);
     return t;
   }
