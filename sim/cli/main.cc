@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <exception>
 
 #include "sim/base/diagnostics.h"
@@ -23,16 +24,13 @@ int Refuse(const CLI::App& program, const CLI::ParseError& error, int argc, char
 }
 
 int Main(int argc, char** argv) {
-  CLI::App program(
-      "Examples:\n"
-      "  overlaysim run scenarios/tutorial/two-nodes.json\n"
-      "  overlaysim trace scenarios/tutorial/two-nodes.json pod-a pod-b\n"
-      "  overlaysim show route node1 scenarios/tutorial/two-nodes.json\n"
-      "\noverlaysim simulates Kubernetes overlay networks, packet by packet.",
-      "overlaysim");
+  CLI::App program("Simulates Kubernetes overlay networks, packet by packet.", "overlaysim");
+  program.formatter(std::make_shared<Help>(
+      std::vector<std::string>{"run scenarios/tutorial/two-nodes.json", "trace scenarios/tutorial/two-nodes.json pod-a pod-b",
+                               "show route node1 scenarios/tutorial/two-nodes.json"}));
   program.require_subcommand(1);
   Action action;
-  for (auto add : {AddRun})
+  for (auto add : {AddRun, AddTrace, AddPing, AddCapture, AddShow, AddImport, AddResolve, AddValidate, AddSchema, AddVersion})
     add(program, action);
   try {
     program.parse(argc, argv);

@@ -18,11 +18,17 @@ struct RunArguments {
 int Run(const RunArguments& arguments) {
   auto loaded = Load(arguments.scenario);
   if (!loaded) return kUsage;
-  if (!arguments.json) fmt::print("{}", UnderstoodLine(*loaded->plan));
-  std::fflush(stdout);
+  const ClusterPlan& plan = *loaded->plan;
+  if (plan.workloads.empty() && plan.events.empty() && plan.expectations.empty())
+    return Complain(kNothingRan, "the scenario has no traffic, no events and no expectations: there is nothing to run");
   RunRequest request;
   if (!arguments.out.empty()) request.directory = arguments.out;
   request.writeTrace = !arguments.noTrace;
+  if (!arguments.json)
+    request.onBegin = [&plan] {
+      fmt::print("{}", UnderstoodLine(plan));
+      std::fflush(stdout);
+    };
   request.progress = TerminalProgress();
   std::string error;
   std::optional<RunOutcome> outcome;
@@ -32,7 +38,7 @@ int Run(const RunArguments& arguments) {
   }
   EndTerminalProgress();
   if (!outcome) return Complain(kUsage, error);
-  fmt::print("{}", arguments.json ? SummaryJson(*loaded->plan, *outcome) : SummaryText(*loaded->plan, *outcome));
+  fmt::print("{}", arguments.json ? SummaryJson(plan, *outcome) : SummaryText(plan, *outcome));
   if (!outcome->complete) return kInterrupted;
   return outcome->AllHeld() ? kOk : kFailed;
 }

@@ -6,12 +6,16 @@
 
 namespace overlaysim::cli {
 
+std::string Help::make_description(const CLI::App* app) const {
+  std::string out = "Examples:\n";
+  for (const std::string& example : m_examples) out += "  overlaysim " + example + "\n";
+  return out + "\n" + app->get_description() + "\n";
+}
+
 CLI::App* AddVerb(CLI::App& program, const std::string& name, const std::string& meaning,
                   const std::vector<std::string>& examples) {
   CLI::App* verb = program.add_subcommand(name, meaning);
-  std::string head = "Examples:\n";
-  for (const std::string& example : examples) head += "  overlaysim " + example + "\n";
-  verb->description(head + "\n" + meaning);
+  verb->formatter(std::make_shared<Help>(examples));
   return verb;
 }
 

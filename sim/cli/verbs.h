@@ -36,6 +36,16 @@ void AddValidate(CLI::App& program, Action& run);
 void AddSchema(CLI::App& program, Action& run);
 void AddVersion(CLI::App& program, Action& run);
 
+/// Help that starts with examples.
+class Help : public CLI::Formatter {
+ public:
+  explicit Help(std::vector<std::string> examples) : m_examples(std::move(examples)) {}
+  std::string make_description(const CLI::App* app) const override;
+
+ private:
+  std::vector<std::string> m_examples;
+};
+
 /// A verb whose help starts with these examples.
 CLI::App* AddVerb(CLI::App& program, const std::string& name, const std::string& meaning,
                   const std::vector<std::string>& examples);

@@ -20,6 +20,7 @@ struct NetnsInfo {
   uint32_t kernel = 0;
   NodeId node;            ///< the node itself, or the node that a pod runs on
   PodId pod;
+  bool isShared = false;      ///< a pod with its node's network: it has no namespace of its own
 };
 
 /// A full-duplex cable between two devices. Each direction is a FIFO drop-tail queue in front of a serializer.

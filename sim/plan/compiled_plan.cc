@@ -129,6 +129,7 @@ NetnsInfo CompiledPlan::Info(NetnsId id) const {
     info.node = m_cluster.pods.rows[info.pod.value].node;
     info.name = m_cluster.pods.DisplayName(info.pod);
     info.role = NetnsRole::Pod;
+    info.isShared = m_cluster.pods.rows[info.pod.value].hostNetwork;
     info.kernel = NodeNetns(info.node).value;
   } else {
     info.name = m_fabric.externals[id.value - m_firstExternal].name;

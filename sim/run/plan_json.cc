@@ -26,6 +26,7 @@ Json NamespaceJson(const ClusterPlan& plan, NetnsId id) {
   const NetnsInfo info = plan.Info(id);
   Json out{{"id", id.value}, {"name", info.name}, {"role", RoleName(info.role)}, {"kernel", info.kernel}};
   if (info.node) out["node"] = info.node.value;
+  if (info.isShared) return out;
   const auto ns = plan.Materialise(id);
   Json devices = Json::array();
   for (const kernel::Link* link : ns->Links()) {

@@ -89,16 +89,6 @@ std::optional<Ends> InnermostEnds(const uint8_t* p, size_t size, const std::unor
 
 }  // namespace
 
-std::string CheckFilters(const ClusterPlan& plan) {
-  for (const CapturePoint& point : plan.captures) {
-    FilterError why;
-    if (!CaptureFilter::Compile(point.filter, why))
-      return fmt::format("capture on {}/{}: filter \"{}\": {}", plan.Info(point.netns).name, point.device, point.filter,
-                         why.ToString());
-  }
-  return {};
-}
-
 Recorder::Recorder(Simulation& simulation, const RecorderOptions& options)
     : m_simulation(simulation), m_account(simulation.Plan()), m_vxlanPorts{kIanaVxlanPort, kLinuxVxlanPort} {
   if (!options.packets.empty()) {

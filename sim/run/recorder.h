@@ -26,9 +26,6 @@ struct RecorderOptions {
   bool account = false;           ///< keep Account() even without a trace
 };
 
-/// Why a capture filter of the plan is none; "": all are right.
-std::string CheckFilters(const ClusterPlan& plan);
-
 /// Writes down what passes in a simulation: its records and tables into trace.bin, the frames of captured devices into
 /// packets.pcapng. To be made before the simulation runs.
 class Recorder final : public host::Observer {

@@ -14,6 +14,7 @@
 #include "sim/run/recorder.h"
 #include "sim/run/simulation.h"
 #include "sim/run/version.h"
+#include "sim/trace/capture_filter.h"
 #include "sim/trace/digest.h"
 
 namespace overlaysim {
@@ -41,6 +42,8 @@ std::optional<LoadedPlan> LoadPlan(const std::string& path, const scenario::Load
 
 namespace {
 
+const std::string kApplication = fmt::format("overlaysim {}", kProgramVersion);
+
 /// Files by their path from the scenario's folder, so that a digest does not depend on where a person keeps them.
 std::vector<RunInput> InputsOf(const LoadedPlan& loaded, const RunRequest& request, std::string& error) {
   std::vector<RunInput> inputs;
@@ -64,11 +67,6 @@ std::vector<RunInput> InputsOf(const LoadedPlan& loaded, const RunRequest& reque
   return inputs;
 }
 
-const RunRequest* g_request = nullptr;
-Nanoseconds g_expectedEnd;
-
-void OnProgress(uint64_t events) { g_request->progress({engine::Now(), g_expectedEnd, events}); }
-
 /// When the last line of traffic will have sent its last packet, or the duration.
 Nanoseconds ExpectedEnd(const ClusterPlan& plan) {
   if (plan.duration.count > 0) return plan.duration;
@@ -76,6 +74,17 @@ Nanoseconds ExpectedEnd(const ClusterPlan& plan) {
   for (const Workload& w : plan.workloads)
     end = std::max(end, w.start + w.interval * static_cast<int64_t>(w.count > 0 ? w.count - 1 : 0));
   return end;
+}
+
+/// Runs the simulation and tells of its progress meanwhile.
+void RunWatched(Simulation& simulation, const std::function<void(const RunProgress&)>& progress) {
+  static const std::function<void(const RunProgress&)>* told;
+  static Nanoseconds expectedEnd;
+  told = &progress;
+  expectedEnd = ExpectedEnd(simulation.Plan());
+  if (progress) engine::SetProgress([](uint64_t events) { (*told)({engine::Now(), expectedEnd, events}); });
+  simulation.Run();
+  engine::SetProgress(nullptr);
 }
 
 void TakeOutputs(const Simulation& simulation, RunOutcome& outcome) {
@@ -112,6 +121,28 @@ bool RunOutcome::AllHeld() const {
 
 void InterruptRun() { engine::Interrupt(); }
 
+std::string CheckFilters(const ClusterPlan& plan) {
+  for (const CapturePoint& point : plan.captures) {
+    FilterError why;
+    if (!CaptureFilter::Compile(point.filter, why))
+      return fmt::format("capture on {}/{}: filter \"{}\": {}", plan.Info(point.netns).name, point.device, point.filter,
+                         why.ToString());
+  }
+  return {};
+}
+
+std::optional<CaptureOutcome> RunCapture(const ClusterPlan& plan, const fs::path& file,
+                                         const std::function<void(const RunProgress&)>& progress, std::string& error) {
+  error = CheckFilters(plan);
+  if (!error.empty()) return std::nullopt;
+  Simulation simulation(plan);
+  Recorder recorder(simulation, {.packets = file, .application = kApplication});
+  RunWatched(simulation, progress);
+  error = recorder.Finish();
+  if (!error.empty()) return std::nullopt;
+  return CaptureOutcome{recorder.FrameCount(), !simulation.WasInterrupted()};
+}
+
 std::optional<RunOutcome> RunScenario(LoadedPlan& loaded, const RunRequest& request, std::string& error) {
   const auto begin = std::chrono::steady_clock::now();
   ClusterPlan& plan = *loaded.plan;
@@ -136,6 +167,7 @@ std::optional<RunOutcome> RunScenario(LoadedPlan& loaded, const RunRequest& requ
   if (failed(directory->AddFile(run_file::kPackets))) return std::nullopt;
   if (request.writeTrace && failed(directory->AddFile(run_file::kTrace))) return std::nullopt;
 
+  if (request.onBegin) request.onBegin();
   const std::vector<int64_t> mtus = MeasureMtus(plan);
   RunOutcome outcome;
   outcome.directory = directory->Path();
@@ -143,16 +175,10 @@ std::optional<RunOutcome> RunScenario(LoadedPlan& loaded, const RunRequest& requ
   Recorder recorder(simulation,
                     {.trace = request.writeTrace ? directory->File(run_file::kTrace) : fs::path(),
                      .packets = directory->File(run_file::kPackets),
-                     .application = fmt::format("overlaysim {}", kProgramVersion),
+                     .application = kApplication,
                      .account = !plan.expectations.empty()});
   PrepareJudging(plan, recorder.Account());
-  if (request.progress) {
-    g_request = &request;
-    g_expectedEnd = ExpectedEnd(plan);
-    engine::SetProgress(OnProgress);
-  }
-  simulation.Run();
-  engine::SetProgress(nullptr);
+  RunWatched(simulation, request.progress);
   if (failed(recorder.Finish())) return std::nullopt;
 
   outcome.complete = !simulation.WasInterrupted();

@@ -39,6 +39,7 @@ struct RunRequest {
   std::filesystem::path root = "runs";
   std::optional<std::filesystem::path> directory;
   bool writeTrace = true;
+  std::function<void()> onBegin;  ///< all that can be wrong with the input and the output is known
   std::function<void(const RunProgress&)> progress;
 };
 
@@ -69,6 +70,17 @@ struct RunOutcome {
 
 /// Runs the plan and leaves a run directory. nullopt and `error` when a file cannot be written or a capture filter is wrong.
 std::optional<RunOutcome> RunScenario(LoadedPlan& loaded, const RunRequest& request, std::string& error);
+
+/// Why a capture filter of the plan is none; "": all are right.
+std::string CheckFilters(const ClusterPlan& plan);
+
+struct CaptureOutcome {
+  uint64_t frames = 0;
+  bool complete = false;
+};
+/// Runs the plan and writes its captures into one file, and nothing else.
+std::optional<CaptureOutcome> RunCapture(const ClusterPlan& plan, const std::filesystem::path& file,
+                                         const std::function<void(const RunProgress&)>& progress, std::string& error);
 
 /// Ends the run that is under way before its next event, with readable files. May be called from a signal handler.
 void InterruptRun();

@@ -1,0 +1,146 @@
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "sim/cli/planned.h"
+#include "sim/iproute2/show.h"
+#include "sim/run/plan_json.h"
+
+namespace overlaysim::cli {
+namespace {
+
+using iproute2::Format;
+using Json = nlohmann::ordered_json;
+
+struct ShowArguments {
+  ScenarioArguments scenario;
+  std::string what;
+  std::vector<std::string> where;  ///< NODE SCENARIO, or SCENARIO
+  bool json = false, pretty = false, details = false;
+};
+
+constexpr std::array kTables = {"route", "neigh", "fdb", "link", "addr", "rule"};
+constexpr std::array kLists = {"nodes", "pods", "links"};
+
+std::string TableText(const kernel::Namespace& ns, const std::string& what, const iproute2::ShowOptions& options) {
+  if (what == "route") return iproute2::RouteShow(ns, {}, options);
+  if (what == "neigh") return iproute2::NeighShow(ns, {}, options);
+  if (what == "fdb") return iproute2::FdbShow(ns, {}, options);
+  if (what == "link") return iproute2::LinkShow(ns, {}, options);
+  if (what == "addr") return iproute2::AddrShow(ns, {}, options);
+  return iproute2::RuleShow(ns, {}, options);
+}
+
+/// Columns as kubectl prints them.
+std::string Columns(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths;
+  for (const auto& row : rows)
+    for (size_t c = 0; c < row.size(); ++c) {
+      if (widths.size() <= c) widths.push_back(0);
+      widths[c] = std::max(widths[c], row[c].size());
+    }
+  std::string out;
+  for (const auto& row : rows) {
+    for (size_t c = 0; c + 1 < row.size(); ++c) out += fmt::format("{:<{}}   ", row[c], widths[c]);
+    out += row.back() + "\n";
+  }
+  return out;
+}
+
+std::string Print(const std::vector<std::string>& keys, const std::vector<std::vector<std::string>>& rows, bool json) {
+  if (json) {
+    Json all = Json::array();
+    for (const auto& row : rows) {
+      Json object;
+      for (size_t c = 0; c < keys.size(); ++c) object[keys[c]] = row[c];
+      all.push_back(std::move(object));
+    }
+    return all.dump(2) + "\n";
+  }
+  std::vector<std::vector<std::string>> lines{{}};
+  for (const std::string& key : keys) {
+    lines[0].push_back(key);
+    for (char& c : lines[0].back()) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  lines.insert(lines.end(), rows.begin(), rows.end());
+  return Columns(lines);
+}
+
+std::string AddressOf(const ClusterPlan& plan, NetnsId id) {
+  const Ipv4Address address = plan.Materialise(id)->SelectAddress(0, {}, kernel::kScopeGlobal);
+  return address.IsZero() ? "" : address.ToString();
+}
+
+std::string List(const ClusterPlan& plan, const std::string& what, bool json) {
+  std::vector<std::vector<std::string>> rows;
+  if (what == "links") {
+    for (const CablePlan& cable : plan.cables)
+      rows.push_back({cable.name, cable.rate.ToString(), cable.delay.ToString(), cable.up ? "up" : "down"});
+    return Print({"name", "rate", "delay", "state"}, rows, json);
+  }
+  std::vector<std::string> nodeNames;
+  for (size_t i = 0; i < plan.NetnsCount(); ++i) {
+    const NetnsInfo info = plan.Info(NetnsId(i));
+    if (info.role == NetnsRole::Node) nodeNames.push_back(info.name);
+    if (what == "nodes" && info.role != NetnsRole::Pod) rows.push_back({info.name, RoleName(info.role), AddressOf(plan, info.id)});
+    if (what == "pods" && info.role == NetnsRole::Pod)
+      rows.push_back({info.name, AddressOf(plan, info.isShared ? plan.Find(nodeNames.at(info.node.value)) : info.id),
+                      nodeNames.at(info.node.value)});
+  }
+  return what == "nodes" ? Print({"name", "role", "address"}, rows, json) : Print({"name", "ip", "node"}, rows, json);
+}
+
+int Show(ShowArguments arguments) {
+  const bool isList = std::find(kLists.begin(), kLists.end(), arguments.what) != kLists.end();
+  if (isList && arguments.where.size() != 1) return Complain(kUsage, fmt::format("say overlaysim show {} SCENARIO", arguments.what));
+  if (!isList && arguments.where.size() != 2)
+    return Complain(kUsage, fmt::format("say overlaysim show {} NODE SCENARIO", arguments.what));
+  arguments.scenario.path = arguments.where.back();
+  // Tables are those of the start: what happens later need not be planned.
+  const auto loaded = Load(arguments.scenario, [](scenario::Scenario& s) {
+    s.traffic.clear();
+    s.events.clear();
+    s.expect.clear();
+    s.capture.clear();
+  });
+  if (!loaded) return kUsage;
+  if (isList) {
+    fmt::print("{}", List(*loaded->plan, arguments.what, arguments.json));
+    return kOk;
+  }
+  const NetnsId id = FindNamespace(*loaded->plan, arguments.where.front());
+  if (!id) return kUsage;
+  iproute2::ShowOptions options;
+  options.format = arguments.pretty ? Format::PrettyJson : arguments.json ? Format::Json : Format::Text;
+  options.details = arguments.details;
+  fmt::print("{}", TableText(*loaded->plan->Materialise(id), arguments.what, options));
+  return kOk;
+}
+
+}  // namespace
+
+void AddShow(CLI::App& program, Action& run) {
+  CLI::App* verb = AddVerb(program, "show", "Print what ip and bridge print on a node, pod or switch at the start; or list what there is.",
+                           {"show route node1 scenarios/tutorial/two-nodes.json",
+                            "show link node1 scenarios/tutorial/two-nodes.json -d -j | jq '.[].ifname'",
+                            "show links scenarios/tutorial/leaf-spine.json"});
+  auto arguments = std::make_shared<ShowArguments>();
+  std::vector<std::string> all(kTables.begin(), kTables.end());
+  all.insert(all.end(), kLists.begin(), kLists.end());
+  verb->add_option("WHAT", arguments->what, "route, neigh, fdb, link, addr or rule of a node; or nodes, pods, links")
+      ->required()
+      ->check(CLI::IsMember(all))
+      ->type_name("");
+  verb->add_option("NODE SCENARIO", arguments->where, "the node, pod or switch, and the scenario's file; lists: only the file")
+      ->required()
+      ->expected(1, 2);
+  verb->add_flag("-j,--json", arguments->json, "iproute2's JSON");
+  verb->add_flag("-p,--pretty", arguments->pretty, "the same with line breaks");
+  verb->add_flag("-d,--details", arguments->details, "as ip -d");
+  AddFormat(*verb, arguments->json, "table");
+  arguments->scenario.AddTo(*verb, false);
+  verb->callback([arguments, &run] { run = [arguments] { return Show(*arguments); }; });
+}
+
+}  // namespace overlaysim::cli
