@@ -1,15 +1,19 @@
 // Devices: what a link does with a frame that it is given to send, and where a received frame goes (net/core/dev.c).
 
+#include <cstring>
+
 #include "models/host/stack.h"
 
 namespace overlaysim::host {
 
 namespace {
 
+constexpr uint32_t kVlanTagBytes = 4;
+constexpr uint32_t kTaggedHeaderBytes = wire::kEthernetHeaderBytes + kVlanTagBytes;
+
 /// is_skb_forwardable() of net/core/dev.c: a device takes no frame longer than its MTU, link header and a VLAN tag.
 bool IsForwardable(const kernel::Link& link, const wire::Frame& frame) {
-  constexpr uint32_t kVlanHeaderBytes = 4;
-  return link.adminUp && frame.Size() <= link.mtu + wire::kEthernetHeaderBytes + kVlanHeaderBytes;
+  return link.adminUp && frame.Size() <= link.mtu + kTaggedHeaderBytes;
 }
 
 }  // namespace
@@ -120,6 +124,12 @@ void Stack::NetifReceive(kernel::Link& link, wire::FramePtr frame) {
   if (IsCaptured(link.ifindex)) m_network.observer->OnFrame(*this, link, *frame, false);
   Trace(Stage::Receive, Verdict::Continue, *frame, link.ifindex);
   if (link.master != 0) return BridgeInput(link, *m_ns->GetLink(link.master), std::move(frame));
+  if (wire::Ethernet{frame->Data()}.Type() == wire::kEtherTypeVlan && frame->Size() >= kTaggedHeaderBytes) {
+    // skb_vlan_untag(): no VLAN devices here, so a tag of priority alone (VID 0) is ignored, any other makes it another host's.
+    if (wire::Get16(frame->Data() + wire::kEthernetHeaderBytes) & 0xfff) frame->type = wire::PacketType::OtherHost;
+    std::memmove(frame->Data() + kVlanTagBytes, frame->Data(), 2 * sizeof(MacAddress));
+    frame->Pull(kVlanTagBytes);
+  }
   switch (wire::Ethernet{frame->Data()}.Type()) {
     case wire::kEtherTypeIpv4:
       frame->Pull(wire::kEthernetHeaderBytes);

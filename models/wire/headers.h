@@ -19,7 +19,7 @@ inline constexpr uint32_t kVxlanOverheadBytes =  // 50: what VXLAN over IPv4 add
 inline constexpr uint32_t kWireOverheadBytes = 24;
 inline constexpr uint32_t kMinimumWireFrameBytes = 60;  // without FCS; shorter frames are padded on the cable
 
-enum EtherType : uint16_t { kEtherTypeIpv4 = 0x0800, kEtherTypeArp = 0x0806, kEtherTypeIpv6 = 0x86dd };
+enum EtherType : uint16_t { kEtherTypeIpv4 = 0x0800, kEtherTypeArp = 0x0806, kEtherTypeVlan = 0x8100, kEtherTypeIpv6 = 0x86dd };
 enum IpProtocol : uint8_t { kIpProtoIcmp = 1, kIpProtoTcp = 6, kIpProtoUdp = 17 };
 enum IcmpType : uint8_t {
   kIcmpEchoReply = 0,
