@@ -140,6 +140,12 @@ int Namespace::SetLinkUp(int ifindex, bool up, Nanoseconds) {
            std::any_of(r.nextHops.begin(), r.nextHops.end(), [&](const NextHop& h) { return h.ifindex == ifindex; });
   });
   FlushNeighbours([&](const Neighbour& n) { return n.ifindex == ifindex; });
+  if (link->kind == LinkKind::Vxlan) {  // vxlan_stop()
+    std::vector<MacAddress> gone;
+    for (const VxlanFdbEntry* e : FdbOfVxlan(ifindex).Sorted())
+      if (!e->isPermanent && !e->isStatic) gone.push_back(e->mac);
+    for (const MacAddress& mac : gone) DeleteVxlanFdb(ifindex, mac, nullptr);
+  }
   // A port that goes down forgets what it learnt (br_stp_disable_port()).
   if (link->master != 0) {
     std::vector<BridgeFdbEntry> gone;
@@ -241,8 +247,11 @@ int Namespace::SetLinkMaster(int ifindex, int master) {
       lowest = first ? p.address : std::min(lowest, p.address);
       first = false;
     }
-    if (!b->mtuSet) b->mtu = mtu;
-    if (!b->addressSet && !first && b->address != lowest) {  // br_stp_recalculate_bridge_id()
+    if (!b->mtuSet && b->mtu != mtu) {
+      b->mtu = mtu;
+      LinkChanged(changed);
+    }
+    if (!b->addressSet && b->address != lowest) {  // br_stp_recalculate_bridge_id(): zero when the last port has gone
       SyncBridgeLocal(changed, changed, false);
       b->address = lowest;
       LinkChanged(changed);
@@ -308,6 +317,11 @@ int Namespace::DeleteAddress(int ifindex, const Ipv4Prefix& local) {
 /// fib_add_ifaddr() of net/ipv4/fib_frontend.c.
 void Namespace::AddAddressRoutes(const Address& a) {
   const Link& link = *GetLink(a.ifindex);
+  // Those of a secondary address name the primary of its subnet as source.
+  const auto primary = std::find_if(m_addresses.begin(), m_addresses.end(), [&](const Address& o) {
+    return o.ifindex == a.ifindex && !o.secondary && o.prefixLength == a.prefixLength && o.Subnet() == a.Subnet();
+  });
+  const Ipv4Address source = a.secondary && primary != m_addresses.end() ? primary->local : a.local;
   auto magic = [&](RouteType type, Ipv4Prefix dst) {
     Route r;
     r.dst = dst;
@@ -315,7 +329,7 @@ void Namespace::AddAddressRoutes(const Address& a) {
     r.scope = type == RouteType::Local ? kScopeHost : kScopeLink;
     r.table = type == RouteType::Unicast ? kTableMain : kTableLocal;
     r.protocol = kProtoKernel;
-    r.prefSrc = a.local;
+    r.prefSrc = source;
     r.nextHops = {{.ifindex = a.ifindex}};
     if (const auto* there = TableOf(r.table).At(dst))
       for (const Route& o : *there)
@@ -575,20 +589,16 @@ RouteAnswer Namespace::Lookup(const RouteQuery& query) const {
       default: break;
     }
     answer.error = 0;
-    // fib_select_multipath(): the hash space of 31 bits is divided by weight among the usable next hops.
+    // fib_select_multipath(): the hash space of 31 bits is divided by weight among the usable next hops. Those without carrier
+    // ("linkdown") are: ignore_routes_with_linkdown is off by default.
     uint64_t total = 0;
     std::vector<const NextHop*> hops;
     for (const NextHop& h : answer.route.nextHops) {
       const Link* link = GetLink(h.ifindex);
       if (!link || (!link->adminUp && answer.route.type != RouteType::Local)) continue;
       if (query.oif != 0 && query.oif != h.ifindex) continue;
-      if (answer.route.nextHops.size() > 1 && !IsRunning(*link)) continue;
       hops.push_back(&h);
       total += h.weight;
-    }
-    if (hops.empty()) {
-      answer.nextHop = answer.route.nextHops.front();
-      return answer;
     }
     const uint64_t at = static_cast<uint64_t>(query.flowHash >> 1) * total;
     uint64_t bound = 0;
@@ -800,7 +810,7 @@ int Namespace::DeleteVxlanFdb(int ifindex, MacAddress mac, const VxlanRemote* re
   if (!there) return ENOENT;
   if (remote) {
     auto it = std::find(there->remotes.begin(), there->remotes.end(), *remote);
-    if (it == there->remotes.end()) return ENOENT;
+    if (it == there->remotes.end()) return 0;  // as __vxlan_fdb_delete() has it
     if (there->remotes.size() > 1) {
       there->remotes.erase(it);
       FdbChanged(Table::VxlanFdb, TableChange::Op::Change, there, there->rowId, ifindex);

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "sim/base/check.h"
 
@@ -55,7 +56,15 @@ class FramePool {
 void FrameDeleter::operator()(Frame* frame) const { FramePool::Get().Give(frame); }
 
 uint8_t* Frame::Push(uint32_t bytes) {
-  OVERLAYSIM_CHECK(bytes <= m_begin, "no headroom for {} bytes", bytes);
+  if (bytes > m_begin) {  // pskb_expand_head()
+    FramePtr larger = MakeFrame(Size() + bytes);
+    larger->Pull(bytes);
+    std::memcpy(larger->Data(), Data(), Size());
+    std::swap(m_buffer, larger->m_buffer);
+    std::swap(m_capacity, larger->m_capacity);
+    m_begin = larger->m_begin;
+    m_end = larger->m_end;
+  }
   m_begin -= bytes;
   return Data();
 }

@@ -19,7 +19,7 @@ class Frame {
   uint8_t* Data() { return m_buffer.get() + m_begin; }
   const uint8_t* Data() const { return m_buffer.get() + m_begin; }
   uint32_t Size() const { return m_end - m_begin; }
-  uint8_t* Push(uint32_t bytes);   ///< makes room in front; returns the new Data(). More than the headroom is a bug.
+  uint8_t* Push(uint32_t bytes);   ///< makes room in front; returns the new Data(), which moves when the headroom is used up
   uint8_t* Pull(uint32_t bytes);   ///< drops bytes in front
   uint8_t* Append(uint32_t bytes); ///< makes room behind (not initialised); returns its begin
   void Trim(uint32_t size);        ///< cuts the end so that Size() is `size`

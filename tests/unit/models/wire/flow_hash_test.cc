@@ -1,0 +1,133 @@
+#include "models/wire/flow_hash.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <set>
+#include <vector>
+
+#include "models/wire/headers.h"
+
+namespace overlaysim::wire {
+namespace {
+
+std::vector<uint8_t> MakePacket(const FlowKeys& k, uint16_t fragmentField = 0) {
+  std::vector<uint8_t> frame(kEthernetHeaderBytes + kIpv4HeaderBytes + 8);
+  Ethernet{frame.data()}.Write({}, {}, kEtherTypeIpv4);
+  uint8_t* ip = frame.data() + kEthernetHeaderBytes;
+  WriteIpv4(ip, {.totalBytes = 28, .fragmentField = fragmentField, .protocol = k.protocol, .source = k.source,
+                 .destination = k.destination});
+  Put16(ip + 20, k.sourcePort);
+  Put16(ip + 22, k.destinationPort);
+  return frame;
+}
+uint32_t Hash(const FlowKeys& k, uint16_t fragmentField = 0, uint64_t seed = 1) {
+  const auto frame = MakePacket(k, fragmentField);
+  return FlowHash(frame.data(), static_cast<uint32_t>(frame.size()), seed);
+}
+
+constexpr FlowKeys kFlow{{0x0af40102}, {0x0af40202}, kIpProtoUdp, 40000, 9000};
+
+TEST(FlowHash, IsTheSameInBothDirections) {
+  EXPECT_EQ(Hash(kFlow), Hash({kFlow.destination, kFlow.source, kIpProtoUdp, 9000, 40000}));
+}
+
+TEST(FlowHash, TellsFlowsApart) {
+  const std::set<uint32_t> hashes = {Hash(kFlow),
+                                     Hash({kFlow.source, kFlow.destination, kIpProtoUdp, 40001, 9000}),
+                                     Hash({kFlow.source, kFlow.destination, kIpProtoUdp, 40000, 9001}),
+                                     Hash({kFlow.source, kFlow.destination, kIpProtoTcp, 40000, 9000}),
+                                     Hash({{0x0af40103}, kFlow.destination, kIpProtoUdp, 40000, 9000}),
+                                     Hash(kFlow, 0, 2)};
+  EXPECT_EQ(hashes.size(), 6u);
+}
+
+TEST(FlowHash, LeavesPortsOutForAllFragmentsOfADatagram) {
+  // The first fragment has ports, the later ones have not: all must take one way.
+  const uint32_t first = Hash(kFlow, kIpMf);
+  FlowKeys later = kFlow;
+  later.sourcePort = 0x4142;
+  later.destinationPort = 0x4344;
+  EXPECT_EQ(first, Hash(later, kIpMf | 180));
+  EXPECT_EQ(first, Hash(later, 360));
+  EXPECT_NE(first, Hash(kFlow));
+}
+
+TEST(FlowHash, LeavesPortsOutForIcmp) {
+  FlowKeys echo{kFlow.source, kFlow.destination, kIpProtoIcmp, 0x0800, 1};
+  const uint32_t hash = Hash(echo);
+  echo.destinationPort = 2;
+  EXPECT_EQ(hash, Hash(echo));
+}
+
+TEST(FlowHash, IsNeverZeroAndReadsNoFurtherThanTheFrame) {
+  std::vector<uint8_t> frame = MakePacket(kFlow);
+  for (uint32_t size = 0; size <= frame.size(); ++size) {
+    const std::vector<uint8_t> cut(frame.begin(), frame.begin() + size);
+    ASSERT_NE(FlowHash(cut.data(), size, 1), 0u) << size;
+  }
+  for (uint16_t port = 0; port < 5000; ++port) {
+    FlowKeys k = kFlow;
+    k.sourcePort = port;
+    ASSERT_NE(Hash(k), 0u);
+  }
+}
+
+TEST(DissectIpv4, RefusesWhatIsNoIpv4Packet) {
+  FlowKeys keys;
+  auto packet = MakePacket(kFlow);
+  uint8_t* ip = packet.data() + kEthernetHeaderBytes;
+  EXPECT_TRUE(DissectIpv4(ip, 28, keys));
+  EXPECT_EQ(keys.destinationPort, 9000);
+  EXPECT_TRUE(DissectIpv4(ip, 23, keys));  // ports cut off
+  EXPECT_EQ(keys.destinationPort, 0);
+  EXPECT_FALSE(DissectIpv4(ip, 19, keys));
+  ip[0] = 0x44;
+  EXPECT_FALSE(DissectIpv4(ip, 28, keys));
+  ip[0] = 0x65;
+  EXPECT_FALSE(DissectIpv4(ip, 28, keys));
+}
+
+TEST(MultipathHash, DependsOnPortsOnlyIfAskedTo) {
+  FlowKeys other = kFlow;
+  other.sourcePort = 50000;
+  EXPECT_EQ(MultipathHash(kFlow, false, 1), MultipathHash(other, false, 1));
+  EXPECT_NE(MultipathHash(kFlow, true, 1), MultipathHash(other, true, 1));
+}
+
+TEST(OuterSourcePort, StaysInTheHalfOpenRange) {
+  const PortRange range{100, 103};
+  std::set<uint16_t> seen;
+  for (uint64_t hash = 0; hash <= 0xffffffffu; hash += 0x00ffffff) seen.insert(OuterSourcePort(static_cast<uint32_t>(hash), range));
+  EXPECT_EQ(seen, (std::set<uint16_t>{100, 101, 102}));
+  EXPECT_EQ(OuterSourcePort(0, {}), 32768);
+  // hash ^ hash << 16 = 0xffff0000 ^ 0: the greatest is ffffffff, times 28231 >> 32 = 28230
+  EXPECT_EQ(OuterSourcePort(0xffff0000, {}), 32768 + ((0xffff0000ull * 28231) >> 32));
+  EXPECT_EQ(OuterSourcePort(0x0000ffff, {}), 32768 + 28230);
+}
+
+TEST(OuterSourcePort, SpreadsFlowsEvenly) {
+  // 20,000 flows that differ in one port, in 64 buckets of the outer port: chi-square with 63 degrees of freedom is below
+  // 103.4 in 999 of 1000 cases.
+  std::array<int, 64> buckets{};
+  constexpr int kFlows = 20000;
+  for (int i = 0; i < kFlows; ++i) {
+    FlowKeys k = kFlow;
+    k.sourcePort = static_cast<uint16_t>(32768 + i);
+    ++buckets[static_cast<size_t>((OuterSourcePort(Hash(k), {}) - 32768) * 64 / 28231)];
+  }
+  int64_t squares = 0;
+  for (int count : buckets) squares += int64_t{count} * count;
+  const int64_t chiSquare = squares * 64 / kFlows - kFlows;  // sum of (O - E)^2 / E
+  EXPECT_LT(chiSquare, 103);
+}
+
+TEST(MultipathHash, SpreadsFlowsEvenlyOverThreePaths) {
+  std::array<int, 3> paths{};
+  for (uint32_t i = 0; i < 9000; ++i)
+    ++paths[(uint64_t{MultipathHash({{0x0a000000 + i}, {0x0a010001}, kIpProtoUdp, 40000, 8472}, true, 1)} * 3) >> 32];
+  for (int count : paths) EXPECT_NEAR(count, 3000, 180);  // four standard deviations: 4 * sqrt(9000 * 1/3 * 2/3)
+}
+
+}  // namespace
+}  // namespace overlaysim::wire
