@@ -44,7 +44,7 @@ class Loader {
     };
     TypeOf<Scenario>().Read(*root, &m_scenario, {report, "", &none});
     CheckWhole(*root);
-    if (m_diagnostics.ErrorCount() > errorsBefore) return std::nullopt;
+    if (m_diagnostics.ErrorCount() > errorsBefore && !m_options.keepGoing) return std::nullopt;
     m_scenario.name = std::filesystem::path(path).stem();
     FillDefaults(m_scenario);
     return std::move(m_scenario);

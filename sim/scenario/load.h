@@ -13,9 +13,12 @@ namespace overlaysim::scenario {
 struct LoadOptions {
   std::vector<std::string> set;  ///< --set: "underlay.spines=4", "traffic.0.count=5"; the value is JSON, else a string
   std::vector<std::string> var;  ///< --var: "load=60%"
+  /// Answers what could be read although there are errors, so that checks which need no more can go on.
+  bool keepGoing = false;
 };
 
-/// Reads a scenario file with what it includes. All problems go to `diagnostics`; nullopt if there are errors.
+/// Reads a scenario file with what it includes. All problems go to `diagnostics`; nullopt if there are errors
+/// (with keepGoing: if nothing could be read).
 std::optional<Scenario> LoadScenario(const std::string& path, const LoadOptions& options, Diagnostics& diagnostics);
 
 /// The same for text in memory; `name` stands for the path in messages and is where relative paths start.
