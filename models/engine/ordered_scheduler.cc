@@ -38,9 +38,11 @@ void OrderedScheduler::Insert(const Event& event) {
   Entry entry{event.key.m_ts, uint64_t{event.key.m_context} << 32, event.key.m_uid, event};
   const uint32_t context = event.key.m_context;
   if ((context & kOrderedContext) && context != ns3::Simulator::NO_CONTEXT) {
-    const EventOrder& order = static_cast<const OrderedEvent*>(event.impl)->Order();
-    entry.place |= order.device;
-    entry.sequence = order.sequence;
+    // What ns-3 makes while one of our events is under way inherits its context, and is none of ours.
+    if (const auto* ordered = dynamic_cast<const OrderedEvent*>(event.impl)) {
+      entry.place |= ordered->Order().device;
+      entry.sequence = ordered->Order().sequence;
+    }
   }
   m_heap.push_back(entry);
   std::push_heap(m_heap.begin(), m_heap.end());
