@@ -153,7 +153,13 @@ std::optional<std::vector<CaseScenario>> ReadCase(const std::string& directory, 
   std::vector<CaseScenario> all;
   try {
     const json document = json::parse(file);
-    for (const json& s : document.at("scenarios")) all.push_back(ReadScenario(s));
+    for (const json& s : document.at("scenarios")) {
+      try {
+        all.push_back(ReadScenario(s));
+      } catch (const std::exception& e) {
+        all.push_back({.name = s.at("scenario"), .error = e.what()});
+      }
+    }
   } catch (const std::exception& e) {
     error = fmt::format("{}: {}", path, e.what());
     return std::nullopt;

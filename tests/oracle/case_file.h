@@ -22,6 +22,7 @@ struct CaseScenario {
   std::vector<std::string> captured;  ///< "n1.eth0"
   std::vector<Step> steps;
   scenario::Scenario scenario;
+  std::string error;  ///< why it cannot be carried out; "": it can
 };
 
 /// Reads CASE_DIR/expect.json: of each scenario the set-up, the changes, the capture points and what each step does, but nothing of

@@ -133,6 +133,10 @@ void Blank(json& result) {
 }
 
 int RunOne(const CaseScenario& scenario, const std::filesystem::path& out) {
+  if (!scenario.error.empty()) {
+    fmt::print(stderr, "{}: {}\n", scenario.name, scenario.error);
+    return 2;
+  }
   Diagnostics diagnostics;
   std::unique_ptr<ClusterPlan> plan = CompilePlan(scenario.scenario, {}, diagnostics);
   if (!plan) {
