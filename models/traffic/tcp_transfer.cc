@@ -1,5 +1,7 @@
 #include "models/traffic/tcp_transfer.h"
 
+#include <fmt/format.h>
+
 #include <ns3/callback.h>
 #include <ns3/simulator.h>
 
@@ -209,12 +211,24 @@ void TcpTransfer::Ended() {
   m_result.deliveredBytes = m_client.result.received + (m_server ? m_server->result.received : 0);
   m_result.error = m_client.result.error;
   if (m_result.error.empty() && m_server) m_result.error = m_server->result.error;
+  Report();
   Done();
+}
+
+/// What a person is told, in the manner of iperf3's last line.
+void TcpTransfer::Report() {
+  const int64_t us = (m_endedAt - m_startedAt).count / 1000;
+  m_result.output = fmt::format("{} of {} bytes in {}.{:03} ms", m_result.deliveredBytes, m_result.offeredBytes, us / 1000,
+                                us % 1000);
+  if (const int64_t kbps = Throughput().count / 1000; kbps > 0)
+    m_result.output += fmt::format(", {}.{:03} Mbit/s", kbps / 1000, kbps % 1000);
+  m_result.output += m_result.error.empty() ? "\n" : ": " + m_result.error + "\n";
+  m_result.exit = m_result.error.empty() ? 0 : 1;
 }
 
 BitsPerSecond TcpTransfer::Throughput() const {
   const int64_t took = (m_endedAt - m_startedAt).count;
-  if (!IsDone() || took <= 0 || m_result.deliveredBytes != m_result.offeredBytes) return {0};
+  if (took <= 0 || m_result.deliveredBytes != m_result.offeredBytes) return {0};
   __extension__ using Wide = __int128;
   return {static_cast<int64_t>(static_cast<Wide>(m_result.deliveredBytes) * 8 * 1000000000 / took)};
 }

@@ -93,6 +93,7 @@ class TcpTransfer : public Flow {
   void Connect();
   void OnConnected(ns3::Ptr<ns3::Socket> socket);
   void Ended();
+  void Report();
 
   TcpEdge& m_from;
   TcpEdge* m_to;
