@@ -1,5 +1,7 @@
 // ARP (net/ipv4/arp.c).
 
+#include <algorithm>
+
 #include "models/engine/engine.h"
 #include "models/host/stack.h"
 #include "models/host/stack_inline.h"
@@ -37,20 +39,20 @@ void Stack::ArpReceive(kernel::Link& link, wire::FramePtr frame) {
   const Ipv4Address sip = arp.SenderIp(), tip = arp.TargetIp();
   const MacAddress sha = arp.SenderMac();
   const auto& conf = m_ns->GetConf(link.ifindex);
+  if (sip == tip && (conf.dropGratuitousArp || m_ns->allConf.dropGratuitousArp)) return done(Verdict::Consumed);
   if (tip.IsMulticast() || (tip.IsLoopback() && !conf.routeLocalnet)) return done(Verdict::Consumed);
   const uint64_t cause = frame->journey;
 
   auto isLocal = [&] { return m_ns->IsLocalAddress(tip); };
   auto mayAnswer = [&] {  // arp_ignore(): whether the target address counts on this device
-    switch (conf.arpIgnore > m_ns->allConf.arpIgnore ? conf.arpIgnore : m_ns->allConf.arpIgnore) {
-      case 0: return true;
-      case 1:
-      case 2:
-        return std::any_of(m_ns->Addresses().begin(), m_ns->Addresses().end(),
-                           [&](const kernel::Address& a) { return a.local == tip && a.ifindex == link.ifindex; });
-      case 8: return false;
-      default: return true;
-    }
+    const uint8_t ignore = std::max(conf.arpIgnore, m_ns->allConf.arpIgnore);
+    if (ignore == 8) return false;
+    if (ignore < 1 || ignore > 3) return true;
+    return std::any_of(m_ns->Addresses().begin(), m_ns->Addresses().end(), [&](const kernel::Address& a) {
+      if (a.local != tip) return false;
+      if (ignore == 3) return a.scope <= kernel::kScopeLink;
+      return a.ifindex == link.ifindex && (ignore == 1 || a.Subnet().Contains(sip));
+    });
   };
   auto learnFromRequest = [&] {  // neigh_event_ns()
     kernel::Neighbour* entry = m_ns->Neighbours().Find(link.ifindex, sip);
@@ -64,7 +66,8 @@ void Stack::ArpReceive(kernel::Link& link, wire::FramePtr frame) {
   }
   if (operation == wire::kArpRequest) {
     // ip_route_input(tip, sip): a sender that is one of our own addresses, or a martian, gets no answer
-    const bool sane = !sip.IsMulticast() && !sip.IsLimitedBroadcast() && !m_ns->IsLocalAddress(sip);
+    const bool sane = !sip.IsMulticast() && !sip.IsLimitedBroadcast() && !sip.IsLoopback() && !m_ns->IsLocalAddress(sip) &&
+                      ValidateSource(link, sip, tip, 0, 0) == Verdict::Continue;
     kernel::RouteAnswer route = m_ns->Lookup({.dst = tip, .src = sip, .iif = link.ifindex});
     if (sane && route.error == 0 && route.route.type == kernel::RouteType::Local) {
       if (mayAnswer()) {
@@ -90,7 +93,8 @@ void Stack::ArpReceive(kernel::Link& link, wire::FramePtr frame) {
   }
   kernel::Neighbour* entry = m_ns->Neighbours().Find(link.ifindex, sip);
   const bool gratuitous = sip == tip;
-  if (!entry && gratuitous && (conf.arpAccept || m_ns->allConf.arpAccept) && m_ns->Lookup({.dst = sip}).error == 0)
+  if (!entry && (gratuitous || operation == wire::kArpReply) && (conf.arpAccept || m_ns->allConf.arpAccept) &&
+      m_ns->Lookup({.dst = sip}).error == 0)
     entry = &NeighbourCreate(link.ifindex, sip);
   if (entry) {
     // Broadcast answers and requests do not prove that the neighbour can be reached.

@@ -13,7 +13,8 @@ void Stack::BridgeInput(kernel::Link& port, kernel::Link& bridge, wire::FramePtr
   const MacAddress source = wire::GetMac(frame->Data() + 6);
   if (source.IsZero() || source.IsMulticast())
     return Finish(Stage::BridgeInput, Verdict::BridgeBadSource, std::move(frame), port.ifindex);
-  if (!bridge.adminUp) return Finish(Stage::BridgeInput, Verdict::BridgePortState, std::move(frame), port.ifindex);
+  if (!bridge.adminUp || port.port.disabled)
+    return Finish(Stage::BridgeInput, Verdict::BridgePortState, std::move(frame), port.ifindex);
   if (destination == bridge.address) frame->type = wire::PacketType::Host;
   if (port.port.learning) BridgeLearn(bridge, port, source);
   // tcpdump on the bridge makes it promiscuous: it then gets a copy of everything that is bridged.
@@ -45,6 +46,7 @@ void Stack::BridgeInput(kernel::Link& port, kernel::Link& bridge, wire::FramePtr
 
 /// br_fdb_update(): where that address was last seen.
 void Stack::BridgeLearn(kernel::Link& bridge, kernel::Link& port, MacAddress source) {
+  if (bridge.bridge.ageingTime == 0) return;  // whoever sets that wants frames flooded
   kernel::BridgeFdb& fdb = m_ns->FdbOfBridge(bridge.ifindex);
   const Nanoseconds now = engine::Now();
   if (kernel::BridgeFdbEntry* entry = fdb.Find(source)) {
@@ -85,7 +87,7 @@ void Stack::BridgePassUp(kernel::Link& bridge, wire::FramePtr frame) {
 
 /// should_deliver().
 bool Stack::BridgeMayDeliver(const kernel::Link& to, const kernel::Link* from) const {
-  if (!to.adminUp || to.master == 0) return false;
+  if (!to.adminUp || to.master == 0 || to.port.disabled) return false;
   if (!from) return true;
   return (to.port.hairpin || to.ifindex != from->ifindex) && !(to.port.isolated && from->port.isolated);
 }

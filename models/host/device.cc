@@ -8,6 +8,8 @@ namespace overlaysim::host {
 
 namespace {
 
+constexpr int kMostTransmits = 8;  // XMIT_RECURSION_LIMIT
+
 constexpr uint32_t kVlanTagBytes = 4;
 constexpr uint32_t kTaggedHeaderBytes = wire::kEthernetHeaderBytes + kVlanTagBytes;
 
@@ -36,6 +38,12 @@ void Stack::Transmit(int ifindex, wire::FramePtr frame) {
     return Finish(Stage::Transmit, Verdict::LinkDown, std::move(frame), ifindex);
   }
   if (IsCaptured(ifindex)) m_network.observer->OnFrame(*this, *link, *frame, true);
+  if (m_transmitDepth > kMostTransmits) return Finish(Stage::Transmit, Verdict::VxlanLoop, std::move(frame), ifindex);
+  struct Depth {
+    explicit Depth(int& d) : depth(++d) {}
+    ~Depth() { --depth; }
+    int& depth;
+  } guard(m_transmitDepth);
   switch (link->kind) {
     case kernel::LinkKind::Physical: return TransmitPhysical(*link, std::move(frame));
     case kernel::LinkKind::Veth: return TransmitVeth(*link, std::move(frame));

@@ -11,6 +11,12 @@ namespace overlaysim::host {
 
 using kernel::Snmp;
 
+namespace {
+
+constexpr uint8_t kEcnMask = 3;
+
+}  // namespace
+
 void Stack::Fragment(wire::FramePtr packet, uint32_t mtu, const std::function<void(wire::FramePtr)>& output) {
   const wire::Ipv4 ip{packet->Data()};
   const uint32_t header = ip.HeaderBytes();
@@ -44,6 +50,21 @@ void Stack::Fragment(wire::FramePtr packet, uint32_t mtu, const std::function<vo
   Finish(Stage::Fragment, Verdict::Fragmented, std::move(packet));
 }
 
+/// inet_frag_queue_insert(): pieces that came one right after the other are one run, and what lies inside a run has come before.
+/// Any other overlap is an attack.
+ReassemblyQueue::Place ReassemblyQueue::Fit(uint32_t begin, uint32_t end) const {
+  if (pieces.empty()) return Place::Free;
+  if (pieces.back().end < end) return begin < pieces.back().end ? Place::Overlap : Place::Free;
+  for (size_t i = 0; i < pieces.size();) {
+    const uint32_t runBegin = pieces[i].begin;
+    uint32_t runEnd = pieces[i].end;
+    for (++i; i < pieces.size() && pieces[i].continues; ++i) runEnd = pieces[i].end;
+    if (end <= runBegin) return Place::Free;
+    if (begin < runEnd) return begin >= runBegin && end <= runEnd ? Place::Duplicate : Place::Overlap;
+  }
+  return Place::Free;
+}
+
 wire::FramePtr Stack::Reassemble(wire::FramePtr fragment) {
   Count(Snmp::IpReasmReqds);
   const wire::Ipv4 ip{fragment->Data()};
@@ -67,45 +88,52 @@ wire::FramePtr Stack::Reassemble(wire::FramePtr fragment) {
       }
     });
   }
-  auto refuse = [&](Verdict verdict) {
+  const int iif = fragment->iif;
+  auto discard = [&] {  // the datagram is lost with all that has come of it
     Count(Snmp::IpReasmFails);
-    Finish(Stage::Reassemble, verdict, std::move(fragment), fragment->iif);
+    if (fragment) Finish(Stage::Reassemble, Verdict::FragmentInvalid, std::move(fragment), iif);
+    for (auto& piece : queue.pieces)
+      Finish(Stage::Reassemble, Verdict::FragmentInvalid, std::move(piece.frame), queue.iif);
+    m_reassembly.queues.erase(it);
     return nullptr;
   };
   // ip_frag_queue()
   const uint32_t begin = ip.OffsetBytes();
-  const uint32_t end = begin + fragment->Size() - header;
+  uint32_t end = begin + fragment->Size() - header;
   if (!ip.MoreFragments()) {
-    if (queue.totalBytes != 0 && queue.totalBytes != end) return refuse(Verdict::FragmentInvalid);
-    for (const auto& piece : queue.pieces)
-      if (piece.end > end) return refuse(Verdict::FragmentInvalid);
+    if (end < queue.totalBytes || (queue.hasLast && end != queue.totalBytes)) return discard();
+    queue.hasLast = true;
     queue.totalBytes = end;
   } else {
-    if ((end - begin) % 8 != 0 || (queue.totalBytes != 0 && end > queue.totalBytes)) return refuse(Verdict::FragmentInvalid);
+    end &= ~7u;
+    if (end > queue.totalBytes && queue.hasLast) return discard();
+    queue.totalBytes = std::max(queue.totalBytes, end);
   }
-  if (end == begin || end + header > 0xffff) return refuse(Verdict::FragmentInvalid);
-  for (const auto& piece : queue.pieces) {
-    if (begin >= piece.begin && end <= piece.end) {
-      Finish(Stage::Reassemble, Verdict::DuplicateFragment, std::move(fragment), queue.iif);
+  if (end == begin) return discard();
+  fragment->Trim(header + end - begin);
+  switch (queue.Fit(begin, end)) {
+    case ReassemblyQueue::Place::Free: break;
+    case ReassemblyQueue::Place::Duplicate:
+      Finish(Stage::Reassemble, Verdict::DuplicateFragment, std::move(fragment), iif);
       return nullptr;
-    }
-    if (begin < piece.end && piece.begin < end) {  // inet_frag_queue_insert(): an overlap ends the whole datagram
-      for (auto& p : queue.pieces) Finish(Stage::Reassemble, Verdict::FragmentInvalid, std::move(p.frame), queue.iif);
-      m_reassembly.queues.erase(it);
-      return refuse(Verdict::FragmentInvalid);
-    }
+    case ReassemblyQueue::Place::Overlap: Count(Snmp::IpExtReasmOverlaps); return discard();
   }
-  Trace(Stage::Reassemble, Verdict::Continue, *fragment, fragment->iif);
-  queue.iif = fragment->iif;
+  Trace(Stage::Reassemble, Verdict::Continue, *fragment, iif);
+  queue.iif = iif;
   queue.gotBytes += end - begin;
+  queue.ecnSeen |= static_cast<uint8_t>(1 << (ip.Tos() & kEcnMask));
   queue.maxFragmentBytes = std::max(queue.maxFragmentBytes, static_cast<uint16_t>(fragment->Size()));
   if (ip.DontFragment()) queue.maxDfBytes = std::max(queue.maxDfBytes, static_cast<uint16_t>(fragment->Size()));
+  const bool continues = !queue.pieces.empty() && queue.pieces.back().end == begin;
   auto at = std::lower_bound(queue.pieces.begin(), queue.pieces.end(), begin,
                              [](const ReassemblyQueue::Piece& p, uint32_t b) { return p.begin < b; });
-  queue.pieces.insert(at, {begin, end, std::move(fragment)});
-  if (queue.totalBytes == 0 || queue.gotBytes != queue.totalBytes) return nullptr;
+  queue.pieces.insert(at, {begin, end, continues, std::move(fragment)});
+  if (!queue.hasLast || queue.gotBytes != queue.totalBytes) return nullptr;
 
   // ip_frag_reasm()
+  constexpr uint8_t kNotEct = 1, kCe = 1 << kEcnMask;  // ip_frag_ecn_table: ECN or none for all of them, and CE stays
+  const bool mixed = (queue.ecnSeen & kNotEct) && queue.ecnSeen != kNotEct;
+  if (mixed || queue.totalBytes + header > 0xffff) return discard();
   ReassemblyQueue done = std::move(queue);
   m_reassembly.queues.erase(it);
   const wire::Frame& first = *done.pieces.front().frame;
@@ -116,6 +144,7 @@ wire::FramePtr Stack::Reassemble(wire::FramePtr fragment) {
     const uint32_t pieceHeader = wire::Ipv4{piece.frame->Data()}.HeaderBytes();
     std::memcpy(whole->Data() + firstHeader + piece.begin, piece.frame->Data() + pieceHeader, piece.end - piece.begin);
   }
+  if (done.ecnSeen & kCe) whole->Data()[1] |= kEcnMask;
   wire::Put16(whole->Data() + 2, whole->Size());
   const bool df = done.maxDfBytes == done.maxFragmentBytes;
   wire::Put16(whole->Data() + 6, df ? wire::kIpDf : 0u);

@@ -1,5 +1,6 @@
 // ICMP (net/ipv4/icmp.c).
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -15,6 +16,7 @@ namespace {
 
 constexpr uint32_t kMostErrorBytes = 576;  // RFC 1812: as much of the packet as fits
 constexpr int64_t kBurstFactor = 6;        // XRLIM_BURST_FACTOR
+constexpr uint8_t kLastIcmpType = 18;      // NR_ICMP_TYPES
 
 bool IsIcmpError(uint8_t type) {  // icmp_pointers[type].error
   return type == wire::kIcmpDestUnreach || type == 4 || type == wire::kIcmpRedirect || type == wire::kIcmpTimeExceeded ||
@@ -76,6 +78,18 @@ int Stack::SendIcmpEcho(const SendRequest& given, uint16_t id, uint16_t sequence
   return error;
 }
 
+/// raw_local_deliver(). A socket may close itself, or another one, while it is told.
+void Stack::DeliverRawIcmp(const Received& message) {
+  std::vector<int> handles;
+  for (const auto& [handle, handler] : m_rawIcmp) handles.push_back(handle);
+  for (int handle : handles) {
+    const auto socket = std::find_if(m_rawIcmp.begin(), m_rawIcmp.end(), [&](const auto& s) { return s.first == handle; });
+    if (socket == m_rawIcmp.end()) continue;
+    const IcmpHandler handler = socket->second;
+    handler(message);
+  }
+}
+
 /// icmp_rcv().
 void Stack::IcmpReceive(kernel::Link& link, wire::FramePtr packet) {
   const wire::Ipv4 ip{packet->Data()};
@@ -93,7 +107,7 @@ void Stack::IcmpReceive(kernel::Link& link, wire::FramePtr packet) {
   }
   const uint8_t type = message.payload[0], code = message.payload[1];
   CountIn(m_ns->snmp, type);
-  if (type > 18) {
+  if (type > kLastIcmpType) {
     Count(Snmp::IcmpInErrors);
     return done(Verdict::IcmpUnknownType);
   }
@@ -139,9 +153,28 @@ void Stack::IcmpReply(const wire::Frame& packet) {
   if (SendIpv4(request, message, &out) == 0) CountOut(m_ns->snmp, wire::kIcmpEchoReply);
 }
 
+Stack::PeerTokens& Stack::TokensOf(Ipv4Address peer) {
+  return m_peers.try_emplace(peer.value, PeerTokens{Seconds(60), engine::Now()}).first->second;  // full, see inet_getpeer()
+}
+
+bool Stack::PeerTokens::Take(Nanoseconds now, Nanoseconds cost, int64_t burst) {
+  tokens = std::min(tokens + (now - last), cost * burst);
+  last = now;
+  if (tokens < cost) return false;
+  tokens = tokens - cost;
+  return true;
+}
+
+/// ip_error() has a limit of its own (ip_rt_error_cost, ip_rt_error_burst) on the tokens from which icmp_send() takes again: of a
+/// burst of packets without a route the first two are answered.
+bool Stack::RouteErrorAllowed(Ipv4Address to) {
+  constexpr int64_t kErrorBurst = 5;
+  return TokensOf(to).Take(engine::Now(), Seconds(1), kErrorBurst);
+}
+
 /// icmp_global_allow() and inet_peer_xrlim_allow(): token buckets for all and for each receiver.
 bool Stack::IcmpAllowed(Ipv4Address to, uint8_t type, uint8_t code, const RouteOut& out) {
-  if (type > 18 || (type == wire::kIcmpDestUnreach && code == wire::kIcmpFragNeeded)) return true;
+  if (type > kLastIcmpType || (type == wire::kIcmpDestUnreach && code == wire::kIcmpFragNeeded)) return true;
   if (!(m_ns->icmpRateMask >> type & 1) || out.toLocal) return true;
   const Nanoseconds now = engine::Now();
   // Global: icmp_msgs_per_sec, refilled when 20 ms have passed, at most icmp_msgs_burst.
@@ -161,19 +194,9 @@ bool Stack::IcmpAllowed(Ipv4Address to, uint8_t type, uint8_t code, const RouteO
   }
   // Per receiver: one each icmp_ratelimit ms, six at once after a pause.
   const Nanoseconds limit = Milliseconds(m_ns->icmpRateLimitMs);
-  if (limit.count > 0) {
-    auto [it, isNew] = m_icmpPeers.try_emplace(to.value);
-    PeerTokens& peer = it->second;
-    if (isNew)
-      peer.tokens = limit * kBurstFactor;
-    else
-      peer.tokens = std::min(peer.tokens + (now - peer.last), limit * kBurstFactor);
-    peer.last = now;
-    if (peer.tokens < limit) {
-      Count(Snmp::IcmpOutRateLimitHost);
-      return false;
-    }
-    peer.tokens = peer.tokens - limit;
+  if (limit.count > 0 && !TokensOf(to).Take(now, limit, kBurstFactor)) {
+    Count(Snmp::IcmpOutRateLimitHost);
+    return false;
   }
   --m_icmpGlobalCredit;
   return true;
@@ -187,9 +210,9 @@ void Stack::IcmpSend(const wire::Frame& packet, uint8_t type, uint8_t code, uint
   if (ip.OffsetBytes() != 0) return;
   if (ip.Source().IsZero() || ip.Source().IsMulticast() || ip.Source().IsLimitedBroadcast()) return;
   if (ip.Destination().IsMulticast() || ip.Destination().IsLimitedBroadcast()) return;
-  if (ip.Protocol() == wire::kIpProtoIcmp && IsIcmpError(type) && packet.Size() > ip.HeaderBytes() &&
-      IsIcmpError(ip.Payload()[0]))
-    return;  // never an error about an error (RFC 1122)
+  if (ip.Protocol() == wire::kIpProtoIcmp && IsIcmpError(type) &&
+      (packet.Size() <= ip.HeaderBytes() || ip.Payload()[0] > kLastIcmpType || IsIcmpError(ip.Payload()[0])))
+    return;  // never an error about an error (RFC 1122), nor about what may be one
   SendRequest request{.destination = ip.Source(), .protocol = wire::kIpProtoIcmp, .cause = packet.journey,
                       .flow = packet.flow};
   // IPTOS_PREC_INTERNETCONTROL for errors

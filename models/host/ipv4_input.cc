@@ -46,6 +46,7 @@ void Stack::Ipv4Receive(kernel::Link& link, wire::FramePtr frame) {
   InputRoute route = RouteInput(link, *frame);
   const Row row{Table::Route, route.answer.route.rowId};
   if (route.verdict != Verdict::Continue) {
+    if (route.verdict == Verdict::RpFilter) Count(Snmp::TcpExtIPReversePathFilter);
     if (route.error != 0) return Ipv4Error(link, std::move(frame), route);
     return Finish(Stage::RouteInput, route.verdict, std::move(frame), link.ifindex, row);
   }
@@ -122,8 +123,7 @@ Stack::InputRoute Stack::RouteInput(kernel::Link& link, const wire::Frame& packe
 Verdict Stack::ValidateSource(const kernel::Link& link, Ipv4Address source, Ipv4Address destination, uint8_t tos,
                               uint32_t mark) {
   const uint8_t rpf = m_ns->RpFilter(link.ifindex);
-  const auto& conf = m_ns->GetConf(link.ifindex);
-  const bool acceptLocal = conf.acceptLocal;
+  const bool acceptLocal = m_ns->allConf.acceptLocal || m_ns->GetConf(link.ifindex).acceptLocal;
   const bool customRules = m_ns->Rules().size() > 3;
   if (rpf == 0 && !customRules) {
     if (!acceptLocal && m_ns->IsLocalAddress(source)) return Verdict::LocalSource;
@@ -140,15 +140,7 @@ Verdict Stack::ValidateSource(const kernel::Link& link, Ipv4Address source, Ipv4
   } else if (rpf == 0) {
     return Verdict::Continue;
   }
-  if (rpf == 1) {
-    Count(Snmp::TcpExtIPReversePathFilter);
-    return Verdict::RpFilter;
-  }
-  if (rpf == 2 && back.error != 0) {
-    Count(Snmp::TcpExtIPReversePathFilter);
-    return Verdict::RpFilter;
-  }
-  return Verdict::Continue;
+  return rpf == 1 || (rpf == 2 && back.error != 0) ? Verdict::RpFilter : Verdict::Continue;
 }
 
 /// ip_error(): a packet that has nowhere to go.
@@ -159,13 +151,16 @@ void Stack::Ipv4Error(kernel::Link& link, wire::FramePtr packet, const InputRout
     Count(Snmp::IpInAddrErrors);
     return Finish(Stage::RouteInput, verdict, std::move(packet), link.ifindex, row);
   }
+  auto answer = [&](uint8_t code) {
+    if (RouteErrorAllowed(wire::Ipv4{packet->Data()}.Source())) IcmpSend(*packet, wire::kIcmpDestUnreach, code, 0);
+  };
   switch (route.error) {
-    case EHOSTUNREACH: IcmpSend(*packet, wire::kIcmpDestUnreach, wire::kIcmpHostUnreach, 0); break;
+    case EHOSTUNREACH: answer(wire::kIcmpHostUnreach); break;
     case ENETUNREACH:
       Count(Snmp::IpExtInNoRoutes);
-      IcmpSend(*packet, wire::kIcmpDestUnreach, wire::kIcmpNetUnreach, 0);
+      answer(wire::kIcmpNetUnreach);
       break;
-    case EACCES: IcmpSend(*packet, wire::kIcmpDestUnreach, wire::kIcmpPktFiltered, 0); break;
+    case EACCES: answer(wire::kIcmpPktFiltered); break;
     default: break;  // blackhole: in silence
   }
   Finish(Stage::RouteInput, verdict, std::move(packet), link.ifindex, row);
@@ -200,7 +195,12 @@ bool Stack::PassesFilter(FilterChain chain, Stage stage, wire::FramePtr& packet,
   }
   if (verdict.target == kernel::FilterTarget::Reject) {
     if (verdict.rule->rejectWith == "tcp-reset") {
-      if (what.protocol == wire::kIpProtoTcp && transport) TcpReset(*packet);
+      // nf_send_reset(): not about a segment cut short or damaged
+      if (what.protocol == wire::kIpProtoTcp && transport && payloadBytes >= wire::kTcpHeaderBytes &&
+          wire::ChecksumFold(wire::ChecksumAdd(payload, payloadBytes,
+                                               wire::PseudoHeaderSum(what.source, what.destination, what.protocol,
+                                                                     payloadBytes))) == 0)
+        TcpReset(*packet, 0);
     } else {
       static constexpr std::pair<const char*, uint8_t> kCodes[] = {
           {"icmp-net-unreachable", wire::kIcmpNetUnreach},  {"icmp-host-unreachable", wire::kIcmpHostUnreach},
@@ -230,7 +230,7 @@ void Stack::Ipv4Deliver(kernel::Link& link, wire::FramePtr packet, bool broadcas
   switch (ip.Protocol()) {
     case wire::kIpProtoIcmp:
       Count(Snmp::IpInDelivers);
-      for (size_t i = 0; i < m_rawIcmp.size(); ++i) m_rawIcmp[i].second(received);
+      DeliverRawIcmp(received);
       return IcmpReceive(link, std::move(packet));
     case wire::kIpProtoUdp: Count(Snmp::IpInDelivers); return UdpReceive(link, std::move(packet), broadcast);
     case wire::kIpProtoTcp: Count(Snmp::IpInDelivers); return TcpReceive(link, std::move(packet));

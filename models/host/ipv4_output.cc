@@ -25,14 +25,16 @@ uint32_t Stack::MultipathHashOf(const wire::Frame& packet) const {
 Stack::RouteOut Stack::RouteOutput(const SendRequest& request) {
   RouteOut out;
   out.source = request.source;
-  if (!request.source.IsZero() && (request.source.IsMulticast() || !m_ns->IsLocalAddress(request.source))) {
+  if (!request.source.IsZero() && !request.anySource &&
+      (request.source.IsMulticast() || !m_ns->IsLocalAddress(request.source))) {
     out.error = EINVAL;
     return out;
   }
   kernel::RouteQuery query{.dst = request.destination, .src = request.source, .oif = request.oif,
                            .tos = static_cast<uint8_t>(request.tos & 0x1c), .mark = request.mark};
-  query.flowHash = wire::MultipathHash({request.source, request.destination, request.protocol, 0, 0},
-                                       m_ns->fibMultipathHashPolicy == 1, m_network.seed);
+  query.flowHash = wire::MultipathHash(
+      {request.source, request.destination, request.protocol, request.sourcePort, request.destinationPort},
+      m_ns->fibMultipathHashPolicy == 1, m_network.seed);
   if (request.destination.IsLimitedBroadcast() && request.oif != 0) {
     out.broadcast = true;
     out.answer.error = 0;
@@ -122,8 +124,7 @@ int Stack::Ipv4Append(const SendRequest& request, const RouteOut& out, std::span
   Trace(Stage::Send, Verdict::Continue, *packet, 0);
   Trace(Stage::RouteOutput, Verdict::Continue, *packet, link ? link->ifindex : 0, {Table::Route, out.answer.route.rowId});
   Count(Snmp::IpOutRequests);
-  Ipv4LocalOut(std::move(packet), out);
-  return 0;
+  return Ipv4LocalOut(std::move(packet), out);
 }
 
 int Stack::SendPacket(wire::FramePtr packet, const RouteOut& routed) {
@@ -133,15 +134,15 @@ int Stack::SendPacket(wire::FramePtr packet, const RouteOut& routed) {
   Trace(Stage::RouteOutput, Verdict::Continue, *packet, routed.answer.nextHop.ifindex,
         {Table::Route, routed.answer.route.rowId});
   Count(Snmp::IpOutRequests);
-  Ipv4LocalOut(std::move(packet), routed);
-  return 0;
+  return Ipv4LocalOut(std::move(packet), routed);
 }
 
 /// __ip_local_out(): the OUTPUT chain, then out.
-void Stack::Ipv4LocalOut(wire::FramePtr packet, const RouteOut& out) {
-  if (!PassesFilter(FilterChain::Output, Stage::FilterOutput, packet, 0, out.answer.nextHop.ifindex)) return;
+int Stack::Ipv4LocalOut(wire::FramePtr packet, const RouteOut& out) {
+  if (!PassesFilter(FilterChain::Output, Stage::FilterOutput, packet, 0, out.answer.nextHop.ifindex)) return EPERM;
   const uint32_t mtu = OutputMtu(out, wire::Ipv4{packet->Data()}.Destination());
   Ipv4Output(std::move(packet), out.answer, mtu);
+  return 0;
 }
 
 /// ip_output() and ip_fragment(): POSTROUTING, then whole or in fragments to the neighbour.

@@ -46,7 +46,8 @@ void Stack::NeighbourOutput(kernel::Link& link, Ipv4Address nextHop, wire::Frame
   const auto& addresses = m_ns->Addresses();
   const bool broadcast = nextHop.IsLimitedBroadcast() ||
                          std::any_of(addresses.begin(), addresses.end(), [&](const kernel::Address& a) {
-                           return a.ifindex == link.ifindex && a.prefixLength < 31 && a.Subnet().Broadcast() == nextHop;
+                           return a.ifindex == link.ifindex &&
+                                  ((a.prefixLength < 31 && a.Subnet().Broadcast() == nextHop) || a.broadcast == nextHop);
                          });
   if (broadcast) {
     Trace(Stage::NeighbourLookup, Verdict::Continue, *packet, link.ifindex);

@@ -14,15 +14,21 @@ namespace overlaysim::host {
 struct ReassemblyQueue {
   struct Piece {
     uint32_t begin, end;  ///< of the payload, bytes
+    bool continues;       ///< came when the piece before it was the last: one run with it
     wire::FramePtr frame; ///< Data() is its IPv4 header
   };
   std::vector<Piece> pieces;
-  uint32_t totalBytes = 0;   ///< of the payload; 0: the last fragment has not come
+  uint32_t totalBytes = 0;   ///< of the payload; as far as is known until the last fragment has come
+  bool hasLast = false;
+  uint8_t ecnSeen = 0;       ///< bit n: a fragment had ECN n
   uint32_t gotBytes = 0;
   uint16_t maxFragmentBytes = 0;  ///< largest fragment, with header
   uint16_t maxDfBytes = 0;        ///< largest fragment that had DF
   uint32_t timerGeneration = 0;
   int iif = 0;
+
+  enum class Place : uint8_t { Free, Duplicate, Overlap };
+  Place Fit(uint32_t begin, uint32_t end) const;
 };
 
 /// By source, destination, identification and protocol.

@@ -21,6 +21,7 @@ struct SendRequest {
   uint8_t protocol = 0;
   uint8_t ttl = 0;          ///< 0: net.ipv4.ip_default_ttl
   uint8_t tos = 0;
+  uint16_t sourcePort = 0, destinationPort = 0;  ///< of UDP and TCP: they choose among several next hops
   enum class Pmtu : uint8_t { Dont, Want, Do } pmtu = Pmtu::Dont;  ///< IP_MTU_DISCOVER
   int oif = 0;              ///< 0: by routing
   uint32_t mark = 0;
@@ -28,6 +29,7 @@ struct SendRequest {
   uint32_t flow = UINT32_MAX;
   uint32_t socketHash = 0;  ///< hash of the sending TCP socket; 0: none
   bool connected = false;   ///< a connected socket numbers even its DF packets
+  bool anySource = false;   ///< the source need not be an address of ours (FLOWI_FLAG_ANYSRC)
 };
 
 /// A received packet as its protocol sees it.
@@ -199,7 +201,7 @@ class Stack {
   bool PassesFilter(kernel::FilterChain chain, Stage stage, wire::FramePtr& packet, int in, int out);
 
   // ipv4_output.cc
-  void Ipv4LocalOut(wire::FramePtr packet, const RouteOut& out);
+  int Ipv4LocalOut(wire::FramePtr packet, const RouteOut& out);
   void Ipv4Output(wire::FramePtr packet, const kernel::RouteAnswer& answer, uint32_t mtu);
   void Ipv4FinishOutput(wire::FramePtr packet, const kernel::RouteAnswer& answer);
   int Ipv4Append(const SendRequest& request, const RouteOut& out, std::span<const uint8_t> payload, uint64_t* journey);
@@ -210,16 +212,18 @@ class Stack {
   wire::FramePtr Reassemble(wire::FramePtr fragment);  ///< the whole datagram, or null while parts are missing
 
   // icmp.cc
+  void DeliverRawIcmp(const Received& message);
   void IcmpReceive(kernel::Link& link, wire::FramePtr packet);
   void IcmpReply(const wire::Frame& request);
   void IcmpSend(const wire::Frame& packet, uint8_t type, uint8_t code, uint32_t info);
+  bool RouteErrorAllowed(Ipv4Address to);
   bool IcmpAllowed(Ipv4Address to, uint8_t type, uint8_t code, const RouteOut& out);
   void IcmpPmtu(const Received& message, uint32_t mtu);
 
   // udp.cc
   void UdpReceive(kernel::Link& link, wire::FramePtr packet, bool broadcast);
   void TcpReceive(kernel::Link& link, wire::FramePtr packet);
-  void TcpReset(const wire::Frame& packet);
+  void TcpReset(const wire::Frame& packet, uint8_t tos);
 
   // vxlan.cc
   void VxlanTransmit(kernel::Link& link, wire::FramePtr frame);
@@ -240,13 +244,16 @@ class Stack {
   std::map<std::pair<uint16_t, uint32_t>, UdpHandler> m_udp;  ///< by port, address
   std::vector<std::pair<int, IcmpHandler>> m_rawIcmp;
   int m_lastHandle = 0;
+  int m_transmitDepth = 0;  ///< dev_xmit_recursion()
   ProtocolHandler m_tcp, m_udpElsewhere;
   ReassemblyTable m_reassembly;
   std::map<uint64_t, uint16_t> m_identifications;  ///< by destination and protocol: the next one
   struct PeerTokens {
     Nanoseconds tokens, last;
+    bool Take(Nanoseconds now, Nanoseconds cost, int64_t burst);
   };
-  std::map<uint32_t, PeerTokens> m_icmpPeers;  ///< inet_peer_xrlim_allow()
+  PeerTokens& TokensOf(Ipv4Address peer);
+  std::map<uint32_t, PeerTokens> m_peers;  ///< struct inet_peer
   Nanoseconds m_icmpGlobalStamp;
   uint32_t m_icmpGlobalCredit = 0;
   bool m_icmpGlobalStarted = false;

@@ -21,6 +21,8 @@ int Stack::SendUdp(const SendRequest& given, uint16_t sourcePort, uint16_t desti
                    std::span<const uint8_t> data, uint64_t* journey) {
   SendRequest request = given;
   request.protocol = wire::kIpProtoUdp;
+  request.sourcePort = sourcePort;
+  request.destinationPort = destinationPort;
   if (data.size() + wire::kUdpHeaderBytes > 0xffff) return EMSGSIZE;
   const RouteOut out = RouteOutput(request);
   if (out.error != 0) return out.error;
@@ -72,8 +74,12 @@ void Stack::UdpReceive(kernel::Link& link, wire::FramePtr packet, bool broadcast
       Count(Snmp::UdpInDatagrams);
       return done(Verdict::Delivered);
     }
-    Count(Snmp::UdpNoPorts);
-    if (!broadcast) IcmpSend(*packet, wire::kIcmpDestUnreach, wire::kIcmpPortUnreach, 0);
+    if (broadcast) {  // __udp4_lib_mcast_deliver()
+      Count(Snmp::UdpIgnoredMulti);
+    } else {
+      Count(Snmp::UdpNoPorts);
+      IcmpSend(*packet, wire::kIcmpDestUnreach, wire::kIcmpPortUnreach, 0);
+    }
     return done(Verdict::UdpNoSocket);
   }
   if (!rightChecksum) return checksumError();
@@ -108,12 +114,12 @@ void Stack::TcpReceive(kernel::Link& link, wire::FramePtr packet) {
     return done(Verdict::TcpChecksum);
   }
   if (m_tcp && m_tcp(segment)) return done(Verdict::Delivered);
-  TcpReset(*packet);
+  TcpReset(*packet, ip.Tos());
   done(Verdict::TcpNoSocket);
 }
 
-/// tcp_v4_send_reset() and ip_send_unicast_reply().
-void Stack::TcpReset(const wire::Frame& packet) {
+/// tcp_v4_send_reset() and ip_send_unicast_reply(); nf_send_reset() of a router does the same in the receiver's name.
+void Stack::TcpReset(const wire::Frame& packet, uint8_t tos) {
   const wire::Ipv4 ip{const_cast<uint8_t*>(packet.Data())};
   const uint8_t* tcp = ip.Payload();
   const uint32_t bytes = packet.Size() - ip.HeaderBytes();
@@ -136,7 +142,8 @@ void Stack::TcpReset(const wire::Frame& packet) {
       wire::PseudoHeaderSum(ip.Destination(), ip.Source(), wire::kIpProtoTcp, wire::kTcpHeaderBytes);
   wire::Put16(reset + 16, wire::ChecksumFold(wire::ChecksumAdd(reset, sizeof reset, pseudo)));
   SendRequest request{.source = ip.Destination(), .destination = ip.Source(), .protocol = wire::kIpProtoTcp,
-                      .tos = ip.Tos(), .pmtu = SendRequest::Pmtu::Do, .cause = packet.journey, .flow = packet.flow};
+                      .tos = tos, .sourcePort = wire::Get16(reset), .destinationPort = wire::Get16(reset + 2),
+                      .pmtu = SendRequest::Pmtu::Do, .cause = packet.journey, .flow = packet.flow, .anySource = true};
   Count(Snmp::TcpOutRsts);
   Count(Snmp::TcpOutSegs);
   SendIpv4(request, reset);

@@ -51,7 +51,8 @@ void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kern
   const uint8_t tosSetting = options.tos == 1 ? inner.tos : options.tos;
 
   SendRequest request{.source = options.local, .destination = remote.ip, .protocol = wire::kIpProtoUdp,
-                      .tos = static_cast<uint8_t>(tosSetting & 0x1e), .oif = remote.ifindex, .mark = frame->mark};
+                      .tos = static_cast<uint8_t>(tosSetting & 0x1e), .sourcePort = sourcePort, .destinationPort = port,
+                      .oif = remote.ifindex, .mark = frame->mark};
   RouteOut out = RouteOutput(request);
   auto fail = [&](Verdict verdict, uint64_t kernel::LinkStats::*counter) {
     ++link.stats.txErrors;
@@ -66,12 +67,14 @@ void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kern
 
   if (out.toLocal && options.localBypass) {  // encap_bypass_if_local(): the remote VTEP is on this host
     for (const kernel::Link* other : m_ns->Links()) {
-      if (other->kind != kernel::LinkKind::Vxlan || other->vxlan.vni != vni || other->vxlan.dstPort != port) continue;
+      if (other->kind != kernel::LinkKind::Vxlan || !other->adminUp || other->vxlan.vni != vni ||
+          other->vxlan.dstPort != port)
+        continue;
       kernel::Link& to = *m_ns->GetLink(other->ifindex);
       ++link.stats.txPackets;
       link.stats.txBytes += frame->Size() - wire::kEthernetHeaderBytes;  // iptunnel_xmit() counts from the network header
       if (to.vxlan.learning)
-        kernel::SnoopVxlan(*m_ns, to, wire::GetMac(frame->Data() + 6), options.local, engine::Now());
+        kernel::SnoopVxlan(*m_ns, to, wire::GetMac(frame->Data() + 6), {0x7f000001}, engine::Now());
       return m_backlog.Push({this, to.ifindex, std::move(frame)});
     }
     return fail(Verdict::VxlanUnknownVni, nullptr);

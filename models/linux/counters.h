@@ -20,7 +20,7 @@ namespace overlaysim::kernel {
   X(TcpAttemptFails) X(TcpEstabResets) X(TcpInSegs) X(TcpOutSegs) X(TcpRetransSegs) X(TcpInErrs) X(TcpOutRsts)           \
   X(TcpInCsumErrors) X(IpExtInNoRoutes) X(IpExtInTruncatedPkts) X(IpExtInMcastPkts) X(IpExtOutMcastPkts)                 \
   X(IpExtInBcastPkts) X(IpExtOutBcastPkts) X(IpExtInOctets) X(IpExtOutOctets) X(IpExtInCsumErrors) X(IpExtInNoECTPkts)   \
-  X(IpExtInECT1Pkts) X(IpExtInECT0Pkts) X(IpExtInCEPkts) X(TcpExtIPReversePathFilter) X(TcpExtArpFilter)
+  X(IpExtInECT1Pkts) X(IpExtInECT0Pkts) X(IpExtInCEPkts) X(IpExtReasmOverlaps) X(TcpExtIPReversePathFilter) X(TcpExtArpFilter)
 
 enum class Snmp : uint8_t {
 #define OVERLAYSIM_X(name) name,

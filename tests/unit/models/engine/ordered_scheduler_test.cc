@@ -1,0 +1,106 @@
+#include "models/engine/ordered_scheduler.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "models/engine/engine.h"
+
+namespace overlaysim::engine {
+namespace {
+
+class Engine : public ::testing::Test {
+ protected:
+  Engine() { UseOrderedScheduler(); }
+  ~Engine() override { ns3::Simulator::Destroy(); }
+
+  void At(int64_t us, const EventOrder& order, const std::string& name) {
+    Schedule(Microseconds(us), order, [this, name] { happened.push_back(name); });
+  }
+  std::vector<std::string> happened;
+};
+
+TEST_F(Engine, TakesEventsOfOneInstantByReceiverDeviceAndSequence) {
+  struct Event {
+    int64_t us;
+    EventOrder order;
+    const char* name;
+  };
+  std::vector<Event> events = {{1, {NetnsId(0), 0, 9}, "a"}, {1, {NetnsId(0), 1, 2}, "b"}, {1, {NetnsId(0), 1, 3}, "c"},
+                               {1, {NetnsId(1), 0, 1}, "d"}, {1, {NetnsId(70000), 5, 0}, "e"}, {2, {NetnsId(0), 0, 0}, "f"}};
+  const std::vector<std::string> expected = {"a", "b", "c", "d", "e", "f"};
+  std::vector<size_t> permutation = {0, 1, 2, 3, 4, 5};
+  int64_t base = 0;
+  do {  // whatever the order in which they were made
+    happened.clear();
+    for (size_t i : permutation) At(events[i].us, events[i].order, events[i].name);
+    ns3::Simulator::Run();
+    ASSERT_EQ(happened, expected);
+    base += 2;
+  } while (std::next_permutation(permutation.begin(), permutation.end()));
+  EXPECT_EQ(Now(), Microseconds(base));
+}
+
+TEST_F(Engine, LetsAnEventMakeOthersOfTheSameInstant) {
+  Schedule(Microseconds(1), {NetnsId(5), 1, 1}, [this] {
+    happened.push_back("first");
+    At(0, {NetnsId(7), 0, 1}, "third");
+    At(0, {NetnsId(5), 0, 1}, "second");  // stands before its maker, which is past
+  });
+  ns3::Simulator::Run();
+  EXPECT_EQ(happened, (std::vector<std::string>{"first", "second", "third"}));
+}
+
+TEST_F(Engine, MixesWithEventsOfNs3) {
+  ns3::Simulator::ScheduleWithContext(3, ns3::MicroSeconds(1), [this] { happened.push_back("node 3"); });
+  ns3::Simulator::Schedule(ns3::MicroSeconds(1), [this] { happened.push_back("no node"); });
+  At(1, {NetnsId(0), 0, 0}, "ours");
+  ns3::Simulator::ScheduleWithContext(2, ns3::MicroSeconds(1), [this] { happened.push_back("node 2"); });
+  ns3::Simulator::Run();
+  EXPECT_EQ(happened, (std::vector<std::string>{"node 2", "node 3", "ours", "no node"}));
+}
+
+TEST_F(Engine, TakesEventsThatNs3MakesInsideOneOfOurs) {
+  // They inherit the receiver's context, but are no OrderedEvents: they come after it has had its own, as they were made.
+  Schedule(Microseconds(1), {NetnsId(5), 3, 1}, [this] {
+    ns3::Simulator::Schedule(ns3::MicroSeconds(1), [this] { happened.push_back("ns-3's"); });
+    ns3::Simulator::Schedule(ns3::MicroSeconds(1), [this] { happened.push_back("its second"); });
+    At(1, {NetnsId(5), 2, 1}, "ours");
+    At(1, {NetnsId(6), 2, 1}, "another's");
+  });
+  ns3::Simulator::Run();
+  EXPECT_EQ(happened, (std::vector<std::string>{"ns-3's", "its second", "ours", "another's"}));
+}
+
+TEST_F(Engine, ForgetsEventsThatAreRemoved) {
+  At(1, {NetnsId(0), 0, 1}, "before");
+  ns3::EventId id = ns3::Simulator::Schedule(ns3::MicroSeconds(2), [this] { happened.push_back("removed"); });
+  for (int i = 3; i < 40; ++i) At(i, {NetnsId(0), 0, 1}, "");
+  ns3::Simulator::Remove(id);
+  ns3::Simulator::Run();
+  EXPECT_EQ(happened.size(), 38u);
+  EXPECT_EQ(std::count(happened.begin(), happened.end(), "removed"), 0);
+}
+
+TEST_F(Engine, CountsItsEvents) {
+  for (int i = 0; i < 1000; ++i) At(i, {NetnsId(0), 0, static_cast<uint64_t>(i)}, "");
+  ns3::Simulator::Run();
+  EXPECT_EQ(EventCount(), 1000u);
+}
+
+// The last one: an interrupt is for the whole process.
+TEST_F(Engine, EndsTheRunBeforeTheNextEventWhenInterrupted) {
+  At(1, {NetnsId(0), 0, 1}, "first");
+  Schedule(Microseconds(2), {NetnsId(0), 0, 2}, [] { Interrupt(); });
+  for (int i = 3; i < 10; ++i) At(i, {NetnsId(0), 0, 1}, "late");
+  EXPECT_FALSE(WasInterrupted());
+  ns3::Simulator::Run();
+  EXPECT_TRUE(WasInterrupted());
+  EXPECT_LE(std::count(happened.begin(), happened.end(), "late"), 1);  // the one that had been taken
+  EXPECT_EQ(Now(), Microseconds(3));
+}
+
+}  // namespace
+}  // namespace overlaysim::engine

@@ -1,0 +1,163 @@
+// The packets of tests/data/packets, each as a Linux 6.18 kernel sent it: what our stack sends in the same place is the same but
+// for what the kernel draws at random (".." in the files).
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "models/wire/checksum.h"
+#include "support/worlds.h"
+
+namespace overlaysim::host {
+namespace {
+
+using test::Counting;
+using test::FlannelWorld;
+using test::Ip;
+using test::RoutedWorld;
+using Seen = std::vector<test::World::Seen>;
+
+std::string Golden(const std::string& name) {
+  std::ifstream file(std::string(OVERLAYSIM_SOURCE_DIR) + "/tests/data/packets/" + name + ".hex");
+  EXPECT_TRUE(file) << name;
+  std::string line, out, token;
+  while (std::getline(file, line)) {
+    if (line.empty() || line[0] == '#') continue;
+    std::istringstream words(line);
+    while (words >> token) out += token;
+  }
+  return out;
+}
+
+/// The frame in hex, with the golden's masks in it.
+std::string Masked(const std::vector<uint8_t>& frame, const std::string& golden) {
+  std::string out;
+  for (size_t i = 0; i < frame.size(); ++i)
+    out += 2 * i < golden.size() && golden[2 * i] == '.' ? ".." : fmt::format("{:02x}", frame[i]);
+  return out;
+}
+
+/// Right checksums of IPv4 and of what is inside, as far as the packet is whole.
+bool HasRightChecksums(const uint8_t* p, uint32_t size) {
+  const wire::Ipv4 ip{const_cast<uint8_t*>(p)};
+  if (wire::Checksum(p, 20) != 0) return false;
+  if (ip.IsFragment()) return true;
+  const uint32_t length = size - 20;
+  const uint64_t pseudo = wire::PseudoHeaderSum(ip.Source(), ip.Destination(), ip.Protocol(), length);
+  switch (ip.Protocol()) {
+    case wire::kIpProtoIcmp: return wire::Checksum(ip.Payload(), length) == 0;
+    case wire::kIpProtoUdp:
+      if (wire::Get16(ip.Payload() + 6) == 0) return true;
+      [[fallthrough]];
+    case wire::kIpProtoTcp: return wire::ChecksumFold(wire::ChecksumAdd(ip.Payload(), length, pseudo)) == 0;
+    default: return false;
+  }
+}
+
+/// The n-th of the frames that has the golden's length, or all of them as text if there is none.
+void ExpectGolden(const Seen& frames, const std::string& name) {
+  const std::string golden = Golden(name);
+  std::string others;
+  for (const auto& seen : frames) {
+    const std::string masked = Masked(seen.bytes, golden);
+    if (masked == golden) {
+      if (wire::Get16(&seen.bytes[12]) == wire::kEtherTypeIpv4) {
+        EXPECT_TRUE(HasRightChecksums(&seen.bytes[14], static_cast<uint32_t>(seen.bytes.size()) - 14)) << name;
+      }
+      return;
+    }
+    if (masked.size() == golden.size()) others += masked + "\n";
+  }
+  FAIL() << name << " is not among " << frames.size() << " frames; wanted\n" << golden << "\nof that length there are\n" << others;
+}
+
+class GoldenPackets : public ::testing::Test {
+ protected:
+  void SendUdp(size_t bytes, SendRequest request = {}) {
+    if (request.destination.IsZero()) request.destination = Ip("10.0.2.2");
+    world.At("a").SendUdp(request, 40000, 9, Counting(bytes));
+    world.Run(Seconds(4));
+  }
+  RoutedWorld world{1400};
+};
+
+TEST_F(GoldenPackets, ArpAndEcho) {
+  world.At("a").SendIcmpEcho({.destination = Ip("10.0.2.2"), .pmtu = SendRequest::Pmtu::Want}, 0x101, 1, Counting(16));
+  world.Run(Seconds(1));
+  ExpectGolden(world.Frames("a", "ea"), "arp-request");
+  ExpectGolden(world.Frames("a", "ea"), "arp-reply");
+  ExpectGolden(world.Frames("a", "ea"), "echo-request");
+  ExpectGolden(world.Frames("a", "ea"), "echo-reply");
+}
+
+TEST_F(GoldenPackets, PortUnreachable) {
+  SendUdp(600);
+  ExpectGolden(world.Frames("a", "ea"), "icmp-port-unreachable");
+  EXPECT_EQ(world.At("b").Ns().snmp.Get(kernel::Snmp::UdpNoPorts), 1u);
+  EXPECT_EQ(world.Ended(Verdict::UdpNoSocket), 1u);
+}
+
+TEST_F(GoldenPackets, TtlExceeded) {
+  SendUdp(32, {.ttl = 1, .tos = 0x10});
+  ExpectGolden(world.Frames("a", "ea"), "icmp-ttl-exceeded");
+  EXPECT_EQ(world.Ended(Verdict::TtlExpired), 1u);
+}
+
+TEST_F(GoldenPackets, FragmentationNeeded) {
+  SendUdp(1400, {.pmtu = SendRequest::Pmtu::Do});
+  ExpectGolden(world.Frames("a", "ea"), "icmp-frag-needed");
+  EXPECT_EQ(world.Ended(Verdict::FragNeeded), 1u);
+  // It has learnt: the next one does not leave.
+  EXPECT_EQ(world.At("a").SendUdp({.destination = Ip("10.0.2.2"), .pmtu = SendRequest::Pmtu::Do}, 40000, 9, Counting(1400)),
+            EMSGSIZE);
+  EXPECT_EQ(world.At("a").Ns().LearntPmtu(Ip("10.0.2.2"), engine::Now()), 1400u);
+}
+
+TEST_F(GoldenPackets, FragmentsOfASenderThatKnowsThePath) {
+  world.At("a").Ns().LearnPmtu(Ip("10.0.2.2"), 1400, Seconds(600), false);
+  SendUdp(3000);
+  ExpectGolden(world.Frames("b", "eb"), "fragment-first");
+  ExpectGolden(world.Frames("b", "eb"), "fragment-last");
+  EXPECT_EQ(world.At("b").Ns().snmp.Get(kernel::Snmp::IpReasmOKs), 1u);
+}
+
+TEST_F(GoldenPackets, NetAndHostUnreachable) {
+  SendUdp(32, {.destination = Ip("99.0.0.1")});
+  ExpectGolden(world.Frames("a", "ea"), "icmp-net-unreachable");
+  SendUdp(32, {.destination = Ip("10.0.2.99")});
+  ExpectGolden(world.Frames("a", "ea"), "icmp-host-unreachable");
+}
+
+TEST_F(GoldenPackets, ResetOfAClosedPort) {
+  std::vector<uint8_t> syn(20);
+  const std::string golden = Golden("tcp-syn");
+  for (size_t i = 0; i < 20; ++i) syn[i] = static_cast<uint8_t>(std::stoi(golden.substr(2 * (34 + i), 2), nullptr, 16));
+  world.At("a").SendIpv4({.destination = Ip("10.0.2.2"), .protocol = wire::kIpProtoTcp}, syn);
+  world.Run(Seconds(1));
+  ExpectGolden(world.Frames("b", "eb"), "tcp-rst");
+}
+
+TEST(GoldenOverlay, EchoThroughVxlan) {
+  FlannelWorld world;
+  world.Begin();
+  std::vector<uint8_t> payload = Counting(58);
+  payload.erase(payload.begin(), payload.begin() + 2);  // the oracle's counts on from the sequence number, 1
+  world.At("p11").SendIcmpEcho({.destination = Ip("10.244.2.2")}, 0x101, 1, payload);
+  world.Run(Seconds(1));
+  ExpectGolden(world.Frames("n1", "flannel.1"), "flannel-echo-request");
+  ExpectGolden(world.Frames("n1", "eth0"), "vxlan-echo-request");
+  ExpectGolden(world.Frames("n1", "eth0"), "vxlan-echo-reply");
+  // From net.ipv4.ip_local_port_range, the same in both directions: the hash is symmetric, and one seed serves all nodes.
+  std::vector<uint16_t> ports;
+  for (const auto& seen : world.Frames("n1", "eth0"))
+    if (seen.bytes.size() == 148) ports.push_back(wire::Get16(&seen.bytes[34]));
+  ASSERT_EQ(ports.size(), 2u);
+  EXPECT_EQ(ports[0], ports[1]);
+  EXPECT_GE(ports[0], 32768);
+  EXPECT_LT(ports[0], 60999);
+}
+
+}  // namespace
+}  // namespace overlaysim::host
