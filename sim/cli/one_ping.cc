@@ -27,7 +27,7 @@ void OnePing::AddTo(CLI::App& verb, bool severalPackets) {
   verb.add_option("TO", to, "the same, or an address")->required();
   if (severalPackets) {
     verb.add_option("-c,--count", count, "how many requests")->check(CLI::Range(1, 1000000))->capture_default_str();
-    verb.add_option("-i,--interval", interval, "between two requests (1s)")->check(kInterval);
+    verb.add_option("-i,--interval", interval, "between two requests (1s)")->transform(kInterval);
   }
   verb.add_option("-s,--size", payload, "bytes of payload (56)")->check(CLI::Range(0, 65507));
   verb.add_option("-t,--ttl", ttl, "time to live (64)")->check(CLI::Range(1, 255));

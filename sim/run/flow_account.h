@@ -15,6 +15,7 @@
 namespace overlaysim {
 
 /// What the records of a run add up to: packets that were lost, what crossed tunnels, and the ways that packets took.
+/// Probes, which are sent for an expectation only, are no part of the sums.
 class FlowAccount {
  public:
   explicit FlowAccount(const ClusterPlan& plan) : m_plan(plan) {}
@@ -46,6 +47,7 @@ class FlowAccount {
     auto operator<=>(const Crossing&) const = default;
   };
   const std::map<Crossing, uint64_t>& Crossings() const { return m_crossings; }
+  uint64_t Fragmented() const { return m_fragmented; }  ///< packets of traffic that were cut
 
   struct Journey {
     NetnsId maker;
@@ -66,6 +68,7 @@ class FlowAccount {
   std::unordered_map<uint32_t, VerdictCounts> m_lossesByFlow;
   std::vector<Loss> m_allLosses;
   std::map<Crossing, uint64_t> m_crossings;
+  uint64_t m_fragmented = 0;
   std::unordered_set<uint64_t> m_copied;  ///< journeys of which a bridge made copies
   std::unordered_map<uint32_t, Journeys> m_followed;
 };

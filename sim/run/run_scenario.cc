@@ -20,10 +20,41 @@
 namespace overlaysim {
 namespace fs = std::filesystem;
 
+namespace {
+
+/// The file has errors already; what can be said of the rest is said too. Only where a line stands for itself: what an error has
+/// left out of the scenario would be missed elsewhere.
+void ReportMore(const scenario::Scenario& scenario, Diagnostics& diagnostics) {
+  const auto nothing = [](const std::vector<std::string>&, Diagnostics&) { return import::ImportedCluster{}; };
+  const auto imports = [](const auto& items) {
+    return std::any_of(items.begin(), items.end(), [](const auto& item) { return item.import.has_value(); });
+  };
+  const bool isWhole = !scenario.lab && !scenario.cluster.nodes.empty() && !imports(scenario.cluster.nodes) &&
+                       !imports(scenario.cluster.pods) && !scenario.cluster.cni.import;
+  if (!isWhole) return;
+  Diagnostics more;
+  CompilePlan(scenario, nothing, more);
+  const std::vector<Diagnostic> known = diagnostics.All();
+  for (const Diagnostic& d : more.All()) {
+    const bool isKnown = std::any_of(known.begin(), known.end(), [&](const Diagnostic& k) {
+      return k.place.file == d.place.file && k.place.line == d.place.line;
+    });
+    if (d.severity == Severity::Error && d.place.line > 0 && !isKnown) diagnostics.Error(d.place, d.message);
+  }
+}
+
+}  // namespace
+
 std::optional<LoadedPlan> LoadPlan(const std::string& path, const scenario::LoadOptions& options, Diagnostics& diagnostics,
                                    const std::function<void(scenario::Scenario&)>& edit) {
-  auto scenario = scenario::LoadScenario(path, options, diagnostics);
+  scenario::LoadOptions all = options;
+  all.keepGoing = true;
+  auto scenario = scenario::LoadScenario(path, all, diagnostics);
   if (!scenario) return std::nullopt;
+  if (diagnostics.HasErrors()) {
+    ReportMore(*scenario, diagnostics);
+    return std::nullopt;
+  }
   if (edit) {
     edit(*scenario);
     scenario::FillDefaults(*scenario);
@@ -194,6 +225,7 @@ std::optional<RunOutcome> RunScenario(LoadedPlan& loaded, const RunRequest& requ
       if (const auto verdict = static_cast<Verdict>(v); IsDrop(verdict) && verdict != Verdict::OtherHost)
         outcome.losses.Add(verdict, outcome.metrics.verdicts.Get(verdict));
   outcome.crossings = account.Crossings();
+  outcome.fragmented = account.Fragmented();
   outcome.records = recorder.RecordCount();
   outcome.frames = recorder.FrameCount();
   outcome.events = simulation.Outcomes();

@@ -62,6 +62,7 @@ struct RunOutcome {
   std::vector<Judgement> judgements;
   VerdictCounts losses;
   std::map<FlowAccount::Crossing, uint64_t> crossings;
+  uint64_t fragmented = 0;
   uint64_t frames = 0, records = 0;
   static constexpr size_t kMaxOutputs = 10;
 

@@ -15,6 +15,8 @@ constexpr size_t kLossesShown = 6;
 
 std::string Plural(uint64_t count, std::string_view noun) { return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s"); }
 
+std::string WasOrWere(uint64_t count) { return count == 1 ? "1 packet was" : fmt::format("{} packets were", count); }
+
 /// "21.3 us": a time for people, three digits.
 std::string Brief(int64_t ns) {
   if (ns < 1000) return fmt::format("{} ns", ns);
@@ -45,6 +47,9 @@ std::string OverlayLine(const ClusterPlan& plan, const RunOutcome& outcome) {
   const bool allPings = std::all_of(plan.workloads.begin(), plan.workloads.end(), [](const Workload& w) {
     return IsPing(w) || w.isProbe || w.kind == WorkloadKind::Command;
   });
+  const bool fromPods = std::all_of(plan.workloads.begin(), plan.workloads.end(), [&](const Workload& w) {
+    return w.isProbe || w.kind == WorkloadKind::Command || plan.Info(w.from).role == NetnsRole::Pod;
+  });
   std::string out;
   if (back == 0)
     out = Plural(there, allPings ? "request" : "packet");
@@ -59,9 +64,12 @@ std::string OverlayLine(const ClusterPlan& plan, const RunOutcome& outcome) {
   const std::string headers = fmt::format("+{}: Ethernet {}, IPv4 {}, UDP {}, VXLAN {}", added, wire::kEthernetHeaderBytes,
                                           first->outerIpBytes, wire::kUdpHeaderBytes, tunnel);
   if (sameSize)
-    return out + fmt::format(": {} bytes {}from the pod, {} on the wire ({})", first->innerBytes, there + back > 1 ? "each " : "",
-                             first->innerBytes + added, headers);
-  return out + fmt::format(", each {} bytes longer on the wire ({})", added, headers);
+    out += fmt::format(": {} bytes {}from the {}, {} on the wire ({})", first->innerBytes, there + back > 1 ? "each " : "",
+                       fromPods ? "pod" : "sender", first->innerBytes + added, headers);
+  else
+    out += fmt::format(", each {} bytes longer on the wire ({})", added, headers);
+  if (outcome.fragmented > 0) out += fmt::format("; {} cut into fragments on the way", WasOrWere(outcome.fragmented));
+  return out;
 }
 
 struct Totals {
