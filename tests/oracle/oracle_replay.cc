@@ -1,5 +1,6 @@
 // oracle_replay CASE_DIR OUT_DIR: carries out a case of the oracle (what a real kernel was told to do) in the simulator, and
-// leaves what compare.py compares: OUT_DIR/pcap/SCENARIO/NODE.DEVICE.pcap and OUT_DIR/expect.json.
+// leaves what compare.py compares: OUT_DIR/pcap/SCENARIO/NODE.DEVICE.pcap and OUT_DIR/expect.json; beside them the tables at the end
+// (OUT_DIR/state) and the scenarios as `overlaysim run` takes them (OUT_DIR/scenario).
 
 #include <fmt/format.h>
 #include <sys/wait.h>
@@ -137,6 +138,8 @@ int RunOne(const CaseScenario& scenario, const std::filesystem::path& out) {
     fmt::print(stderr, "{}: {}\n", scenario.name, scenario.error);
     return 2;
   }
+  std::filesystem::create_directories(out / "scenario");
+  std::ofstream(out / "scenario" / (scenario.name + ".json")) << scenario::ToJson(scenario.scenario) << "\n";
   Diagnostics diagnostics;
   std::unique_ptr<ClusterPlan> plan = CompilePlan(scenario.scenario, {}, diagnostics);
   if (!plan) {
