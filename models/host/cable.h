@@ -47,7 +47,6 @@ class Cable {
   /// Sends a frame that has just been admitted.
   void Send(int side, wire::FramePtr frame);
   void SetUp(bool up);
-  void Configure(const CableSettings& settings) { m_settings = settings; }  ///< for frames that are sent from now on
 
   CableId Id() const { return m_id; }
   const CableSettings& Settings() const { return m_settings; }

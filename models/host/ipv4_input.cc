@@ -37,7 +37,6 @@ void Stack::Ipv4Receive(kernel::Link& link, wire::FramePtr frame) {
   frame->Trim(total);  // Ethernet padding
   frame->ignoreDf = false;
   frame->maxFragment = 0;
-  frame->forwarded = false;
   static constexpr Snmp kEcnCounters[] = {Snmp::IpExtInNoECTPkts, Snmp::IpExtInECT1Pkts, Snmp::IpExtInECT0Pkts,
                                           Snmp::IpExtInCEPkts};
   Count(kEcnCounters[ip.Tos() & 3]);
@@ -252,7 +251,6 @@ void Stack::Ipv4Forward(kernel::Link& link, wire::FramePtr packet, const kernel:
     IcmpSend(*packet, wire::kIcmpTimeExceeded, 0, 0);
     return Finish(Stage::Forward, Verdict::TtlExpired, std::move(packet), link.ifindex, row);
   }
-  packet->forwarded = true;
   // ip_dst_mtu_maybe_forward(): the route's own MTU, else the device's; what was learnt only if ip_forward_use_pmtu says so.
   const kernel::Link* out = m_ns->GetLink(answer.nextHop.ifindex);
   uint32_t mtu = answer.route.mtu != 0 ? answer.route.mtu : out->mtu;

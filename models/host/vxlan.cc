@@ -115,7 +115,6 @@ void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kern
   if (!frame->socketHash) frame->hash = 0;
   frame->ignoreDf = false;
   frame->maxFragment = 0;
-  frame->forwarded = false;
   frame->type = wire::PacketType::Outgoing;
   frame->iif = 0;
   Trace(Stage::Encapsulate, Verdict::Continue, *frame, link.ifindex, {}, {},

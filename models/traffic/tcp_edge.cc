@@ -424,7 +424,8 @@ void TcpEdge::SendTcp(wire::FramePtr packet) {
   Connection& connection = GetConnection(name);
   if (connection.abandoned) return;
   const host::Stack::RouteOut out = m_stack.RouteOutput(
-      {.source = name.local, .destination = name.peer, .protocol = wire::kIpProtoTcp, .tos = ip.Tos()});
+      {.source = name.local, .destination = name.peer, .protocol = wire::kIpProtoTcp, .tos = ip.Tos(),
+       .sourcePort = wire::Get16(tcp), .destinationPort = wire::Get16(tcp + 2)});
   if (out.error != 0) return;
 
   const bool isSyn = tcp[13] & kSyn;

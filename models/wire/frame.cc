@@ -105,8 +105,6 @@ FramePtr MakeFrameLike(const Frame& like, uint32_t size) {
   frame->type = like.type;
   frame->ignoreDf = like.ignoreDf;
   frame->maxFragment = like.maxFragment;
-  frame->forwarded = like.forwarded;
-  frame->reinjected = like.reinjected;
   return frame;
 }
 

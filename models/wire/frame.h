@@ -35,8 +35,6 @@ class Frame {
   PacketType type = PacketType::Outgoing;
   bool ignoreDf = false;    ///< may be fragmented although DF is set (skb->ignore_df)
   uint16_t maxFragment = 0; ///< IPCB(skb)->frag_max_size: largest fragment that a reassembled packet came in
-  bool forwarded = false;   ///< IPSKB_FORWARDED
-  bool reinjected = false;  ///< has been through a tunnel on this host
 
  private:
   friend class FramePool;

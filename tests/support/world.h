@@ -48,9 +48,16 @@ class World : public host::Network::Source, public host::Observer {
   /// A veth pair: `name` in `ns`, which gets the address, and `peerName` in `peer`.
   void AddVeth(kernel::Namespace& ns, const char* name, const char* mac, const char* address, kernel::Namespace& peer,
                const char* peerName, const char* peerMac, uint32_t mtu = 1500) {
-    const int there = AddUpLink(peer, {.name = peerName, .kind = kernel::LinkKind::Veth, .address = Mac(peerMac), .mtu = mtu});
-    const int here = AddUpLink(ns, {.name = name, .kind = kernel::LinkKind::Veth, .address = Mac(mac), .mtu = mtu,
-                                    .peerNetns = peer.Id(), .peerIfindex = there}, address);
+    const int there =
+        AddUpLink(peer, {.name = peerName, .kind = kernel::LinkKind::Veth, .address = Mac(peerMac), .mtu = mtu});
+    const int here = AddUpLink(ns,
+                               {.name = name,
+                                .kind = kernel::LinkKind::Veth,
+                                .address = Mac(mac),
+                                .mtu = mtu,
+                                .peerNetns = peer.Id(),
+                                .peerIfindex = there},
+                               address);
     peer.GetLink(there)->peerNetns = ns.Id();
     peer.GetLink(there)->peerIfindex = here;
   }

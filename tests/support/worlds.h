@@ -30,8 +30,8 @@ class RoutedWorld : public World {
   host::Cable* far = nullptr;
 };
 
-/// The oracle's two nodes with flannel (../shared/oracle/public/01-flannel): pods p11 and p12 on n1, p21 on n2, an underlay
-/// router r between the racks.
+/// The oracle's two nodes with flannel (../shared/oracle/public/01-flannel): pods p11 and p12 on n1, p21 on n2, an
+/// underlay router r between the racks.
 class FlannelWorld : public World {
  public:
   FlannelWorld() {
@@ -39,8 +39,10 @@ class FlannelWorld : public World {
     AddEth(r, "rack1", "02:00:00:00:02:01", "172.16.1.1/24");
     AddEth(r, "rack2", "02:00:00:00:02:02", "172.16.2.1/24");
     r.SetSysctl("net.ipv4.ip_forward", "1");
-    AddNode("n1", "02:00:00:00:01:01", "172.16.1.11", "172.16.1.1", "02:00:00:00:03:01", "10.244.1.1/24", "02:00:00:00:04:01");
-    AddNode("n2", "02:00:00:00:01:02", "172.16.2.12", "172.16.2.1", "02:00:00:00:03:02", "10.244.2.1/24", "02:00:00:00:04:02");
+    AddNode("n1", "02:00:00:00:01:01", "172.16.1.11", "172.16.1.1", "02:00:00:00:03:01", "10.244.1.1/24",
+            "02:00:00:00:04:01");
+    AddNode("n2", "02:00:00:00:01:02", "172.16.2.12", "172.16.2.1", "02:00:00:00:03:02", "10.244.2.1/24",
+            "02:00:00:00:04:02");
     AddPod("p11", "n1", "02:00:00:00:05:11", "10.244.1.2/24", "10.244.1.1", "veth11", "02:00:00:00:06:11");
     AddPod("p12", "n1", "02:00:00:00:05:12", "10.244.1.3/24", "10.244.1.1", "veth12", "02:00:00:00:06:12");
     AddPod("p21", "n2", "02:00:00:00:05:21", "10.244.2.2/24", "10.244.2.1", "veth21", "02:00:00:00:06:21");
@@ -66,15 +68,21 @@ class FlannelWorld : public World {
     n.SetSysctl("net.ipv4.ip_forward", "1");
     const int eth0 = AddEth(n, "eth0", mac, (std::string(address) + "/24").c_str());
     AddRoute(n, "0.0.0.0/0", gateway, "eth0");
-    AddUpLink(n, {.name = "cni0", .kind = kernel::LinkKind::Bridge, .address = Mac(bridgeMac), .addressSet = true, .mtu = 1450},
-              bridgeAddress);
+    AddUpLink(
+        n,
+        {.name = "cni0", .kind = kernel::LinkKind::Bridge, .address = Mac(bridgeMac), .addressSet = true, .mtu = 1450},
+        bridgeAddress);
     const Ipv4Prefix subnet = Net(bridgeAddress).Canonical();
-    AddUpLink(n, {.name = "flannel.1", .kind = kernel::LinkKind::Vxlan, .address = Mac(vtepMac), .mtu = 1450,
-                  .vxlan = {.vni = 1, .local = Ip(address), .lowerIfindex = eth0, .learning = false}},
+    AddUpLink(n,
+              {.name = "flannel.1",
+               .kind = kernel::LinkKind::Vxlan,
+               .address = Mac(vtepMac),
+               .mtu = 1450,
+               .vxlan = {.vni = 1, .local = Ip(address), .lowerIfindex = eth0, .learning = false}},
               (subnet.address.ToString() + "/32").c_str());
   }
-  void AddPod(const char* name, const char* node, const char* mac, const char* address, const char* gateway, const char* port,
-              const char* portMac) {
+  void AddPod(const char* name, const char* node, const char* mac, const char* address, const char* gateway,
+              const char* port, const char* portMac) {
     auto& n = *m_nodes.at(node);
     auto& pod = Add(name, node);
     AddVeth(pod, "eth0", mac, address, n, port, portMac, 1450);

@@ -28,8 +28,9 @@ TEST_F(Engine, TakesEventsOfOneInstantByReceiverDeviceAndSequence) {
     EventOrder order;
     const char* name;
   };
-  std::vector<Event> events = {{1, {NetnsId(0), 0, 9}, "a"}, {1, {NetnsId(0), 1, 2}, "b"}, {1, {NetnsId(0), 1, 3}, "c"},
-                               {1, {NetnsId(1), 0, 1}, "d"}, {1, {NetnsId(70000), 5, 0}, "e"}, {2, {NetnsId(0), 0, 0}, "f"}};
+  std::vector<Event> events = {{1, {NetnsId(0), 0, 9}, "a"},     {1, {NetnsId(0), 1, 2}, "b"},
+                               {1, {NetnsId(0), 1, 3}, "c"},     {1, {NetnsId(1), 0, 1}, "d"},
+                               {1, {NetnsId(70000), 5, 0}, "e"}, {2, {NetnsId(0), 0, 0}, "f"}};
   const std::vector<std::string> expected = {"a", "b", "c", "d", "e", "f"};
   std::vector<size_t> permutation = {0, 1, 2, 3, 4, 5};
   int64_t base = 0;
@@ -63,7 +64,8 @@ TEST_F(Engine, MixesWithEventsOfNs3) {
 }
 
 TEST_F(Engine, TakesEventsThatNs3MakesInsideOneOfOurs) {
-  // They inherit the receiver's context, but are no OrderedEvents: they come after it has had its own, as they were made.
+  // They inherit the receiver's context, but are no OrderedEvents: they come after it has had its own, as they were
+  // made.
   Schedule(Microseconds(1), {NetnsId(5), 3, 1}, [this] {
     ns3::Simulator::Schedule(ns3::MicroSeconds(1), [this] { happened.push_back("ns-3's"); });
     ns3::Simulator::Schedule(ns3::MicroSeconds(1), [this] { happened.push_back("its second"); });

@@ -14,8 +14,9 @@ class BridgePath : public ::testing::Test {
  protected:
   BridgePath() {
     auto& s = world.Add("s");
-    br = test::AddUpLink(s, {.name = "br0", .kind = kernel::LinkKind::Bridge, .address = Mac("02:00:00:00:00:99"), .addressSet = true},
-                         "10.0.0.9/24");
+    br = test::AddUpLink(
+        s, {.name = "br0", .kind = kernel::LinkKind::Bridge, .address = Mac("02:00:00:00:00:99"), .addressSet = true},
+        "10.0.0.9/24");
     for (int i = 1; i <= 3; ++i) {
       const std::string digit = std::to_string(i);
       auto& x = world.Add("x" + digit);

@@ -61,13 +61,17 @@ TEST_F(IpPath, DoesNotLimitFragmentationNeededNorEchoReplies) {
   size_t errors = 0;
   world.At("a").OpenRawIcmp([&](const Received&) { ++errors; });
   for (int i = 0; i < 20; ++i)
-    world.SendFrame("a", "ea", test::Ipv4Frame("02:00:00:00:00:01", "02:00:00:00:00:0a",
-                                               {.fragmentField = wire::kIpDf, .protocol = wire::kIpProtoUdp,
-                                                .source = Ip("10.0.1.2"), .destination = Ip("10.0.2.2")},
-                                               test::UdpBytes(1, 2, Counting(1100))));
+    world.SendFrame("a", "ea",
+                    test::Ipv4Frame("02:00:00:00:00:01", "02:00:00:00:00:0a",
+                                    {.fragmentField = wire::kIpDf,
+                                     .protocol = wire::kIpProtoUdp,
+                                     .source = Ip("10.0.1.2"),
+                                     .destination = Ip("10.0.2.2")},
+                                    test::UdpBytes(1, 2, Counting(1100))));
   world.Run(Milliseconds(100));
   EXPECT_EQ(errors, 20u);
-  for (int i = 0; i < 20; ++i) world.At("a").SendIcmpEcho({.destination = Ip("10.0.2.2")}, 1, static_cast<uint16_t>(i), {});
+  for (int i = 0; i < 20; ++i)
+    world.At("a").SendIcmpEcho({.destination = Ip("10.0.2.2")}, 1, static_cast<uint16_t>(i), {});
   world.Run(Milliseconds(100));
   EXPECT_EQ(errors, 40u);
 }
@@ -97,8 +101,9 @@ TEST_F(IpPath, AnswersRouteTypesAsTheKernelDoes) {
     kernel::RouteType type;
     int code;
   };
-  for (const Case& c : {Case{"50.0.0.0/8", kernel::RouteType::Unreachable, 1}, Case{"51.0.0.0/8", kernel::RouteType::Prohibit, 13},
-                        Case{"52.0.0.0/8", kernel::RouteType::Blackhole, -1}}) {
+  for (const Case& c :
+       {Case{"50.0.0.0/8", kernel::RouteType::Unreachable, 1}, Case{"51.0.0.0/8", kernel::RouteType::Prohibit, 13},
+        Case{"52.0.0.0/8", kernel::RouteType::Blackhole, -1}}) {
     kernel::Route route;
     route.dst = Net(c.net);
     route.type = c.type;
@@ -136,7 +141,8 @@ TEST_F(IpPath, DeliversADatagramToTheMostSpecificSocket) {
   EXPECT_EQ(b.BindUdp({}, 9000, {}), EADDRINUSE);
   Send("10.0.2.2", 9000);
   world.Run(Milliseconds(10));
-  b.BindUdp(Ip("10.0.2.2"), 9000, [&](const UdpDatagram& d) { got += d.source.ToString() + ":" + std::to_string(d.bytes); });
+  b.BindUdp(Ip("10.0.2.2"), 9000,
+            [&](const UdpDatagram& d) { got += d.source.ToString() + ":" + std::to_string(d.bytes); });
   Send("10.0.2.2", 9000);
   world.Run(Milliseconds(10));
   EXPECT_EQ(got, "any 10.0.1.2:32");
@@ -144,9 +150,11 @@ TEST_F(IpPath, DeliversADatagramToTheMostSpecificSocket) {
 }
 
 TEST_F(IpPath, KeepsSilentAboutBroadcastsNobodyWants) {
-  world.SendFrame("r", "rb", test::Ipv4Frame("ff:ff:ff:ff:ff:ff", "02:00:00:00:00:02",
-                                             {.protocol = wire::kIpProtoUdp, .source = Ip("10.0.2.1"), .destination = Ip("10.0.2.255")},
-                                             test::UdpBytes(1, 2, {})));
+  world.SendFrame(
+      "r", "rb",
+      test::Ipv4Frame("ff:ff:ff:ff:ff:ff", "02:00:00:00:00:02",
+                      {.protocol = wire::kIpProtoUdp, .source = Ip("10.0.2.1"), .destination = Ip("10.0.2.255")},
+                      test::UdpBytes(1, 2, {})));
   world.Run(Milliseconds(10));
   EXPECT_EQ(Counter("b", Snmp::UdpIgnoredMulti), 1u);
   EXPECT_EQ(Counter("b", Snmp::UdpNoPorts), 0u);
@@ -167,11 +175,13 @@ class Rejected : public IpPath {
  protected:
   /// What a gets for that TCP segment, which r's FORWARD chain rejects with tcp-reset: its TCP header, or nothing.
   std::vector<uint8_t> Answer(std::vector<uint8_t> tcp, bool rightChecksum = true) {
-    world.At("r").Ns().filter.forward.rules = {{.protocol = 6, .rejectWith = "tcp-reset", .target = kernel::FilterTarget::Reject}};
+    world.At("r").Ns().filter.forward.rules = {
+        {.protocol = 6, .rejectWith = "tcp-reset", .target = kernel::FilterTarget::Reject}};
     if (rightChecksum && tcp.size() >= 20)
-      wire::Put16(&tcp[16], wire::ChecksumFold(wire::ChecksumAdd(
-                                tcp.data(), tcp.size(), wire::PseudoHeaderSum(Ip("10.0.1.2"), Ip("10.0.2.2"), 6,
-                                                                              static_cast<uint32_t>(tcp.size())))));
+      wire::Put16(&tcp[16],
+                  wire::ChecksumFold(wire::ChecksumAdd(
+                      tcp.data(), tcp.size(),
+                      wire::PseudoHeaderSum(Ip("10.0.1.2"), Ip("10.0.2.2"), 6, static_cast<uint32_t>(tcp.size())))));
     world.At("a").SendIpv4({.destination = Ip("10.0.2.2"), .protocol = 6, .tos = 0x10}, tcp);
     world.Run(Milliseconds(10));
     const auto& last = world.Frames("a", "ea").back();
@@ -190,7 +200,8 @@ class Rejected : public IpPath {
 };
 
 TEST_F(Rejected, ByTcpResetOfARouterIsAnsweredInTheReceiversName) {
-  // 4500 0028 0000 4000 4006 .... 0a000202 0a000102, flags RST|ACK, as nf_send_reset() of Linux 6.18: TOS 0, TTL 64, DF, id 0
+  // 4500 0028 0000 4000 4006 .... 0a000202 0a000102, flags RST|ACK, as nf_send_reset() of Linux 6.18: TOS 0, TTL 64,
+  // DF, id 0
   const auto answer = Answer(Syn());
   ASSERT_EQ(answer.size(), 40u);
   EXPECT_EQ(std::vector<uint8_t>(answer.begin(), answer.begin() + 10),
@@ -217,8 +228,10 @@ TEST_F(IpPath, ForwardsOnlyWhereItMayAndWhatWasForIt) {
   EXPECT_EQ(world.Ended(Verdict::NotForwarding), 1u);
   world.At("r").Ns().SetSysctl("net.ipv4.ip_forward", "1");
   const wire::Ipv4Fields fields{.protocol = wire::kIpProtoUdp, .source = Ip("10.0.1.2"), .destination = Ip("10.0.2.2")};
-  world.SendFrame("a", "ea", test::Ipv4Frame("ff:ff:ff:ff:ff:ff", "02:00:00:00:00:0a", fields, test::UdpBytes(1, 2, {})));
-  world.SendFrame("a", "ea", test::Ipv4Frame("02:00:00:00:00:99", "02:00:00:00:00:0a", fields, test::UdpBytes(1, 2, {})));
+  world.SendFrame("a", "ea",
+                  test::Ipv4Frame("ff:ff:ff:ff:ff:ff", "02:00:00:00:00:0a", fields, test::UdpBytes(1, 2, {})));
+  world.SendFrame("a", "ea",
+                  test::Ipv4Frame("02:00:00:00:00:99", "02:00:00:00:00:0a", fields, test::UdpBytes(1, 2, {})));
   world.Run(Milliseconds(10));
   EXPECT_EQ(world.Ended(Verdict::UnicastInLinkBroadcast), 1u);
   EXPECT_EQ(world.Ended(Verdict::OtherHost), 1u);
@@ -231,10 +244,12 @@ TEST_F(IpPath, DropsImpossibleHeaders) {
     uint8_t value;
     Verdict verdict;
   };
-  for (const Case& c : {Case{"version", 14, 0x65, Verdict::IpHeaderError}, Case{"header length", 14, 0x44, Verdict::IpHeaderError},
-                        Case{"checksum", 22, 63, Verdict::IpChecksum}}) {
+  for (const Case& c :
+       {Case{"version", 14, 0x65, Verdict::IpHeaderError}, Case{"header length", 14, 0x44, Verdict::IpHeaderError},
+        Case{"checksum", 22, 63, Verdict::IpChecksum}}) {
     auto frame = test::Ipv4Frame("02:00:00:00:00:01", "02:00:00:00:00:0a",
-                                 {.protocol = 17, .source = Ip("10.0.1.2"), .destination = Ip("10.0.2.2")}, test::UdpBytes(1, 2, {}));
+                                 {.protocol = 17, .source = Ip("10.0.1.2"), .destination = Ip("10.0.2.2")},
+                                 test::UdpBytes(1, 2, {}));
     frame[c.at] = c.value;
     const uint64_t before = world.Ended(c.verdict);
     world.SendFrame("a", "ea", frame);
@@ -246,8 +261,10 @@ TEST_F(IpPath, DropsImpossibleHeaders) {
   cut.resize(50);
   world.SendFrame("a", "ea", cut);
   for (const char* source : {"224.0.0.1", "0.1.2.3", "127.0.0.1", "10.0.1.1"})
-    world.SendFrame("a", "ea", test::Ipv4Frame("02:00:00:00:00:01", "02:00:00:00:00:0a",
-                                               {.protocol = 17, .source = Ip(source), .destination = Ip("10.0.2.2")}, test::UdpBytes(1, 2, {})));
+    world.SendFrame("a", "ea",
+                    test::Ipv4Frame("02:00:00:00:00:01", "02:00:00:00:00:0a",
+                                    {.protocol = 17, .source = Ip(source), .destination = Ip("10.0.2.2")},
+                                    test::UdpBytes(1, 2, {})));
   world.Run(Milliseconds(1));
   EXPECT_EQ(world.Ended(Verdict::IpTruncated), 1u);
   EXPECT_EQ(world.Ended(Verdict::InvalidSource), 2u);
@@ -257,8 +274,10 @@ TEST_F(IpPath, DropsImpossibleHeaders) {
 
 TEST_F(IpPath, FiltersByTheWayBack) {
   world.At("r").Ns().SetSysctl("net.ipv4.conf.ra.rp_filter", "1");
-  world.SendFrame("a", "ea", test::Ipv4Frame("02:00:00:00:00:01", "02:00:00:00:00:0a",
-                                             {.protocol = 17, .source = Ip("10.0.2.77"), .destination = Ip("10.0.2.2")}, test::UdpBytes(1, 2, {})));
+  world.SendFrame("a", "ea",
+                  test::Ipv4Frame("02:00:00:00:00:01", "02:00:00:00:00:0a",
+                                  {.protocol = 17, .source = Ip("10.0.2.77"), .destination = Ip("10.0.2.2")},
+                                  test::UdpBytes(1, 2, {})));
   world.Run(Milliseconds(1));
   EXPECT_EQ(world.Ended(Verdict::RpFilter), 1u);
   EXPECT_EQ(Counter("r", Snmp::TcpExtIPReversePathFilter), 1u);
@@ -277,11 +296,15 @@ class Fragments : public IpPath {
   }
   void Piece(uint16_t id, uint32_t offset, uint32_t bytes, bool more, uint8_t ecn = 0) {
     const std::vector<uint8_t> data(datagram.begin() + offset, datagram.begin() + offset + bytes);
-    world.SendFrame("r", "rb", test::Ipv4Frame("02:00:00:00:00:0b", "02:00:00:00:00:02",
-                                               {.tos = ecn, .identification = id,
-                                                .fragmentField = static_cast<uint16_t>(offset / 8 | (more ? wire::kIpMf : 0)),
-                                                .protocol = wire::kIpProtoUdp, .source = Ip("10.0.1.2"), .destination = Ip("10.0.2.2")},
-                                               data));
+    world.SendFrame("r", "rb",
+                    test::Ipv4Frame("02:00:00:00:00:0b", "02:00:00:00:00:02",
+                                    {.tos = ecn,
+                                     .identification = id,
+                                     .fragmentField = static_cast<uint16_t>(offset / 8 | (more ? wire::kIpMf : 0)),
+                                     .protocol = wire::kIpProtoUdp,
+                                     .source = Ip("10.0.1.2"),
+                                     .destination = Ip("10.0.2.2")},
+                                    data));
     world.Run(Milliseconds(1));
   }
   std::vector<uint8_t> datagram = test::UdpBytes(1000, 5000, Counting(32));  // 40 bytes

@@ -27,7 +27,8 @@ class Arp : public ::testing::Test {
   std::vector<Nanoseconds> Requests(const char* host, const char* device) {
     std::vector<Nanoseconds> out;
     for (const auto& seen : world.Frames(host, device))
-      if (seen.outgoing && wire::Get16(&seen.bytes[12]) == wire::kEtherTypeArp && seen.bytes[21] == 1) out.push_back(seen.at);
+      if (seen.outgoing && wire::Get16(&seen.bytes[12]) == wire::kEtherTypeArp && seen.bytes[21] == 1)
+        out.push_back(seen.at);
     return out;
   }
   /// What a's raw socket hears: type, code of each ICMP message.
@@ -81,7 +82,8 @@ TEST_F(Arp, QueuesBehindAnOpenQuestionInOrder) {
 }
 
 TEST_F(Arp, PushesTheOldestOutOfAFullQueue) {
-  world.At("a").Ns().Parms(2).unresQlenBytes = 2 * 1280;  // 1280: 10 bytes with headers in one 512-byte block, and 768 for the skb
+  world.At("a").Ns().Parms(2).unresQlenBytes =
+      2 * 1280;  // 1280: 10 bytes with headers in one 512-byte block, and 768 for the skb
   for (int i = 0; i < 3; ++i) Send("10.0.1.99");
   EXPECT_EQ(world.Ended(Verdict::NeighbourQueueFull), 1u);
 }
@@ -98,8 +100,9 @@ TEST_F(Arp, GoesFromReachableToStaleToDelayToProbeAndBack) {
   Send("10.0.1.1");
   world.Run(Milliseconds(1));
   EXPECT_EQ(StateOf("a", "10.0.1.1"), NudState::Reachable);
-  EXPECT_EQ(StateOf("r", "10.0.1.2"), NudState::Delay);  // learnt as stale from the request, and used at once for the ICMP error
-  world.Run(Seconds(31));  // base_reachable_time 30 s, not used in the last 5
+  EXPECT_EQ(StateOf("r", "10.0.1.2"),
+            NudState::Delay);  // learnt as stale from the request, and used at once for the ICMP error
+  world.Run(Seconds(31));      // base_reachable_time 30 s, not used in the last 5
   EXPECT_EQ(StateOf("a", "10.0.1.1"), NudState::Stale);
   Send("10.0.1.1");
   EXPECT_EQ(StateOf("a", "10.0.1.1"), NudState::Delay);
@@ -152,7 +155,8 @@ TEST_F(Arp, AnswersForAnyOfItsAddressesUnlessToldOtherwise) {
   for (const Case& c : {Case{0, true, true, true}, Case{1, true, false, true}, Case{2, true, false, false},
                         Case{3, true, true, true}, Case{8, false, false, false}}) {
     ns.Conf(2).arpIgnore = static_cast<uint8_t>(c.ignore);
-    for (auto [sender, target, answered] : {std::tuple{"10.0.1.7", "10.0.1.2", c.own}, {"10.0.1.7", "172.16.0.1", c.other},
+    for (auto [sender, target, answered] : {std::tuple{"10.0.1.7", "10.0.1.2", c.own},
+                                            {"10.0.1.7", "172.16.0.1", c.other},
                                             {"99.0.0.1", "10.0.1.2", c.foreign}}) {
       const size_t before = Replies();
       Say(wire::kArpRequest, sender, target);
@@ -206,7 +210,7 @@ TEST_F(Arp, AnswersForOthersAsAProxy) {
 TEST_F(Arp, DropsWhatIsMalformed) {
   std::vector<uint8_t> frame(42);
   wire::Ethernet{frame.data()}.Write(MacAddress::Broadcast(), Mac("02:00:00:00:00:77"), wire::kEtherTypeArp);
-  world.SendFrame("r", "ra", frame);                                                // hardware type 0
+  world.SendFrame("r", "ra", frame);                                                    // hardware type 0
   world.SendFrame("r", "ra", std::vector<uint8_t>(frame.begin(), frame.begin() + 30));  // cut short
   world.Run(Milliseconds(1));
   EXPECT_EQ(world.Ended(Verdict::ArpMalformed), 2u);

@@ -1,5 +1,5 @@
-// The packets of tests/data/packets, each as a Linux 6.18 kernel sent it: what our stack sends in the same place is the same but
-// for what the kernel draws at random (".." in the files).
+// The packets of tests/data/packets, each as a Linux 6.18 kernel sent it: what our stack sends in the same place is the
+// same but for what the kernel draws at random (".." in the files).
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -47,12 +47,15 @@ bool HasRightChecksums(const uint8_t* p, uint32_t size) {
   const uint32_t length = size - 20;
   const uint64_t pseudo = wire::PseudoHeaderSum(ip.Source(), ip.Destination(), ip.Protocol(), length);
   switch (ip.Protocol()) {
-    case wire::kIpProtoIcmp: return wire::Checksum(ip.Payload(), length) == 0;
+    case wire::kIpProtoIcmp:
+      return wire::Checksum(ip.Payload(), length) == 0;
     case wire::kIpProtoUdp:
       if (wire::Get16(ip.Payload() + 6) == 0) return true;
       [[fallthrough]];
-    case wire::kIpProtoTcp: return wire::ChecksumFold(wire::ChecksumAdd(ip.Payload(), length, pseudo)) == 0;
-    default: return false;
+    case wire::kIpProtoTcp:
+      return wire::ChecksumFold(wire::ChecksumAdd(ip.Payload(), length, pseudo)) == 0;
+    default:
+      return false;
   }
 }
 
@@ -70,7 +73,9 @@ void ExpectGolden(const Seen& frames, const std::string& name) {
     }
     if (masked.size() == golden.size()) others += masked + "\n";
   }
-  FAIL() << name << " is not among " << frames.size() << " frames; wanted\n" << golden << "\nof that length there are\n" << others;
+  FAIL() << name << " is not among " << frames.size() << " frames; wanted\n"
+         << golden << "\nof that length there are\n"
+         << others;
 }
 
 class GoldenPackets : public ::testing::Test {
@@ -110,8 +115,9 @@ TEST_F(GoldenPackets, FragmentationNeeded) {
   ExpectGolden(world.Frames("a", "ea"), "icmp-frag-needed");
   EXPECT_EQ(world.Ended(Verdict::FragNeeded), 1u);
   // It has learnt: the next one does not leave.
-  EXPECT_EQ(world.At("a").SendUdp({.destination = Ip("10.0.2.2"), .pmtu = SendRequest::Pmtu::Do}, 40000, 9, Counting(1400)),
-            EMSGSIZE);
+  EXPECT_EQ(
+      world.At("a").SendUdp({.destination = Ip("10.0.2.2"), .pmtu = SendRequest::Pmtu::Do}, 40000, 9, Counting(1400)),
+      EMSGSIZE);
   EXPECT_EQ(world.At("a").Ns().LearntPmtu(Ip("10.0.2.2"), engine::Now()), 1400u);
 }
 
@@ -147,7 +153,8 @@ TEST(GoldenOverlay, EchoThroughVxlan) {
   ExpectGolden(world.Frames("n1", "flannel.1"), "flannel-echo-request");
   ExpectGolden(world.Frames("n1", "eth0"), "vxlan-echo-request");
   ExpectGolden(world.Frames("n1", "eth0"), "vxlan-echo-reply");
-  // From net.ipv4.ip_local_port_range, the same in both directions: the hash is symmetric, and one seed serves all nodes.
+  // From net.ipv4.ip_local_port_range, the same in both directions: the hash is symmetric, and one seed serves all
+  // nodes.
   std::vector<uint16_t> ports;
   for (const auto& seen : world.Frames("n1", "eth0"))
     if (seen.bytes.size() == 148) ports.push_back(wire::Get16(&seen.bytes[34]));
@@ -155,6 +162,19 @@ TEST(GoldenOverlay, EchoThroughVxlan) {
   EXPECT_EQ(ports[0], ports[1]);
   EXPECT_GE(ports[0], 32768);
   EXPECT_LT(ports[0], 60999);
+}
+
+TEST(GoldenOverlay, IsWhatTheOraclesKernelSent) {
+  std::ifstream file(std::string(OVERLAYSIM_SOURCE_DIR) + "/../shared/oracle/public/01-flannel/expect.json");
+  if (!file) GTEST_SKIP() << "the kernel's captures are not here";
+  std::stringstream expected;
+  expected << file.rdbuf();
+  const std::string text = expected.str();
+  for (const char* name : {"flannel-echo-request", "vxlan-echo-request", "vxlan-echo-reply"}) {
+    const std::string golden = Golden(name);
+    // There the 56 bytes of payload are written as a count.
+    EXPECT_NE(text.find(golden.substr(0, golden.size() - 2 * 56) + "+count(56)"), std::string::npos) << name;
+  }
 }
 
 }  // namespace

@@ -25,13 +25,15 @@ class Vxlan : public ::testing::Test {
   std::vector<std::vector<uint8_t>> Tunnelled() {
     std::vector<std::vector<uint8_t>> out;
     for (const auto& seen : world.Frames("n1", "eth0"))
-      if (seen.outgoing && seen.bytes.size() > 42 && seen.bytes[23] == wire::kIpProtoUdp && wire::Get16(&seen.bytes[36]) == 8472)
+      if (seen.outgoing && seen.bytes.size() > 42 && seen.bytes[23] == wire::kIpProtoUdp &&
+          wire::Get16(&seen.bytes[36]) == 8472)
         out.push_back(seen.bytes);
     return out;
   }
   size_t Arrived() {
     size_t count = 0;
-    for (const auto& seen : world.Frames("p21", "eth0")) count += !seen.outgoing && seen.bytes[12] == 8 && seen.bytes[13] == 0;
+    for (const auto& seen : world.Frames("p21", "eth0"))
+      count += !seen.outgoing && seen.bytes[12] == 8 && seen.bytes[13] == 0;
     return count;
   }
   kernel::Link& Device(const char* node) { return *world.At(node).Ns().FindLink("flannel.1"); }
@@ -45,8 +47,11 @@ class Vxlan : public ::testing::Test {
   };
   void Inject(const Crafted& c) {
     std::vector<uint8_t> inner = test::Ipv4Frame("02:00:00:00:04:02", c.innerSource,
-                                                 {.tos = c.innerTos, .ttl = 63, .protocol = wire::kIpProtoUdp,
-                                                  .source = Ip("10.244.1.2"), .destination = Ip("10.244.2.2")},
+                                                 {.tos = c.innerTos,
+                                                  .ttl = 63,
+                                                  .protocol = wire::kIpProtoUdp,
+                                                  .source = Ip("10.244.1.2"),
+                                                  .destination = Ip("10.244.2.2")},
                                                  test::UdpBytes(40000, 9000, Counting(8)));
     std::vector<uint8_t> vxlan(8);
     wire::Put32(&vxlan[0], c.flags);
@@ -54,8 +59,11 @@ class Vxlan : public ::testing::Test {
     vxlan.insert(vxlan.end(), inner.begin(), inner.end());
     world.SendFrame("r", "rack2",
                     test::Ipv4Frame("02:00:00:00:01:02", "02:00:00:00:02:02",
-                                    {.tos = c.outerTos, .ttl = 63, .protocol = wire::kIpProtoUdp,
-                                     .source = Ip("172.16.1.11"), .destination = Ip("172.16.2.12")},
+                                    {.tos = c.outerTos,
+                                     .ttl = 63,
+                                     .protocol = wire::kIpProtoUdp,
+                                     .source = Ip("172.16.1.11"),
+                                     .destination = Ip("172.16.2.12")},
                                     test::UdpBytes(50000, c.port, vxlan)));
     world.Run(Milliseconds(10));
   }
@@ -146,7 +154,8 @@ TEST_F(Vxlan, SendsUnknownFramesToAllRemotesTheFirstOneLast) {
   const int vxlan = Device("n1").ifindex;
   ns.DeleteVxlanFdb(vxlan, Mac("02:00:00:00:04:02"), nullptr);
   for (const char* remote : {"172.16.2.12", "172.16.2.13", "172.16.2.14"})
-    ns.AddVxlanFdb(vxlan, MacAddress{}, {.ip = Ip(remote)}, true, kernel::Namespace::kCreate | kernel::Namespace::kAppend, {});
+    ns.AddVxlanFdb(vxlan, MacAddress{}, {.ip = Ip(remote)}, true,
+                   kernel::Namespace::kCreate | kernel::Namespace::kAppend, {});
   Send();
   std::vector<std::string> remotes;
   for (const auto& frame : Tunnelled()) remotes.push_back(wire::GetIpv4(&frame[30]).ToString());
@@ -172,11 +181,18 @@ TEST_F(Vxlan, EndsTunnelsThatLeadIntoEachOther) {
   for (int i : {1, 2}) {  // vx1's remote is behind vx2, and vx2's behind vx1
     const std::string name = "vx" + std::to_string(i);
     const std::string own = "10.9." + std::to_string(i) + ".1/24", remote = "10.9." + std::to_string(3 - i) + ".2";
-    const int vx = test::AddUpLink(ns, {.name = name, .kind = kernel::LinkKind::Vxlan, .address = Mac("02:00:00:00:00:01"),
-                                        .vxlan = {.vni = static_cast<uint32_t>(i)}}, own.c_str());
+    const int vx = test::AddUpLink(ns,
+                                   {.name = name,
+                                    .kind = kernel::LinkKind::Vxlan,
+                                    .address = Mac("02:00:00:00:00:01"),
+                                    .vxlan = {.vni = static_cast<uint32_t>(i)}},
+                                   own.c_str());
     ns.AddVxlanFdb(vx, MacAddress{}, {.ip = Ip(remote.c_str())}, true, kernel::Namespace::kCreate, {});
-    ns.SetNeighbour({.ip = Ip(("10.9." + std::to_string(i) + ".2").c_str()), .ifindex = vx, .mac = Mac("02:00:00:00:00:02"),
-                     .state = kernel::NudState::Permanent}, kernel::Namespace::kCreate);
+    ns.SetNeighbour({.ip = Ip(("10.9." + std::to_string(i) + ".2").c_str()),
+                     .ifindex = vx,
+                     .mac = Mac("02:00:00:00:00:02"),
+                     .state = kernel::NudState::Permanent},
+                    kernel::Namespace::kCreate);
   }
   world.Begin();
   world.At("n1").SendUdp({.destination = Ip("10.9.1.2")}, 1, 2, Counting(10));
@@ -263,11 +279,15 @@ TEST_F(Vxlan, AnswersArpAsAProxy) {
   world.Begin();
   auto& ns = world.At("n1").Ns();
   ns.DeleteNeighbour(Device("n1").ifindex, Ip("10.244.2.0"));
-  ns.SetNeighbour({.ip = Ip("10.244.2.5"), .ifindex = Device("n1").ifindex, .mac = Mac("02:00:00:00:04:02"),
-                   .state = kernel::NudState::Permanent}, kernel::Namespace::kCreate);
+  ns.SetNeighbour({.ip = Ip("10.244.2.5"),
+                   .ifindex = Device("n1").ifindex,
+                   .mac = Mac("02:00:00:00:04:02"),
+                   .state = kernel::NudState::Permanent},
+                  kernel::Namespace::kCreate);
   std::vector<uint8_t> question(42);
   wire::Ethernet{question.data()}.Write(MacAddress::Broadcast(), Mac("02:00:00:00:04:01"), wire::kEtherTypeArp);
-  wire::Arp{question.data() + 14}.Write(wire::kArpRequest, Mac("02:00:00:00:04:01"), Ip("10.244.1.0"), {}, Ip("10.244.2.5"));
+  wire::Arp{question.data() + 14}.Write(wire::kArpRequest, Mac("02:00:00:00:04:01"), Ip("10.244.1.0"), {},
+                                        Ip("10.244.2.5"));
   world.SendFrame("n1", "flannel.1", question);
   world.Run(Milliseconds(1));
   const auto& frames = world.Frames("n1", "flannel.1");

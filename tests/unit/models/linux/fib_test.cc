@@ -41,16 +41,18 @@ TEST(FibTable, AgreesWithALinearSearch) {
   std::vector<Ipv4Prefix> prefixes;
   for (uint32_t i = 0; i < 300; ++i) {
     Route route;
-    route.dst = Ipv4Prefix{{static_cast<uint32_t>(random.Below(1 << 12)) << 20 | static_cast<uint32_t>(random.Below(1 << 20))},
-                           static_cast<uint8_t>(random.Below(33))}
-                    .Canonical();
+    route.dst =
+        Ipv4Prefix{{static_cast<uint32_t>(random.Below(1 << 12)) << 20 | static_cast<uint32_t>(random.Below(1 << 20))},
+                   static_cast<uint8_t>(random.Below(33))}
+            .Canonical();
     route.rowId = i + 1;
     table.Insert(route, true);
     prefixes.push_back(route.dst);
   }
   for (int i = 0; i < 3000; ++i) {
-    const Ipv4Address dst = i % 2 ? Ipv4Address{static_cast<uint32_t>(random.Next())}
-                                  : Ipv4Address{prefixes[random.Below(300)].address.value | static_cast<uint32_t>(random.Below(256))};
+    const Ipv4Address dst =
+        i % 2 ? Ipv4Address{static_cast<uint32_t>(random.Next())}
+              : Ipv4Address{prefixes[random.Below(300)].address.value | static_cast<uint32_t>(random.Below(256))};
     int best = -1;
     for (const Ipv4Prefix& p : prefixes)
       if (p.Contains(dst)) best = std::max<int>(best, p.length);

@@ -30,7 +30,8 @@ TEST(Addresses, BringConnectedLocalAndBroadcastRoutes) {
   Namespace ns(NetnsId(0), "n");
   const int eth0 = AddUpLink(ns, {.name = "eth0"}, "10.0.0.1/24");
   EXPECT_EQ(RouteList(ns, kTableMain), (Lines{"10.0.0.0/24 src 10.0.0.1"}));
-  EXPECT_EQ(RouteList(ns, kTableLocal), (Lines{"local 10.0.0.1/32 src 10.0.0.1", "broadcast 10.0.0.255/32 src 10.0.0.1"}));
+  EXPECT_EQ(RouteList(ns, kTableLocal),
+            (Lines{"local 10.0.0.1/32 src 10.0.0.1", "broadcast 10.0.0.255/32 src 10.0.0.1"}));
   EXPECT_TRUE(ns.IsLocalAddress(Ip("10.0.0.1")));
   EXPECT_EQ(ns.DeleteAddress(eth0, Net("10.0.0.1/25")), EADDRNOTAVAIL);
   EXPECT_EQ(ns.DeleteAddress(eth0, Net("10.0.0.1/24")), 0);
@@ -81,14 +82,17 @@ TEST(Links, TakeTheirRoutesAndNeighboursAlongWhenTheyGoDown) {
   Namespace ns(NetnsId(0), "n");
   const int eth0 = AddUpLink(ns, {.name = "eth0"}, "10.0.0.1/24");
   ASSERT_EQ(ns.AddRoute(RouteVia("20.0.0.0/8", "10.0.0.9"), Namespace::kCreate), 0);
-  ns.SetNeighbour({.ip = Ip("10.0.0.9"), .ifindex = eth0, .mac = Mac("02:00:00:00:00:09"), .state = NudState::Permanent},
-                  Namespace::kCreate);
+  ns.SetNeighbour(
+      {.ip = Ip("10.0.0.9"), .ifindex = eth0, .mac = Mac("02:00:00:00:00:09"), .state = NudState::Permanent},
+      Namespace::kCreate);
   ns.SetLinkUp(eth0, false, {});
   EXPECT_TRUE(RouteList(ns, kTableMain).empty());
   EXPECT_EQ(ns.Neighbours().Size(), 0u);
-  EXPECT_EQ(ns.Lookup({.dst = Ip("10.0.0.1")}).route.type, RouteType::Local);  // a host's address outlives its link's state
+  EXPECT_EQ(ns.Lookup({.dst = Ip("10.0.0.1")}).route.type,
+            RouteType::Local);  // a host's address outlives its link's state
   ns.SetLinkUp(eth0, true, {});
-  EXPECT_EQ(RouteList(ns, kTableMain), (Lines{"10.0.0.0/24 src 10.0.0.1"}));  // what was added by hand does not come back
+  EXPECT_EQ(RouteList(ns, kTableMain),
+            (Lines{"10.0.0.0/24 src 10.0.0.1"}));  // what was added by hand does not come back
 }
 
 TEST(Links, AreDeletedWithEverythingOnThem) {
@@ -150,7 +154,8 @@ TEST_F(Bridge, HasNoAddressWhenItsLastPortHasGone) {  // `ip link` on Linux 6.18
 TEST_F(Bridge, FollowsItsSmallestPortsMtuUnlessItWasGivenOneAndTells) {
   uint32_t told = 0;
   ns.onChange = [&](const TableChange& c) {
-    if (c.table == Table::Link && static_cast<const Link*>(c.row)->ifindex == br) told = static_cast<const Link*>(c.row)->mtu;
+    if (c.table == Table::Link && static_cast<const Link*>(c.row)->ifindex == br)
+      told = static_cast<const Link*>(c.row)->mtu;
   };
   AddPort("v1", "02:00:00:00:00:05", 1450);
   EXPECT_EQ(ns.GetLink(br)->mtu, 1450u);
@@ -226,7 +231,8 @@ class VxlanTable : public ::testing::Test {
       for (const VxlanRemote& r : e->remotes) out.push_back(r.ip.ToString());
     return out;
   }
-  static constexpr uint8_t kAdd = Namespace::kCreate | Namespace::kExclusive, kAppend = Namespace::kCreate | Namespace::kAppend,
+  static constexpr uint8_t kAdd = Namespace::kCreate | Namespace::kExclusive,
+                           kAppend = Namespace::kCreate | Namespace::kAppend,
                            kReplace = Namespace::kCreate | Namespace::kReplace;
   static constexpr const char* kUnicast = "02:00:00:00:00:0b";
   static constexpr const char* kZero = "00:00:00:00:00:00";
@@ -261,7 +267,8 @@ TEST_F(VxlanTable, KeepsSeveralRemotesForAllAndForGroups) {
 }
 
 TEST_F(VxlanTable, IsFullAtItsMaximumOfAddresses) {
-  for (const char* mac : {"02:00:00:00:00:01", "02:00:00:00:00:02", "02:00:00:00:00:03"}) EXPECT_EQ(Add(mac, "10.1.1.1", kAdd), 0);
+  for (const char* mac : {"02:00:00:00:00:01", "02:00:00:00:00:02", "02:00:00:00:00:03"})
+    EXPECT_EQ(Add(mac, "10.1.1.1", kAdd), 0);
   EXPECT_EQ(Add("02:00:00:00:00:04", "10.1.1.1", kAdd), ENOSPC);
 }
 
@@ -279,7 +286,8 @@ TEST_F(VxlanTable, ForgetsWhatIsNotPermanentWhenTheDeviceGoesDown) {
 TEST(Neighbours, AreSetFoundAndDeletedAsIpNeighDoes) {
   Namespace ns(NetnsId(0), "n");
   const int eth0 = AddUpLink(ns, {.name = "eth0"}, "10.0.0.1/24");
-  const Neighbour entry{.ip = Ip("10.0.0.2"), .ifindex = eth0, .mac = Mac("02:00:00:00:00:02"), .state = NudState::Permanent};
+  const Neighbour entry{
+      .ip = Ip("10.0.0.2"), .ifindex = eth0, .mac = Mac("02:00:00:00:00:02"), .state = NudState::Permanent};
   EXPECT_EQ(ns.SetNeighbour(entry, Namespace::kReplace), ENOENT);
   EXPECT_EQ(ns.SetNeighbour(entry, Namespace::kCreate | Namespace::kExclusive), 0);
   EXPECT_EQ(ns.SetNeighbour(entry, Namespace::kCreate | Namespace::kExclusive), EEXIST);
@@ -360,12 +368,17 @@ class OnePeer : public PeerTables {
     return {route};
   }
   std::vector<Neighbour> Neighbours() const override {
-    return {{.ip = Ip("10.244.2.0"), .ifindex = m_vxlan, .mac = Mac("02:00:00:00:04:02"), .state = NudState::Permanent,
+    return {{.ip = Ip("10.244.2.0"),
+             .ifindex = m_vxlan,
+             .mac = Mac("02:00:00:00:04:02"),
+             .state = NudState::Permanent,
              .rowId = kSharedRow + 1}};
   }
   std::vector<VxlanFdbEntry> VxlanFdbEntries(int ifindex) const override {
     if (ifindex != m_vxlan) return {};
-    return {{.mac = Mac("02:00:00:00:04:02"), .isPermanent = true, .remotes = {{.ip = Ip("172.16.2.12")}},
+    return {{.mac = Mac("02:00:00:00:04:02"),
+             .isPermanent = true,
+             .remotes = {{.ip = Ip("172.16.2.12")}},
              .rowId = kSharedRow + 2}};
   }
   static constexpr uint32_t kSharedRow = 0x80000001;
@@ -402,7 +415,7 @@ TEST_F(Peers, GiveWayToTheNamespacesOwnRows) {
   EXPECT_EQ(ns.Lookup({.dst = Ip("10.244.2.200")}).nextHop.gateway, Ip("172.16.1.1"));  // longer
   EXPECT_EQ(ns.Lookup({.dst = Ip("10.244.2.7")}).nextHop.gateway, Ip("10.244.2.0"));    // shorter
   ASSERT_EQ(ns.AddRoute(RouteVia("10.244.2.0/24", "172.16.1.1"), Namespace::kCreate), 0);
-  EXPECT_EQ(ns.Lookup({.dst = Ip("10.244.2.7")}).nextHop.gateway, Ip("172.16.1.1"));    // as long
+  EXPECT_EQ(ns.Lookup({.dst = Ip("10.244.2.7")}).nextHop.gateway, Ip("172.16.1.1"));  // as long
   ns.AddVxlanFdb(vx, Mac("02:00:00:00:04:02"), {.ip = Ip("9.9.9.9")}, true, Namespace::kCreate, {});
   VxlanFdbEntry entry;
   EXPECT_EQ(ns.LookupVxlanFdb(vx, Mac("02:00:00:00:04:02"), entry)->remotes.front().ip, Ip("9.9.9.9"));

@@ -19,8 +19,13 @@ class FilterChainTest : public ::testing::Test {
   }
   void Add(const FilterRule& rule) { filter.forward.rules.push_back(rule); }
   FilterPacket Udp(uint16_t destinationPort) const {
-    return {.source = Ip("10.0.0.1"), .destination = Ip("10.0.1.1"), .protocol = 17, .hasPorts = true, .sourcePort = 1000,
-            .destinationPort = destinationPort, .bytes = 100};
+    return {.source = Ip("10.0.0.1"),
+            .destination = Ip("10.0.1.1"),
+            .protocol = 17,
+            .hasPorts = true,
+            .sourcePort = 1000,
+            .destinationPort = destinationPort,
+            .bytes = 100};
   }
   Filter filter;
   std::string in = "cni0", out = "flannel.1";

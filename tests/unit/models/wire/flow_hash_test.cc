@@ -15,7 +15,10 @@ std::vector<uint8_t> MakePacket(const FlowKeys& k, uint16_t fragmentField = 0) {
   std::vector<uint8_t> frame(kEthernetHeaderBytes + kIpv4HeaderBytes + 8);
   Ethernet{frame.data()}.Write({}, {}, kEtherTypeIpv4);
   uint8_t* ip = frame.data() + kEthernetHeaderBytes;
-  WriteIpv4(ip, {.totalBytes = 28, .fragmentField = fragmentField, .protocol = k.protocol, .source = k.source,
+  WriteIpv4(ip, {.totalBytes = 28,
+                 .fragmentField = fragmentField,
+                 .protocol = k.protocol,
+                 .source = k.source,
                  .destination = k.destination});
   Put16(ip + 20, k.sourcePort);
   Put16(ip + 22, k.destinationPort);
@@ -98,7 +101,8 @@ TEST(MultipathHash, DependsOnPortsOnlyIfAskedTo) {
 TEST(OuterSourcePort, StaysInTheHalfOpenRange) {
   const PortRange range{100, 103};
   std::set<uint16_t> seen;
-  for (uint64_t hash = 0; hash <= 0xffffffffu; hash += 0x00ffffff) seen.insert(OuterSourcePort(static_cast<uint32_t>(hash), range));
+  for (uint64_t hash = 0; hash <= 0xffffffffu; hash += 0x00ffffff)
+    seen.insert(OuterSourcePort(static_cast<uint32_t>(hash), range));
   EXPECT_EQ(seen, (std::set<uint16_t>{100, 101, 102}));
   EXPECT_EQ(OuterSourcePort(0, {}), 32768);
   // hash ^ hash << 16 = 0xffff0000 ^ 0: the greatest is ffffffff, times 28231 >> 32 = 28230
@@ -107,8 +111,8 @@ TEST(OuterSourcePort, StaysInTheHalfOpenRange) {
 }
 
 TEST(OuterSourcePort, SpreadsFlowsEvenly) {
-  // 20,000 flows that differ in one port, in 64 buckets of the outer port: chi-square with 63 degrees of freedom is below
-  // 103.4 in 999 of 1000 cases.
+  // 20,000 flows that differ in one port, in 64 buckets of the outer port: chi-square with 63 degrees of freedom is
+  // below 103.4 in 999 of 1000 cases.
   std::array<int, 64> buckets{};
   constexpr int kFlows = 20000;
   for (int i = 0; i < kFlows; ++i) {

@@ -74,7 +74,7 @@ TEST(Frame, ComesBackFromThePoolWithoutItsPast) {
     used->journey = 7;
     used->hash = 9;
     used->mark = 1;
-    used->ignoreDf = used->forwarded = used->socketHash = used->reinjected = true;
+    used->ignoreDf = used->socketHash = true;
     used->maxFragment = 1400;
     used->flow = 3;
     used->iif = 2;
@@ -86,7 +86,7 @@ TEST(Frame, ComesBackFromThePoolWithoutItsPast) {
   EXPECT_EQ(fresh->journey, 0u);
   EXPECT_EQ(fresh->hash, 0u);
   EXPECT_EQ(fresh->mark, 0u);
-  EXPECT_FALSE(fresh->ignoreDf || fresh->forwarded || fresh->socketHash || fresh->reinjected);
+  EXPECT_FALSE(fresh->ignoreDf || fresh->socketHash);
   EXPECT_EQ(fresh->maxFragment, 0);
   EXPECT_EQ(fresh->flow, UINT32_MAX);
   EXPECT_EQ(fresh->iif, 0);
@@ -106,15 +106,14 @@ TEST(Frame, CloneHasTheBytesAndEveryMark) {
   frame->type = PacketType::Multicast;
   frame->ignoreDf = true;
   frame->maxFragment = 8;
-  frame->forwarded = true;
-  frame->reinjected = true;
   const FramePtr copy = CloneFrame(*frame);
   EXPECT_EQ(Bytes(*copy), Counting(80));
   EXPECT_NE(copy->Data(), frame->Data());
-  EXPECT_EQ(std::tie(copy->journey, copy->packet, copy->cause, copy->flow, copy->hash, copy->socketHash, copy->mark),
-            std::tie(frame->journey, frame->packet, frame->cause, frame->flow, frame->hash, frame->socketHash, frame->mark));
-  EXPECT_EQ(std::tie(copy->iif, copy->type, copy->ignoreDf, copy->maxFragment, copy->forwarded, copy->reinjected),
-            std::tie(frame->iif, frame->type, frame->ignoreDf, frame->maxFragment, frame->forwarded, frame->reinjected));
+  EXPECT_EQ(
+      std::tie(copy->journey, copy->packet, copy->cause, copy->flow, copy->hash, copy->socketHash, copy->mark),
+      std::tie(frame->journey, frame->packet, frame->cause, frame->flow, frame->hash, frame->socketHash, frame->mark));
+  EXPECT_EQ(std::tie(copy->iif, copy->type, copy->ignoreDf, copy->maxFragment),
+            std::tie(frame->iif, frame->type, frame->ignoreDf, frame->maxFragment));
   frame->Data()[0] = 0xff;
   EXPECT_EQ(copy->Data()[0], 0);
 }

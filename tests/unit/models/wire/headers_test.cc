@@ -23,8 +23,14 @@ TEST(Bytes, AreBigEndianAtAnyAlignment) {
 
 TEST(Ipv4Header, IsWrittenAsRfc791HasIt) {
   std::array<uint8_t, 20> p{};
-  WriteIpv4(p.data(), {.tos = 0, .totalBytes = 0x73, .identification = 0, .fragmentField = kIpDf, .ttl = 64,
-                       .protocol = kIpProtoUdp, .source = {0xc0a80001}, .destination = {0xc0a800c7}});
+  WriteIpv4(p.data(), {.tos = 0,
+                       .totalBytes = 0x73,
+                       .identification = 0,
+                       .fragmentField = kIpDf,
+                       .ttl = 64,
+                       .protocol = kIpProtoUdp,
+                       .source = {0xc0a80001},
+                       .destination = {0xc0a800c7}});
   EXPECT_EQ(p, (std::array<uint8_t, 20>{0x45, 0x00, 0x00, 0x73, 0x00, 0x00, 0x40, 0x00, 0x40, 0x11,
                                         0xb8, 0x61, 0xc0, 0xa8, 0x00, 0x01, 0xc0, 0xa8, 0x00, 0xc7}));
   const Ipv4 ip{p.data()};
@@ -63,8 +69,8 @@ TEST(ArpPacket, IsWrittenAsRfc826HasIt) {
   const Arp arp{p.data()};
   arp.Write(kArpReply, MacAddress::FromUint64(0x020000000001), {0x0a000101}, MacAddress::FromUint64(0x02000000000a),
             {0x0a000102});
-  EXPECT_EQ(p, (std::array<uint8_t, kArpBytes>{0, 1, 8, 0, 6, 4, 0, 2, 2, 0, 0, 0, 0, 1,   10, 0, 1, 1,
-                                               2, 0, 0, 0, 0, 10, 10, 0, 1, 2}));
+  EXPECT_EQ(p, (std::array<uint8_t, kArpBytes>{0,  1, 8, 0, 6, 4, 0, 2, 2, 0,  0,  0, 0, 1,
+                                               10, 0, 1, 1, 2, 0, 0, 0, 0, 10, 10, 0, 1, 2}));
   EXPECT_TRUE(arp.IsIpv4OverEthernet());
   EXPECT_EQ(arp.SenderIp().ToString(), "10.0.1.1");
   EXPECT_EQ(arp.TargetMac().ToString(), "02:00:00:00:00:0a");
