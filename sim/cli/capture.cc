@@ -45,10 +45,11 @@ int Capture(const CaptureArguments& arguments) {
 }  // namespace
 
 void AddCapture(CLI::App& program, Action& run) {
-  CLI::App* verb = AddVerb(program, "capture", "Run a scenario and write only what tcpdump would have seen on some devices.",
-                           {"capture scenarios/tutorial/two-nodes.json --on node1/eth0 -w node1.pcapng",
-                            "capture scenarios/tutorial/two-nodes.json --on node1/eth0 'udp port 8472' | tcpdump -r -",
-                            "capture scenarios/tutorial/two-nodes.json --on 'node*/flannel.1' -w tunnels.pcapng host pod-b"});
+  CLI::App* verb =
+      AddVerb(program, "capture", "Run a scenario and write only what tcpdump would have seen on some devices.",
+              {"capture scenarios/tutorial/two-nodes.json --on node1/eth0 -w node1.pcapng",
+               "capture scenarios/tutorial/two-nodes.json --on node1/eth0 'udp port 8472' | tcpdump -r -",
+               "capture scenarios/tutorial/two-nodes.json --on 'node*/flannel.1' -w tunnels.pcapng host pod-b"});
   auto arguments = std::make_shared<CaptureArguments>();
   arguments->scenario.AddTo(*verb);
   verb->add_option("--on", arguments->on, "a device: node1/eth0, pod-a/eth0, node*/flannel.1 (may be given again)")

@@ -41,15 +41,16 @@ int Import(const ImportArguments& arguments) {
 }  // namespace
 
 void AddImport(CLI::App& program, Action& run) {
-  CLI::App* verb = AddVerb(program, "import", "Make a scenario of a cluster's own files, and say what was taken, assumed and ignored.",
-                           {"import nodes.json pods.json kube-flannel.yml -o staging.json",
-                            "import nodes.json pods-wide.txt --redact -o to-share.json",
-                            "import nodes.yaml net-conf.json > staging.json"});
+  CLI::App* verb = AddVerb(
+      program, "import", "Make a scenario of a cluster's own files, and say what was taken, assumed and ignored.",
+      {"import nodes.json pods.json kube-flannel.yml -o staging.json",
+       "import nodes.json pods-wide.txt --redact -o to-share.json", "import nodes.yaml net-conf.json > staging.json"});
   auto arguments = std::make_shared<ImportArguments>();
   verb->add_option("FILES", arguments->files,
                    "what kubectl get nodes|pods -o json|yaml|wide prints, kube-flannel.yml, net-conf.json")
       ->required();
-  verb->add_option("-o,--output", arguments->out, "the scenario to write (default: standard output)")->type_name("FILE");
+  verb->add_option("-o,--output", arguments->out, "the scenario to write (default: standard output)")
+      ->type_name("FILE");
   verb->add_flag("--redact", arguments->redact, "replace names and addresses, consistently");
   verb->callback([arguments, &run] { run = [arguments] { return Import(*arguments); }; });
 }

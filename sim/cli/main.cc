@@ -19,18 +19,20 @@ int Refuse(const CLI::App& program, const CLI::ParseError& error, int argc, char
   if (isVerb || given[0] == '-')
     return Complain(kUsage, fmt::format("{}\nsee overlaysim {}--help", error.what(), isVerb ? given + " " : ""));
   const std::string near = DidYouMean(given, verbs);
-  return Complain(kUsage, fmt::format("there is no verb \"{}\"{} (known: {})", given,
-                                      near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near), JoinNames(verbs)));
+  return Complain(kUsage,
+                  fmt::format("there is no verb \"{}\"{} (known: {})", given,
+                              near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near), JoinNames(verbs)));
 }
 
 int Main(int argc, char** argv) {
   CLI::App program("Simulates Kubernetes overlay networks, packet by packet.", "overlaysim");
-  program.formatter(std::make_shared<Help>(
-      std::vector<std::string>{"run scenarios/tutorial/two-nodes.json", "trace scenarios/tutorial/two-nodes.json pod-a pod-b",
-                               "show route node1 scenarios/tutorial/two-nodes.json"}));
+  program.formatter(std::make_shared<Help>(std::vector<std::string>{
+      "run scenarios/tutorial/two-nodes.json", "trace scenarios/tutorial/two-nodes.json pod-a pod-b",
+      "show route node1 scenarios/tutorial/two-nodes.json"}));
   program.require_subcommand(1);
   Action action;
-  for (auto add : {AddRun, AddTrace, AddPing, AddCapture, AddShow, AddImport, AddResolve, AddValidate, AddSchema, AddVersion})
+  for (auto add :
+       {AddRun, AddTrace, AddPing, AddCapture, AddShow, AddImport, AddResolve, AddValidate, AddSchema, AddVersion})
     add(program, action);
   try {
     program.parse(argc, argv);

@@ -31,7 +31,8 @@ void OnePing::AddTo(CLI::App& verb, bool severalPackets) {
   }
   verb.add_option("-s,--size", payload, "bytes of payload (56)")->check(CLI::Range(0, 65507));
   verb.add_option("-t,--ttl", ttl, "time to live (64)")->check(CLI::Range(1, 255));
-  verb.add_option("-M,--pmtudisc", df, "don't fragment: do, want or dont")->check(CLI::IsMember({"do", "want", "dont"}));
+  verb.add_option("-M,--pmtudisc", df, "don't fragment: do, want or dont")
+      ->check(CLI::IsMember({"do", "want", "dont"}));
   verb.add_option("--at", start, "when, on the clock of the scenario's events (0s)")->check(kSpan);
   scenario.AddTo(verb, false);
 }

@@ -9,7 +9,8 @@
 
 namespace overlaysim::cli {
 
-std::optional<LoadedPlan> Load(const ScenarioArguments& arguments, const std::function<void(scenario::Scenario&)>& edit) {
+std::optional<LoadedPlan> Load(const ScenarioArguments& arguments,
+                               const std::function<void(scenario::Scenario&)>& edit) {
   Diagnostics diagnostics;
   auto loaded = LoadPlan(arguments.path, arguments.load, diagnostics, edit);
   fmt::print(stderr, "{}", diagnostics.Format());

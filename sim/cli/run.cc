@@ -46,13 +46,16 @@ int Run(const RunArguments& arguments) {
 }  // namespace
 
 void AddRun(CLI::App& program, Action& run) {
-  CLI::App* verb = AddVerb(program, "run", "Run a scenario, packet by packet, and leave a run directory.",
-                           {"run scenarios/tutorial/two-nodes.json", "run staging.json --set underlay.spines=4 --out runs/four-spines",
-                            "run large.json --no-trace -o json | jq .delivered"});
+  CLI::App* verb = AddVerb(
+      program, "run", "Run a scenario, packet by packet, and leave a run directory.",
+      {"run scenarios/tutorial/two-nodes.json", "run staging.json --set underlay.spines=4 --out runs/four-spines",
+       "run large.json --no-trace -o json | jq .delivered"});
   auto arguments = std::make_shared<RunArguments>();
   arguments->scenario.AddTo(*verb);
-  verb->add_option("--out", arguments->out, "the run directory (default: one under runs/, named for the inputs)")->type_name("DIR");
-  verb->add_flag("--no-trace", arguments->noTrace, "do not write trace.bin: faster, and no look at single packets later");
+  verb->add_option("--out", arguments->out, "the run directory (default: one under runs/, named for the inputs)")
+      ->type_name("DIR");
+  verb->add_flag("--no-trace", arguments->noTrace,
+                 "do not write trace.bin: faster, and no look at single packets later");
   AddFormat(*verb, arguments->json, "text");
   verb->callback([arguments, &run] { run = [arguments] { return Run(*arguments); }; });
 }

@@ -34,8 +34,8 @@ int Schema() {
 }
 
 std::string VersionText() {
-  return fmt::format("overlaysim {} (model {}, scenario format 1, run directory format {})", kProgramVersion, kModelVersion,
-                     RunManifest::kFormat);
+  return fmt::format("overlaysim {} (model {}, scenario format 1, run directory format {})", kProgramVersion,
+                     kModelVersion, RunManifest::kFormat);
 }
 
 int Version() {
@@ -54,8 +54,8 @@ void AddScenarioVerb(CLI::App* verb, int (*work)(const ScenarioArguments&), Acti
 
 void AddValidate(CLI::App& program, Action& run) {
   AddScenarioVerb(AddVerb(program, "validate", "Report every problem of a scenario, and run nothing.",
-                          {"validate scenarios/tutorial/two-nodes.json", "validate staging.json --set underlay.spines=4",
-                           "validate staging.json --var load=60%"}),
+                          {"validate scenarios/tutorial/two-nodes.json",
+                           "validate staging.json --set underlay.spines=4", "validate staging.json --var load=60%"}),
                   Validate, run);
 }
 

@@ -4,8 +4,10 @@
 #include <nlohmann/json.hpp>
 
 #include "sim/cli/planned.h"
+#include "sim/iproute2/names.h"
 #include "sim/iproute2/show.h"
 #include "sim/run/plan_json.h"
+#include "sim/run/tables_at.h"
 
 namespace overlaysim::cli {
 namespace {
@@ -18,13 +20,16 @@ struct ShowArguments {
   std::string what;
   std::vector<std::string> where;  ///< NODE SCENARIO, or SCENARIO
   bool json = false, pretty = false, details = false;
+  std::string at;     ///< "": the start
+  std::string table;  ///< of routes: "main", "local", "all", ...
 };
 
 constexpr std::array kTables = {"route", "neigh", "fdb", "link", "addr", "rule"};
 constexpr std::array kLists = {"nodes", "pods", "links"};
 
-std::string TableText(const kernel::Namespace& ns, const std::string& what, const iproute2::ShowOptions& options) {
-  if (what == "route") return iproute2::RouteShow(ns, {}, options);
+std::string TableText(const kernel::Namespace& ns, const std::string& what, const iproute2::RouteFilter& routes,
+                      const iproute2::ShowOptions& options) {
+  if (what == "route") return iproute2::RouteShow(ns, routes, options);
   if (what == "neigh") return iproute2::NeighShow(ns, {}, options);
   if (what == "fdb") return iproute2::FdbShow(ns, {}, options);
   if (what == "link") return iproute2::LinkShow(ns, {}, options);
@@ -83,7 +88,8 @@ std::string List(const ClusterPlan& plan, const std::string& what, bool json) {
   for (size_t i = 0; i < plan.NetnsCount(); ++i) {
     const NetnsInfo info = plan.Info(NetnsId(i));
     if (info.role == NetnsRole::Node) nodeNames.push_back(info.name);
-    if (what == "nodes" && info.role != NetnsRole::Pod) rows.push_back({info.name, RoleName(info.role), AddressOf(plan, info.id)});
+    if (what == "nodes" && info.role != NetnsRole::Pod)
+      rows.push_back({info.name, RoleName(info.role), AddressOf(plan, info.id)});
     if (what == "pods" && info.role == NetnsRole::Pod)
       rows.push_back({info.name, AddressOf(plan, info.isShared ? plan.Find(nodeNames.at(info.node.value)) : info.id),
                       nodeNames.at(info.node.value)});
@@ -93,12 +99,28 @@ std::string List(const ClusterPlan& plan, const std::string& what, bool json) {
 
 int Show(ShowArguments arguments) {
   const bool isList = std::find(kLists.begin(), kLists.end(), arguments.what) != kLists.end();
-  if (isList && arguments.where.size() != 1) return Complain(kUsage, fmt::format("say overlaysim show {} SCENARIO", arguments.what));
+  if (isList && arguments.where.size() != 1)
+    return Complain(kUsage, fmt::format("say overlaysim show {} SCENARIO", arguments.what));
   if (!isList && arguments.where.size() != 2)
     return Complain(kUsage, fmt::format("say overlaysim show {} NODE SCENARIO", arguments.what));
   arguments.scenario.path = arguments.where.back();
-  // Tables are those of the start: what happens later need not be planned.
-  const auto loaded = Load(arguments.scenario, [](scenario::Scenario& s) {
+  std::optional<Nanoseconds> at;
+  if (!arguments.at.empty() && arguments.at != "end") {
+    at = Nanoseconds::Parse(arguments.at);
+    if (!at || at->count <= 0)
+      return Complain(kUsage, fmt::format("--at \"{}\" is no time; say for example --at 1.5s, or --at end", arguments.at));
+  }
+  iproute2::RouteFilter routes;
+  if (!arguments.table.empty()) {
+    const auto table = arguments.table == "all" ? std::optional<uint32_t>(0) : iproute2::ParseTable(arguments.table);
+    if (!table)
+      return Complain(kUsage, fmt::format("--table \"{}\" is no routing table; say main, local, all or a number", arguments.table));
+    routes.table = *table;
+  }
+  // Of tables at the start, what happens later need not be planned.
+  const bool isStart = arguments.at.empty();
+  auto loaded = Load(arguments.scenario, [isStart](scenario::Scenario& s) {
+    if (!isStart) return;
     s.traffic.clear();
     s.events.clear();
     s.expect.clear();
@@ -114,17 +136,30 @@ int Show(ShowArguments arguments) {
   iproute2::ShowOptions options;
   options.format = arguments.pretty ? Format::PrettyJson : arguments.json ? Format::Json : Format::Text;
   options.details = arguments.details;
-  fmt::print("{}", TableText(*loaded->plan->Materialise(id), arguments.what, options));
+  options.netnsName = [&](NetnsId peer) {  // elsewhere namespaces of pods have no names that a person would know
+    const NetnsInfo info = loaded->plan->Info(peer);
+    return info.role == NetnsRole::Lab ? info.name : std::string();
+  };
+  if (isStart) {
+    fmt::print("{}", TableText(*loaded->plan->Materialise(id), arguments.what, routes, options));
+  } else {
+    ShowTablesAt(*loaded->plan, at, id, [&](const kernel::Namespace& ns, Nanoseconds now) {
+      options.now = now;
+      fmt::print("{}", TableText(ns, arguments.what, routes, options));
+    });
+  }
   return kOk;
 }
 
 }  // namespace
 
 void AddShow(CLI::App& program, Action& run) {
-  CLI::App* verb = AddVerb(program, "show", "Print what ip and bridge print on a node, pod or switch at the start; or list what there is.",
-                           {"show route node1 scenarios/tutorial/two-nodes.json",
-                            "show link node1 scenarios/tutorial/two-nodes.json -d -j | jq '.[].ifname'",
-                            "show links scenarios/tutorial/leaf-spine.json"});
+  CLI::App* verb = AddVerb(
+      program, "show", "Print what ip and bridge print on a node, pod or switch; or list what there is.",
+      {"show route node1 scenarios/tutorial/two-nodes.json",
+       "show neigh node1 scenarios/tutorial/two-nodes.json --at end",
+       "show link node1 scenarios/tutorial/two-nodes.json -d -j | jq '.[].ifname'",
+       "show links scenarios/tutorial/leaf-spine.json"});
   auto arguments = std::make_shared<ShowArguments>();
   std::vector<std::string> all(kTables.begin(), kTables.end());
   all.insert(all.end(), kLists.begin(), kLists.end());
@@ -132,12 +167,16 @@ void AddShow(CLI::App& program, Action& run) {
       ->required()
       ->check(CLI::IsMember(all))
       ->type_name("");
-  verb->add_option("NODE SCENARIO", arguments->where, "the node, pod or switch, and the scenario's file; lists: only the file")
+  verb->add_option("NODE SCENARIO", arguments->where,
+                   "the node, pod or switch, and the scenario's file; lists: only the file")
       ->required()
       ->expected(1, 2);
   verb->add_flag("-j,--json", arguments->json, "iproute2's JSON");
   verb->add_flag("-p,--pretty", arguments->pretty, "the same with line breaks");
   verb->add_flag("-d,--details", arguments->details, "as ip -d");
+  verb->add_option("--at", arguments->at, "run the scenario up to that time, or to its end, and show the tables then")
+      ->type_name("TIME|end");
+  verb->add_option("--table", arguments->table, "of routes: main (the default), local, all or a number")->type_name("TABLE");
   AddFormat(*verb, arguments->json, "table");
   arguments->scenario.AddTo(*verb, false);
   verb->callback([arguments, &run] { run = [arguments] { return Show(*arguments); }; });

@@ -24,9 +24,11 @@ int Trace(const TraceArguments& arguments) {
   }
   const Workload& ping = loaded->plan->workloads.front();
   if (!report.hops.empty()) fmt::print("{}", PathText(report));
-  if (!report.error.empty()) fmt::print("{}: nothing is sent to {}: {}\n", ping.fromName, ping.destination.ToString(), report.error);
+  if (!report.error.empty())
+    fmt::print("{}: nothing is sent to {}: {}\n", ping.fromName, ping.destination.ToString(), report.error);
   if (report.isAnswered)
-    fmt::print("answered after {}{}\n", report.roundTrip.ToString(), arguments.path.reply ? "" : "   (--both shows the way back)");
+    fmt::print("answered after {}{}\n", report.roundTrip.ToString(),
+               arguments.path.reply ? "" : "   (--both shows the way back)");
   else if (report.error.empty())
     fmt::print("no answer{}\n", arguments.path.reply ? "" : "   (--both shows what came back)");
   return kOk;

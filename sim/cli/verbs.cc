@@ -21,15 +21,18 @@ CLI::App* AddVerb(CLI::App& program, const std::string& name, const std::string&
 
 void ScenarioArguments::AddTo(CLI::App& verb, bool withPath) {
   if (withPath) verb.add_option("SCENARIO", path, "the scenario's file")->required();
-  verb.add_option("--set", load.set, "change a value: --set underlay.spines=4")->type_name("KEY=VALUE")->allow_extra_args(false);
+  verb.add_option("--set", load.set, "change a value: --set underlay.spines=4")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
   verb.add_option("--var", load.var, "give a variable of the scenario another value: --var load=60%")
       ->type_name("NAME=VALUE")
       ->allow_extra_args(false);
 }
 
 void AddFormat(CLI::App& verb, bool& json, const std::string& text) {
-  verb.add_option_function<std::string>("-o,--output", [&json](const std::string& format) { json = format == "json"; },
-                                        "how to print: " + text + " or json")
+  verb.add_option_function<std::string>(
+          "-o,--output", [&json](const std::string& format) { json = format == "json"; },
+          "how to print: " + text + " or json")
       ->check(CLI::IsMember({text, std::string("json")}))
       ->type_name("FORMAT");
 }

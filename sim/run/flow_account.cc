@@ -14,15 +14,15 @@ void FlowAccount::Add(const TraceRecord& record, const HeaderChange& change) {
     m_lossesByFlow[record.flow].Add(record.verdict);
     if (!isProbe) m_losses.Add(record.verdict);
     if (keepLosses && !isProbe)
-      m_allLosses.push_back(
-          {{record.timeNs}, NetnsId(record.netns), static_cast<int>(record.ifindex), record.verdict});
+      m_allLosses.push_back({{record.timeNs}, NetnsId(record.netns), static_cast<int>(record.ifindex), record.verdict});
   }
   if (record.stage == Stage::Encapsulate && record.verdict == Verdict::Continue && !change.after.empty() && !isProbe) {
     const auto added = static_cast<uint32_t>(change.after.size());
     const bool isAnswer = JourneyMaker(record.journey) != m_plan.workloads[record.flow].from;
     ++m_crossings[{isAnswer, record.sizeBytes - added, (change.after[0] & 0xfu) * 4, added}];
   }
-  if (auto followed = m_followed.find(record.flow); followed != m_followed.end()) AddToJourney(followed->second, record);
+  if (auto followed = m_followed.find(record.flow); followed != m_followed.end())
+    AddToJourney(followed->second, record);
 }
 
 void FlowAccount::AddToJourney(Journeys& journeys, const TraceRecord& record) const {

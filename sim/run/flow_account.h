@@ -24,8 +24,8 @@ class FlowAccount {
   /// The journeys of that flow are followed one by one.
   void Follow(FlowId flow) { m_followed[flow.value]; }
 
-  /// Packets of traffic that were lost. The stack's own housekeeping (ARP) is not traffic, and a copy that a bridge made
-  /// for those whom it does not concern is no loss.
+  /// Packets of traffic that were lost. The stack's own housekeeping (ARP) is not traffic, and a copy that a bridge
+  /// made for those whom it does not concern is no loss.
   const VerdictCounts& Losses() const { return m_losses; }
   const VerdictCounts* LossesOf(FlowId flow) const;  ///< nullptr: none
   /// The same by place and time; only while `keepLosses` is set.

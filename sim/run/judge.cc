@@ -23,7 +23,8 @@ std::string Describe(const Bounds& bounds, Show&& show) {
   if (bounds.above) parts.push_back("above " + show(*bounds.above));
   if (bounds.min) parts.push_back("at least " + show(*bounds.min));
   if (bounds.max) parts.push_back("at most " + show(*bounds.max));
-  if (bounds.between) parts.push_back(fmt::format("between {} and {}", show(bounds.between->first), show(bounds.between->second)));
+  if (bounds.between)
+    parts.push_back(fmt::format("between {} and {}", show(bounds.between->first), show(bounds.between->second)));
   return fmt::format("{}", fmt::join(parts, " and "));
 }
 
@@ -40,12 +41,18 @@ std::string ShowShare(int64_t millionths) {
 
 const char* FigureName(RttFigure figure) {
   switch (figure) {
-    case RttFigure::P50: return "p50";
-    case RttFigure::P90: return "p90";
-    case RttFigure::P99: return "p99";
-    case RttFigure::P999: return "p99.9";
-    case RttFigure::Mean: return "mean";
-    case RttFigure::All: return "every one";
+    case RttFigure::P50:
+      return "p50";
+    case RttFigure::P90:
+      return "p90";
+    case RttFigure::P99:
+      return "p99";
+    case RttFigure::P999:
+      return "p99.9";
+    case RttFigure::Mean:
+      return "mean";
+    case RttFigure::All:
+      return "every one";
   }
   return "";
 }
@@ -53,12 +60,18 @@ const char* FigureName(RttFigure figure) {
 /// What one figure is; of All the extreme that is farther from the bounds.
 int64_t FigureOf(const Histogram& rtt, RttFigure figure, const Bounds& bounds) {
   switch (figure) {
-    case RttFigure::P50: return rtt.Quantile(1, 2);
-    case RttFigure::P90: return rtt.Quantile(9, 10);
-    case RttFigure::P99: return rtt.Quantile(99, 100);
-    case RttFigure::P999: return rtt.Quantile(999, 1000);
-    case RttFigure::Mean: return rtt.Mean();
-    case RttFigure::All: return bounds.Holds(rtt.Min()) ? rtt.Max() : rtt.Min();
+    case RttFigure::P50:
+      return rtt.Quantile(1, 2);
+    case RttFigure::P90:
+      return rtt.Quantile(9, 10);
+    case RttFigure::P99:
+      return rtt.Quantile(99, 100);
+    case RttFigure::P999:
+      return rtt.Quantile(999, 1000);
+    case RttFigure::Mean:
+      return rtt.Mean();
+    case RttFigure::All:
+      return bounds.Holds(rtt.Min()) ? rtt.Max() : rtt.Min();
   }
   return 0;
 }
@@ -70,13 +83,27 @@ class JudgeOfRun {
   Judgement Of(const Expectation& e, const std::vector<int64_t>& mtus) {
     Judgement j{.text = e.text, .place = e.place};
     switch (e.kind) {
-      case Kind::Reach: Reach(e, j); break;
-      case Kind::NotReach: NotReach(e, j); break;
-      case Kind::Loss: Loss(e, j); break;
-      case Kind::Rtt: Rtt(e, j); break;
-      case Kind::Path: Path(e, j); break;
-      case Kind::Mtu: Mtu(e, j, mtus.at(m_mtus++)); break;
-      case Kind::Drops: Drops(e, j); break;
+      case Kind::Reach:
+        Reach(e, j);
+        break;
+      case Kind::NotReach:
+        NotReach(e, j);
+        break;
+      case Kind::Loss:
+        Loss(e, j);
+        break;
+      case Kind::Rtt:
+        Rtt(e, j);
+        break;
+      case Kind::Path:
+        Path(e, j);
+        break;
+      case Kind::Mtu:
+        Mtu(e, j, mtus.at(m_mtus++));
+        break;
+      case Kind::Drops:
+        Drops(e, j);
+        break;
     }
     return j;
   }
@@ -118,7 +145,8 @@ class JudgeOfRun {
         if (firstFailure.empty()) firstFailure = WhyNot(flow);
       } else if (e.deadline && took > *e.deadline) {
         if (firstFailure.empty())
-          firstFailure = fmt::format("{} -> {}: after {}", WorkloadOf(flow).fromName, WorkloadOf(flow).toName, took.ToString());
+          firstFailure =
+              fmt::format("{} -> {}: after {}", WorkloadOf(flow).fromName, WorkloadOf(flow).toName, took.ToString());
       } else {
         ++reached;
       }
@@ -134,7 +162,8 @@ class JudgeOfRun {
     for (FlowId flow : e.flows) {
       Nanoseconds took;
       if (!IsReached(flow, &took)) continue;
-      if (reached++ == 0) first = fmt::format("; {} -> {} is answered", WorkloadOf(flow).fromName, WorkloadOf(flow).toName);
+      if (reached++ == 0)
+        first = fmt::format("; {} -> {} is answered", WorkloadOf(flow).fromName, WorkloadOf(flow).toName);
     }
     j.held = reached == 0;
     j.found = fmt::format("{} of {}{}", reached, e.flows.size(), first);
@@ -196,7 +225,9 @@ class JudgeOfRun {
     j.found = all.Count() == 0 ? "no answer" : fmt::format("{} over {} answers", fmt::join(found, ", "), all.Count());
   }
 
-  static bool Contains(const std::vector<NetnsId>& some, NetnsId one) { return std::find(some.begin(), some.end(), one) != some.end(); }
+  static bool Contains(const std::vector<NetnsId>& some, NetnsId one) {
+    return std::find(some.begin(), some.end(), one) != some.end();
+  }
 
   std::string WayText(const std::vector<NetnsId>& way) const {
     std::vector<std::string> names;
@@ -208,7 +239,8 @@ class JudgeOfRun {
     auto steps = [&](const std::vector<std::vector<NetnsId>>& all) {
       std::vector<std::string> names;
       for (const auto& step : all)
-        names.push_back(step.empty() ? "nobody" : m_simulation.Plan().Info(step.front()).name + (step.size() > 1 ? ", ..." : ""));
+        names.push_back(step.empty() ? "nobody"
+                                     : m_simulation.Plan().Info(step.front()).name + (step.size() > 1 ? ", ..." : ""));
       return names;
     };
     if (!e.through.empty()) j.expected = fmt::format("through {}", fmt::join(steps(e.through), ", then "));
@@ -283,7 +315,8 @@ void PrepareJudging(const ClusterPlan& plan, FlowAccount& account) {
   }
 }
 
-std::vector<Judgement> Judge(const Simulation& simulation, const FlowAccount& account, const std::vector<int64_t>& mtus) {
+std::vector<Judgement> Judge(const Simulation& simulation, const FlowAccount& account,
+                             const std::vector<int64_t>& mtus) {
   JudgeOfRun judge(simulation, account);
   std::vector<Judgement> out;
   for (const Expectation& e : simulation.Plan().expectations) out.push_back(judge.Of(e, mtus));

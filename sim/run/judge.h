@@ -23,10 +23,12 @@ struct Judgement {
 void PrepareJudging(const ClusterPlan& plan, FlowAccount& account);
 
 /// Holds the plan's expectations against what has happened; those on MTUs hold `mtus` (MeasureMtus()).
-std::vector<Judgement> Judge(const Simulation& simulation, const FlowAccount& account, const std::vector<int64_t>& mtus);
+std::vector<Judgement> Judge(const Simulation& simulation, const FlowAccount& account,
+                             const std::vector<int64_t>& mtus);
 
-/// For each expectation of an MTU, in order, the largest IPv4 packet in bytes that gets from one end to the other and back
-/// undivided; 0: none does. Tried on the cluster as it is at the start, in simulations of their own: no other may exist.
+/// For each expectation of an MTU, in order, the largest IPv4 packet in bytes that gets from one end to the other and
+/// back undivided; 0: none does. Tried on the cluster as it is at the start, in simulations of their own: no other may
+/// exist.
 std::vector<int64_t> MeasureMtus(ClusterPlan& plan);
 
 }  // namespace overlaysim

@@ -58,9 +58,12 @@ bool HasEthernetHeader(const TraceRecord& record) {
     case Stage::VxlanFdbLookup:
     case Stage::VxlanRoute:
       return true;
-    case Stage::Decapsulate: return record.verdict == Verdict::Continue;  // a packet that is refused is still the outer one
-    case Stage::Send: return record.ifindex != 0;
-    default: return false;
+    case Stage::Decapsulate:
+      return record.verdict == Verdict::Continue;  // a packet that is refused is still the outer one
+    case Stage::Send:
+      return record.ifindex != 0;
+    default:
+      return false;
   }
 }
 
@@ -84,27 +87,39 @@ std::optional<Decision> DecisionOf(const TraceRecord& record, const HeaderChange
   switch (record.stage) {
     case Stage::RouteOutput:
     case Stage::RouteInput:
-    case Stage::VxlanRoute: return Decision{"route", ""};
+    case Stage::VxlanRoute:
+      return Decision{"route", ""};
     case Stage::FilterInput:
     case Stage::FilterForward:
-    case Stage::FilterOutput: return hasRow ? std::optional(Decision{"filter", ""}) : std::nullopt;
+    case Stage::FilterOutput:
+      return hasRow ? std::optional(Decision{"filter", ""}) : std::nullopt;
     case Stage::BridgeLookup:
-      return Decision{"bridge", hasRow                                ? ""
+      return Decision{"bridge", hasRow                               ? ""
                                 : record.verdict == Verdict::Flooded ? "to the host and every port"
                                                                      : "unknown address: to every port"};
-    case Stage::NeighbourLookup: return hasRow ? std::optional(Decision{"neigh", ""}) : std::nullopt;
-    case Stage::NeighbourWait: return Decision{"neigh", "waits for ARP"};
-    case Stage::VxlanFdbLookup: return Decision{"fdb", record.verdict == Verdict::Flooded ? "a copy to each" : ""};
-    case Stage::Encapsulate: return Decision{"encapsulate", EncapsulationText(change.after)};
-    case Stage::Decapsulate: return Decision{"decapsulate", EncapsulationText(change.before)};
-    case Stage::Fragment: return Decision{"fragment", "cut into fragments"};
+    case Stage::NeighbourLookup:
+      return hasRow ? std::optional(Decision{"neigh", ""}) : std::nullopt;
+    case Stage::NeighbourWait:
+      return Decision{"neigh", "waits for ARP"};
+    case Stage::VxlanFdbLookup:
+      return Decision{"fdb", record.verdict == Verdict::Flooded ? "a copy to each" : ""};
+    case Stage::Encapsulate:
+      return Decision{"encapsulate", EncapsulationText(change.after)};
+    case Stage::Decapsulate:
+      return Decision{"decapsulate", EncapsulationText(change.before)};
+    case Stage::Fragment:
+      return Decision{"fragment", "cut into fragments"};
     case Stage::Reassemble:
       return record.verdict == Verdict::Continue ? std::optional(Decision{"reassemble", ""}) : std::nullopt;
-    case Stage::ArpProcess: return Decision{"arp", hasRow ? "learnt" : ""};
+    case Stage::ArpProcess:
+      return Decision{"arp", hasRow ? "learnt" : ""};
     case Stage::LocalDeliver:
-      return FateOf(record.verdict) == Fate::Arrived ? std::optional(Decision{"deliver", "to its receiver"}) : std::nullopt;
-    case Stage::RunEnd: return Decision{"end", "the run ended"};
-    default: return std::nullopt;
+      return FateOf(record.verdict) == Fate::Arrived ? std::optional(Decision{"deliver", "to its receiver"})
+                                                     : std::nullopt;
+    case Stage::RunEnd:
+      return Decision{"end", "the run ended"};
+    default:
+      return std::nullopt;
   }
 }
 
@@ -114,9 +129,11 @@ class PathReader {
   PathReader(TraceReader& reader, const PathOptions& options) : m_reader(reader), m_options(options) {}
 
   std::vector<Hop> Read() {
-    const bool ok = m_reader.ReadTables(m_history) &&
-                    m_reader.VisitAll([this](const TraceRecord& record, const HeaderChange&) { return Select(record); }) &&
-                    m_reader.VisitAll([this](const TraceRecord& record, const HeaderChange& change) { return Take(record, change); });
+    const bool ok =
+        m_reader.ReadTables(m_history) &&
+        m_reader.VisitAll([this](const TraceRecord& record, const HeaderChange&) { return Select(record); }) &&
+        m_reader.VisitAll(
+            [this](const TraceRecord& record, const HeaderChange& change) { return Take(record, change); });
     if (!ok) throw std::runtime_error(m_reader.Error());
     GroupByJourney();
     return std::move(m_hops);
@@ -128,7 +145,8 @@ class PathReader {
     if (record.stage == Stage::Send && record.packet == 0) {
       const bool isFirst = m_journeys.empty() && record.flow == kFlow;
       const bool isCaused = m_journeys.contains(record.cause);
-      if (isFirst || (isCaused && (record.flow == kFlow ? m_options.reply : m_options.arp))) m_journeys.insert(record.journey);
+      if (isFirst || (isCaused && (record.flow == kFlow ? m_options.reply : m_options.arp)))
+        m_journeys.insert(record.journey);
     }
     if (!m_journeys.contains(record.journey)) return true;
     Ends& ends = m_ends[{record.journey, record.packet}];
@@ -189,8 +207,8 @@ class PathReader {
 
 /// Where a person looks for that table: routes and rules are the namespace's, the others a device's.
 std::string Where(const Hop& hop) {
-  const bool isOwn = hop.device.empty() || hop.stage == Stage::RouteInput || hop.stage == Stage::VxlanRoute || hop.stage == Stage::LocalDeliver ||
-                     hop.stage == Stage::FilterForward;
+  const bool isOwn = hop.device.empty() || hop.stage == Stage::RouteInput || hop.stage == Stage::VxlanRoute ||
+                     hop.stage == Stage::LocalDeliver || hop.stage == Stage::FilterForward;
   return isOwn ? hop.netns : hop.netns + "/" + hop.device;
 }
 
@@ -270,11 +288,16 @@ std::string PathJson(const PathReport& report) {
   if (!report.error.empty()) out["error"] = report.error;
   out["hops"] = Json::array();
   for (const Hop& hop : report.hops) {
-    Json row{{"timeNs", hop.at.count},          {"journey", hop.journey},
-             {"packet", hop.packet},            {"netns", hop.netns},
-             {"device", hop.device},            {"stage", StageName(hop.stage)},
-             {"verdict", VerdictName(hop.verdict)}, {"table", hop.table},
-             {"line", hop.line},                {"text", hop.text},
+    Json row{{"timeNs", hop.at.count},
+             {"journey", hop.journey},
+             {"packet", hop.packet},
+             {"netns", hop.netns},
+             {"device", hop.device},
+             {"stage", StageName(hop.stage)},
+             {"verdict", VerdictName(hop.verdict)},
+             {"table", hop.table},
+             {"line", hop.line},
+             {"text", hop.text},
              {"frameBytes", hop.frameBytes}};
     if (hop.ttl) row["ttl"] = *hop.ttl;
     out["hops"].push_back(std::move(row));

@@ -13,16 +13,17 @@ namespace overlaysim {
 /// One decision on a packet's way.
 struct Hop {
   Nanoseconds at;
-  std::string journey;       ///< "pod-a#1"
-  uint32_t packet = 0;       ///< of the journey: fragments and copies have numbers of their own
-  std::string netns;         ///< "node1"
-  std::string device;        ///< "flannel.1"; "": the decision is the namespace's own
+  std::string journey;  ///< "pod-a#1"
+  uint32_t packet = 0;  ///< of the journey: fragments and copies have numbers of their own
+  std::string netns;    ///< "node1"
+  std::string device;   ///< "flannel.1"; "": the decision is the namespace's own
   Stage stage = Stage::Send;
   Verdict verdict = Verdict::Continue;
-  std::string table;         ///< "route", "neigh", "fdb", "bridge", "filter", or what was done: "encapsulate", "deliver", "drop"
-  std::string line;          ///< the line of the table that decided; "": none did
-  std::string text;          ///< what else there is to say
-  uint32_t frameBytes = 0;   ///< with its Ethernet header
+  std::string
+      table;  ///< "route", "neigh", "fdb", "bridge", "filter", or what was done: "encapsulate", "deliver", "drop"
+  std::string line;            ///< the line of the table that decided; "": none did
+  std::string text;            ///< what else there is to say
+  uint32_t frameBytes = 0;     ///< with its Ethernet header
   std::optional<uint8_t> ttl;  ///< after it was counted down here
 };
 

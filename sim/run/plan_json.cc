@@ -13,11 +13,16 @@ using Json = nlohmann::ordered_json;
 
 const char* KindName(WorkloadKind kind) {
   switch (kind) {
-    case WorkloadKind::Ping: return "ping";
-    case WorkloadKind::Udp: return "udp";
-    case WorkloadKind::Tcp: return "tcp";
-    case WorkloadKind::Inject: return "inject";
-    case WorkloadKind::Command: return "command";
+    case WorkloadKind::Ping:
+      return "ping";
+    case WorkloadKind::Udp:
+      return "udp";
+    case WorkloadKind::Tcp:
+      return "tcp";
+    case WorkloadKind::Inject:
+      return "inject";
+    case WorkloadKind::Command:
+      return "command";
   }
   return "";
 }
@@ -30,7 +35,8 @@ Json NamespaceJson(const ClusterPlan& plan, NetnsId id) {
   const auto ns = plan.Materialise(id);
   Json devices = Json::array();
   for (const kernel::Link* link : ns->Links()) {
-    Json device{{"ifindex", link->ifindex}, {"name", link->name}, {"mac", link->address.ToString()}, {"mtu", link->mtu}};
+    Json device{
+        {"ifindex", link->ifindex}, {"name", link->name}, {"mac", link->address.ToString()}, {"mtu", link->mtu}};
     if (link->master != 0) device["master"] = iproute2::DeviceName(*ns, link->master);
     Json addresses = Json::array();
     for (const kernel::Address& address : ns->Addresses())
@@ -45,14 +51,21 @@ Json NamespaceJson(const ClusterPlan& plan, NetnsId id) {
 
 Json CableJson(const CablePlan& cable) {
   auto end = [](const CablePlan::End& e) { return Json{{"netns", e.netns.value}, {"ifindex", e.ifindex}}; };
-  return {{"name", cable.name},          {"a", end(cable.a)},
-          {"b", end(cable.b)},           {"bitsPerSecond", cable.rate.count},
-          {"delayNs", cable.delay.count}, {"queueBytes", cable.queueBytes},
+  return {{"name", cable.name},
+          {"a", end(cable.a)},
+          {"b", end(cable.b)},
+          {"bitsPerSecond", cable.rate.count},
+          {"delayNs", cable.delay.count},
+          {"queueBytes", cable.queueBytes},
           {"up", cable.up}};
 }
 
 Json WorkloadJson(const Workload& w) {
-  Json out{{"id", w.id.value}, {"name", w.name}, {"kind", KindName(w.kind)}, {"from", w.from.value}, {"startNs", w.start.count}};
+  Json out{{"id", w.id.value},
+           {"name", w.name},
+           {"kind", KindName(w.kind)},
+           {"from", w.from.value},
+           {"startNs", w.start.count}};
   if (w.to) out["to"] = w.to.value;
   if (w.isProbe) out["probe"] = true;
   if (w.kind == WorkloadKind::Command) {
@@ -85,21 +98,29 @@ void AppendList(std::string& out, const char* key, size_t count, Each&& each) {
 
 const char* RoleName(NetnsRole role) {
   switch (role) {
-    case NetnsRole::Node: return "node";
-    case NetnsRole::Pod: return "pod";
-    case NetnsRole::Leaf: return "leaf";
-    case NetnsRole::Spine: return "spine";
-    case NetnsRole::Router: return "router";
-    case NetnsRole::External: return "external";
-    case NetnsRole::Lab: return "lab";
+    case NetnsRole::Node:
+      return "node";
+    case NetnsRole::Pod:
+      return "pod";
+    case NetnsRole::Leaf:
+      return "leaf";
+    case NetnsRole::Spine:
+      return "spine";
+    case NetnsRole::Router:
+      return "router";
+    case NetnsRole::External:
+      return "external";
+    case NetnsRole::Lab:
+      return "lab";
   }
   return "";
 }
 
 std::string PlanToJson(const ClusterPlan& plan) {
   auto text = [](const std::string& s) { return Json(s).dump(); };
-  std::string out = fmt::format("{{\n  \"name\": {},\n  \"description\": {},\n  \"understood\": {},\n  \"cni\": {},\n  \"seed\": {}",
-                                text(plan.name), text(plan.description), text(plan.understood), text(plan.cniName), plan.seed);
+  std::string out =
+      fmt::format("{{\n  \"name\": {},\n  \"description\": {},\n  \"understood\": {},\n  \"cni\": {},\n  \"seed\": {}",
+                  text(plan.name), text(plan.description), text(plan.understood), text(plan.cniName), plan.seed);
   if (plan.duration.count > 0) out += fmt::format(",\n  \"durationNs\": {}", plan.duration.count);
   AppendList(out, "namespaces", plan.NetnsCount(), [&](size_t i) { return NamespaceJson(plan, NetnsId(i)); });
   AppendList(out, "cables", plan.cables.size(), [&](size_t i) { return CableJson(plan.cables[i]); });

@@ -6,7 +6,8 @@
 
 namespace overlaysim {
 
-/// plan.json: what every host has configured at the start and what will happen. The same plan always gives the same bytes.
+/// plan.json: what every host has configured at the start and what will happen. The same plan always gives the same
+/// bytes.
 std::string PlanToJson(const ClusterPlan& plan);
 
 /// "node", "pod", "leaf": the role in files.

@@ -31,7 +31,8 @@ std::string PromptOf(const Workload& workload, bool isPod) {
   if (!isPod) return fmt::format("{}$ {}", workload.fromName, command);
   const size_t slash = workload.fromName.find('/');
   if (slash == std::string::npos) return fmt::format("kubectl exec {} -- {}", workload.fromName, command);
-  return fmt::format("kubectl exec -n {} {} -- {}", workload.fromName.substr(0, slash), workload.fromName.substr(slash + 1), command);
+  return fmt::format("kubectl exec -n {} {} -- {}", workload.fromName.substr(0, slash),
+                     workload.fromName.substr(slash + 1), command);
 }
 
 }  // namespace overlaysim

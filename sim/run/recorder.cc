@@ -33,17 +33,24 @@ constexpr uint16_t kIanaVxlanPort = 4789, kLinuxVxlanPort = 8472;
 std::string RowText(const kernel::Namespace& ns, const TableChange& change) {
   if (change.op == TableChange::Op::Delete || !change.row) return {};
   switch (change.table) {
-    case Table::Link: return iproute2::LinkLine(ns, *static_cast<const kernel::Link*>(change.row));
-    case Table::Address: return iproute2::AddressLine(ns, *static_cast<const kernel::Address*>(change.row));
-    case Table::Route: return iproute2::RouteLine(ns, *static_cast<const kernel::Route*>(change.row));
-    case Table::Neighbour: return iproute2::NeighLine(ns, *static_cast<const kernel::Neighbour*>(change.row));
+    case Table::Link:
+      return iproute2::LinkLine(ns, *static_cast<const kernel::Link*>(change.row));
+    case Table::Address:
+      return iproute2::AddressLine(ns, *static_cast<const kernel::Address*>(change.row));
+    case Table::Route:
+      return iproute2::RouteLine(ns, *static_cast<const kernel::Route*>(change.row));
+    case Table::Neighbour:
+      return iproute2::NeighLine(ns, *static_cast<const kernel::Neighbour*>(change.row));
     case Table::BridgeFdb:
       return iproute2::BridgeFdbLine(ns, change.ifindex, *static_cast<const kernel::BridgeFdbEntry*>(change.row));
     case Table::VxlanFdb:
       return iproute2::VxlanFdbLine(ns, change.ifindex, *static_cast<const kernel::VxlanFdbEntry*>(change.row));
-    case Table::Rule: return iproute2::RuleLine(ns, *static_cast<const kernel::Rule*>(change.row));
-    case Table::Sysctl: return *static_cast<const std::string*>(change.row);
-    case Table::Filter: break;  // Row ids stand for rules, whose chain the change does not tell: WriteTables() writes them
+    case Table::Rule:
+      return iproute2::RuleLine(ns, *static_cast<const kernel::Rule*>(change.row));
+    case Table::Sysctl:
+      return *static_cast<const std::string*>(change.row);
+    case Table::Filter:
+      break;  // Row ids stand for rules, whose chain the change does not tell: WriteTables() writes them
   }
   return {};
 }
@@ -51,7 +58,8 @@ std::string RowText(const kernel::Namespace& ns, const TableChange& change) {
 /// What tells rows of a table apart whose rows have no number in the kernel's tables; "": they have.
 std::string RowKey(const TableChange& change) {
   switch (change.table) {
-    case Table::Link: return fmt::format("link {}", change.rowId);
+    case Table::Link:
+      return fmt::format("link {}", change.rowId);
     case Table::Address: {
       const auto& address = *static_cast<const kernel::Address*>(change.row);
       return fmt::format("address {} {}/{}", address.ifindex, address.local.ToString(), address.prefixLength);
@@ -60,7 +68,8 @@ std::string RowKey(const TableChange& change) {
       const auto& line = *static_cast<const std::string*>(change.row);
       return "sysctl " + line.substr(0, line.find(' '));
     }
-    default: return {};
+    default:
+      return {};
   }
 }
 
@@ -74,7 +83,8 @@ std::optional<Ends> InnermostEnds(const uint8_t* p, size_t size, const std::unor
     const uint16_t type = wire::Get16(p + 12);
     p += wire::kEthernetHeaderBytes;
     size -= wire::kEthernetHeaderBytes;
-    if (type == wire::kEtherTypeArp && size >= wire::kArpBytes) return Ends{wire::GetIpv4(p + 14), wire::GetIpv4(p + 24)};
+    if (type == wire::kEtherTypeArp && size >= wire::kArpBytes)
+      return Ends{wire::GetIpv4(p + 14), wire::GetIpv4(p + 24)};
     if (type != wire::kEtherTypeIpv4 || size < wire::kIpv4HeaderBytes) return ends;
     ends = Ends{wire::GetIpv4(p + 12), wire::GetIpv4(p + 16)};
     const size_t headers = (p[0] & 0xfu) * 4u + wire::kUdpHeaderBytes + wire::kVxlanHeaderBytes;
@@ -191,7 +201,8 @@ void Recorder::WriteTables(host::Stack& stack) {
   };
   // The rows of very many peers are written when a record names them.
   const std::shared_ptr<const kernel::PeerTables> peers = ns.peers;
-  if (peers && peers->Routes().size() > kPeerRowsWritten) ns.peers = nullptr;
+  if (peers && !m_hasManyPeers) m_hasManyPeers = peers->Routes().size() > kPeerRowsWritten;
+  if (m_hasManyPeers.value_or(false)) ns.peers = nullptr;
   for (const kernel::Link* link : ns.Links()) {
     m_trace->NameDevice(ns.Id().value, static_cast<uint32_t>(link->ifindex), link->name);
     write(Table::Link, static_cast<uint32_t>(link->ifindex), link);
@@ -202,8 +213,10 @@ void Recorder::WriteTables(host::Stack& stack) {
   for (const kernel::Neighbour& neighbour : ns.AllNeighbours())
     write(Table::Neighbour, neighbour.rowId, &neighbour, neighbour.ifindex);
   for (const kernel::Link* link : ns.Links()) {
-    if (const kernel::BridgeFdb* fdb = link->kind == kernel::LinkKind::Bridge ? ns.FindBridgeFdb(link->ifindex) : nullptr)
-      for (const kernel::BridgeFdbEntry* entry : fdb->Sorted()) write(Table::BridgeFdb, entry->rowId, entry, link->ifindex);
+    if (const kernel::BridgeFdb* fdb =
+            link->kind == kernel::LinkKind::Bridge ? ns.FindBridgeFdb(link->ifindex) : nullptr)
+      for (const kernel::BridgeFdbEntry* entry : fdb->Sorted())
+        write(Table::BridgeFdb, entry->rowId, entry, link->ifindex);
     if (link->kind == kernel::LinkKind::Vxlan)
       for (const kernel::VxlanFdbEntry& entry : ns.AllVxlanFdb(link->ifindex))
         write(Table::VxlanFdb, entry.rowId, &entry, link->ifindex);
@@ -241,13 +254,16 @@ void Recorder::WriteNamedRow(const TraceRecord& record) {
     }
   };
   switch (record.table) {
-    case Table::Route: return writeFrom(ns.peers->Routes(), 0);
-    case Table::Neighbour: return writeFrom(ns.peers->Neighbours(), 0);
+    case Table::Route:
+      return writeFrom(ns.peers->Routes(), 0);
+    case Table::Neighbour:
+      return writeFrom(ns.peers->Neighbours(), 0);
     case Table::VxlanFdb:
       for (const kernel::Link* link : ns.Links())
         if (link->kind == kernel::LinkKind::Vxlan) writeFrom(ns.peers->VxlanFdbEntries(link->ifindex), link->ifindex);
       return;
-    default: return;
+    default:
+      return;
   }
 }
 

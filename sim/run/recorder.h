@@ -73,9 +73,11 @@ class Recorder final : public host::Observer {
   std::unordered_map<NetnsId, std::vector<Capture>> m_captures;
   FlowAccount m_account;
   std::unordered_map<uint64_t, uint32_t> m_packets;  ///< highest number given, by journey
+  std::optional<bool>
+      m_hasManyPeers;  ///< as the first namespace with peers has; counting those of each would cost too much
   std::unordered_set<uint64_t> m_known;  ///< rows of peers and filters that the trace has, by namespace and row
   std::unordered_map<std::string, uint32_t> m_rowIds;  ///< of links, addresses and sysctls
-  std::unordered_set<uint16_t> m_vxlanPorts;  ///< UDP ports behind which a frame begins
+  std::unordered_set<uint16_t> m_vxlanPorts;           ///< UDP ports behind which a frame begins
   std::unordered_map<uint32_t, std::string> m_namesByAddress;
   std::unordered_map<uint32_t, std::string> m_namesById;
   uint64_t m_sinceFlush = 0;  ///< records and frames

@@ -22,8 +22,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// The file has errors already; what can be said of the rest is said too. Only where a line stands for itself: what an error has
-/// left out of the scenario would be missed elsewhere.
+/// The file has errors already; what can be said of the rest is said too. Only where a line stands for itself: what an
+/// error has left out of the scenario would be missed elsewhere.
 void ReportMore(const scenario::Scenario& scenario, Diagnostics& diagnostics) {
   const auto nothing = [](const std::vector<std::string>&, Diagnostics&) { return import::ImportedCluster{}; };
   const auto imports = [](const auto& items) {
@@ -45,8 +45,8 @@ void ReportMore(const scenario::Scenario& scenario, Diagnostics& diagnostics) {
 
 }  // namespace
 
-std::optional<LoadedPlan> LoadPlan(const std::string& path, const scenario::LoadOptions& options, Diagnostics& diagnostics,
-                                   const std::function<void(scenario::Scenario&)>& edit) {
+std::optional<LoadedPlan> LoadPlan(const std::string& path, const scenario::LoadOptions& options,
+                                   Diagnostics& diagnostics, const std::function<void(scenario::Scenario&)>& edit) {
   scenario::LoadOptions all = options;
   all.keepGoing = true;
   auto scenario = scenario::LoadScenario(path, all, diagnostics);
@@ -127,7 +127,9 @@ void TakeOutputs(const Simulation& simulation, RunOutcome& outcome) {
     if (outcome.outputs.size() == RunOutcome::kMaxOutputs)
       ++outcome.outputsLeftOut;
     else
-      outcome.outputs.push_back({workload.id, PromptOf(workload, simulation.Plan().Info(workload.from).role == NetnsRole::Pod), r.output, r.errorOutput, r.exit});
+      outcome.outputs.push_back({workload.id,
+                                 PromptOf(workload, simulation.Plan().Info(workload.from).role == NetnsRole::Pod),
+                                 r.output, r.errorOutput, r.exit});
   }
 }
 
@@ -203,11 +205,10 @@ std::optional<RunOutcome> RunScenario(LoadedPlan& loaded, const RunRequest& requ
   RunOutcome outcome;
   outcome.directory = directory->Path();
   Simulation simulation(plan);
-  Recorder recorder(simulation,
-                    {.trace = request.writeTrace ? directory->File(run_file::kTrace) : fs::path(),
-                     .packets = directory->File(run_file::kPackets),
-                     .application = kApplication,
-                     .account = !plan.expectations.empty()});
+  Recorder recorder(simulation, {.trace = request.writeTrace ? directory->File(run_file::kTrace) : fs::path(),
+                                 .packets = directory->File(run_file::kPackets),
+                                 .application = kApplication,
+                                 .account = !plan.expectations.empty()});
   PrepareJudging(plan, recorder.Account());
   RunWatched(simulation, request.progress);
   if (failed(recorder.Finish())) return std::nullopt;
@@ -230,9 +231,10 @@ std::optional<RunOutcome> RunScenario(LoadedPlan& loaded, const RunRequest& requ
   outcome.frames = recorder.FrameCount();
   outcome.events = simulation.Outcomes();
   TakeOutputs(simulation, outcome);
-  if (failed(directory->Finish(outcome.complete, simulation.EndedAt(),
-                               {{"events", outcome.metrics.events}, {"frames", outcome.frames}, {"records", outcome.records}},
-                               HostFacts(begin))))
+  if (failed(directory->Finish(
+          outcome.complete, simulation.EndedAt(),
+          {{"events", outcome.metrics.events}, {"frames", outcome.frames}, {"records", outcome.records}},
+          HostFacts(begin))))
     return std::nullopt;
   return outcome;
 }

@@ -25,8 +25,8 @@ struct LoadedPlan {
 };
 
 /// Reads and plans; nullopt with errors in `diagnostics`. `edit` may change what the author wrote before it is planned.
-std::optional<LoadedPlan> LoadPlan(const std::string& path, const scenario::LoadOptions& options, Diagnostics& diagnostics,
-                                   const std::function<void(scenario::Scenario&)>& edit = {});
+std::optional<LoadedPlan> LoadPlan(const std::string& path, const scenario::LoadOptions& options,
+                                   Diagnostics& diagnostics, const std::function<void(scenario::Scenario&)>& edit = {});
 
 /// How far a run is; told now and then.
 struct RunProgress {
@@ -69,7 +69,8 @@ struct RunOutcome {
   bool AllHeld() const;
 };
 
-/// Runs the plan and leaves a run directory. nullopt and `error` when a file cannot be written or a capture filter is wrong.
+/// Runs the plan and leaves a run directory. nullopt and `error` when a file cannot be written or a capture filter is
+/// wrong.
 std::optional<RunOutcome> RunScenario(LoadedPlan& loaded, const RunRequest& request, std::string& error);
 
 /// Why a capture filter of the plan is none; "": all are right.

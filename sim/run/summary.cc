@@ -13,7 +13,9 @@ namespace {
 constexpr size_t kBusiestShown = 5;
 constexpr size_t kLossesShown = 6;
 
-std::string Plural(uint64_t count, std::string_view noun) { return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s"); }
+std::string Plural(uint64_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
 
 std::string WasOrWere(uint64_t count) { return count == 1 ? "1 packet was" : fmt::format("{} packets were", count); }
 
@@ -41,7 +43,8 @@ std::string OverlayLine(const ClusterPlan& plan, const RunOutcome& outcome) {
     (crossing.isAnswer ? back : there) += count;
     if (!first) first = &crossing;
     sameSize = sameSize && crossing.innerBytes == first->innerBytes;
-    sameHeaders = sameHeaders && crossing.addedBytes == first->addedBytes && crossing.outerIpBytes == first->outerIpBytes;
+    sameHeaders =
+        sameHeaders && crossing.addedBytes == first->addedBytes && crossing.outerIpBytes == first->outerIpBytes;
   }
   if (!first) return {};
   const bool allPings = std::all_of(plan.workloads.begin(), plan.workloads.end(), [](const Workload& w) {
@@ -61,11 +64,13 @@ std::string OverlayLine(const ClusterPlan& plan, const RunOutcome& outcome) {
   if (!sameHeaders) return out;
   const uint32_t added = wire::kEthernetHeaderBytes + first->addedBytes;
   const uint32_t tunnel = first->addedBytes - first->outerIpBytes - wire::kUdpHeaderBytes;
-  const std::string headers = fmt::format("+{}: Ethernet {}, IPv4 {}, UDP {}, VXLAN {}", added, wire::kEthernetHeaderBytes,
-                                          first->outerIpBytes, wire::kUdpHeaderBytes, tunnel);
+  const std::string headers =
+      fmt::format("+{}: Ethernet {}, IPv4 {}, UDP {}, VXLAN {}", added, wire::kEthernetHeaderBytes, first->outerIpBytes,
+                  wire::kUdpHeaderBytes, tunnel);
   if (sameSize)
-    out += fmt::format(": {} bytes {}from the {}, {} on the wire ({})", first->innerBytes, there + back > 1 ? "each " : "",
-                       fromPods ? "pod" : "sender", first->innerBytes + added, headers);
+    out +=
+        fmt::format(": {} bytes {}from the {}, {} on the wire ({})", first->innerBytes, there + back > 1 ? "each " : "",
+                    fromPods ? "pod" : "sender", first->innerBytes + added, headers);
   else
     out += fmt::format(", each {} bytes longer on the wire ({})", added, headers);
   if (outcome.fragmented > 0) out += fmt::format("; {} cut into fragments on the way", WasOrWere(outcome.fragmented));
@@ -120,7 +125,9 @@ std::vector<const LinkMetrics*> Busiest(const RunMetrics& metrics) {
   return out;
 }
 
-void AppendLine(std::string& out, std::string_view label, std::string_view text) { out += fmt::format("{:<14} {}\n", label, text); }
+void AppendLine(std::string& out, std::string_view label, std::string_view text) {
+  out += fmt::format("{:<14} {}\n", label, text);
+}
 
 void AppendOutputs(std::string& out, const RunOutcome& outcome) {
   for (const FlowOutput& flow : outcome.outputs) {
@@ -143,15 +150,15 @@ void AppendEvents(std::string& out, const RunOutcome& outcome) {
 
 void AppendJudgements(std::string& out, const RunOutcome& outcome) {
   if (outcome.judgements.empty()) return;
-  const auto held = static_cast<size_t>(std::count_if(outcome.judgements.begin(), outcome.judgements.end(),
-                                                      [](const Judgement& j) { return j.held; }));
+  const auto held = static_cast<size_t>(
+      std::count_if(outcome.judgements.begin(), outcome.judgements.end(), [](const Judgement& j) { return j.held; }));
   out += fmt::format("{} of {} held\n", held, Plural(outcome.judgements.size(), "expectation"));
   for (const Judgement& j : outcome.judgements) {
     if (j.held)
       out += fmt::format("  ok      {}: {}\n", j.text, j.found);
     else
-      out += fmt::format("  FAILED  {}: expected {}, found {}\n          {}:{}\n", j.text, j.expected, j.found, j.place.file,
-                         j.place.line);
+      out += fmt::format("  FAILED  {}: expected {}, found {}\n          {}:{}\n", j.text, j.expected, j.found,
+                         j.place.file, j.place.line);
   }
 }
 
@@ -175,8 +182,9 @@ std::string SummaryText(const ClusterPlan& plan, const RunOutcome& outcome) {
     AppendLine(out, "dropped", "nothing");
   } else {
     for (size_t i = 0; i < std::min(losses.size(), kLossesShown); ++i)
-      AppendLine(out, i == 0 ? "dropped" : "",
-                 fmt::format("{} {}: {}", losses[i].second, VerdictName(losses[i].first), VerdictCondition(losses[i].first)));
+      AppendLine(
+          out, i == 0 ? "dropped" : "",
+          fmt::format("{} {}: {}", losses[i].second, VerdictName(losses[i].first), VerdictCondition(losses[i].first)));
   }
   if (totals.rtt.Count() > 0) AppendLine(out, "round trip", TimesText(totals.rtt));
   if (totals.latency.Count() > 0) AppendLine(out, "one way", TimesText(totals.latency));
@@ -185,12 +193,14 @@ std::string SummaryText(const ClusterPlan& plan, const RunOutcome& outcome) {
   if (!links.empty()) AppendLine(out, "busiest links", fmt::format("{}", fmt::join(links, "   ")));
   AppendJudgements(out, outcome);
   if (!outcome.complete)
-    AppendLine(out, "interrupted", fmt::format("at {} of simulated time; what happened until then is in the files",
-                                               outcome.metrics.simulated.ToString()));
+    AppendLine(out, "interrupted",
+               fmt::format("at {} of simulated time; what happened until then is in the files",
+                           outcome.metrics.simulated.ToString()));
   const std::string directory = outcome.directory.string();
   AppendLine(out, "run directory", fmt::format("{}/", directory));
   AppendLine(out, "capture",
-             fmt::format("{} in packets.pcapng   read:  wireshark {}/packets.pcapng", Plural(outcome.frames, "frame"), directory));
+             fmt::format("{} in packets.pcapng   read:  wireshark {}/packets.pcapng", Plural(outcome.frames, "frame"),
+                         directory));
   return out;
 }
 
@@ -198,8 +208,8 @@ std::string SummaryJson(const ClusterPlan& plan, const RunOutcome& outcome) {
   using Json = nlohmann::ordered_json;
   const Totals totals = TotalsOf(plan, outcome);
   auto times = [](const Histogram& h) {
-    return Json{{"count", h.Count()},          {"minNs", h.Min()},
-                {"p50Ns", h.Quantile(1, 2)},   {"p90Ns", h.Quantile(9, 10)},
+    return Json{{"count", h.Count()},           {"minNs", h.Min()},
+                {"p50Ns", h.Quantile(1, 2)},    {"p90Ns", h.Quantile(9, 10)},
                 {"p99Ns", h.Quantile(99, 100)}, {"maxNs", h.Max()}};
   };
   Json out{{"name", plan.name},

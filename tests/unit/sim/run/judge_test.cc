@@ -57,10 +57,13 @@ TEST(Judge, LossInASpanCountsWhatWasSentInIt) {
   // The second of three pings, at 1 s, is lost.
   const std::string events = R"(, "events": [{"at": "0.5s", "exec": "ip link set flannel.1 down", "on": "node2"},
                                              {"at": "1.5s", "exec": "ip link set flannel.1 up", "on": "node2"}])";
-  EXPECT_EQ(JudgementOf(R"({"loss": {"from": "pod-a", "to": "pod-b"}, "is": "100%", "during": ["0.5s", "1.5s"]})", events).found,
-            "100 % (1 of 1)");
-  EXPECT_EQ(JudgementOf(R"({"loss": {"from": "pod-a", "to": "pod-b"}, "is": "0%", "during": ["0s", "0.5s"]})", events).found,
-            "0 % (0 of 1)");
+  EXPECT_EQ(
+      JudgementOf(R"({"loss": {"from": "pod-a", "to": "pod-b"}, "is": "100%", "during": ["0.5s", "1.5s"]})", events)
+          .found,
+      "100 % (1 of 1)");
+  EXPECT_EQ(
+      JudgementOf(R"({"loss": {"from": "pod-a", "to": "pod-b"}, "is": "0%", "during": ["0s", "0.5s"]})", events).found,
+      "0 % (0 of 1)");
 }
 
 TEST(Judge, RttHoldsPercentilesAgainstBounds) {
@@ -77,7 +80,8 @@ TEST(Judge, RttWithoutAnAnswerDoesNotHold) {
 }
 
 TEST(Judge, PathIsHeldAgainstTheNamespacesInOrder) {
-  EXPECT_TRUE(JudgementOf(R"({"path": {"from": "pod-a", "to": "pod-b"}, "through": ["node1", "leaf*", "node2"]})").held);
+  EXPECT_TRUE(
+      JudgementOf(R"({"path": {"from": "pod-a", "to": "pod-b"}, "through": ["node1", "leaf*", "node2"]})").held);
   EXPECT_FALSE(JudgementOf(R"({"path": {"from": "pod-a", "to": "pod-b"}, "through": ["node2", "node1"]})").held);
   const Judgement j = JudgementOf(R"({"path": {"from": "pod-a", "to": "pod-b"}, "avoids": ["router"]})");
   EXPECT_FALSE(j.held);
@@ -95,7 +99,8 @@ TEST(Judge, DropsCountTrafficByVerdictPlaceAndSpan) {
   EXPECT_EQ(JudgementOf(R"({"drops": {"verdict": "FilterDrop"}, "max": 0})", kClosed).found, "3");
   EXPECT_EQ(JudgementOf(R"({"drops": {"verdict": "FilterDrop", "on": "router"}, "is": 3})", kClosed).found, "3");
   EXPECT_EQ(JudgementOf(R"({"drops": {"on": "node1"}, "is": 0})", kClosed).found, "0");
-  EXPECT_EQ(JudgementOf(R"({"drops": {"verdict": "FilterDrop"}, "is": 1, "during": ["0.5s", "1.5s"]})", kClosed).found, "1");
+  EXPECT_EQ(JudgementOf(R"({"drops": {"verdict": "FilterDrop"}, "is": 1, "during": ["0.5s", "1.5s"]})", kClosed).found,
+            "1");
 }
 
 TEST(Judge, ProbesAreNoPartOfTheFigures) {

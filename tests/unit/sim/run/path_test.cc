@@ -32,13 +32,13 @@ const Hop* Find(const PathReport& report, std::string_view netns, std::string_vi
 TEST(Path, FollowsThePingThroughEveryTableThatDecides) {
   const PathReport report = Follow(TwoNodes(kThreePings));
   EXPECT_TRUE(report.isAnswered);
-  EXPECT_EQ(Steps(report), (std::vector<std::string>{
-                               "pod-a route", "pod-a neigh", "pod-a neigh",                      // waits for ARP, then goes
-                               "node1 bridge", "node1 route", "node1 neigh", "node1 fdb",        // into the tunnel
-                               "node1 route", "node1 encapsulate", "node1 neigh", "node1 neigh",
-                               "leaf1 bridge", "router route", "router neigh", "router neigh", "leaf2 bridge",
-                               "node2 route", "node2 decapsulate", "node2 route", "node2 neigh", "node2 neigh", "node2 bridge",
-                               "pod-b route", "pod-b deliver"}));
+  EXPECT_EQ(Steps(report),
+            (std::vector<std::string>{
+                "pod-a route",  "pod-a neigh",       "pod-a neigh",                // waits for ARP, then goes
+                "node1 bridge", "node1 route",       "node1 neigh",  "node1 fdb",  // into the tunnel
+                "node1 route",  "node1 encapsulate", "node1 neigh",  "node1 neigh", "leaf1 bridge",      "router route",
+                "router neigh", "router neigh",      "leaf2 bridge", "node2 route", "node2 decapsulate", "node2 route",
+                "node2 neigh",  "node2 neigh",       "node2 bridge", "pod-b route", "pod-b deliver"}));
   EXPECT_EQ(report.hops.front().line, "10.244.0.0/16 via 10.244.1.1 dev eth0");
   EXPECT_EQ(report.hops.front().frameBytes, 98u);  // 56 + 8 ICMP + 20 IPv4 + 14 Ethernet
   const Hop* encapsulate = Find(report, "node1", "encapsulate");
@@ -50,7 +50,8 @@ TEST(Path, FollowsThePingThroughEveryTableThatDecides) {
 }
 
 TEST(Path, EndsWithTheVerdictAndItsCondition) {
-  const PathReport report = Follow(TwoNodes(kThreePings + R"(, "underlay": {"allow": [{"to": "nodes", "icmp": true}]})"));
+  const PathReport report =
+      Follow(TwoNodes(kThreePings + R"(, "underlay": {"allow": [{"to": "nodes", "icmp": true}]})"));
   EXPECT_FALSE(report.isAnswered);
   EXPECT_EQ(report.hops.back().table, "drop");
   EXPECT_EQ(report.hops.back().netns, "router");
@@ -58,8 +59,9 @@ TEST(Path, EndsWithTheVerdictAndItsCondition) {
 }
 
 TEST(Path, ADropNamesTheLineThatMatched) {
-  const PathReport report =
-      Follow(TwoNodes(kThreePings + R"(, "events": [{"at": "0s", "exec": "iptables -A FORWARD -d 10.244.2.2 -j REJECT", "on": "node1"}])"));
+  const PathReport report = Follow(
+      TwoNodes(kThreePings +
+               R"(, "events": [{"at": "0s", "exec": "iptables -A FORWARD -d 10.244.2.2 -j REJECT", "on": "node1"}])"));
   EXPECT_EQ(report.hops.back().table, "drop");
   EXPECT_EQ(report.hops.back().line, "-A FORWARD -d 10.244.2.2/32 -j REJECT --reject-with icmp-port-unreachable");
 }
@@ -85,14 +87,16 @@ TEST(Path, ACutPacketIsToldOfBeforeItsFragments) {
       R"({"format": 1, "cluster": {"nodes": ["node1", "node2"], "cni": {"type": "flannel", "mtu": 1500},
       "pods": [{"name": "pod-a", "node": "node1"}, {"name": "pod-b", "node": "node2"}]},
       "traffic": [{"type": "ping", "from": "pod-a", "to": "pod-b", "count": 1, "payload": "1472B"}]})");
-  const auto cut = std::find_if(report.hops.begin(), report.hops.end(), [](const Hop& h) { return h.table == "fragment"; });
+  const auto cut =
+      std::find_if(report.hops.begin(), report.hops.end(), [](const Hop& h) { return h.table == "fragment"; });
   ASSERT_NE(cut, report.hops.end());
   EXPECT_TRUE(std::all_of(report.hops.begin(), cut, [](const Hop& h) { return h.packet == 0; }));
   EXPECT_EQ((cut + 1)->packet, 1u);
 }
 
 TEST(Path, SaysWhyNothingWasSent) {
-  const PathReport report = Follow(TwoNodes(R"("traffic": [{"type": "ping", "from": "leaf1", "to": "pod-b", "count": 1}])"));
+  const PathReport report =
+      Follow(TwoNodes(R"("traffic": [{"type": "ping", "from": "leaf1", "to": "pod-b", "count": 1}])"));
   EXPECT_TRUE(report.hops.empty());
   EXPECT_EQ(report.error, "Network is unreachable");
 }
@@ -100,7 +104,8 @@ TEST(Path, SaysWhyNothingWasSent) {
 TEST(Path, TheTableHasAColumnForEachQuestion) {
   const std::string text = PathText(Follow(TwoNodes(kThreePings)));
   EXPECT_EQ(text.substr(0, text.find('\n')).find(" hop  where"), 0u);
-  EXPECT_NE(text.find("   1  pod-a/eth0       route        10.244.0.0/16 via 10.244.1.1 dev eth0"), std::string::npos) << text;
+  EXPECT_NE(text.find("   1  pod-a/eth0       route        10.244.0.0/16 via 10.244.1.1 dev eth0"), std::string::npos)
+      << text;
 }
 
 }  // namespace

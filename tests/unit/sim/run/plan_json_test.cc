@@ -26,8 +26,7 @@ TEST(PlanJson, APodInItsNodesNetworkHasNoDevices) {
     "pods": [{"name": "pod-a", "node": "node1"}, {"name": "proxy", "node": "node2", "hostNetwork": true}]},
     "traffic": [{"type": "ping", "from": "pod-a", "to": "proxy", "count": 1}]})");
   const auto json = nlohmann::json::parse(ran.Bytes(run_file::kPlan));
-  for (const auto& ns : json.at("namespaces"))
-    EXPECT_NE(ns.contains("devices"), ns.at("name") == "proxy");
+  for (const auto& ns : json.at("namespaces")) EXPECT_NE(ns.contains("devices"), ns.at("name") == "proxy");
   EXPECT_EQ(ran.outcome->metrics.DeliveredPackets(), 1u);
 }
 

@@ -47,7 +47,8 @@ CaptureFile Packets(const Ran& ran) {
 TEST(Recorder, EachRecordNamesTheLineThatIproute2Prints) {
   const Ran ran(TwoNodes(kThreePings));
   const ReadTrace trace(ran);
-  EXPECT_EQ(trace.Lines("pod-a", Stage::RouteOutput), std::vector<std::string>{"10.244.0.0/16 via 10.244.1.1 dev eth0"});
+  EXPECT_EQ(trace.Lines("pod-a", Stage::RouteOutput),
+            std::vector<std::string>{"10.244.0.0/16 via 10.244.1.1 dev eth0"});
   EXPECT_EQ(trace.Lines("node1", Stage::VxlanFdbLookup).size(), 1u);
   const auto node1 = ran.Plan().Materialise(ran.Plan().Find("node1"));
   const std::string fdb = iproute2::FdbShow(*node1);
@@ -64,7 +65,8 @@ TEST(Recorder, TablesCanBeRebuiltAsTheyWereAtAnyTime) {
   const ReadTrace trace(ran);
   const auto hasRoute = [&](int64_t at) {
     const auto rows = trace.history.RowsAt(ran.Plan().Find("node1").value, kernel::Table::Route, at);
-    return std::any_of(rows.begin(), rows.end(), [](const TableRow& row) { return row.text.rfind("10.244.2.0/24 ", 0) == 0; });
+    return std::any_of(rows.begin(), rows.end(),
+                       [](const TableRow& row) { return row.text.rfind("10.244.2.0/24 ", 0) == 0; });
   };
   EXPECT_TRUE(hasRoute(0));
   EXPECT_FALSE(hasRoute(Milliseconds(600).count));
@@ -97,12 +99,14 @@ TEST(Recorder, ARuleThatWasAddedUnderWayIsKnown) {
   const Ran ran(TwoNodes(kThreePings + R"(, "events": [
     {"at": "500ms", "exec": "iptables -A FORWARD -d 10.244.2.0/24 -j DROP", "on": "node1"}])"));
   const ReadTrace trace(ran);
-  EXPECT_EQ(trace.Lines("node1", Stage::FilterForward), std::vector<std::string>{"-A FORWARD -d 10.244.2.0/24 -j DROP"});
+  EXPECT_EQ(trace.Lines("node1", Stage::FilterForward),
+            std::vector<std::string>{"-A FORWARD -d 10.244.2.0/24 -j DROP"});
   EXPECT_EQ(ran.outcome->losses.Get(Verdict::FilterDrop), 2u);
 }
 
 TEST(Recorder, CapturesNameDevicesPodsAndJourneys) {
-  const Ran ran(TwoNodes(kThreePings + R"(, "capture": [{"on": "node1/eth0", "filter": "udp port 8472"}, {"on": "pod-b/eth0"}])"));
+  const Ran ran(TwoNodes(kThreePings +
+                         R"(, "capture": [{"on": "node1/eth0", "filter": "udp port 8472"}, {"on": "pod-b/eth0"}])"));
   const CaptureFile capture = Packets(ran);
   ASSERT_EQ(capture.interfaces.size(), 2u);
   EXPECT_EQ(capture.interfaces[0].name, "node1/eth0");
@@ -133,7 +137,8 @@ TEST(Recorder, ADeviceThatIsMadeLaterIsCaptured) {
 }
 
 TEST(Recorder, CopiesForThoseWhomTheyDoNotConcernAreNoLoss) {
-  // tcpdump on cni0 makes it promiscuous: it gets a copy of all that is bridged between pods, and drops it as OtherHost.
+  // tcpdump on cni0 makes it promiscuous: it gets a copy of all that is bridged between pods, and drops it as
+  // OtherHost.
   const Ran ran(R"({"format": 1, "cluster": {"nodes": ["node1"], "cni": {"type": "flannel"},
     "pods": [{"name": "pod-a", "node": "node1"}, {"name": "pod-b", "node": "node1"}]},
     "traffic": [{"type": "ping", "from": "pod-a", "to": "pod-b", "count": 3}], "capture": [{"on": "node1/cni0"}]})");

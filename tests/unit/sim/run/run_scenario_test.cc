@@ -36,7 +36,8 @@ TEST(RunScenario, LeavesADirectoryThatItsReadersOpen) {
 TEST(RunScenario, SaysThatTheInputWasAnotherWhenTheTraceIsLeftOut) {
   const Ran with(TwoNodes(kThreePings)), without(TwoNodes(kThreePings), false);
   std::string error;
-  const auto a = OpenRunDirectory(with.outcome->directory, error), b = OpenRunDirectory(without.outcome->directory, error);
+  const auto a = OpenRunDirectory(with.outcome->directory, error),
+             b = OpenRunDirectory(without.outcome->directory, error);
   ASSERT_TRUE(a && b) << error;
   EXPECT_NE(a->manifest.inputDigest, b->manifest.inputDigest);
   EXPECT_FALSE(b->Has(run_file::kTrace));
@@ -45,7 +46,8 @@ TEST(RunScenario, SaysThatTheInputWasAnotherWhenTheTraceIsLeftOut) {
 
 TEST(RunScenario, RefusesABadFilterBeforeAnythingIsWritten) {
   test::TemporaryDirectory directory;
-  std::ofstream(directory / "test.json") << TwoNodes(kThreePings + R"(, "capture": [{"on": "node1/eth0", "filter": "udp prot 1"}])");
+  std::ofstream(directory / "test.json") << TwoNodes(kThreePings +
+                                                     R"(, "capture": [{"on": "node1/eth0", "filter": "udp prot 1"}])");
   Diagnostics diagnostics;
   auto loaded = LoadPlan((directory / "test.json").string(), {}, diagnostics);
   ASSERT_TRUE(loaded) << diagnostics.Format();
@@ -72,8 +74,9 @@ TEST_P(TutorialCaptures, HaveNoMalformedAndNoBadChecksumPacket) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, TutorialCaptures,
-                         testing::Values("two-nodes", "three-nodes-vxlan0", "three-nodes-flannel", "three-nodes-bridged",
-                                         "imported", "leaf-spine", "link-failure", "firewall-closed", "mtu"));
+                         testing::Values("two-nodes", "three-nodes-vxlan0", "three-nodes-flannel",
+                                         "three-nodes-bridged", "imported", "leaf-spine", "link-failure",
+                                         "firewall-closed", "mtu"));
 
 }  // namespace
 }  // namespace overlaysim

@@ -15,7 +15,8 @@ namespace overlaysim {
 /// A scenario with two nodes of one pod each under flannel, and these members more.
 inline std::string TwoNodes(const std::string& more) {
   return R"({"format": 1, "cluster": {"nodes": ["node1", "node2"], "cni": {"type": "flannel"},
-    "pods": [{"name": "pod-a", "node": "node1"}, {"name": "pod-b", "node": "node2"}]}, )" + more + "}";
+    "pods": [{"name": "pod-a", "node": "node1"}, {"name": "pod-b", "node": "node2"}]}, )" +
+         more + "}";
 }
 inline const std::string kThreePings = R"("traffic": [{"type": "ping", "from": "pod-a", "to": "pod-b", "count": 3}])";
 

@@ -12,30 +12,35 @@ std::string TextOf(const Ran& ran) { return SummaryText(ran.Plan(), *ran.outcome
 
 TEST(Summary, SaysWhatTheOverlayAdded) {
   const std::string text = TextOf(Ran(TwoNodes(kThreePings)));
-  EXPECT_EQ(text.rfind("kubectl exec pod-a -- ping -c 3 10.244.2.2\nPING 10.244.2.2 (10.244.2.2) 56(84) bytes of data.\n", 0), 0u);
+  EXPECT_EQ(
+      text.rfind("kubectl exec pod-a -- ping -c 3 10.244.2.2\nPING 10.244.2.2 (10.244.2.2) 56(84) bytes of data.\n", 0),
+      0u);
   EXPECT_NE(text.find("\n3 requests and 3 replies crossed the overlay: 98 bytes each from the pod, 148 on the wire "
                       "(+50: Ethernet 14, IPv4 20, UDP 8, VXLAN 8)\n"),
-            std::string::npos) << text;
+            std::string::npos)
+      << text;
   EXPECT_NE(text.find("\ndelivered      3 of 3\n"), std::string::npos) << text;
   EXPECT_NE(text.find("\ndropped        nothing\n"), std::string::npos) << text;
 }
 
 TEST(Summary, SaysNothingOfAnOverlayThatNobodyUsed) {
-  const std::string text = TextOf(Ran(TwoNodes(R"("traffic": [{"type": "ping", "from": "node1", "to": "node2", "count": 1}])")));
+  const std::string text =
+      TextOf(Ran(TwoNodes(R"("traffic": [{"type": "ping", "from": "node1", "to": "node2", "count": 1}])")));
   EXPECT_EQ(text.rfind("node1$ ping -c 1 172.16.2.12\n", 0), 0u) << text;
   EXPECT_EQ(text.find("crossed the overlay"), std::string::npos) << text;
 }
 
 TEST(Summary, TellsFragmentsAndOneSidedTraffic) {
-  const std::string text = TextOf(Ran(TwoNodes(
-      R"("traffic": [{"type": "udp", "from": "pod-a", "to": "pod-b", "packets": 2, "payload": "2000B"}])")));
+  const std::string text = TextOf(Ran(
+      TwoNodes(R"("traffic": [{"type": "udp", "from": "pod-a", "to": "pod-b", "packets": 2, "payload": "2000B"}])")));
   // 2028 bytes of IPv4 are two fragments in the pod's MTU of 1450, each of which is tunnelled.
   EXPECT_NE(text.find("4 packets crossed the overlay, each 50 bytes longer on the wire"), std::string::npos) << text;
   EXPECT_NE(text.find("; 2 packets were cut into fragments on the way\n"), std::string::npos) << text;
 }
 
 TEST(Summary, CountsDropsByVerdict) {
-  const std::string text = TextOf(Ran(TwoNodes(kThreePings + R"(, "underlay": {"allow": [{"to": "nodes", "icmp": true}]})")));
+  const std::string text =
+      TextOf(Ran(TwoNodes(kThreePings + R"(, "underlay": {"allow": [{"to": "nodes", "icmp": true}]})")));
   EXPECT_NE(text.find("\ndelivered      0 of 3\ndropped        3 FilterDrop: "), std::string::npos) << text;
 }
 
@@ -49,7 +54,10 @@ TEST(Summary, JsonHasTheSameFacts) {
 }
 
 TEST(Prompt, IsWhatAPersonWouldHaveTyped) {
-  Workload w{.kind = WorkloadKind::Ping, .fromName = "shop/cart-1", .destination = *Ipv4Address::Parse("10.0.0.1"), .count = 5};
+  Workload w{.kind = WorkloadKind::Ping,
+             .fromName = "shop/cart-1",
+             .destination = *Ipv4Address::Parse("10.0.0.1"),
+             .count = 5};
   EXPECT_EQ(PromptOf(w, true), "kubectl exec -n shop cart-1 -- ping -c 5 10.0.0.1");
   w.fromName = "node1";
   w.interval = Milliseconds(200);
