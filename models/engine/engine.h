@@ -11,8 +11,8 @@
 
 namespace overlaysim::engine {
 
-/// Where an event stands among those of one instant: by receiver, device and the sender's own count, never by the order in which
-/// the events were made. So one process, four ranks and another build do the same things in the same order.
+/// Where an event stands among those of one instant: by receiver, device and the sender's own count, never by the order
+/// in which the events were made. So one process, four ranks and another build do the same things in the same order.
 struct EventOrder {
   NetnsId receiver;
   uint32_t device = 0;    ///< ifindex of the receiving device; 0: a timer of the namespace

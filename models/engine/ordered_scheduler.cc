@@ -62,7 +62,8 @@ ns3::Scheduler::Event OrderedScheduler::RemoveNext() {
 }
 
 void OrderedScheduler::Remove(const Event& event) {
-  auto it = std::find_if(m_heap.begin(), m_heap.end(), [&](const Entry& e) { return e.event.key.m_uid == event.key.m_uid; });
+  auto it =
+      std::find_if(m_heap.begin(), m_heap.end(), [&](const Entry& e) { return e.event.key.m_uid == event.key.m_uid; });
   OVERLAYSIM_CHECK(it != m_heap.end(), "event {} is not scheduled", event.key.m_uid);
   *it = m_heap.back();
   m_heap.pop_back();
@@ -78,7 +79,8 @@ void UseOrderedScheduler() {
 
 namespace {
 
-// Free lists by size in steps of 16 bytes; events are small and of few sizes. They outlive whatever is destroyed at exit.
+// Free lists by size in steps of 16 bytes; events are small and of few sizes. They outlive whatever is destroyed at
+// exit.
 constexpr size_t kStep = 16;
 auto& g_freeEvents = *new std::array<std::vector<void*>, 16>;
 
@@ -88,7 +90,7 @@ void* OrderedEvent::operator new(size_t bytes) {
   const size_t slot = (bytes + kStep - 1) / kStep;
   if (slot >= g_freeEvents.size()) return ::operator new(bytes);
   auto& free = g_freeEvents[slot];
-  if (free.empty()) return ::operator new(slot * kStep);
+  if (free.empty()) return ::operator new(slot* kStep);
   void* memory = free.back();
   free.pop_back();
   return memory;

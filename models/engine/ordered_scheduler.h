@@ -6,8 +6,9 @@
 
 namespace overlaysim::engine {
 
-/// A scheduler of ns-3's ("overlaysim::OrderedScheduler") that orders events by (time, context, device, sequence) where they are
-/// OrderedEvents, and by (time, context, uid) where ns-3 or an application of it made them. A binary heap with the keys inline.
+/// A scheduler of ns-3's ("overlaysim::OrderedScheduler") that orders events by (time, context, device, sequence) where
+/// they are OrderedEvents, and by (time, context, uid) where ns-3 or an application of it made them. A binary heap with
+/// the keys inline.
 class OrderedScheduler : public ns3::Scheduler {
  public:
   static ns3::TypeId GetTypeId();

@@ -38,9 +38,8 @@ void Stack::BridgeInput(kernel::Link& port, kernel::Link& bridge, wire::FramePtr
   if (BridgeMayDeliver(to, &port))
     BridgeForward(to, std::move(frame));
   else
-    Finish(Stage::BridgeForward,
-           to.ifindex == port.ifindex ? Verdict::BridgeSamePort : Verdict::BridgePortBlocked, std::move(frame),
-           to.ifindex);
+    Finish(Stage::BridgeForward, to.ifindex == port.ifindex ? Verdict::BridgeSamePort : Verdict::BridgePortBlocked,
+           std::move(frame), to.ifindex);
   if (copy) BridgePassUp(bridge, std::move(copy));
 }
 
@@ -99,8 +98,8 @@ void Stack::BridgeForward(kernel::Link& to, wire::FramePtr frame) {
   Transmit(to.ifindex, std::move(frame));
 }
 
-/// br_flood(): a copy to each port that takes it, the newest port first as the kernel's list has them. `keep`: the caller has
-/// another copy of the frame that goes on, so that finding no port is no loss.
+/// br_flood(): a copy to each port that takes it, the newest port first as the kernel's list has them. `keep`: the
+/// caller has another copy of the frame that goes on, so that finding no port is no loss.
 void Stack::BridgeFlood(kernel::Link& bridge, const kernel::Link* from, wire::FramePtr frame, bool keep) {
   const MacAddress destination = wire::GetMac(frame->Data());
   std::vector<int> ports = m_ns->BridgePorts(bridge.ifindex);
@@ -108,8 +107,9 @@ void Stack::BridgeFlood(kernel::Link& bridge, const kernel::Link* from, wire::Fr
   for (auto it = ports.rbegin(); it != ports.rend(); ++it) {
     kernel::Link& port = *m_ns->GetLink(*it);
     if (from) {  // a frame of the host itself goes to all ports
-      if (destination.IsBroadcast() ? !port.port.bcastFlood
-                                    : destination.IsMulticast() ? !port.port.mcastFlood : !port.port.flood)
+      if (destination.IsBroadcast()   ? !port.port.bcastFlood
+          : destination.IsMulticast() ? !port.port.mcastFlood
+                                      : !port.port.flood)
         continue;
     }
     if (BridgeMayDeliver(port, from)) targets.push_back(&port);
@@ -130,7 +130,8 @@ void Stack::BridgeTransmit(kernel::Link& bridge, wire::FramePtr frame) {
   const kernel::BridgeFdbEntry* entry =
       destination.IsMulticast() ? nullptr : m_ns->FdbOfBridge(bridge.ifindex).Find(destination);
   if (!entry) {
-    Trace(Stage::BridgeLookup, destination.IsMulticast() ? Verdict::Flooded : Verdict::Continue, *frame, bridge.ifindex);
+    Trace(Stage::BridgeLookup, destination.IsMulticast() ? Verdict::Flooded : Verdict::Continue, *frame,
+          bridge.ifindex);
     return BridgeFlood(bridge, nullptr, std::move(frame), false);
   }
   Trace(Stage::BridgeLookup, Verdict::Continue, *frame, bridge.ifindex, {Table::BridgeFdb, entry->rowId});

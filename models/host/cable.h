@@ -26,9 +26,9 @@ struct CableSettings {
   bool up = true;
 };
 
-/// A full-duplex cable. Each direction is a FIFO drop-tail queue, a serializer and the light's way, at the cost of one event a
-/// frame: departure = max(arrival, last departure) + size / rate gives the same times and the same drops as separate queue,
-/// transmit and receive events.
+/// A full-duplex cable. Each direction is a FIFO drop-tail queue, a serializer and the light's way, at the cost of one
+/// event a frame: departure = max(arrival, last departure) + size / rate gives the same times and the same drops as
+/// separate queue, transmit and receive events.
 class Cable {
  public:
   struct Direction {
@@ -42,7 +42,8 @@ class Cable {
 
   Cable(Network& network, CableId id, const CableSettings& settings, CableEnd a, CableEnd b);
 
-  /// Whether a frame of that size may be sent now from the end `side` (0: a, 1: b): Continue, or why not (then it is counted).
+  /// Whether a frame of that size may be sent now from the end `side` (0: a, 1: b): Continue, or why not (then it is
+  /// counted).
   Verdict Admit(int side, uint32_t bytes);
   /// Sends a frame that has just been admitted.
   void Send(int side, wire::FramePtr frame);

@@ -45,11 +45,16 @@ void Stack::Transmit(int ifindex, wire::FramePtr frame) {
     int& depth;
   } guard(m_transmitDepth);
   switch (link->kind) {
-    case kernel::LinkKind::Physical: return TransmitPhysical(*link, std::move(frame));
-    case kernel::LinkKind::Veth: return TransmitVeth(*link, std::move(frame));
-    case kernel::LinkKind::Bridge: return BridgeTransmit(*link, std::move(frame));
-    case kernel::LinkKind::Vxlan: return VxlanTransmit(*link, std::move(frame));
-    case kernel::LinkKind::Loopback: return TransmitLoopback(*link, std::move(frame));
+    case kernel::LinkKind::Physical:
+      return TransmitPhysical(*link, std::move(frame));
+    case kernel::LinkKind::Veth:
+      return TransmitVeth(*link, std::move(frame));
+    case kernel::LinkKind::Bridge:
+      return BridgeTransmit(*link, std::move(frame));
+    case kernel::LinkKind::Vxlan:
+      return VxlanTransmit(*link, std::move(frame));
+    case kernel::LinkKind::Loopback:
+      return TransmitLoopback(*link, std::move(frame));
     case kernel::LinkKind::Dummy:
       ++link->stats.txPackets;
       link->stats.txBytes += frame->Size();
@@ -133,7 +138,8 @@ void Stack::NetifReceive(kernel::Link& link, wire::FramePtr frame) {
   Trace(Stage::Receive, Verdict::Continue, *frame, link.ifindex);
   if (link.master != 0) return BridgeInput(link, *m_ns->GetLink(link.master), std::move(frame));
   if (wire::Ethernet{frame->Data()}.Type() == wire::kEtherTypeVlan && frame->Size() >= kTaggedHeaderBytes) {
-    // skb_vlan_untag(): no VLAN devices here, so a tag of priority alone (VID 0) is ignored, any other makes it another host's.
+    // skb_vlan_untag(): no VLAN devices here, so a tag of priority alone (VID 0) is ignored, any other makes it another
+    // host's.
     if (wire::Get16(frame->Data() + wire::kEthernetHeaderBytes) & 0xfff) frame->type = wire::PacketType::OtherHost;
     std::memmove(frame->Data() + kVlanTagBytes, frame->Data(), 2 * sizeof(MacAddress));
     frame->Pull(kVlanTagBytes);
@@ -142,7 +148,8 @@ void Stack::NetifReceive(kernel::Link& link, wire::FramePtr frame) {
     case wire::kEtherTypeIpv4:
       frame->Pull(wire::kEthernetHeaderBytes);
       return Ipv4Receive(link, std::move(frame));
-    case wire::kEtherTypeArp: return ArpReceive(link, std::move(frame));
+    case wire::kEtherTypeArp:
+      return ArpReceive(link, std::move(frame));
     default:
       ++link.stats.rxDropped;
       return Finish(Stage::Receive, Verdict::UnknownEthertype, std::move(frame), link.ifindex);

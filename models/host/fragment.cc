@@ -39,7 +39,8 @@ void Stack::Fragment(wire::FramePtr packet, uint32_t mtu, const std::function<vo
     std::memcpy(piece->Data() + header, packet->Data() + header + at, bytes);
     const bool more = at + bytes < payload || (firstField & wire::kIpMf);
     wire::Put16(piece->Data() + 2, header + bytes);
-    wire::Put16(piece->Data() + 6, static_cast<uint32_t>(firstField & wire::kIpDf) | (more ? wire::kIpMf : 0u) | (base + at) / 8);
+    wire::Put16(piece->Data() + 6,
+                static_cast<uint32_t>(firstField & wire::kIpDf) | (more ? wire::kIpMf : 0u) | (base + at) / 8);
     wire::Ipv4{piece->Data()}.FillChecksum();
     piece->maxFragment = 0;
     at += bytes;
@@ -50,8 +51,8 @@ void Stack::Fragment(wire::FramePtr packet, uint32_t mtu, const std::function<vo
   Finish(Stage::Fragment, Verdict::Fragmented, std::move(packet));
 }
 
-/// inet_frag_queue_insert(): pieces that came one right after the other are one run, and what lies inside a run has come before.
-/// Any other overlap is an attack.
+/// inet_frag_queue_insert(): pieces that came one right after the other are one run, and what lies inside a run has
+/// come before. Any other overlap is an attack.
 ReassemblyQueue::Place ReassemblyQueue::Fit(uint32_t begin, uint32_t end) const {
   if (pieces.empty()) return Place::Free;
   if (pieces.back().end < end) return begin < pieces.back().end ? Place::Overlap : Place::Free;
@@ -112,11 +113,14 @@ wire::FramePtr Stack::Reassemble(wire::FramePtr fragment) {
   if (end == begin) return discard();
   fragment->Trim(header + end - begin);
   switch (queue.Fit(begin, end)) {
-    case ReassemblyQueue::Place::Free: break;
+    case ReassemblyQueue::Place::Free:
+      break;
     case ReassemblyQueue::Place::Duplicate:
       Finish(Stage::Reassemble, Verdict::DuplicateFragment, std::move(fragment), iif);
       return nullptr;
-    case ReassemblyQueue::Place::Overlap: Count(Snmp::IpExtReasmOverlaps); return discard();
+    case ReassemblyQueue::Place::Overlap:
+      Count(Snmp::IpExtReasmOverlaps);
+      return discard();
   }
   Trace(Stage::Reassemble, Verdict::Continue, *fragment, iif);
   queue.iif = iif;

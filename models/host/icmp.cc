@@ -19,37 +19,56 @@ constexpr int64_t kBurstFactor = 6;        // XRLIM_BURST_FACTOR
 constexpr uint8_t kLastIcmpType = 18;      // NR_ICMP_TYPES
 
 bool IsIcmpError(uint8_t type) {  // icmp_pointers[type].error
-  return type == wire::kIcmpDestUnreach || type == 4 || type == wire::kIcmpRedirect || type == wire::kIcmpTimeExceeded ||
-         type == wire::kIcmpParameterProblem;
+  return type == wire::kIcmpDestUnreach || type == 4 || type == wire::kIcmpRedirect ||
+         type == wire::kIcmpTimeExceeded || type == wire::kIcmpParameterProblem;
 }
 
 void CountOut(kernel::SnmpCounters& snmp, uint8_t type) {
   snmp.Add(Snmp::IcmpOutMsgs);
   switch (type) {
-    case wire::kIcmpEchoReply: return snmp.Add(Snmp::IcmpOutEchoReps);
-    case wire::kIcmpEcho: return snmp.Add(Snmp::IcmpOutEchos);
-    case wire::kIcmpDestUnreach: return snmp.Add(Snmp::IcmpOutDestUnreachs);
-    case wire::kIcmpTimeExceeded: return snmp.Add(Snmp::IcmpOutTimeExcds);
-    case wire::kIcmpParameterProblem: return snmp.Add(Snmp::IcmpOutParmProbs);
-    case wire::kIcmpRedirect: return snmp.Add(Snmp::IcmpOutRedirects);
-    default: return;
+    case wire::kIcmpEchoReply:
+      return snmp.Add(Snmp::IcmpOutEchoReps);
+    case wire::kIcmpEcho:
+      return snmp.Add(Snmp::IcmpOutEchos);
+    case wire::kIcmpDestUnreach:
+      return snmp.Add(Snmp::IcmpOutDestUnreachs);
+    case wire::kIcmpTimeExceeded:
+      return snmp.Add(Snmp::IcmpOutTimeExcds);
+    case wire::kIcmpParameterProblem:
+      return snmp.Add(Snmp::IcmpOutParmProbs);
+    case wire::kIcmpRedirect:
+      return snmp.Add(Snmp::IcmpOutRedirects);
+    default:
+      return;
   }
 }
 
 void CountIn(kernel::SnmpCounters& snmp, uint8_t type) {
   switch (type) {
-    case wire::kIcmpEchoReply: return snmp.Add(Snmp::IcmpInEchoReps);
-    case wire::kIcmpEcho: return snmp.Add(Snmp::IcmpInEchos);
-    case wire::kIcmpDestUnreach: return snmp.Add(Snmp::IcmpInDestUnreachs);
-    case 4: return snmp.Add(Snmp::IcmpInSrcQuenchs);
-    case wire::kIcmpRedirect: return snmp.Add(Snmp::IcmpInRedirects);
-    case wire::kIcmpTimeExceeded: return snmp.Add(Snmp::IcmpInTimeExcds);
-    case wire::kIcmpParameterProblem: return snmp.Add(Snmp::IcmpInParmProbs);
-    case 13: return snmp.Add(Snmp::IcmpInTimestamps);
-    case 14: return snmp.Add(Snmp::IcmpInTimestampReps);
-    case 17: return snmp.Add(Snmp::IcmpInAddrMasks);
-    case 18: return snmp.Add(Snmp::IcmpInAddrMaskReps);
-    default: return;
+    case wire::kIcmpEchoReply:
+      return snmp.Add(Snmp::IcmpInEchoReps);
+    case wire::kIcmpEcho:
+      return snmp.Add(Snmp::IcmpInEchos);
+    case wire::kIcmpDestUnreach:
+      return snmp.Add(Snmp::IcmpInDestUnreachs);
+    case 4:
+      return snmp.Add(Snmp::IcmpInSrcQuenchs);
+    case wire::kIcmpRedirect:
+      return snmp.Add(Snmp::IcmpInRedirects);
+    case wire::kIcmpTimeExceeded:
+      return snmp.Add(Snmp::IcmpInTimeExcds);
+    case wire::kIcmpParameterProblem:
+      return snmp.Add(Snmp::IcmpInParmProbs);
+    case 13:
+      return snmp.Add(Snmp::IcmpInTimestamps);
+    case 14:
+      return snmp.Add(Snmp::IcmpInTimestampReps);
+    case 17:
+      return snmp.Add(Snmp::IcmpInAddrMasks);
+    case 18:
+      return snmp.Add(Snmp::IcmpInAddrMaskReps);
+    default:
+      return;
   }
 }
 
@@ -83,7 +102,8 @@ void Stack::DeliverRawIcmp(const Received& message) {
   std::vector<int> handles;
   for (const auto& [handle, handler] : m_rawIcmp) handles.push_back(handle);
   for (int handle : handles) {
-    const auto socket = std::find_if(m_rawIcmp.begin(), m_rawIcmp.end(), [&](const auto& s) { return s.first == handle; });
+    const auto socket =
+        std::find_if(m_rawIcmp.begin(), m_rawIcmp.end(), [&](const auto& s) { return s.first == handle; });
     if (socket == m_rawIcmp.end()) continue;
     const IcmpHandler handler = socket->second;
     handler(message);
@@ -123,7 +143,8 @@ void Stack::IcmpReceive(kernel::Link& link, wire::FramePtr packet) {
   done(Verdict::Consumed);
 }
 
-/// ipv4_update_pmtu() for the packet that an error quotes, from whoever sent it: the socket's own setting is checked there.
+/// ipv4_update_pmtu() for the packet that an error quotes, from whoever sent it: the socket's own setting is checked
+/// there.
 void Stack::IcmpPmtu(const Received& message, uint32_t mtu) {
   const uint8_t* quoted = message.payload + wire::kIcmpHeaderBytes;
   if (message.payloadBytes < wire::kIcmpHeaderBytes + wire::kIpv4HeaderBytes + 8) return;
@@ -141,8 +162,12 @@ void Stack::IcmpPmtu(const Received& message, uint32_t mtu) {
 /// icmp_reply(): an echo answered in kind.
 void Stack::IcmpReply(const wire::Frame& packet) {
   const wire::Ipv4 ip{const_cast<uint8_t*>(packet.Data())};
-  SendRequest request{.destination = ip.Source(), .protocol = wire::kIpProtoIcmp, .tos = ip.Tos(), .mark = 0,
-                      .cause = packet.journey, .flow = packet.flow};
+  SendRequest request{.destination = ip.Source(),
+                      .protocol = wire::kIpProtoIcmp,
+                      .tos = ip.Tos(),
+                      .mark = 0,
+                      .cause = packet.journey,
+                      .flow = packet.flow};
   request.source = ip.Destination();
   const RouteOut out = RouteOutput(request);
   if (out.error != 0 || !IcmpAllowed(ip.Source(), wire::kIcmpEchoReply, 0, out)) return;
@@ -154,7 +179,8 @@ void Stack::IcmpReply(const wire::Frame& packet) {
 }
 
 Stack::PeerTokens& Stack::TokensOf(Ipv4Address peer) {
-  return m_peers.try_emplace(peer.value, PeerTokens{Seconds(60), engine::Now()}).first->second;  // full, see inet_getpeer()
+  return m_peers.try_emplace(peer.value, PeerTokens{Seconds(60), engine::Now()})
+      .first->second;  // full, see inet_getpeer()
 }
 
 bool Stack::PeerTokens::Take(Nanoseconds now, Nanoseconds cost, int64_t burst) {
@@ -165,8 +191,8 @@ bool Stack::PeerTokens::Take(Nanoseconds now, Nanoseconds cost, int64_t burst) {
   return true;
 }
 
-/// ip_error() has a limit of its own (ip_rt_error_cost, ip_rt_error_burst) on the tokens from which icmp_send() takes again: of a
-/// burst of packets without a route the first two are answered.
+/// ip_error() has a limit of its own (ip_rt_error_cost, ip_rt_error_burst) on the tokens from which icmp_send() takes
+/// again: of a burst of packets without a route the first two are answered.
 bool Stack::RouteErrorAllowed(Ipv4Address to) {
   constexpr int64_t kErrorBurst = 5;
   return TokensOf(to).Take(engine::Now(), Seconds(1), kErrorBurst);
@@ -183,8 +209,7 @@ bool Stack::IcmpAllowed(Ipv4Address to, uint8_t type, uint8_t code, const RouteO
     const int64_t more = m_ns->icmpMsgsPerSec * delta / Seconds(1).count;
     if (more > 0) {
       m_icmpGlobalStamp = now;
-      m_icmpGlobalCredit =
-          static_cast<uint32_t>(std::min<int64_t>(m_icmpGlobalCredit + more, m_ns->icmpMsgsBurst));
+      m_icmpGlobalCredit = static_cast<uint32_t>(std::min<int64_t>(m_icmpGlobalCredit + more, m_ns->icmpMsgsBurst));
     }
     m_icmpGlobalStarted = true;
   }
@@ -213,8 +238,8 @@ void Stack::IcmpSend(const wire::Frame& packet, uint8_t type, uint8_t code, uint
   if (ip.Protocol() == wire::kIpProtoIcmp && IsIcmpError(type) &&
       (packet.Size() <= ip.HeaderBytes() || ip.Payload()[0] > kLastIcmpType || IsIcmpError(ip.Payload()[0])))
     return;  // never an error about an error (RFC 1122), nor about what may be one
-  SendRequest request{.destination = ip.Source(), .protocol = wire::kIpProtoIcmp, .cause = packet.journey,
-                      .flow = packet.flow};
+  SendRequest request{
+      .destination = ip.Source(), .protocol = wire::kIpProtoIcmp, .cause = packet.journey, .flow = packet.flow};
   // IPTOS_PREC_INTERNETCONTROL for errors
   request.tos = static_cast<uint8_t>((ip.Tos() & 0x1e) | 0xc0);
   if (m_ns->IsLocalAddress(ip.Destination()))

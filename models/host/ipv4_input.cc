@@ -1,5 +1,5 @@
-// Received IPv4 packets (net/ipv4/ip_input.c, route.c, fib_frontend.c, ip_forward.c). Inside the IP layer a frame's Data() is its
-// IPv4 header.
+// Received IPv4 packets (net/ipv4/ip_input.c, route.c, fib_frontend.c, ip_forward.c). Inside the IP layer a frame's
+// Data() is its IPv4 header.
 
 #include <cerrno>
 
@@ -62,8 +62,9 @@ Stack::InputRoute Stack::RouteInput(kernel::Link& link, const wire::Frame& packe
   const auto& conf = m_ns->GetConf(link.ifindex);
   auto fail = [&](Verdict verdict) { return result.verdict = verdict, result; };
   const uint8_t tos = static_cast<uint8_t>(ip.Tos() & 0x1c);  // IPTOS_RT_MASK
-  if (link.kind == kernel::LinkKind::Loopback) {  // was routed when it was sent
-    result.answer = m_ns->Lookup({.dst = destination, .src = source, .iif = link.ifindex, .tos = tos, .mark = packet.mark});
+  if (link.kind == kernel::LinkKind::Loopback) {              // was routed when it was sent
+    result.answer =
+        m_ns->Lookup({.dst = destination, .src = source, .iif = link.ifindex, .tos = tos, .mark = packet.mark});
     result.local = true;
     result.broadcast = result.answer.route.type == RouteType::Broadcast;
     return result;
@@ -87,16 +88,24 @@ Stack::InputRoute Stack::RouteInput(kernel::Link& link, const wire::Frame& packe
   if ((destination.IsLoopback() || source.IsLoopback()) && !(conf.routeLocalnet || m_ns->allConf.routeLocalnet))
     return fail(Verdict::LoopbackAddress);
 
-  result.answer = m_ns->Lookup({.dst = destination, .src = source, .iif = link.ifindex, .tos = tos, .mark = packet.mark,
+  result.answer = m_ns->Lookup({.dst = destination,
+                                .src = source,
+                                .iif = link.ifindex,
+                                .tos = tos,
+                                .mark = packet.mark,
                                 .flowHash = MultipathHashOf(packet)});
   const RouteType type = result.answer.route.type;
   if (result.answer.error != 0) {
     result.error = conf.forwarding ? result.answer.error : EHOSTUNREACH;
     switch (result.answer.error) {
-      case EINVAL: return fail(Verdict::RouteBlackhole);
-      case EACCES: return fail(Verdict::RouteProhibit);
-      case EHOSTUNREACH: return fail(Verdict::RouteUnreachable);
-      default: return fail(conf.forwarding ? Verdict::NoRoute : Verdict::NotForwarding);
+      case EINVAL:
+        return fail(Verdict::RouteBlackhole);
+      case EACCES:
+        return fail(Verdict::RouteProhibit);
+      case EHOSTUNREACH:
+        return fail(Verdict::RouteUnreachable);
+      default:
+        return fail(conf.forwarding ? Verdict::NoRoute : Verdict::NotForwarding);
     }
   }
   if (type == RouteType::Broadcast) {
@@ -154,13 +163,18 @@ void Stack::Ipv4Error(kernel::Link& link, wire::FramePtr packet, const InputRout
     if (RouteErrorAllowed(wire::Ipv4{packet->Data()}.Source())) IcmpSend(*packet, wire::kIcmpDestUnreach, code, 0);
   };
   switch (route.error) {
-    case EHOSTUNREACH: answer(wire::kIcmpHostUnreach); break;
+    case EHOSTUNREACH:
+      answer(wire::kIcmpHostUnreach);
+      break;
     case ENETUNREACH:
       Count(Snmp::IpExtInNoRoutes);
       answer(wire::kIcmpNetUnreach);
       break;
-    case EACCES: answer(wire::kIcmpPktFiltered); break;
-    default: break;  // blackhole: in silence
+    case EACCES:
+      answer(wire::kIcmpPktFiltered);
+      break;
+    default:
+      break;  // blackhole: in silence
   }
   Finish(Stage::RouteInput, verdict, std::move(packet), link.ifindex, row);
 }
@@ -196,15 +210,15 @@ bool Stack::PassesFilter(FilterChain chain, Stage stage, wire::FramePtr& packet,
     if (verdict.rule->rejectWith == "tcp-reset") {
       // nf_send_reset(): not about a segment cut short or damaged
       if (what.protocol == wire::kIpProtoTcp && transport && payloadBytes >= wire::kTcpHeaderBytes &&
-          wire::ChecksumFold(wire::ChecksumAdd(payload, payloadBytes,
-                                               wire::PseudoHeaderSum(what.source, what.destination, what.protocol,
-                                                                     payloadBytes))) == 0)
+          wire::ChecksumFold(wire::ChecksumAdd(
+              payload, payloadBytes,
+              wire::PseudoHeaderSum(what.source, what.destination, what.protocol, payloadBytes))) == 0)
         TcpReset(*packet, 0);
     } else {
       static constexpr std::pair<const char*, uint8_t> kCodes[] = {
-          {"icmp-net-unreachable", wire::kIcmpNetUnreach},  {"icmp-host-unreachable", wire::kIcmpHostUnreach},
+          {"icmp-net-unreachable", wire::kIcmpNetUnreach},    {"icmp-host-unreachable", wire::kIcmpHostUnreach},
           {"icmp-proto-unreachable", wire::kIcmpProtUnreach}, {"icmp-net-prohibited", wire::kIcmpNetAno},
-          {"icmp-host-prohibited", wire::kIcmpHostAno},     {"icmp-admin-prohibited", wire::kIcmpPktFiltered}};
+          {"icmp-host-prohibited", wire::kIcmpHostAno},       {"icmp-admin-prohibited", wire::kIcmpPktFiltered}};
       uint8_t code = wire::kIcmpPortUnreach;
       for (const auto& [name, value] : kCodes)
         if (verdict.rule->rejectWith == name) code = value;
@@ -231,8 +245,12 @@ void Stack::Ipv4Deliver(kernel::Link& link, wire::FramePtr packet, bool broadcas
       Count(Snmp::IpInDelivers);
       DeliverRawIcmp(received);
       return IcmpReceive(link, std::move(packet));
-    case wire::kIpProtoUdp: Count(Snmp::IpInDelivers); return UdpReceive(link, std::move(packet), broadcast);
-    case wire::kIpProtoTcp: Count(Snmp::IpInDelivers); return TcpReceive(link, std::move(packet));
+    case wire::kIpProtoUdp:
+      Count(Snmp::IpInDelivers);
+      return UdpReceive(link, std::move(packet), broadcast);
+    case wire::kIpProtoTcp:
+      Count(Snmp::IpInDelivers);
+      return TcpReceive(link, std::move(packet));
     default:
       Count(Snmp::IpInUnknownProtos);
       IcmpSend(*packet, wire::kIcmpDestUnreach, wire::kIcmpProtUnreach, 0);
@@ -251,7 +269,8 @@ void Stack::Ipv4Forward(kernel::Link& link, wire::FramePtr packet, const kernel:
     IcmpSend(*packet, wire::kIcmpTimeExceeded, 0, 0);
     return Finish(Stage::Forward, Verdict::TtlExpired, std::move(packet), link.ifindex, row);
   }
-  // ip_dst_mtu_maybe_forward(): the route's own MTU, else the device's; what was learnt only if ip_forward_use_pmtu says so.
+  // ip_dst_mtu_maybe_forward(): the route's own MTU, else the device's; what was learnt only if ip_forward_use_pmtu
+  // says so.
   const kernel::Link* out = m_ns->GetLink(answer.nextHop.ifindex);
   uint32_t mtu = answer.route.mtu != 0 ? answer.route.mtu : out->mtu;
   if (m_ns->ipForwardUsePmtu || answer.route.mtuLocked)

@@ -30,8 +30,11 @@ Stack::RouteOut Stack::RouteOutput(const SendRequest& request) {
     out.error = EINVAL;
     return out;
   }
-  kernel::RouteQuery query{.dst = request.destination, .src = request.source, .oif = request.oif,
-                           .tos = static_cast<uint8_t>(request.tos & 0x1c), .mark = request.mark};
+  kernel::RouteQuery query{.dst = request.destination,
+                           .src = request.source,
+                           .oif = request.oif,
+                           .tos = static_cast<uint8_t>(request.tos & 0x1c),
+                           .mark = request.mark};
   query.flowHash = wire::MultipathHash(
       {request.source, request.destination, request.protocol, request.sourcePort, request.destinationPort},
       m_ns->fibMultipathHashPolicy == 1, m_network.seed);
@@ -72,8 +75,8 @@ uint32_t Stack::OutputMtu(const RouteOut& out, Ipv4Address destination) const {
   return learnt != 0 && learnt < mtu ? learnt : mtu;
 }
 
-/// __ip_select_ident(): a counter per destination and protocol, as the kernel's hashed ones, that starts at a random number and
-/// never gives 0.
+/// __ip_select_ident(): a counter per destination and protocol, as the kernel's hashed ones, that starts at a random
+/// number and never gives 0.
 uint16_t Stack::NewIdentification(Ipv4Address destination, uint8_t protocol) {
   const uint64_t key = uint64_t{destination.value} << 8 | protocol;
   auto [it, isNew] = m_identifications.try_emplace(key, uint16_t{0});
@@ -102,7 +105,8 @@ int Stack::Ipv4Append(const SendRequest& request, const RouteOut& out, std::span
   const uint32_t total = wire::kIpv4HeaderBytes + static_cast<uint32_t>(payload.size());
   if (total > 0xffff) return EMSGSIZE;
   if (request.pmtu == SendRequest::Pmtu::Do && total > pathMtu) return EMSGSIZE;
-  const bool df = request.pmtu == SendRequest::Pmtu::Do || (request.pmtu == SendRequest::Pmtu::Want && total <= pathMtu);
+  const bool df =
+      request.pmtu == SendRequest::Pmtu::Do || (request.pmtu == SendRequest::Pmtu::Want && total <= pathMtu);
   wire::FramePtr packet = wire::MakeFrame(total);
   StartJourney(*packet, request.cause);
   packet->flow = request.flow;
@@ -110,7 +114,9 @@ int Stack::Ipv4Append(const SendRequest& request, const RouteOut& out, std::span
   packet->hash = request.socketHash;
   packet->socketHash = request.socketHash != 0;
   packet->ignoreDf = request.pmtu != SendRequest::Pmtu::Do;  // ip_sk_ignore_df()
-  const uint16_t id = df && !packet->ignoreDf && !request.connected ? uint16_t{0} : NewIdentification(request.destination, request.protocol);
+  const uint16_t id = df && !packet->ignoreDf && !request.connected
+                          ? uint16_t{0}
+                          : NewIdentification(request.destination, request.protocol);
   wire::WriteIpv4(packet->Data(), {.tos = request.tos,
                                    .totalBytes = static_cast<uint16_t>(total),
                                    .identification = id,
@@ -122,7 +128,8 @@ int Stack::Ipv4Append(const SendRequest& request, const RouteOut& out, std::span
   if (!payload.empty()) std::memcpy(packet->Data() + wire::kIpv4HeaderBytes, payload.data(), payload.size());
   if (journey) *journey = packet->journey;
   Trace(Stage::Send, Verdict::Continue, *packet, 0);
-  Trace(Stage::RouteOutput, Verdict::Continue, *packet, link ? link->ifindex : 0, {Table::Route, out.answer.route.rowId});
+  Trace(Stage::RouteOutput, Verdict::Continue, *packet, link ? link->ifindex : 0,
+        {Table::Route, out.answer.route.rowId});
   Count(Snmp::IpOutRequests);
   return Ipv4LocalOut(std::move(packet), out);
 }

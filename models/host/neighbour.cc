@@ -44,11 +44,11 @@ void Stack::NeighbourOutput(kernel::Link& link, Ipv4Address nextHop, wire::Frame
     return NeighbourSend(link, MacAddress::FromUint64(0x01005e000000 | group), std::move(packet));
   }
   const auto& addresses = m_ns->Addresses();
-  const bool broadcast = nextHop.IsLimitedBroadcast() ||
-                         std::any_of(addresses.begin(), addresses.end(), [&](const kernel::Address& a) {
-                           return a.ifindex == link.ifindex &&
-                                  ((a.prefixLength < 31 && a.Subnet().Broadcast() == nextHop) || a.broadcast == nextHop);
-                         });
+  const bool broadcast =
+      nextHop.IsLimitedBroadcast() || std::any_of(addresses.begin(), addresses.end(), [&](const kernel::Address& a) {
+        return a.ifindex == link.ifindex &&
+               ((a.prefixLength < 31 && a.Subnet().Broadcast() == nextHop) || a.broadcast == nextHop);
+      });
   if (broadcast) {
     Trace(Stage::NeighbourLookup, Verdict::Continue, *packet, link.ifindex);
     return NeighbourSend(link, MacAddress::Broadcast(), std::move(packet));
@@ -132,7 +132,8 @@ void Stack::NeighbourSolicit(kernel::Neighbour& entry) {
   ++entry.probes;
   const uint64_t cause = waiting ? waiting->journey : 0;
   if (unicast && !kernel::NudHasAddress(entry.state)) return;
-  ArpSend(wire::kArpRequest, link, entry.ip, source, unicast ? entry.mac : MacAddress::Broadcast(), MacAddress{}, cause);
+  ArpSend(wire::kArpRequest, link, entry.ip, source, unicast ? entry.mac : MacAddress::Broadcast(), MacAddress{},
+          cause);
 }
 
 void Stack::NeighbourArm(kernel::Neighbour& entry, Nanoseconds delay) {
@@ -143,7 +144,8 @@ void Stack::NeighbourArm(kernel::Neighbour& entry, Nanoseconds delay) {
   });
 }
 
-/// neigh_timer_handler(). Reachable time is base_reachable_time itself, where Linux draws it from half to one and a half of it.
+/// neigh_timer_handler(). Reachable time is base_reachable_time itself, where Linux draws it from half to one and a
+/// half of it.
 void Stack::NeighbourTimer(int ifindex, Ipv4Address ip, uint32_t generation) {
   kernel::Neighbour& entry = *m_ns->Neighbours().Find(ifindex, ip);
   if (entry.timerGeneration != generation) return;
@@ -172,11 +174,13 @@ void Stack::NeighbourTimer(int ifindex, Ipv4Address ip, uint32_t generation) {
       enter(NudState::Probe);
       break;
     case NudState::Probe:
-    case NudState::Incomplete: break;
-    default: return;
+    case NudState::Incomplete:
+      break;
+    default:
+      return;
   }
-  const uint32_t most = parms.ucastSolicit + parms.appSolicit +
-                        (entry.state == NudState::Probe ? 0u : uint32_t{parms.mcastSolicit});
+  const uint32_t most =
+      parms.ucastSolicit + parms.appSolicit + (entry.state == NudState::Probe ? 0u : uint32_t{parms.mcastSolicit});
   if (entry.probes >= most) {
     enter(NudState::Failed);
     return NeighbourInvalidate(ifindex, ip);

@@ -35,7 +35,8 @@ void Backlog::Serve() {
   }
 }
 
-Network::Network(const Source& source, uint64_t s) : seed(s), m_source(source), m_stacks(source.Count()), m_cableAt(source.Count()) {}
+Network::Network(const Source& source, uint64_t s)
+    : seed(s), m_source(source), m_stacks(source.Count()), m_cableAt(source.Count()) {}
 Network::~Network() = default;
 
 Stack* Network::FindMade(NetnsId id) const { return id.value < m_stacks.size() ? m_stacks[id.value].get() : nullptr; }

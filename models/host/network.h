@@ -30,9 +30,10 @@ class Observer {
   virtual uint32_t NextPacket(uint64_t journey) = 0;
 };
 
-/// What softirqs do on one Linux kernel: frames handed from device to device (veth, loopback, tunnel) wait in one queue and are
-/// taken in turn (net/core/dev.c, enqueue_to_backlog() and process_backlog()). No simulated time passes, unless the queue is served
-/// for longer than the kernel's budget allows: then it goes on a moment later, so that a loop cannot stop the clock.
+/// What softirqs do on one Linux kernel: frames handed from device to device (veth, loopback, tunnel) wait in one queue
+/// and are taken in turn (net/core/dev.c, enqueue_to_backlog() and process_backlog()). No simulated time passes, unless
+/// the queue is served for longer than the kernel's budget allows: then it goes on a moment later, so that a loop
+/// cannot stop the clock.
 class Backlog {
  public:
   struct Item {
@@ -79,8 +80,8 @@ class Network {
   Network(const Network&) = delete;
   Network& operator=(const Network&) = delete;
 
-  Stack& Get(NetnsId id);            ///< made now if it was not yet
-  Stack* FindMade(NetnsId id) const; ///< nullptr if nothing has touched it
+  Stack& Get(NetnsId id);             ///< made now if it was not yet
+  Stack* FindMade(NetnsId id) const;  ///< nullptr if nothing has touched it
   std::string NameOf(NetnsId id) const { return m_source.NameOf(id); }
   size_t Count() const { return m_stacks.size(); }
   /// Joins two devices; both must be Physical. The name is for people.

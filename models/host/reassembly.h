@@ -13,14 +13,14 @@ namespace overlaysim::host {
 /// The fragments of one datagram (net/ipv4/ip_fragment.c, struct ipq), sorted by offset.
 struct ReassemblyQueue {
   struct Piece {
-    uint32_t begin, end;  ///< of the payload, bytes
-    bool continues;       ///< came when the piece before it was the last: one run with it
-    wire::FramePtr frame; ///< Data() is its IPv4 header
+    uint32_t begin, end;   ///< of the payload, bytes
+    bool continues;        ///< came when the piece before it was the last: one run with it
+    wire::FramePtr frame;  ///< Data() is its IPv4 header
   };
   std::vector<Piece> pieces;
-  uint32_t totalBytes = 0;   ///< of the payload; as far as is known until the last fragment has come
+  uint32_t totalBytes = 0;  ///< of the payload; as far as is known until the last fragment has come
   bool hasLast = false;
-  uint8_t ecnSeen = 0;       ///< bit n: a fragment had ECN n
+  uint8_t ecnSeen = 0;  ///< bit n: a fragment had ECN n
   uint32_t gotBytes = 0;
   uint16_t maxFragmentBytes = 0;  ///< largest fragment, with header
   uint16_t maxDfBytes = 0;        ///< largest fragment that had DF

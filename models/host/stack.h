@@ -16,16 +16,16 @@ namespace overlaysim::host {
 
 /// What a socket or the stack itself wants sent.
 struct SendRequest {
-  Ipv4Address source;       ///< zero: as the kernel selects
+  Ipv4Address source;  ///< zero: as the kernel selects
   Ipv4Address destination;
   uint8_t protocol = 0;
-  uint8_t ttl = 0;          ///< 0: net.ipv4.ip_default_ttl
+  uint8_t ttl = 0;  ///< 0: net.ipv4.ip_default_ttl
   uint8_t tos = 0;
   uint16_t sourcePort = 0, destinationPort = 0;  ///< of UDP and TCP: they choose among several next hops
   enum class Pmtu : uint8_t { Dont, Want, Do } pmtu = Pmtu::Dont;  ///< IP_MTU_DISCOVER
-  int oif = 0;              ///< 0: by routing
+  int oif = 0;                                                     ///< 0: by routing
   uint32_t mark = 0;
-  uint64_t cause = 0;       ///< journey that made us send this
+  uint64_t cause = 0;  ///< journey that made us send this
   uint32_t flow = UINT32_MAX;
   uint32_t socketHash = 0;  ///< hash of the sending TCP socket; 0: none
   bool connected = false;   ///< a connected socket numbers even its DF packets
@@ -34,9 +34,9 @@ struct SendRequest {
 
 /// A received packet as its protocol sees it.
 struct Received {
-  const wire::Frame& frame;    ///< Data() is the IPv4 header
+  const wire::Frame& frame;  ///< Data() is the IPv4 header
   wire::Ipv4 ip;
-  const uint8_t* payload;      ///< behind the IPv4 header
+  const uint8_t* payload;  ///< behind the IPv4 header
   uint32_t payloadBytes;
 };
 
@@ -56,8 +56,8 @@ struct Row {
   uint32_t id = 0;
 };
 
-/// The Linux network stack of one namespace: its tables (kernel::Namespace) and the packet path in kernel order, on flat frames,
-/// from cable or socket to cable or socket. Inside a kernel a packet moves by calls; a cable is an event.
+/// The Linux network stack of one namespace: its tables (kernel::Namespace) and the packet path in kernel order, on
+/// flat frames, from cable or socket to cable or socket. Inside a kernel a packet moves by calls; a cable is an event.
 ///
 /// The functions are named for the kernel's steps and stand in the files device.cc, bridge.cc, arp.cc, neighbour.cc,
 /// ipv4_input.cc, ipv4_output.cc, fragment.cc, icmp.cc, udp.cc, vxlan.cc.
@@ -109,12 +109,12 @@ class Stack {
   };
   RouteOut RouteOutput(const SendRequest& request);
   uint32_t OutputMtu(const RouteOut& out, Ipv4Address destination) const;  ///< with what was learnt
-  /// Sends `payload` (transport header first, its checksum filled in for the source that is told), in fragments if need be. The
-  /// frame's journey is returned through `journey`.
+  /// Sends `payload` (transport header first, its checksum filled in for the source that is told), in fragments if need
+  /// be. The frame's journey is returned through `journey`.
   int SendIpv4(const SendRequest& request, std::span<const uint8_t> payload, const RouteOut* routed = nullptr,
                uint64_t* journey = nullptr);
-  int SendUdp(const SendRequest& request, uint16_t sourcePort, uint16_t destinationPort,
-              std::span<const uint8_t> data, uint64_t* journey = nullptr);
+  int SendUdp(const SendRequest& request, uint16_t sourcePort, uint16_t destinationPort, std::span<const uint8_t> data,
+              uint64_t* journey = nullptr);
   int SendIcmpEcho(const SendRequest& request, uint16_t id, uint16_t sequence, std::span<const uint8_t> data,
                    uint64_t* journey = nullptr);
   /// An IPv4 packet made by someone else (ns-3's TCP): header and payload as they are, identification and DF ours.
@@ -122,7 +122,9 @@ class Stack {
   uint16_t NewIdentification(Ipv4Address destination, uint8_t protocol);
 
   /// Told of each change of the namespace's tables, before packets see it.
-  void SetTableListener(std::function<void(const kernel::TableChange&)> listener) { m_onwardChange = std::move(listener); }
+  void SetTableListener(std::function<void(const kernel::TableChange&)> listener) {
+    m_onwardChange = std::move(listener);
+  }
 
   /// A frame of someone who talks to a device directly (AF_PACKET), Ethernet header first.
   void SendFrame(int ifindex, wire::FramePtr frame);
@@ -142,7 +144,7 @@ class Stack {
   /// Ends a frame: counts the verdict, and records it.
   void Finish(Stage stage, Verdict verdict, wire::FramePtr frame, int ifindex = 0, Row row = {});
   void Count(kernel::Snmp counter, uint64_t n = 1) { m_ns->snmp.Add(counter, n); }
-  wire::FramePtr Copy(const wire::Frame& frame);        ///< a copy with a packet number of its own
+  wire::FramePtr Copy(const wire::Frame& frame);  ///< a copy with a packet number of its own
   void StartJourney(wire::Frame& frame, uint64_t cause);
 
   // device.cc
@@ -188,13 +190,14 @@ class Stack {
   void Ipv4Receive(kernel::Link& link, wire::FramePtr frame);
   struct InputRoute {
     Verdict verdict = Verdict::Continue;
-    int error = 0;      ///< errno of ip_error(), with verdict != Continue
+    int error = 0;  ///< errno of ip_error(), with verdict != Continue
     bool local = false;
     bool broadcast = false;
     kernel::RouteAnswer answer;
   };
   InputRoute RouteInput(kernel::Link& link, const wire::Frame& packet);
-  Verdict ValidateSource(const kernel::Link& link, Ipv4Address source, Ipv4Address destination, uint8_t tos, uint32_t mark);
+  Verdict ValidateSource(const kernel::Link& link, Ipv4Address source, Ipv4Address destination, uint8_t tos,
+                         uint32_t mark);
   void Ipv4Deliver(kernel::Link& link, wire::FramePtr packet, bool broadcast);
   void Ipv4Forward(kernel::Link& link, wire::FramePtr packet, const kernel::RouteAnswer& answer);
   void Ipv4Error(kernel::Link& link, wire::FramePtr packet, const InputRoute& route);

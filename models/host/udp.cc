@@ -1,4 +1,5 @@
-// UDP (net/ipv4/udp.c), and TCP as far as it is ours: whoever speaks it, a segment that nobody takes is answered with RST.
+// UDP (net/ipv4/udp.c), and TCP as far as it is ours: whoever speaks it, a segment that nobody takes is answered with
+// RST.
 
 #include <cerrno>
 #include <cstring>
@@ -55,8 +56,8 @@ void Stack::UdpReceive(kernel::Link& link, wire::FramePtr packet, bool broadcast
   const uint32_t length = udp.Length();
   const bool rightChecksum =
       udp.Checksum() == 0 ||
-      wire::ChecksumFold(wire::ChecksumAdd(udp.p, length, wire::PseudoHeaderSum(ip.Source(), ip.Destination(),
-                                                                                wire::kIpProtoUdp, length))) == 0;
+      wire::ChecksumFold(wire::ChecksumAdd(
+          udp.p, length, wire::PseudoHeaderSum(ip.Source(), ip.Destination(), wire::kIpProtoUdp, length))) == 0;
   auto checksumError = [&] {
     Count(Snmp::UdpInCsumErrors);
     Count(Snmp::UdpInErrors);
@@ -84,11 +85,16 @@ void Stack::UdpReceive(kernel::Link& link, wire::FramePtr packet, bool broadcast
   }
   if (!rightChecksum) return checksumError();
   Count(Snmp::UdpInDatagrams);
-  const UdpDatagram datagram{ip.Source(),         ip.Destination(),
-                             udp.SourcePort(),    udp.DestinationPort(),
-                             udp.p + wire::kUdpHeaderBytes, length - wire::kUdpHeaderBytes,
-                             ip.Ttl(),            ip.Tos(),
-                             packet->journey,     packet->flow};
+  const UdpDatagram datagram{ip.Source(),
+                             ip.Destination(),
+                             udp.SourcePort(),
+                             udp.DestinationPort(),
+                             udp.p + wire::kUdpHeaderBytes,
+                             length - wire::kUdpHeaderBytes,
+                             ip.Ttl(),
+                             ip.Tos(),
+                             packet->journey,
+                             packet->flow};
   const UdpHandler handler = socket->second;  // a copy: the handler may close the socket
   Trace(Stage::LocalDeliver, Verdict::Delivered, *packet, link.ifindex);
   ++m_network.verdicts[static_cast<size_t>(Verdict::Delivered)];
@@ -141,9 +147,16 @@ void Stack::TcpReset(const wire::Frame& packet, uint8_t tos) {
   const uint64_t pseudo =
       wire::PseudoHeaderSum(ip.Destination(), ip.Source(), wire::kIpProtoTcp, wire::kTcpHeaderBytes);
   wire::Put16(reset + 16, wire::ChecksumFold(wire::ChecksumAdd(reset, sizeof reset, pseudo)));
-  SendRequest request{.source = ip.Destination(), .destination = ip.Source(), .protocol = wire::kIpProtoTcp,
-                      .tos = tos, .sourcePort = wire::Get16(reset), .destinationPort = wire::Get16(reset + 2),
-                      .pmtu = SendRequest::Pmtu::Do, .cause = packet.journey, .flow = packet.flow, .anySource = true};
+  SendRequest request{.source = ip.Destination(),
+                      .destination = ip.Source(),
+                      .protocol = wire::kIpProtoTcp,
+                      .tos = tos,
+                      .sourcePort = wire::Get16(reset),
+                      .destinationPort = wire::Get16(reset + 2),
+                      .pmtu = SendRequest::Pmtu::Do,
+                      .cause = packet.journey,
+                      .flow = packet.flow,
+                      .anySource = true};
   Count(Snmp::TcpOutRsts);
   Count(Snmp::TcpOutSegs);
   SendIpv4(request, reset);

@@ -50,9 +50,14 @@ void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kern
   const uint16_t sourcePort = wire::OuterSourcePort(frame->hash, kernel::SourcePorts(*m_ns, options));
   const uint8_t tosSetting = options.tos == 1 ? inner.tos : options.tos;
 
-  SendRequest request{.source = options.local, .destination = remote.ip, .protocol = wire::kIpProtoUdp,
-                      .tos = static_cast<uint8_t>(tosSetting & 0x1e), .sourcePort = sourcePort, .destinationPort = port,
-                      .oif = remote.ifindex, .mark = frame->mark};
+  SendRequest request{.source = options.local,
+                      .destination = remote.ip,
+                      .protocol = wire::kIpProtoUdp,
+                      .tos = static_cast<uint8_t>(tosSetting & 0x1e),
+                      .sourcePort = sourcePort,
+                      .destinationPort = port,
+                      .oif = remote.ifindex,
+                      .mark = frame->mark};
   RouteOut out = RouteOutput(request);
   auto fail = [&](Verdict verdict, uint64_t kernel::LinkStats::*counter) {
     ++link.stats.txErrors;
@@ -72,7 +77,8 @@ void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kern
         continue;
       kernel::Link& to = *m_ns->GetLink(other->ifindex);
       ++link.stats.txPackets;
-      link.stats.txBytes += frame->Size() - wire::kEthernetHeaderBytes;  // iptunnel_xmit() counts from the network header
+      link.stats.txBytes +=
+          frame->Size() - wire::kEthernetHeaderBytes;  // iptunnel_xmit() counts from the network header
       if (to.vxlan.learning)
         kernel::SnoopVxlan(*m_ns, to, wire::GetMac(frame->Data() + 6), {0x7f000001}, engine::Now());
       return m_backlog.Push({this, to.ifindex, std::move(frame)});
@@ -88,7 +94,8 @@ void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kern
   const bool df = kernel::OuterDf(options, inner.isIpv4, inner.dontFragment);
   const uint8_t tos = kernel::OuterTos(options.tos, inner.tos);
   const uint8_t ttl = kernel::OuterTtl(options, inner.ttl, m_ns->defaultTtl, remote.ip.IsMulticast());
-  const uint32_t innerBytes = frame->Size() - wire::kEthernetHeaderBytes;  // iptunnel_xmit() counts from the network header
+  const uint32_t innerBytes =
+      frame->Size() - wire::kEthernetHeaderBytes;  // iptunnel_xmit() counts from the network header
   uint8_t* vxlan = frame->Push(wire::kVxlanHeaderBytes);
   wire::Vxlan{vxlan}.Write(vni);
   const uint32_t udpBytes = wire::kUdpHeaderBytes + frame->Size();
@@ -125,8 +132,8 @@ void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kern
   Ipv4LocalOut(std::move(frame), out);
 }
 
-/// skb_tunnel_check_pmtu(): a packet that is too large for the outer path lowers the MTU of the inner route; a bridge port answers
-/// the sender itself. Returns 0: go on; 1: answered.
+/// skb_tunnel_check_pmtu(): a packet that is too large for the outer path lowers the MTU of the inner route; a bridge
+/// port answers the sender itself. Returns 0: go on; 1: answered.
 int Stack::VxlanCheckPmtu(kernel::Link& link, wire::Frame& frame, uint32_t outerMtu) {
   const uint32_t mtu = outerMtu - std::min(outerMtu, wire::kVxlanOverheadBytes);
   if (frame.Size() - wire::kEthernetHeaderBytes <= mtu) return 0;
@@ -145,7 +152,8 @@ int Stack::VxlanCheckPmtu(kernel::Link& link, wire::Frame& frame, uint32_t outer
   constexpr uint32_t kLeastMtu = 576;
   const uint32_t size = frame.Size() - wire::kEthernetHeaderBytes;
   if (mtu <= kLeastMtu || ip.FragmentField() != wire::kIpDf) return 0;
-  if (ip.Source().IsZero() || ip.Source().IsMulticast() || ip.Source().IsLoopback() || ip.Source().IsLimitedBroadcast()) return 0;
+  if (ip.Source().IsZero() || ip.Source().IsMulticast() || ip.Source().IsLoopback() || ip.Source().IsLimitedBroadcast())
+    return 0;
   if (ip.Protocol() == wire::kIpProtoIcmp) {
     const uint8_t type = ip.Payload()[0];
     if (type == wire::kIcmpDestUnreach || type == wire::kIcmpTimeExceeded || type == wire::kIcmpParameterProblem ||
@@ -243,9 +251,13 @@ void Stack::VxlanReceive(kernel::Link& in, wire::FramePtr packet, uint32_t udpOf
   if (link->vxlan.learning) {
     const MacAddress source = wire::GetMac(packet->Data() + 6);
     switch (kernel::SnoopVxlan(*m_ns, *link, source, from, engine::Now())) {
-      case kernel::VxlanSnoop::Accepted: VxlanArmAgeing(link->ifindex); break;
-      case kernel::VxlanSnoop::InvalidSource: return drop(Verdict::VxlanBadSource);
-      case kernel::VxlanSnoop::EntryExists: return drop(Verdict::VxlanEntryExists);
+      case kernel::VxlanSnoop::Accepted:
+        VxlanArmAgeing(link->ifindex);
+        break;
+      case kernel::VxlanSnoop::InvalidSource:
+        return drop(Verdict::VxlanBadSource);
+      case kernel::VxlanSnoop::EntryExists:
+        return drop(Verdict::VxlanEntryExists);
     }
   }
   const kernel::InnerHeader inner = kernel::ReadInnerHeader(packet->Data(), packet->Size());

@@ -16,7 +16,7 @@ struct BridgeFdbEntry {
   bool isLocal = false;   ///< an address of this host ("permanent"): frames to it go up
   bool isStatic = false;  ///< never ages ("static")
   bool externLearn = false;
-  Nanoseconds updated;    ///< last seen as a source
+  Nanoseconds updated;  ///< last seen as a source
   uint32_t rowId = 0;
 };
 

@@ -17,9 +17,7 @@ std::vector<Route>* FibTable::MutableAt(const Ipv4Prefix& prefix) {
 Route& FibTable::Insert(Route route, bool append) {
   auto& routes = m_byPrefix[Key(route.dst)];
   // Kernel order of equals: higher TOS first, then lower metric (fib_trie.c, fib_insert_alias()).
-  auto before = [&](const Route& a, const Route& b) {
-    return a.tos != b.tos ? a.tos > b.tos : a.metric < b.metric;
-  };
+  auto before = [&](const Route& a, const Route& b) { return a.tos != b.tos ? a.tos > b.tos : a.metric < b.metric; };
   auto at = append ? std::upper_bound(routes.begin(), routes.end(), route, before)
                    : std::lower_bound(routes.begin(), routes.end(), route, before);
   const uint8_t length = route.dst.length;

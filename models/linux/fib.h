@@ -22,8 +22,20 @@ enum class RouteType : uint8_t {
   Throw = 9
 };
 
-enum RouteScope : uint8_t { kScopeGlobal = 0, kScopeSite = 200, kScopeLink = 253, kScopeHost = 254, kScopeNowhere = 255 };
-enum RouteProtocol : uint8_t { kProtoUnspec = 0, kProtoRedirect = 1, kProtoKernel = 2, kProtoBoot = 3, kProtoStatic = 4 };
+enum RouteScope : uint8_t {
+  kScopeGlobal = 0,
+  kScopeSite = 200,
+  kScopeLink = 253,
+  kScopeHost = 254,
+  kScopeNowhere = 255
+};
+enum RouteProtocol : uint8_t {
+  kProtoUnspec = 0,
+  kProtoRedirect = 1,
+  kProtoKernel = 2,
+  kProtoBoot = 3,
+  kProtoStatic = 4
+};
 enum RouteTableId : uint32_t { kTableDefault = 253, kTableMain = 254, kTableLocal = 255 };
 
 struct NextHop {
@@ -45,23 +57,23 @@ struct Route {
   uint8_t protocol = kProtoBoot;
   Ipv4Address prefSrc;
   uint32_t table = kTableMain;
-  uint32_t mtu = 0;      ///< `mtu N`; 0: none
+  uint32_t mtu = 0;  ///< `mtu N`; 0: none
   bool mtuLocked = false;
   std::vector<NextHop> nextHops;
-  uint32_t rowId = 0;    ///< identity of this row in its namespace, never used twice; given by the table
+  uint32_t rowId = 0;  ///< identity of this row in its namespace, never used twice; given by the table
 };
 
 /// One line of `ip rule`.
 struct Rule {
   uint32_t preference = 0;
-  Ipv4Prefix from;         ///< /0: all
+  Ipv4Prefix from;  ///< /0: all
   Ipv4Prefix to;
-  std::string iif;         ///< empty: any
+  std::string iif;  ///< empty: any
   std::string oif;
   uint32_t fwmark = 0, fwmask = 0;
-  uint8_t tos = 0;         ///< 0: any
-  bool inverted = false;   ///< `not`: for what does not match
-  uint32_t table = 0;      ///< 0 with a type other than Unicast
+  uint8_t tos = 0;                        ///< 0: any
+  bool inverted = false;                  ///< `not`: for what does not match
+  uint32_t table = 0;                     ///< 0 with a type other than Unicast
   RouteType action = RouteType::Unicast;  ///< Unicast: look into `table`
   uint32_t rowId = 0;
 };
@@ -75,8 +87,8 @@ class FibTable {
     for (uint64_t lengths = m_lengths; lengths != 0;) {
       const int length = 63 - __builtin_clzll(lengths);
       lengths &= ~(uint64_t{1} << length);
-      auto it = m_byPrefix.find(Key({{dst.value & Ipv4Prefix::MaskOf(static_cast<uint8_t>(length))},
-                                     static_cast<uint8_t>(length)}));
+      auto it = m_byPrefix.find(
+          Key({{dst.value & Ipv4Prefix::MaskOf(static_cast<uint8_t>(length))}, static_cast<uint8_t>(length)}));
       if (it == m_byPrefix.end()) continue;
       for (const Route& route : it->second)
         if (visitor(route)) return &route;

@@ -29,11 +29,12 @@ struct BridgeOptions {
   uint16_t groupFwdMask = 0;
 };
 
-/// Settings of a link that is a port of a bridge (net/bridge/br_if.c, new_nbp(): learning, flood, mcast and bcast flood on).
+/// Settings of a link that is a port of a bridge (net/bridge/br_if.c, new_nbp(): learning, flood, mcast and bcast flood
+/// on).
 struct BridgePortOptions {
   uint16_t portNo = 0;  ///< from 1, in the order of enslaving; the lowest free one
   uint16_t priority = 32;
-  uint32_t cost = 2;  ///< 2: 10 Gb/s (veth)
+  uint32_t cost = 2;      ///< 2: 10 Gb/s (veth)
   bool disabled = false;  ///< `state disabled`, by hand
   bool hairpin = false;
   bool guard = false;
@@ -57,19 +58,19 @@ enum class VxlanDf : uint8_t { Unset, Set, Inherit };
 /// What `ip -d link` shows of a vxlan device. Source: drivers/net/vxlan/vxlan_core.c, vxlan_nl2conf().
 struct VxlanOptions {
   uint32_t vni = 0;
-  Ipv4Address local;    ///< zero: none given
-  Ipv4Address remote;   ///< default destination (remote, or group when multicast); zero: none
-  int lowerIfindex = 0; ///< `dev`; 0: none
+  Ipv4Address local;     ///< zero: none given
+  Ipv4Address remote;    ///< default destination (remote, or group when multicast); zero: none
+  int lowerIfindex = 0;  ///< `dev`; 0: none
   uint16_t dstPort = 8472;
-  uint16_t srcPortLow = 0;   ///< 0 and 0: net.ipv4.ip_local_port_range
+  uint16_t srcPortLow = 0;  ///< 0 and 0: net.ipv4.ip_local_port_range
   uint16_t srcPortHigh = 0;
-  uint8_t ttl = 0;           ///< 0: auto
+  uint8_t ttl = 0;  ///< 0: auto
   bool ttlInherit = false;
-  uint8_t tos = 0;           ///< 1: inherit
+  uint8_t tos = 0;  ///< 1: inherit
   VxlanDf df = VxlanDf::Unset;
   bool learning = true;
-  uint32_t ageing = 300;     ///< seconds
-  uint32_t maxAddress = 0;   ///< 0: unlimited
+  uint32_t ageing = 300;    ///< seconds
+  uint32_t maxAddress = 0;  ///< 0: unlimited
   bool udpCsum = true;
   bool udp6ZeroCsumTx = false;
   bool udp6ZeroCsumRx = false;
@@ -97,24 +98,24 @@ struct Link {
   std::string name;
   LinkKind kind = LinkKind::Physical;
   MacAddress address;
-  bool addressSet = false;    ///< given by the user: a bridge then does not take its lowest port's (NET_ADDR_SET)
-  bool mtuSet = false;        ///< given by the user: a bridge then does not follow its ports (BROPT_MTU_SET_BY_USER)
-  uint32_t mtu = 1500;        ///< bytes, layer 3
+  bool addressSet = false;  ///< given by the user: a bridge then does not take its lowest port's (NET_ADDR_SET)
+  bool mtuSet = false;      ///< given by the user: a bridge then does not follow its ports (BROPT_MTU_SET_BY_USER)
+  uint32_t mtu = 1500;      ///< bytes, layer 3
   uint32_t minMtu = 68;
   uint32_t maxMtu = 65535;
-  bool adminUp = false;       ///< IFF_UP
-  bool noArp = false;         ///< IFF_NOARP
-  bool carrier = true;        ///< IFF_LOWER_UP for a physical device: the cable is plugged and alive
+  bool adminUp = false;  ///< IFF_UP
+  bool noArp = false;    ///< IFF_NOARP
+  bool carrier = true;   ///< IFF_LOWER_UP for a physical device: the cable is plugged and alive
   uint32_t txQueueLen = 1000;
-  int master = 0;             ///< ifindex of the bridge it is a port of; 0: none
-  bool promisc = false;       ///< IFF_PROMISC, set by hand; not counted in `promiscuity`
+  int master = 0;        ///< ifindex of the bridge it is a port of; 0: none
+  bool promisc = false;  ///< IFF_PROMISC, set by hand; not counted in `promiscuity`
   int promiscuity = 0;
-  NetnsId peerNetns;          ///< veth: where the other end is; none when it is not a veth or the peer is gone
-  int peerIfindex = 0;        ///< veth: the other end
-  BridgeOptions bridge;       ///< Bridge only
-  BridgePortOptions port;     ///< when master != 0
-  VxlanOptions vxlan;         ///< Vxlan only
-  bool txChecksum = true;     ///< `ethtool -K DEV tx on`: checksums may be left to a later device
+  NetnsId peerNetns;       ///< veth: where the other end is; none when it is not a veth or the peer is gone
+  int peerIfindex = 0;     ///< veth: the other end
+  BridgeOptions bridge;    ///< Bridge only
+  BridgePortOptions port;  ///< when master != 0
+  VxlanOptions vxlan;      ///< Vxlan only
+  bool txChecksum = true;  ///< `ethtool -K DEV tx on`: checksums may be left to a later device
   LinkStats stats;
 };
 

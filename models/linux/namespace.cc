@@ -343,8 +343,7 @@ void Namespace::AddAddressRoutes(const Address& a) {
   if (!a.broadcast.IsZero() && !a.broadcast.IsLimitedBroadcast()) magic(RouteType::Broadcast, {a.broadcast, 32});
   const Ipv4Prefix subnet = a.Subnet();
   if (a.secondary || subnet.address.value >> 24 == 0 || a.prefixLength == 32) return;
-  if (!a.noPrefixRoute)
-    magic(link.kind == LinkKind::Loopback ? RouteType::Local : RouteType::Unicast, subnet);
+  if (!a.noPrefixRoute) magic(link.kind == LinkKind::Loopback ? RouteType::Local : RouteType::Unicast, subnet);
   if (a.prefixLength < 31) magic(RouteType::Broadcast, {subnet.Broadcast(), 32});
 }
 
@@ -355,8 +354,8 @@ void Namespace::DeleteAddressRoutes(const Address& a) {
   });
   const bool addressStays = IsLocalAddress(a.local);
   FlushRoutes([&](const Route& r) {
-    const bool through = std::any_of(r.nextHops.begin(), r.nextHops.end(),
-                                     [&](const NextHop& h) { return h.ifindex == a.ifindex; });
+    const bool through =
+        std::any_of(r.nextHops.begin(), r.nextHops.end(), [&](const NextHop& h) { return h.ifindex == a.ifindex; });
     if (r.prefSrc == a.local && !addressStays && r.protocol != kProtoKernel) return true;  // fib_sync_down_addr()
     if (!through || r.protocol != kProtoKernel) return false;
     if (r.dst == Ipv4Prefix{a.local, 32} && r.type == RouteType::Local) return !addressStays;
@@ -510,9 +509,8 @@ int Namespace::DeleteRoute(const Route& pattern) {
 size_t Namespace::FlushRoutes(const std::function<bool(const Route&)>& which) {
   size_t count = 0;
   for (auto& [id, table] : m_tables)
-    count += table.Erase(which, [&](const Route& gone) {
-      Changed(Table::Route, TableChange::Op::Delete, &gone, gone.rowId);
-    });
+    count += table.Erase(which,
+                         [&](const Route& gone) { Changed(Table::Route, TableChange::Op::Delete, &gone, gone.rowId); });
   return count;
 }
 
@@ -547,7 +545,8 @@ bool Namespace::RuleMatches(const Rule& rule, const RouteQuery& query) const {
     return name.empty() || (link && link->name == name);
   };
   constexpr int kLoopback = 1;  // what this host sends comes in from lo
-  return (rule.from.length == 0 || rule.from.Contains(query.src)) && (rule.to.length == 0 || rule.to.Contains(query.dst)) &&
+  return (rule.from.length == 0 || rule.from.Contains(query.src)) &&
+         (rule.to.length == 0 || rule.to.Contains(query.dst)) &&
          named(rule.iif, query.iif != 0 ? query.iif : kLoopback) && named(rule.oif, query.oif) &&
          ((query.mark ^ rule.fwmark) & rule.fwmask) == 0 && (rule.tos == 0 || rule.tos == query.tos);
 }
@@ -582,14 +581,20 @@ RouteAnswer Namespace::Lookup(const RouteQuery& query) const {
       continue;
     }
     switch (answer.route.type) {
-      case RouteType::Blackhole: return answer.error = EINVAL, answer;
-      case RouteType::Unreachable: return answer.error = EHOSTUNREACH, answer;
-      case RouteType::Prohibit: return answer.error = EACCES, answer;
-      case RouteType::Throw: continue;
-      default: break;
+      case RouteType::Blackhole:
+        return answer.error = EINVAL, answer;
+      case RouteType::Unreachable:
+        return answer.error = EHOSTUNREACH, answer;
+      case RouteType::Prohibit:
+        return answer.error = EACCES, answer;
+      case RouteType::Throw:
+        continue;
+      default:
+        break;
     }
     answer.error = 0;
-    // fib_select_multipath(): the hash space of 31 bits is divided by weight among the usable next hops. Those without carrier
+    // fib_select_multipath(): the hash space of 31 bits is divided by weight among the usable next hops. Those without
+    // carrier
     // ("linkdown") are: ignore_routes_with_linkdown is off by default.
     uint64_t total = 0;
     std::vector<const NextHop*> hops;
@@ -755,7 +760,8 @@ int Namespace::AddBridgeFdb(int port, MacAddress mac, bool isLocal, bool isStati
     return 0;
   }
   if (!(flags & kCreate)) return ENOENT;
-  BridgeFdbEntry entry{.mac = mac, .port = port, .isLocal = isLocal, .isStatic = isStatic, .updated = now, .rowId = NextRowId()};
+  BridgeFdbEntry entry{
+      .mac = mac, .port = port, .isLocal = isLocal, .isStatic = isStatic, .updated = now, .rowId = NextRowId()};
   FdbChanged(Table::BridgeFdb, TableChange::Op::Add, &fdb.Insert(entry), entry.rowId, bridge);
   return 0;
 }

@@ -41,13 +41,14 @@ struct TableChange {
   Table table = Table::Route;
   uint32_t rowId = 0;
   uint32_t version = 0;  ///< the namespace's version after the change
-  const void* row = nullptr;  ///< the row itself (Link, Address, Route, Neighbour, ...), after Add/Change or before Delete
-  int ifindex = 0;            ///< the device of a BridgeFdb or VxlanFdb row
+  const void* row =
+      nullptr;      ///< the row itself (Link, Address, Route, Neighbour, ...), after Add/Change or before Delete
+  int ifindex = 0;  ///< the device of a BridgeFdb or VxlanFdb row
 };
 
-/// A part of a namespace's tables that many namespaces share: the entries that a CNI's agent has written for all the other
-/// nodes. 5,000 nodes with 4,999 peers each are 25 million rows of each kind; as a view of one directory they cost nothing.
-/// Rows are made up when asked for. Row ids have the top bit set.
+/// A part of a namespace's tables that many namespaces share: the entries that a CNI's agent has written for all the
+/// other nodes. 5,000 nodes with 4,999 peers each are 25 million rows of each kind; as a view of one directory they
+/// cost nothing. Rows are made up when asked for. Row ids have the top bit set.
 class PeerTables {
  public:
   virtual ~PeerTables() = default;
@@ -66,7 +67,7 @@ struct RouteQuery {
   int oif = 0;           ///< only routes through this device; 0: any
   uint8_t tos = 0;
   uint32_t mark = 0;
-  uint32_t flowHash = 0; ///< chooses among several next hops
+  uint32_t flowHash = 0;  ///< chooses among several next hops
 };
 
 /// How the FIB answered (net/ipv4/fib_semantics.c, struct fib_result). `error` is a positive errno; 0: found.
@@ -77,9 +78,10 @@ struct RouteAnswer {
   uint32_t ruleId = 0;
 };
 
-/// Everything that `ip`, `bridge`, `sysctl` and `iptables` can show or set in one network namespace, with the kernel's own side
-/// effects: an address brings its local and connected routes, a link that goes down takes its routes along, and so on.
-/// Plain data and decisions: no packets, no clock (times are handed in). Functions that change answer 0 or a positive errno.
+/// Everything that `ip`, `bridge`, `sysctl` and `iptables` can show or set in one network namespace, with the kernel's
+/// own side effects: an address brings its local and connected routes, a link that goes down takes its routes along,
+/// and so on. Plain data and decisions: no packets, no clock (times are handed in). Functions that change answer 0 or a
+/// positive errno.
 class Namespace {
  public:
   Namespace(NetnsId id, std::string name);
@@ -94,8 +96,12 @@ class Namespace {
   int DeleteLink(int ifindex);
   Link* FindLink(std::string_view name);
   const Link* FindLink(std::string_view name) const;
-  Link* GetLink(int ifindex) { return static_cast<size_t>(ifindex) < m_links.size() ? m_links[static_cast<size_t>(ifindex)].get() : nullptr; }
-  const Link* GetLink(int ifindex) const { return static_cast<size_t>(ifindex) < m_links.size() ? m_links[static_cast<size_t>(ifindex)].get() : nullptr; }
+  Link* GetLink(int ifindex) {
+    return static_cast<size_t>(ifindex) < m_links.size() ? m_links[static_cast<size_t>(ifindex)].get() : nullptr;
+  }
+  const Link* GetLink(int ifindex) const {
+    return static_cast<size_t>(ifindex) < m_links.size() ? m_links[static_cast<size_t>(ifindex)].get() : nullptr;
+  }
   std::vector<const Link*> Links() const;  ///< by ifindex
   int SetLinkUp(int ifindex, bool up, Nanoseconds now);
   int SetLinkMtu(int ifindex, uint32_t mtu);
@@ -103,11 +109,12 @@ class Namespace {
   int SetLinkMaster(int ifindex, int master);  ///< 0: none; EINVAL if it is no bridge
   /// A veth's carrier is its peer's IFF_UP: whoever changes one end calls this on the other's namespace.
   int SetCarrier(int ifindex, bool carrier);
-  void LinkChanged(int ifindex);               ///< after editing a Link's options in place
+  void LinkChanged(int ifindex);  ///< after editing a Link's options in place
   /// Operational: up, and with carrier. A bridge has it while one of its ports has.
   bool IsRunning(const Link& link) const;
   std::vector<int> BridgePorts(int bridge) const;  ///< by port number
-  uint32_t NetnsIdOf(NetnsId peer);  ///< the nsid that `ip link` shows for a peer namespace, given out in order of first use
+  uint32_t NetnsIdOf(
+      NetnsId peer);  ///< the nsid that `ip link` shows for a peer namespace, given out in order of first use
   int FindNetnsId(NetnsId peer) const;  ///< -1: none given out
 
   // --- addresses
@@ -120,13 +127,14 @@ class Namespace {
 
   // --- routes
   enum RouteFlags : uint8_t { kCreate = 1, kExclusive = 2, kReplace = 4, kAppend = 8 };
-  /// `ip route add` (kCreate|kExclusive), `replace` (kCreate|kReplace), `append` (kCreate|kAppend), `change` (kReplace).
-  /// `why` gets the kernel's extended message ("Nexthop has invalid gateway."), if it has one.
+  /// `ip route add` (kCreate|kExclusive), `replace` (kCreate|kReplace), `append` (kCreate|kAppend), `change`
+  /// (kReplace). `why` gets the kernel's extended message ("Nexthop has invalid gateway."), if it has one.
   int AddRoute(Route route, uint8_t flags, std::string* why = nullptr);
   int DeleteRoute(const Route& pattern);  ///< fields left at zero (metric, gateway, device, ...) match all
   size_t FlushRoutes(const std::function<bool(const Route&)>& which);
   const FibTable* FindTable(uint32_t id) const;
-  std::vector<Route> Routes(uint32_t table) const;  ///< of one table, peers' included, as `ip route` orders them; 0: all
+  std::vector<Route> Routes(
+      uint32_t table) const;  ///< of one table, peers' included, as `ip route` orders them; 0: all
   RouteAnswer Lookup(const RouteQuery& query) const;
   const std::vector<Rule>& Rules() const { return m_rules; }
   int AddRule(Rule rule);
@@ -145,8 +153,8 @@ class Namespace {
   std::vector<Neighbour> AllNeighbours() const;  ///< peers' included, by device and address
   const Neighbour* FindNeighbour(int ifindex, Ipv4Address ip, Neighbour& scratch) const;  ///< own first, then peers'
   void NeighbourChanged(const Neighbour& entry, TableChange::Op op);
-  NeighbourParms& Parms(int ifindex);            ///< net.ipv4.neigh.DEV.*
-  NeighbourParms defaultNeighbourParms;          ///< net.ipv4.neigh.default.*
+  NeighbourParms& Parms(int ifindex);    ///< net.ipv4.neigh.DEV.*
+  NeighbourParms defaultNeighbourParms;  ///< net.ipv4.neigh.default.*
 
   // --- forwarding databases
   BridgeFdb& FdbOfBridge(int bridge) { return m_bridgeFdbs[bridge]; }
@@ -155,7 +163,8 @@ class Namespace {
   const VxlanFdb* FindVxlanFdb(int ifindex) const;
   int AddBridgeFdb(int port, MacAddress mac, bool isLocal, bool isStatic, uint8_t flags, Nanoseconds now);
   int DeleteBridgeFdb(int port, MacAddress mac);
-  int AddVxlanFdb(int ifindex, MacAddress mac, const VxlanRemote& remote, bool permanent, uint8_t flags, Nanoseconds now);
+  int AddVxlanFdb(int ifindex, MacAddress mac, const VxlanRemote& remote, bool permanent, uint8_t flags,
+                  Nanoseconds now);
   int DeleteVxlanFdb(int ifindex, MacAddress mac, const VxlanRemote* remote);
   const VxlanFdbEntry* LookupVxlanFdb(int ifindex, MacAddress mac, VxlanFdbEntry& scratch) const;  ///< own, then peers'
   std::vector<VxlanFdbEntry> AllVxlanFdb(int ifindex) const;  ///< peers' included, by address

@@ -35,10 +35,10 @@ struct Neighbour {
   bool proxy = false;
   bool externLearn = false;
   bool router = false;
-  uint8_t probes = 0;         ///< sent since the state was entered
-  Nanoseconds updated;        ///< last change of state or address
-  Nanoseconds confirmed;      ///< last proof that it is reachable
-  Nanoseconds used;           ///< last packet sent through it
+  uint8_t probes = 0;            ///< sent since the state was entered
+  Nanoseconds updated;           ///< last change of state or address
+  Nanoseconds confirmed;         ///< last proof that it is reachable
+  Nanoseconds used;              ///< last packet sent through it
   uint32_t timerGeneration = 0;  ///< a timer that was set for another generation is void
   uint32_t rowId = 0;
 };

@@ -41,7 +41,8 @@ bool FilterRule::SameMatch(const FilterRule& o) const {
          protocol == o.protocol && sourcePorts == o.sourcePorts && destinationPorts == o.destinationPorts &&
          icmpType == o.icmpType && icmpCode == o.icmpCode && notInDevice == o.notInDevice &&
          notOutDevice == o.notOutDevice && notProtocol == o.notProtocol && notSourcePorts == o.notSourcePorts &&
-         notDestinationPorts == o.notDestinationPorts && notIcmpType == o.notIcmpType && rejectWith == o.rejectWith && target == o.target && comment == o.comment;
+         notDestinationPorts == o.notDestinationPorts && notIcmpType == o.notIcmpType && rejectWith == o.rejectWith &&
+         target == o.target && comment == o.comment;
 }
 
 bool Filter::Empty() const {

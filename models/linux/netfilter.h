@@ -47,7 +47,7 @@ struct FilterPacket {
   bool hasPorts = false;  ///< false: a later fragment, or a protocol without
   uint16_t sourcePort = 0, destinationPort = 0;
   uint8_t icmpType = 0, icmpCode = 0;
-  const std::string* inDevice = nullptr;   ///< nullptr: none
+  const std::string* inDevice = nullptr;  ///< nullptr: none
   const std::string* outDevice = nullptr;
   uint32_t bytes = 0;
 };

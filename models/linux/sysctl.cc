@@ -125,7 +125,8 @@ int Namespace::SetSysctl(const std::string& given, const std::string& value) {
   if (name == "net.ipv4.ip_local_port_range") {
     size_t gap = value.find_first_of(" \t");
     auto low = WholeNumber(value.substr(0, gap));
-    auto high = gap == std::string::npos ? std::nullopt : WholeNumber(value.substr(value.find_first_not_of(" \t", gap)));
+    auto high =
+        gap == std::string::npos ? std::nullopt : WholeNumber(value.substr(value.find_first_not_of(" \t", gap)));
     if (!low || !high || *low < 1 || *high > 65535 || *low > *high) return EINVAL;
     localPortLow = static_cast<uint16_t>(*low);
     localPortHigh = static_cast<uint16_t>(*high);
@@ -139,7 +140,8 @@ int Namespace::SetSysctl(const std::string& given, const std::string& value) {
     auto number = WholeNumber(value);
     if (!number || (name == "net.ipv4.ip_default_ttl" && (*number < 1 || *number > 255))) return EINVAL;
     access->set(*number);
-  } else if (name.rfind("net.", 0) == 0 && name.rfind("net.ipv4.conf.", 0) != 0 && name.rfind("net.ipv4.neigh.", 0) != 0) {
+  } else if (name.rfind("net.", 0) == 0 && name.rfind("net.ipv4.conf.", 0) != 0 &&
+             name.rfind("net.ipv4.neigh.", 0) != 0) {
     m_otherSysctls[name] = value;
   } else {
     return ENOENT;
@@ -151,7 +153,8 @@ int Namespace::SetSysctl(const std::string& given, const std::string& value) {
 
 std::optional<std::string> Namespace::GetSysctl(const std::string& given) const {
   const std::string name = WithDots(given);
-  if (name == "net.ipv4.ip_local_port_range") return std::to_string(localPortLow) + "\t" + std::to_string(localPortHigh);
+  if (name == "net.ipv4.ip_local_port_range")
+    return std::to_string(localPortLow) + "\t" + std::to_string(localPortHigh);
   if (name == "net.ipv4.ip_forward" || name == "net.ipv4.conf.all.forwarding") return ipForward ? "1" : "0";
   if (auto access = Find(const_cast<Namespace&>(*this), name)) return std::to_string(access->get());
   auto it = m_otherSysctls.find(name);

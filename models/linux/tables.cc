@@ -11,27 +11,41 @@ namespace overlaysim::kernel {
 
 const char* LinkKindName(LinkKind kind) {
   switch (kind) {
-    case LinkKind::Veth: return "veth";
-    case LinkKind::Bridge: return "bridge";
-    case LinkKind::Vxlan: return "vxlan";
-    case LinkKind::Dummy: return "dummy";
+    case LinkKind::Veth:
+      return "veth";
+    case LinkKind::Bridge:
+      return "bridge";
+    case LinkKind::Vxlan:
+      return "vxlan";
+    case LinkKind::Dummy:
+      return "dummy";
     case LinkKind::Loopback:
-    case LinkKind::Physical: break;
+    case LinkKind::Physical:
+      break;
   }
   return "";
 }
 
 const char* NudStateName(NudState state) {
   switch (state) {
-    case NudState::None: return "NONE";
-    case NudState::Incomplete: return "INCOMPLETE";
-    case NudState::Reachable: return "REACHABLE";
-    case NudState::Stale: return "STALE";
-    case NudState::Delay: return "DELAY";
-    case NudState::Probe: return "PROBE";
-    case NudState::Failed: return "FAILED";
-    case NudState::Noarp: return "NOARP";
-    case NudState::Permanent: return "PERMANENT";
+    case NudState::None:
+      return "NONE";
+    case NudState::Incomplete:
+      return "INCOMPLETE";
+    case NudState::Reachable:
+      return "REACHABLE";
+    case NudState::Stale:
+      return "STALE";
+    case NudState::Delay:
+      return "DELAY";
+    case NudState::Probe:
+      return "PROBE";
+    case NudState::Failed:
+      return "FAILED";
+    case NudState::Noarp:
+      return "NOARP";
+    case NudState::Permanent:
+      return "PERMANENT";
   }
   return "NONE";
 }
@@ -100,8 +114,7 @@ bool VxlanFdb::Erase(MacAddress mac) { return m_entries.erase(mac) > 0; }
 std::vector<const VxlanFdbEntry*> VxlanFdb::Sorted() const {
   std::vector<const VxlanFdbEntry*> out;
   for (const auto& [mac, entry] : m_entries) out.push_back(&entry);
-  std::sort(out.begin(), out.end(),
-            [](const VxlanFdbEntry* a, const VxlanFdbEntry* b) { return a->mac < b->mac; });
+  std::sort(out.begin(), out.end(), [](const VxlanFdbEntry* a, const VxlanFdbEntry* b) { return a->mac < b->mac; });
   return out;
 }
 

@@ -107,7 +107,8 @@ VxlanSnoop SnoopVxlan(Namespace& ns, const Link& link, MacAddress source, Ipv4Ad
     return VxlanSnoop::Accepted;
   }
   if (own) own->updated = now;
-  const bool known = !there->remotes.empty() && there->remotes.front().ip == remote && there->remotes.front().ifindex == 0;
+  const bool known =
+      !there->remotes.empty() && there->remotes.front().ip == remote && there->remotes.front().ifindex == 0;
   if (known) return VxlanSnoop::Accepted;
   if (!own || own->isPermanent || own->isStatic) return VxlanSnoop::EntryExists;
   own->remotes.front().ip = remote;

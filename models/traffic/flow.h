@@ -16,12 +16,12 @@ namespace overlaysim::traffic {
 struct FlowResult {
   uint64_t offeredPackets = 0, offeredBytes = 0;      ///< that the sender was asked to send; payload
   uint64_t deliveredPackets = 0, deliveredBytes = 0;  ///< that the receiver's application got, or that were answered
-  Histogram latencyNs;  ///< one way
+  Histogram latencyNs;                                ///< one way
   Histogram rttNs;
-  std::string error;    ///< of the last send that the kernel refused, in strerror()'s words; "": none
-  std::string output;   ///< what a person sees on standard output
+  std::string error;   ///< of the last send that the kernel refused, in strerror()'s words; "": none
+  std::string output;  ///< what a person sees on standard output
   std::string errorOutput;
-  int exit = 0;         ///< of a command
+  int exit = 0;  ///< of a command
 };
 
 /// Something that sends, and knows when it has ended.

@@ -38,23 +38,40 @@ std::string PingMilliseconds(int64_t us) {
 std::string DescribeIcmpError(uint8_t type, uint8_t code, uint32_t info) {
   if (type == wire::kIcmpDestUnreach) {
     switch (code) {
-      case 0: return "Destination Net Unreachable";
-      case 1: return "Destination Host Unreachable";
-      case 2: return "Destination Protocol Unreachable";
-      case 3: return "Destination Port Unreachable";
-      case 4: return fmt::format("Frag needed and DF set (mtu = {})", info);
-      case 5: return "Source Route Failed";
-      case 6: return "Destination Net Unknown";
-      case 7: return "Destination Host Unknown";
-      case 8: return "Source Host Isolated";
-      case 9: return "Destination Net Prohibited";
-      case 10: return "Destination Host Prohibited";
-      case 11: return "Destination Net Unreachable for Type of Service";
-      case 12: return "Destination Host Unreachable for Type of Service";
-      case 13: return "Packet filtered";
-      case 14: return "Precedence Violation";
-      case 15: return "Precedence Cutoff";
-      default: return fmt::format("Dest Unreachable, Bad Code: {}", code);
+      case 0:
+        return "Destination Net Unreachable";
+      case 1:
+        return "Destination Host Unreachable";
+      case 2:
+        return "Destination Protocol Unreachable";
+      case 3:
+        return "Destination Port Unreachable";
+      case 4:
+        return fmt::format("Frag needed and DF set (mtu = {})", info);
+      case 5:
+        return "Source Route Failed";
+      case 6:
+        return "Destination Net Unknown";
+      case 7:
+        return "Destination Host Unknown";
+      case 8:
+        return "Source Host Isolated";
+      case 9:
+        return "Destination Net Prohibited";
+      case 10:
+        return "Destination Host Prohibited";
+      case 11:
+        return "Destination Net Unreachable for Type of Service";
+      case 12:
+        return "Destination Host Unreachable for Type of Service";
+      case 13:
+        return "Packet filtered";
+      case 14:
+        return "Precedence Violation";
+      case 15:
+        return "Precedence Cutoff";
+      default:
+        return fmt::format("Dest Unreachable, Bad Code: {}", code);
     }
   }
   if (type == wire::kIcmpTimeExceeded) {
@@ -112,9 +129,7 @@ void Ping::Wake() {
   Pinger();
 }
 
-bool Ping::EnoughAnswers() const {
-  return m_settings.count != 0 && m_received + m_errors >= m_settings.count;
-}
+bool Ping::EnoughAnswers() const { return m_settings.count != 0 && m_received + m_errors >= m_settings.count; }
 
 /// pinger() and schedule_exit().
 void Ping::Pinger() {
@@ -129,8 +144,12 @@ void Ping::Pinger() {
   const Nanoseconds now = engine::Now();
   const uint16_t sequence = static_cast<uint16_t>(m_settings.firstSequence + m_sent);
   m_last = now;
-  host::SendRequest request{.source = m_settings.source, .destination = m_settings.destination, .ttl = m_settings.ttl,
-                            .tos = m_settings.tos, .pmtu = m_settings.pmtu, .flow = m_settings.flow};
+  host::SendRequest request{.source = m_settings.source,
+                            .destination = m_settings.destination,
+                            .ttl = m_settings.ttl,
+                            .tos = m_settings.tos,
+                            .pmtu = m_settings.pmtu,
+                            .flow = m_settings.flow};
   m_outstanding[sequence] = {now};
   ++m_sent;
   ++m_result.offeredPackets;
@@ -185,10 +204,10 @@ void Ping::Received(const host::Received& message) {
     m_sumSquares += static_cast<Wide>(us) * us;
   }
   if (!m_settings.quiet)
-    m_result.output += fmt::format("{} bytes from {}: icmp_seq={} ttl={}{}{}\n", bytes + wire::kIcmpHeaderBytes,
-                                   answer.from.ToString(), sequence, answer.ttl,
-                                   bytes >= kTimestampBytes ? " time=" + PingMilliseconds(rtt.count / 1000) + " ms" : "",
-                                   duplicate ? " (DUP!)" : "");
+    m_result.output += fmt::format(
+        "{} bytes from {}: icmp_seq={} ttl={}{}{}\n", bytes + wire::kIcmpHeaderBytes, answer.from.ToString(), sequence,
+        answer.ttl, bytes >= kTimestampBytes ? " time=" + PingMilliseconds(rtt.count / 1000) + " ms" : "",
+        duplicate ? " (DUP!)" : "");
   if (EnoughAnswers()) End();
 }
 
@@ -203,7 +222,11 @@ void Ping::ReceivedError(const host::Received& message) {
   const uint16_t sequence = wire::Get16(echo + 6);
   const uint8_t type = message.payload[0], code = message.payload[1];
   const uint32_t word = wire::Get32(message.payload + 4);
-  const IcmpError error{sequence, message.ip.Source(), message.ip.Ttl(), type, code,
+  const IcmpError error{sequence,
+                        message.ip.Source(),
+                        message.ip.Ttl(),
+                        type,
+                        code,
                         type == wire::kIcmpDestUnreach ? word & 0xffff : word};
   if (!m_firstError) m_firstError = error;
   ++m_errors;
@@ -226,8 +249,9 @@ void Ping::End() {
   if (m_sent > 0) {
     // %g of the share lost, as C prints it
     const uint64_t lost = m_sent - std::min(m_sent, m_received);
-    m_result.output += fmt::format(", {:g}% packet loss, time {}ms", 100.0 * static_cast<double>(lost) / static_cast<double>(m_sent),
-                                   (m_last - m_start).count / 1000000);
+    m_result.output +=
+        fmt::format(", {:g}% packet loss, time {}ms", 100.0 * static_cast<double>(lost) / static_cast<double>(m_sent),
+                    (m_last - m_start).count / 1000000);
   }
   m_result.output += "\n";
   if (m_received > 0 && m_settings.payload >= kTimestampBytes) {
@@ -235,7 +259,8 @@ void Ping::End() {
     const int64_t mean = m_sumUs / total;
     const int64_t deviation = SquareRoot(m_sumSquares / total - static_cast<Wide>(mean) * mean);
     auto ms = [](int64_t us) { return fmt::format("{}.{:03}", us / 1000, us % 1000); };
-    m_result.output += fmt::format("rtt min/avg/max/mdev = {}/{}/{}/{} ms", ms(m_minUs), ms(mean), ms(m_maxUs), ms(deviation));
+    m_result.output +=
+        fmt::format("rtt min/avg/max/mdev = {}/{}/{}/{} ms", ms(m_minUs), ms(mean), ms(m_maxUs), ms(deviation));
   }
   m_result.output += "\n";
   if (m_received == 0) m_result.exit = 1;

@@ -11,19 +11,19 @@ namespace overlaysim::traffic {
 struct PingSettings {
   std::string destinationText;  ///< as typed: "10.244.2.2" or a name
   Ipv4Address destination;
-  Ipv4Address source;           ///< -I; zero: by routing
-  uint64_t count = 0;           ///< -c; 0: until stopped
-  Nanoseconds interval = Seconds(1);          ///< -i
-  std::optional<Nanoseconds> linger;          ///< -W; left out: twice the longest round trip, or 10 s without any
-  std::optional<Nanoseconds> deadline;        ///< -w
-  uint32_t payload = 56;        ///< -s
-  uint8_t ttl = 0;              ///< -t; 0: default
-  uint8_t tos = 0;              ///< -Q
+  Ipv4Address source;                   ///< -I; zero: by routing
+  uint64_t count = 0;                   ///< -c; 0: until stopped
+  Nanoseconds interval = Seconds(1);    ///< -i
+  std::optional<Nanoseconds> linger;    ///< -W; left out: twice the longest round trip, or 10 s without any
+  std::optional<Nanoseconds> deadline;  ///< -w
+  uint32_t payload = 56;                ///< -s
+  uint8_t ttl = 0;                      ///< -t; 0: default
+  uint8_t tos = 0;                      ///< -Q
   host::SendRequest::Pmtu pmtu = host::SendRequest::Pmtu::Want;  ///< -M do|want|dont
-  bool quiet = false;           ///< -q
+  bool quiet = false;                                            ///< -q
   uint16_t id = 0;
   uint16_t firstSequence = 1;
-  bool ownPayload = true;       ///< ping's: a time stamp, then counting bytes; false: bytes that count from 0
+  bool ownPayload = true;  ///< ping's: a time stamp, then counting bytes; false: bytes that count from 0
   uint32_t flow = UINT32_MAX;
 };
 
@@ -57,7 +57,7 @@ class Ping : public Flow {
     Nanoseconds at;
     bool answered = false;
   };
-  void Pinger();                ///< sends the next one, or sets the time of the end
+  void Pinger();  ///< sends the next one, or sets the time of the end
   void Wake();
   void Received(const host::Received& message);
   void ReceivedError(const host::Received& message);

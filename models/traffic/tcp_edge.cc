@@ -423,9 +423,12 @@ void TcpEdge::SendTcp(wire::FramePtr packet) {
   const TcpName name{ip.Source(), wire::Get16(tcp), ip.Destination(), wire::Get16(tcp + 2)};
   Connection& connection = GetConnection(name);
   if (connection.abandoned) return;
-  const host::Stack::RouteOut out = m_stack.RouteOutput(
-      {.source = name.local, .destination = name.peer, .protocol = wire::kIpProtoTcp, .tos = ip.Tos(),
-       .sourcePort = wire::Get16(tcp), .destinationPort = wire::Get16(tcp + 2)});
+  const host::Stack::RouteOut out = m_stack.RouteOutput({.source = name.local,
+                                                         .destination = name.peer,
+                                                         .protocol = wire::kIpProtoTcp,
+                                                         .tos = ip.Tos(),
+                                                         .sourcePort = wire::Get16(tcp),
+                                                         .destinationPort = wire::Get16(tcp + 2)});
   if (out.error != 0) return;
 
   const bool isSyn = tcp[13] & kSyn;

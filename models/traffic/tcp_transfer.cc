@@ -218,8 +218,8 @@ void TcpTransfer::Ended() {
 /// What a person is told, in the manner of iperf3's last line.
 void TcpTransfer::Report() {
   const int64_t us = (m_endedAt - m_startedAt).count / 1000;
-  m_result.output = fmt::format("{} of {} bytes in {}.{:03} ms", m_result.deliveredBytes, m_result.offeredBytes, us / 1000,
-                                us % 1000);
+  m_result.output = fmt::format("{} of {} bytes in {}.{:03} ms", m_result.deliveredBytes, m_result.offeredBytes,
+                                us / 1000, us % 1000);
   if (const int64_t kbps = Throughput().count / 1000; kbps > 0)
     m_result.output += fmt::format(", {}.{:03} Mbit/s", kbps / 1000, kbps % 1000);
   m_result.output += m_result.error.empty() ? "\n" : ": " + m_result.error + "\n";

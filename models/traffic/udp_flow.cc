@@ -49,8 +49,11 @@ void UdpFlow::Start() {
 void UdpFlow::SendNext() {
   ++m_result.offeredPackets;
   m_result.offeredBytes += m_settings.payload;
-  const host::SendRequest request{.source = m_settings.source, .destination = m_settings.destination,
-                                  .ttl = m_settings.ttl, .tos = m_settings.tos, .pmtu = m_settings.pmtu,
+  const host::SendRequest request{.source = m_settings.source,
+                                  .destination = m_settings.destination,
+                                  .ttl = m_settings.ttl,
+                                  .tos = m_settings.tos,
+                                  .pmtu = m_settings.pmtu,
                                   .flow = m_settings.flow};
   const bool last = m_result.offeredPackets >= m_settings.count;
   m_sentAll = last;

@@ -9,12 +9,12 @@
 namespace overlaysim::traffic {
 
 struct UdpSettings {
-  Ipv4Address source;           ///< zero: by routing
+  Ipv4Address source;  ///< zero: by routing
   Ipv4Address destination;
   uint16_t sourcePort = 0, destinationPort = 0;
   uint64_t count = 1;
   Nanoseconds interval;
-  uint32_t payload = 0;         ///< bytes
+  uint32_t payload = 0;  ///< bytes
   uint8_t ttl = 0, tos = 0;
   host::SendRequest::Pmtu pmtu = host::SendRequest::Pmtu::Want;
   Nanoseconds wait = Seconds(1);  ///< how long after the last one the receiver listens

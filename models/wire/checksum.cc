@@ -6,7 +6,8 @@
 namespace overlaysim::wire {
 
 uint64_t ChecksumAdd(const uint8_t* data, size_t size, uint64_t sum) {
-  // Words are added in the machine's byte order and the total is swapped once: the sum is independent of it (RFC 1071, 2B).
+  // Words are added in the machine's byte order and the total is swapped once: the sum is independent of it (RFC 1071,
+  // 2B).
   uint64_t raw = 0;
   while (size >= 32) {
     uint32_t w[8];

@@ -7,8 +7,8 @@
 
 namespace overlaysim::wire {
 
-/// The ones' complement sum of the bytes as 16-bit words (RFC 1071), not folded and not inverted; an odd last byte counts as the
-/// high half of a word. Sums may be added when each starts at an even offset.
+/// The ones' complement sum of the bytes as 16-bit words (RFC 1071), not folded and not inverted; an odd last byte
+/// counts as the high half of a word. Sums may be added when each starts at an even offset.
 uint64_t ChecksumAdd(const uint8_t* data, size_t size, uint64_t sum = 0);
 
 /// Folds a sum to 16 bits and inverts it: what stands in a header.

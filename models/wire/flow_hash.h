@@ -16,13 +16,14 @@ struct FlowKeys {
 /// Reads the keys from an IPv4 packet of `size` bytes; false if it is not one.
 bool DissectIpv4(const uint8_t* ip, uint32_t size, FlowKeys& keys);
 
-/// Flow hash of a frame (Ethernet header first), never 0. Both directions of a flow have the same one; fragments, all of them, are
-/// hashed without ports. Linux keys its hash with a random number at boot (net/core/flow_dissector.c, flow_hash_from_keys(),
+/// Flow hash of a frame (Ethernet header first), never 0. Both directions of a flow have the same one; fragments, all
+/// of them, are hashed without ports. Linux keys its hash with a random number at boot (net/core/flow_dissector.c,
+/// flow_hash_from_keys(),
 /// __flow_hash_consistentify()); ours is keyed by `seed`.
 uint32_t FlowHash(const uint8_t* frame, uint32_t size, uint64_t seed);
 
-/// Hash for choosing among next hops: of addresses alone (fib_multipath_hash_policy 0) or of the 5-tuple (policy 1 and switches).
-/// Not symmetric (net/ipv4/route.c, fib_multipath_hash()).
+/// Hash for choosing among next hops: of addresses alone (fib_multipath_hash_policy 0) or of the 5-tuple (policy 1 and
+/// switches). Not symmetric (net/ipv4/route.c, fib_multipath_hash()).
 uint32_t MultipathHash(const FlowKeys& keys, bool withPorts, uint64_t seed);
 
 /// The half-open range from which outer source ports are taken.
@@ -30,9 +31,9 @@ struct PortRange {
   uint16_t low = 32768, high = 60999;
 };
 
-/// Outer UDP source port for a tunnelled frame. It carries the inner flow's entropy, so that underlay routers hashing the outer
-/// 5-tuple can spread tunnelled flows; frames of one flow always get the same port.
-/// Source: RFC 7348 section 5; Linux include/net/udp.h, udp_flow_src_port().
+/// Outer UDP source port for a tunnelled frame. It carries the inner flow's entropy, so that underlay routers hashing
+/// the outer 5-tuple can spread tunnelled flows; frames of one flow always get the same port. Source: RFC 7348 section
+/// 5; Linux include/net/udp.h, udp_flow_src_port().
 uint16_t OuterSourcePort(uint32_t flowHash, PortRange ports);
 
 }  // namespace overlaysim::wire

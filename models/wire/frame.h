@@ -9,32 +9,34 @@ namespace overlaysim::wire {
 /// How the device's layer 2 address relates to a received frame (include/uapi/linux/if_packet.h, PACKET_*).
 enum class PacketType : uint8_t { Host, Broadcast, Multicast, OtherHost, Outgoing };
 
-/// A packet in flight, as a kernel's sk_buff: flat bytes with headroom, edited in place. What Data() points at depends on where
-/// the packet is: the Ethernet header on a device or cable, the IP header inside the IP layer.
+/// A packet in flight, as a kernel's sk_buff: flat bytes with headroom, edited in place. What Data() points at depends
+/// on where the packet is: the Ethernet header on a device or cable, the IP header inside the IP layer.
 class Frame {
  public:
-  /// Room in front for the headers that a packet can gain on its way: Ethernet, and once more VXLAN over IPv4 with IPv6's margin.
+  /// Room in front for the headers that a packet can gain on its way: Ethernet, and once more VXLAN over IPv4 with
+  /// IPv6's margin.
   static constexpr uint32_t kHeadroom = 192;
 
   uint8_t* Data() { return m_buffer.get() + m_begin; }
   const uint8_t* Data() const { return m_buffer.get() + m_begin; }
   uint32_t Size() const { return m_end - m_begin; }
-  uint8_t* Push(uint32_t bytes);   ///< makes room in front; returns the new Data(), which moves when the headroom is used up
-  uint8_t* Pull(uint32_t bytes);   ///< drops bytes in front
-  uint8_t* Append(uint32_t bytes); ///< makes room behind (not initialised); returns its begin
-  void Trim(uint32_t size);        ///< cuts the end so that Size() is `size`
+  uint8_t* Push(
+      uint32_t bytes);  ///< makes room in front; returns the new Data(), which moves when the headroom is used up
+  uint8_t* Pull(uint32_t bytes);    ///< drops bytes in front
+  uint8_t* Append(uint32_t bytes);  ///< makes room behind (not initialised); returns its begin
+  void Trim(uint32_t size);         ///< cuts the end so that Size() is `size`
 
-  uint64_t journey = 0;     ///< the same for all copies, fragments and encapsulations of what was sent once; 0: none
-  uint32_t packet = 0;      ///< which packet of the journey: 0 the one that was sent, then fragments and copies as made
-  uint64_t cause = 0;       ///< the journey that made the namespace send this; 0: none
+  uint64_t journey = 0;  ///< the same for all copies, fragments and encapsulations of what was sent once; 0: none
+  uint32_t packet = 0;   ///< which packet of the journey: 0 the one that was sent, then fragments and copies as made
+  uint64_t cause = 0;    ///< the journey that made the namespace send this; 0: none
   uint32_t flow = UINT32_MAX;  ///< FlowId of the workload that sent it
-  uint32_t hash = 0;        ///< flow hash (skb->hash); 0: not computed
-  bool socketHash = false;  ///< the hash is the sending socket's own (l4_hash): not to be recomputed on the way
-  uint32_t mark = 0;        ///< skb->mark
-  int iif = 0;              ///< device on which it came in; 0: sent by this host
+  uint32_t hash = 0;           ///< flow hash (skb->hash); 0: not computed
+  bool socketHash = false;     ///< the hash is the sending socket's own (l4_hash): not to be recomputed on the way
+  uint32_t mark = 0;           ///< skb->mark
+  int iif = 0;                 ///< device on which it came in; 0: sent by this host
   PacketType type = PacketType::Outgoing;
-  bool ignoreDf = false;    ///< may be fragmented although DF is set (skb->ignore_df)
-  uint16_t maxFragment = 0; ///< IPCB(skb)->frag_max_size: largest fragment that a reassembled packet came in
+  bool ignoreDf = false;     ///< may be fragmented although DF is set (skb->ignore_df)
+  uint16_t maxFragment = 0;  ///< IPCB(skb)->frag_max_size: largest fragment that a reassembled packet came in
 
  private:
   friend class FramePool;

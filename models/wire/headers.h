@@ -19,7 +19,12 @@ inline constexpr uint32_t kVxlanOverheadBytes =  // 50: what VXLAN over IPv4 add
 inline constexpr uint32_t kWireOverheadBytes = 24;
 inline constexpr uint32_t kMinimumWireFrameBytes = 60;  // without FCS; shorter frames are padded on the cable
 
-enum EtherType : uint16_t { kEtherTypeIpv4 = 0x0800, kEtherTypeArp = 0x0806, kEtherTypeVlan = 0x8100, kEtherTypeIpv6 = 0x86dd };
+enum EtherType : uint16_t {
+  kEtherTypeIpv4 = 0x0800,
+  kEtherTypeArp = 0x0806,
+  kEtherTypeVlan = 0x8100,
+  kEtherTypeIpv6 = 0x86dd
+};
 enum IpProtocol : uint8_t { kIpProtoIcmp = 1, kIpProtoTcp = 6, kIpProtoUdp = 17 };
 enum IcmpType : uint8_t {
   kIcmpEchoReply = 0,
@@ -103,9 +108,7 @@ struct Udp {
 /// ARP for IPv4 over Ethernet (RFC 826).
 struct Arp {
   uint8_t* p;
-  bool IsIpv4OverEthernet() const {
-    return Get16(p) == 1 && Get16(p + 2) == kEtherTypeIpv4 && p[4] == 6 && p[5] == 4;
-  }
+  bool IsIpv4OverEthernet() const { return Get16(p) == 1 && Get16(p + 2) == kEtherTypeIpv4 && p[4] == 6 && p[5] == 4; }
   uint16_t Operation() const { return Get16(p + 6); }
   MacAddress SenderMac() const { return GetMac(p + 8); }
   Ipv4Address SenderIp() const { return GetIpv4(p + 14); }

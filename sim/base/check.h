@@ -12,8 +12,8 @@ namespace overlaysim {
 }  // namespace overlaysim
 
 /// A condition that only a mistake of ours can break. Stays on in release builds. The message (fmt) names the object.
-#define OVERLAYSIM_CHECK(condition, ...)                                                                     \
-  do {                                                                                                       \
-    if (!(condition)) [[unlikely]]                                                                           \
-      ::overlaysim::CheckFailed(__FILE__, __LINE__, #condition, fmt::format(__VA_ARGS__));                    \
+#define OVERLAYSIM_CHECK(condition, ...)                                                   \
+  do {                                                                                     \
+    if (!(condition)) [[unlikely]]                                                         \
+      ::overlaysim::CheckFailed(__FILE__, __LINE__, #condition, fmt::format(__VA_ARGS__)); \
   } while (false)

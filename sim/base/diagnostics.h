@@ -36,8 +36,8 @@ class Diagnostics {
   /// Remembers a file's text, so that Format can show the line.
   void AddSource(const std::string& file, std::string text);
 
-  /// All of them as "file:line:column: error: message", in order of place, each followed by its line and a marker where the
-  /// text is known, and last "N errors".
+  /// All of them as "file:line:column: error: message", in order of place, each followed by its line and a marker where
+  /// the text is known, and last "N errors".
   std::string Format() const;
 
  private:

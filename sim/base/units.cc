@@ -70,12 +70,8 @@ std::string PrintQuantity(int64_t count, const std::array<Unit, N>& units, std::
   return fmt::format("{}{}", count, units.back().name);
 }
 
-constexpr std::array<Unit, 6> kTimeUnits = {{{"h", 3600000000000},
-                                             {"m", 60000000000},
-                                             {"s", 1000000000},
-                                             {"ms", 1000000},
-                                             {"us", 1000},
-                                             {"ns", 1}}};
+constexpr std::array<Unit, 6> kTimeUnits = {
+    {{"h", 3600000000000}, {"m", 60000000000}, {"s", 1000000000}, {"ms", 1000000}, {"us", 1000}, {"ns", 1}}};
 constexpr std::array<Unit, 4> kTimePrinted = {{{"s", 1000000000}, {"ms", 1000000}, {"us", 1000}, {"ns", 1}}};
 constexpr std::array<Unit, 17> kRateUnits = {{{"Tbps", 1000000000000},
                                               {"Gbps", 1000000000},

@@ -108,13 +108,15 @@ int Show(ShowArguments arguments) {
   if (!arguments.at.empty() && arguments.at != "end") {
     at = Nanoseconds::Parse(arguments.at);
     if (!at || at->count <= 0)
-      return Complain(kUsage, fmt::format("--at \"{}\" is no time; say for example --at 1.5s, or --at end", arguments.at));
+      return Complain(kUsage,
+                      fmt::format("--at \"{}\" is no time; say for example --at 1.5s, or --at end", arguments.at));
   }
   iproute2::RouteFilter routes;
   if (!arguments.table.empty()) {
     const auto table = arguments.table == "all" ? std::optional<uint32_t>(0) : iproute2::ParseTable(arguments.table);
     if (!table)
-      return Complain(kUsage, fmt::format("--table \"{}\" is no routing table; say main, local, all or a number", arguments.table));
+      return Complain(
+          kUsage, fmt::format("--table \"{}\" is no routing table; say main, local, all or a number", arguments.table));
     routes.table = *table;
   }
   // Of tables at the start, what happens later need not be planned.
@@ -154,12 +156,12 @@ int Show(ShowArguments arguments) {
 }  // namespace
 
 void AddShow(CLI::App& program, Action& run) {
-  CLI::App* verb = AddVerb(
-      program, "show", "Print what ip and bridge print on a node, pod or switch; or list what there is.",
-      {"show route node1 scenarios/tutorial/two-nodes.json",
-       "show neigh node1 scenarios/tutorial/two-nodes.json --at end",
-       "show link node1 scenarios/tutorial/two-nodes.json -d -j | jq '.[].ifname'",
-       "show links scenarios/tutorial/leaf-spine.json"});
+  CLI::App* verb =
+      AddVerb(program, "show", "Print what ip and bridge print on a node, pod or switch; or list what there is.",
+              {"show route node1 scenarios/tutorial/two-nodes.json",
+               "show neigh node1 scenarios/tutorial/two-nodes.json --at end",
+               "show link node1 scenarios/tutorial/two-nodes.json -d -j | jq '.[].ifname'",
+               "show links scenarios/tutorial/leaf-spine.json"});
   auto arguments = std::make_shared<ShowArguments>();
   std::vector<std::string> all(kTables.begin(), kTables.end());
   all.insert(all.end(), kLists.begin(), kLists.end());
@@ -176,7 +178,8 @@ void AddShow(CLI::App& program, Action& run) {
   verb->add_flag("-d,--details", arguments->details, "as ip -d");
   verb->add_option("--at", arguments->at, "run the scenario up to that time, or to its end, and show the tables then")
       ->type_name("TIME|end");
-  verb->add_option("--table", arguments->table, "of routes: main (the default), local, all or a number")->type_name("TABLE");
+  verb->add_option("--table", arguments->table, "of routes: main (the default), local, all or a number")
+      ->type_name("TABLE");
   AddFormat(*verb, arguments->json, "table");
   arguments->scenario.AddTo(*verb, false);
   verb->callback([arguments, &run] { run = [arguments] { return Show(*arguments); }; });

@@ -11,9 +11,10 @@ namespace {
 constexpr size_t kCapturedNodes = 20;
 
 /// Words of pcap-filter(7) that are never the name of a host.
-constexpr std::array kFilterWords = {"and",  "or",   "not",  "host", "src",  "dst",  "net",       "port",      "portrange", "ip",
-                                     "arp",  "icmp", "udp",  "tcp",  "ether", "vlan", "broadcast", "multicast", "proto",     "less",
-                                     "greater", "gateway", "mask", "ip6", "vxlan", "inbound", "outbound", "len"};
+constexpr std::array kFilterWords = {"and",     "or",        "not",       "host",      "src",     "dst",      "net",
+                                     "port",    "portrange", "ip",        "arp",       "icmp",    "udp",      "tcp",
+                                     "ether",   "vlan",      "broadcast", "multicast", "proto",   "less",     "greater",
+                                     "gateway", "mask",      "ip6",       "vxlan",     "inbound", "outbound", "len"};
 
 /// The filter with the names of pods, nodes and hosts replaced by their addresses.
 std::string ResolveFilter(const std::string& filter, const ClusterPlan& plan, const CompiledPlan* cluster) {
@@ -68,8 +69,8 @@ class CapturePlanner {
                     Suggestion(found->device, known));
   }
 
-  /// Where nobody said what to record: in clusters of up to 20 nodes, each node's outer and tunnel device and the pods that take part
-  /// in traffic; in larger ones, the first 20 that take part in traffic, and their nodes.
+  /// Where nobody said what to record: in clusters of up to 20 nodes, each node's outer and tunnel device and the pods
+  /// that take part in traffic; in larger ones, the first 20 that take part in traffic, and their nodes.
   void PlanDefault() {
     std::set<NetnsId> pods, nodes;
     auto take = [&](NetnsId netns) {
@@ -102,8 +103,10 @@ class CapturePlanner {
   bool IsMadeLater(const std::string& device) const {
     if (device.empty() || IsPattern(device)) return false;
     auto names = [&](const std::string& command) { return command.find(device) != std::string::npos; };
-    return std::any_of(m_plan.events.begin(), m_plan.events.end(), [&](const TimedEvent& e) { return names(e.command); }) ||
-           std::any_of(m_plan.workloads.begin(), m_plan.workloads.end(), [&](const Workload& w) { return names(w.command); });
+    return std::any_of(m_plan.events.begin(), m_plan.events.end(),
+                       [&](const TimedEvent& e) { return names(e.command); }) ||
+           std::any_of(m_plan.workloads.begin(), m_plan.workloads.end(),
+                       [&](const Workload& w) { return names(w.command); });
   }
 
   const Context& m_context;
@@ -114,7 +117,8 @@ class CapturePlanner {
 
 }  // namespace
 
-void PlanCaptures(const Context& context, const EndpointFinder& finder, ClusterPlan& plan, const CompiledPlan* cluster) {
+void PlanCaptures(const Context& context, const EndpointFinder& finder, ClusterPlan& plan,
+                  const CompiledPlan* cluster) {
   CapturePlanner planner(context, finder, plan, cluster);
   for (const scenario::Capture& capture : context.scenario.capture) planner.Plan(capture);
   if (context.scenario.capture.empty() && cluster && !context.diagnostics.HasErrors()) planner.PlanDefault();

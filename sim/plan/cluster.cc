@@ -178,8 +178,8 @@ void AssignPodCidrs(const Context& context, Cluster& cluster) {
       context.Error(whereOf(node), "podCIDR {} has host bits; meant is probably {}", node.givenPodCidr->ToString(),
                     node.podCidr.ToString());
     else if (node.podCidr.length > 30)
-      context.Error(whereOf(node), "podCIDR {} of node \"{}\" has no room for a gateway and a pod", node.podCidr.ToString(),
-                    node.name);
+      context.Error(whereOf(node), "podCIDR {} of node \"{}\" has no room for a gateway and a pod",
+                    node.podCidr.ToString(), node.name);
     else if (!cluster.network.Contains(node.podCidr))
       context.Error(whereOf(node), "podCIDR {} of node \"{}\" is outside of the cluster's {}", node.podCidr.ToString(),
                     node.name, cluster.network.ToString());
@@ -193,7 +193,8 @@ void AssignPodCidrs(const Context& context, Cluster& cluster) {
                     given[i - 1].second->name);
   if (given.size() == cluster.nodes.size()) return;
 
-  const scenario::Place place = written.nodeCIDRMaskSize.place.source != 0 ? written.nodeCIDRMaskSize.place : written.podCIDR.place;
+  const scenario::Place place =
+      written.nodeCIDRMaskSize.place.source != 0 ? written.nodeCIDRMaskSize.place : written.podCIDR.place;
   if (length < cluster.network.length || length > 30) {
     context.Error(place, "pod CIDRs of /{} do not fit into {}", length, cluster.network.ToString());
     return;
@@ -226,8 +227,8 @@ void AssignPodCidrs(const Context& context, Cluster& cluster) {
     node.podCidr = {{static_cast<uint32_t>(cluster.network.address.value + at * size)}, length};
   }
   if (missing > 0)
-    context.Error(place, "{} has room for {} pod CIDRs of /{}, and the cluster has {} nodes", cluster.network.ToString(),
-                  prefixes, length, cluster.nodes.size());
+    context.Error(place, "{} has room for {} pod CIDRs of /{}, and the cluster has {} nodes",
+                  cluster.network.ToString(), prefixes, length, cluster.nodes.size());
 }
 
 // ------------------------------------------------------------------------------------------------ pods
@@ -277,7 +278,8 @@ class PodResolver {
       nodes.push_back(node);
     }
     if (nodes.empty()) {
-      if (written.node) UnknownNode({.place = written.node->place}, written.name ? written.name->value : "pod", written.node->value);
+      if (written.node)
+        UnknownNode({.place = written.node->place}, written.name ? written.name->value : "pod", written.node->value);
       return;
     }
     const bool isPerNode = written.generate && written.per && written.per->value == scenario::PodsPer::Node;
@@ -292,11 +294,12 @@ class PodResolver {
     }
     const uint64_t perNode = isPerNode ? written.generate->value : 1;
     for (uint64_t i = 0; i < count; ++i) {
-      // Without a node of their own, pods of one entry go round; pods of several entries continue where the last one ended.
+      // Without a node of their own, pods of one entry go round; pods of several entries continue where the last one
+      // ended.
       const NodeId node = isPerNode ? nodes[i / perNode] : nodes[(written.node ? i : m_spread++) % nodes.size()];
-      const std::string name =
-          !written.generate ? (written.name ? written.name->value : "")
-                            : GeneratedName(written.name ? written.name->value : "pod{i}", i + 1, m_cluster.nodes[node.value].name);
+      const std::string name = !written.generate ? (written.name ? written.name->value : "")
+                                                 : GeneratedName(written.name ? written.name->value : "pod{i}", i + 1,
+                                                                 m_cluster.nodes[node.value].name);
       PodRow& row = Add(name, group, node);
       row.hostNetwork = written.hostNetwork.value;
       if (written.address) row.ip = written.address->value;
@@ -341,8 +344,9 @@ void ResolvePods(const Context& context, Cluster& cluster) {
   }
   for (PodId pod : cluster.pods.Index(cluster.nodes.size())) {
     const scenario::Pod& written = *cluster.pods.groups[cluster.pods.rows[pod.value].group].written;
-    context.Error(written.name ? written.name->place : written.place, "there are two pods named \"{}\" in namespace \"{}\"",
-                  cluster.pods.NameOf(pod), cluster.pods.NamespaceOf(pod));
+    context.Error(written.name ? written.name->place : written.place,
+                  "there are two pods named \"{}\" in namespace \"{}\"", cluster.pods.NameOf(pod),
+                  cluster.pods.NamespaceOf(pod));
   }
 }
 
@@ -364,15 +368,18 @@ void AssignPodAddresses(const Context& context, Cluster& cluster) {
       const scenario::Pod& written = *pods.groups[row.group].written;
       const Where where{.place = written.address ? written.address->place : written.place};
       if (!cidr.Contains(row.ip))
-        context.Error(where, "pod \"{}\" has the address {}, which is not in podCIDR {} of its node \"{}\"", pods.NameOf(pod),
-                      row.ip.ToString(), cidr.ToString(), node.name);
+        context.Error(where, "pod \"{}\" has the address {}, which is not in podCIDR {} of its node \"{}\"",
+                      pods.NameOf(pod), row.ip.ToString(), cidr.ToString(), node.name);
       else if (row.ip.value == gateway || row.ip == cidr.address || row.ip == cidr.Broadcast())
-        context.Error(where, "pod \"{}\" cannot have {}: it is the {} of podCIDR {}", pods.NameOf(pod), row.ip.ToString(),
-                      row.ip.value == gateway ? "gateway" : row.ip == cidr.address ? "network address" : "broadcast address",
+        context.Error(where, "pod \"{}\" cannot have {}: it is the {} of podCIDR {}", pods.NameOf(pod),
+                      row.ip.ToString(),
+                      row.ip.value == gateway  ? "gateway"
+                      : row.ip == cidr.address ? "network address"
+                                               : "broadcast address",
                       cidr.ToString());
       else if (auto [it, isNew] = taken.emplace(row.ip.value, pod); !isNew)
-        context.Error(where, "pods \"{}\" and \"{}\" have the same address {}", pods.NameOf(it->second), pods.NameOf(pod),
-                      row.ip.ToString());
+        context.Error(where, "pods \"{}\" and \"{}\" have the same address {}", pods.NameOf(it->second),
+                      pods.NameOf(pod), row.ip.ToString());
     }
     uint32_t next = gateway;
     for (size_t i = 0; i < count; ++i) {
@@ -383,8 +390,8 @@ void AssignPodAddresses(const Context& context, Cluster& cluster) {
       while (taken.contains(next));
       if (next >= cidr.Broadcast().value) {
         context.Error(node.written->podCIDR ? Where{.place = node.written->podCIDR->place} : node.where,
-                      "podCIDR {} of node \"{}\" has room for {} pods, and {} are placed there", cidr.ToString(), node.name,
-                      cidr.Size() - 3, count);
+                      "podCIDR {} of node \"{}\" has room for {} pods, and {} are placed there", cidr.ToString(),
+                      node.name, cidr.Size() - 3, count);
         break;
       }
       row.ip = {next};

@@ -23,12 +23,12 @@ struct NodeRow {
   Where where;
   const scenario::Node* written = nullptr;  ///< its entry in the scenario; valid while the plan is compiled
   std::string rack, zone;                   ///< "": not given
-  std::optional<Ipv4Prefix> given;          ///< the address that the author or the cluster gives; /32: the rack's length
-  std::optional<MacAddress> vtepMac;        ///< given
+  std::optional<Ipv4Prefix> given;    ///< the address that the author or the cluster gives; /32: the rack's length
+  std::optional<MacAddress> vtepMac;  ///< given
   std::optional<Ipv4Prefix> givenPodCidr;
   Ipv4Prefix podCidr;
-  std::vector<Port> ports;                  ///< eth0, eth1, …
-  std::vector<Ipv4Prefix> moreAddresses;    ///< on eth0
+  std::vector<Port> ports;                ///< eth0, eth1, …
+  std::vector<Ipv4Prefix> moreAddresses;  ///< on eth0
 
   Ipv4Address Address() const { return ports.empty() ? Ipv4Address{} : ports.front().address.address; }
 };
@@ -71,7 +71,9 @@ class PodTable {
   std::vector<PodId> Index(size_t nodeCount);
   size_t CountOn(NodeId node) const { return m_first[node.value + 1] - m_first[node.value]; }
   PodId OnNode(NodeId node, size_t ordinal) const { return m_byNode[m_first[node.value] + ordinal]; }
-  size_t OrdinalOf(PodId pod) const { return m_ordinal[pod.value]; }  ///< among the pods with their own namespace on its node
+  size_t OrdinalOf(PodId pod) const {
+    return m_ordinal[pod.value];
+  }  ///< among the pods with their own namespace on its node
   /// Pods with a namespace of their own, numbered node by node.
   size_t OwnCount() const { return m_byNode.size(); }
   PodId OwnAt(size_t position) const { return m_byNode[position]; }
@@ -99,7 +101,8 @@ struct Cluster {
 };
 
 /// Nodes and pods of the scenario and of the files that it imports, with pod CIDRs and pod addresses given out.
-/// `network` is set before (see cni/profile.h); a node's CIDR before its pods. Problems go to the context's diagnostics.
+/// `network` is set before (see cni/profile.h); a node's CIDR before its pods. Problems go to the context's
+/// diagnostics.
 void ResolveNodes(const Context& context, Cluster& cluster);
 void AssignPodCidrs(const Context& context, Cluster& cluster);
 void ResolvePods(const Context& context, Cluster& cluster);

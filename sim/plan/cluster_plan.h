@@ -12,15 +12,16 @@ namespace overlaysim {
 
 enum class NetnsRole : uint8_t { Node, Pod, Leaf, Spine, Router, External, Lab };
 
-/// One namespace of the run. Those with the same `kernel` run on one Linux kernel: their veths are function calls, not cables.
+/// One namespace of the run. Those with the same `kernel` run on one Linux kernel: their veths are function calls, not
+/// cables.
 struct NetnsInfo {
   NetnsId id;
-  std::string name;       ///< unique: "node1", "pod-a", "shop/cart-1", "leaf3"
+  std::string name;  ///< unique: "node1", "pod-a", "shop/cart-1", "leaf3"
   NetnsRole role = NetnsRole::Node;
   uint32_t kernel = 0;
-  NodeId node;            ///< the node itself, or the node that a pod runs on
+  NodeId node;  ///< the node itself, or the node that a pod runs on
   PodId pod;
-  bool isShared = false;      ///< a pod with its node's network: it has no namespace of its own
+  bool isShared = false;  ///< a pod with its node's network: it has no namespace of its own
 };
 
 /// A full-duplex cable between two devices. Each direction is a FIFO drop-tail queue in front of a serializer.
@@ -29,25 +30,25 @@ struct CablePlan {
     NetnsId netns;
     int ifindex = 0;
   } a, b;
-  std::string name;            ///< "node1-leaf1"
+  std::string name;  ///< "node1-leaf1"
   BitsPerSecond rate{10000000000};
   Nanoseconds delay = Microseconds(1);
   int64_t queueBytes = 1000000;  ///< per direction; what does not fit is dropped (QueueFull)
   bool up = true;                ///< at the start
 };
 
-/// What every Linux host of the cluster has configured, and what will happen: pure data, iproute2's vocabulary, no ns-3.
-/// Namespaces are made when asked for: Materialise(id) is what `ip` and `bridge` show there at time 0.
+/// What every Linux host of the cluster has configured, and what will happen: pure data, iproute2's vocabulary, no
+/// ns-3. Namespaces are made when asked for: Materialise(id) is what `ip` and `bridge` show there at time 0.
 class ClusterPlan {
  public:
   virtual ~ClusterPlan() = default;
 
-  std::string name;         ///< of the scenario file, without its ending
+  std::string name;  ///< of the scenario file, without its ending
   std::string description;
-  std::string understood;   ///< one line: "flannel vxlan, VNI 1, UDP 8472 · 2 nodes, 2 pods"
+  std::string understood;  ///< one line: "flannel vxlan, VNI 1, UDP 8472 · 2 nodes, 2 pods"
   std::string cniName;
   uint64_t seed = 1;
-  Nanoseconds duration;     ///< zero: until the traffic has ended
+  Nanoseconds duration;  ///< zero: until the traffic has ended
   std::vector<CablePlan> cables;
   std::vector<Workload> workloads;
   std::vector<TimedEvent> events;  ///< by time
@@ -57,11 +58,13 @@ class ClusterPlan {
   virtual size_t NetnsCount() const = 0;
   virtual NetnsInfo Info(NetnsId id) const = 0;
   virtual std::unique_ptr<kernel::Namespace> Materialise(NetnsId id) const = 0;
-  /// By name as people write it: node, pod ("pod-a" where it is unambiguous, "ns/pod"), switch. None when there is none.
+  /// By name as people write it: node, pod ("pod-a" where it is unambiguous, "ns/pod"), switch. None when there is
+  /// none.
   virtual NetnsId Find(std::string_view name) const = 0;
   /// The namespace that has this address at time 0; none when nobody has.
   virtual NetnsId FindByAddress(Ipv4Address ip) const = 0;
-  /// Routes of table main of a switch, router or outside host, but for the kernel's own, once `epoch` link events have been seen (TimedEvent::RoutesReconverge).
+  /// Routes of table main of a switch, router or outside host, but for the kernel's own, once `epoch` link events have
+  /// been seen (TimedEvent::RoutesReconverge).
   virtual std::vector<kernel::Route> UnderlayRoutes(NetnsId id, uint32_t epoch) const = 0;
 };
 

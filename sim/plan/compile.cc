@@ -39,7 +39,8 @@ void AssignVtepMacs(const Context& context, Cluster& cluster) {
     auto [it, isNew] = owners.emplace(*node.vtepMac, &node);
     if (!isNew)
       context.Error(node.written->vtepMac ? Where{.place = node.written->vtepMac->place} : node.where,
-                    "nodes \"{}\" and \"{}\" have the same VTEP MAC {}", it->second->name, node.name, node.vtepMac->ToString());
+                    "nodes \"{}\" and \"{}\" have the same VTEP MAC {}", it->second->name, node.name,
+                    node.vtepMac->ToString());
   }
 }
 
@@ -69,16 +70,19 @@ void CheckMtus(const Context& context, const Cluster& cluster, const Profile& pr
     context.Error(node.written->mtu        ? Where{.place = node.written->mtu->place}
                   : node.written->link.mtu ? Where{.place = node.written->link.mtu->place}
                                            : Where{.place = context.scenario.underlay.hostLink.mtu.place},
-                  "an MTU of {} is too small for node \"{}\": {} needs {} ({} of headers, and IPv4 needs {})", mtu, node.name,
-                  profile.name, kMinIpv4MtuBytes + profile.overheadBytes, profile.overheadBytes, kMinIpv4MtuBytes);
+                  "an MTU of {} is too small for node \"{}\": {} needs {} ({} of headers, and IPv4 needs {})", mtu,
+                  node.name, profile.name, kMinIpv4MtuBytes + profile.overheadBytes, profile.overheadBytes,
+                  kMinIpv4MtuBytes);
     if (!node.written->mtu && !node.written->link.mtu) return;  // the same for all
   }
   for (const PodGroup& group : cluster.pods.groups)
     if (group.mtu && *group.mtu < kMinIpv4MtuBytes)
-      context.Error(group.written->mtu->place, "an MTU of {} is too small: IPv4 needs {}", *group.mtu, kMinIpv4MtuBytes);
+      context.Error(group.written->mtu->place, "an MTU of {} is too small: IPv4 needs {}", *group.mtu,
+                    kMinIpv4MtuBytes);
 }
 
-std::shared_ptr<const HostSettings> SettingsOf(const FirewallNames& names, const Profile& profile, const scenario::Node& written) {
+std::shared_ptr<const HostSettings> SettingsOf(const FirewallNames& names, const Profile& profile,
+                                               const scenario::Node& written) {
   const scenario::Firewall& firewall = written.firewall;
   if (written.sysctl.empty() && firewall.allow.empty() && firewall.deny.empty()) return nullptr;
   auto settings = std::make_shared<HostSettings>();
@@ -112,7 +116,9 @@ void CheckSysctls(const Context& context, const CompiledPlan& plan) {
   }
 }
 
-std::string Plural(size_t count, std::string_view noun) { return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s"); }
+std::string Plural(size_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
 
 std::string Understood(const Profile& profile, const Cluster& cluster) {
   std::string out = profile.name;
@@ -171,7 +177,8 @@ std::unique_ptr<ClusterPlan> CompileLab(const Context& context) {
 }  // namespace
 }  // namespace plan
 
-std::unique_ptr<ClusterPlan> CompilePlan(const scenario::Scenario& scenario, const ClusterLoader& load, Diagnostics& diagnostics) {
+std::unique_ptr<ClusterPlan> CompilePlan(const scenario::Scenario& scenario, const ClusterLoader& load,
+                                         Diagnostics& diagnostics) {
   import::ImportedCluster imported;
   plan::Context context{scenario, diagnostics};
   if (const auto paths = plan::ImportPaths(scenario); !paths.empty()) {

@@ -20,7 +20,11 @@ std::unique_ptr<kernel::Namespace> NewNamespace(NetnsId id, const std::string& n
 
 /// Adds a device of a cable with its address and brings it up.
 void AddPort(kernel::Namespace& ns, const Port& port, int ifindex, int master) {
-  ns.AddLink({.ifindex = ifindex, .name = port.name, .kind = kernel::LinkKind::Physical, .address = port.mac, .addressSet = true,
+  ns.AddLink({.ifindex = ifindex,
+              .name = port.name,
+              .kind = kernel::LinkKind::Physical,
+              .address = port.mac,
+              .addressSet = true,
               .mtu = port.mtu});
   if (master != 0) ns.SetLinkMaster(ifindex, master);
   ns.SetLinkUp(ifindex, true, {});
@@ -30,7 +34,12 @@ void AddPort(kernel::Namespace& ns, const Port& port, int ifindex, int master) {
 
 /// A bridge with an address of its own choice, as the CNI's bridge plugin makes it.
 void AddBridge(kernel::Namespace& ns, int ifindex, const std::string& name, MacAddress mac, uint32_t mtu) {
-  ns.AddLink({.ifindex = ifindex, .name = name, .kind = kernel::LinkKind::Bridge, .address = mac, .addressSet = true, .mtu = mtu});
+  ns.AddLink({.ifindex = ifindex,
+              .name = name,
+              .kind = kernel::LinkKind::Bridge,
+              .address = mac,
+              .addressSet = true,
+              .mtu = mtu});
   ns.SetLinkUp(ifindex, true, {});
 }
 
@@ -67,8 +76,12 @@ void CompiledPlan::FillCables() {
         case CableEnd::Kind::Device:
           to = {DeviceNetns(from.owner), m_fabric.devices[from.owner].PortIfindex(from.port)};
           return;
-        case CableEnd::Kind::Node: to = {NodeNetns(NodeId(from.owner)), kFirstIfindex + static_cast<int>(from.port)}; return;
-        case CableEnd::Kind::External: to = {ExternalNetns(from.owner), kFirstIfindex}; return;
+        case CableEnd::Kind::Node:
+          to = {NodeNetns(NodeId(from.owner)), kFirstIfindex + static_cast<int>(from.port)};
+          return;
+        case CableEnd::Kind::External:
+          to = {ExternalNetns(from.owner), kFirstIfindex};
+          return;
       }
     };
     fill(m_fabric.ends[c][0], m_fabric.cables[c].a);
@@ -82,8 +95,10 @@ void CompiledPlan::FillCables() {
       if (port.address.length > 0) m_underlayAddresses.emplace(port.address.address, DeviceNetns(d));
   }
   for (size_t n = 0; n < m_cluster.nodes.size(); ++n) {
-    for (const Port& port : m_cluster.nodes[n].ports) m_underlayAddresses.emplace(port.address.address, NodeNetns(NodeId(n)));
-    for (const Ipv4Prefix& more : m_cluster.nodes[n].moreAddresses) m_underlayAddresses.emplace(more.address, NodeNetns(NodeId(n)));
+    for (const Port& port : m_cluster.nodes[n].ports)
+      m_underlayAddresses.emplace(port.address.address, NodeNetns(NodeId(n)));
+    for (const Ipv4Prefix& more : m_cluster.nodes[n].moreAddresses)
+      m_underlayAddresses.emplace(more.address, NodeNetns(NodeId(n)));
   }
   for (uint32_t h = 0; h < m_fabric.externals.size(); ++h)
     m_underlayAddresses.emplace(m_fabric.externals[h].port.address.address, ExternalNetns(h));
@@ -105,7 +120,8 @@ void CompiledPlan::Publish() {
     if (!m_cluster.pods.rows[p].hostNetwork)
       m_overlay->stations.emplace(AttachmentOf(PodId(p)).podMac, Station{m_cluster.pods.rows[p].node, number++});
   for (size_t n = 0; n < m_cluster.nodes.size(); ++n)
-    m_overlay->stations.emplace(MacFromName(m_cluster.nodes[n].name + "/" + profile.bridge), Station{NodeId(n), number++});
+    m_overlay->stations.emplace(MacFromName(m_cluster.nodes[n].name + "/" + profile.bridge),
+                                Station{NodeId(n), number++});
 }
 
 // ------------------------------------------------------------------------------------------------ names and addresses
@@ -193,7 +209,8 @@ std::unique_ptr<kernel::Namespace> CompiledPlan::MakeDevice(NetnsId id, const De
     AddBridge(*ns, device.BridgeIfindex(b), device.bridges[b].name, device.bridges[b].mac, device.bridges[b].mtu);
   for (size_t p = 0; p < device.ports.size(); ++p) {
     const Port& port = device.ports[p];
-    AddPort(*ns, port, device.PortIfindex(p), port.bridge < 0 ? 0 : device.BridgeIfindex(static_cast<size_t>(port.bridge)));
+    AddPort(*ns, port, device.PortIfindex(p),
+            port.bridge < 0 ? 0 : device.BridgeIfindex(static_cast<size_t>(port.bridge)));
   }
   if (device.routes) {
     for (size_t b = 0; b < device.bridges.size(); ++b) {
@@ -292,9 +309,8 @@ std::unique_ptr<kernel::Namespace> CompiledPlan::MakeNode(NetnsId id, NodeId nod
     AddBridge(*ns, links.bridge, profile.bridge, MacFromName(node.name + "/" + profile.bridge), TunnelMtu(nodeId));
     for (size_t i = 0; i < m_cluster.pods.CountOn(nodeId); ++i)
       m_overlay->flavour->connectPod(profile, AttachmentOf(m_cluster.pods.OnNode(nodeId, i)), ns.get(), nullptr);
-    ns->AddAddress({.ifindex = links.bridge,
-                    .local = {node.podCidr.address.value + 1},
-                    .prefixLength = PodPrefixLength(nodeId)});
+    ns->AddAddress(
+        {.ifindex = links.bridge, .local = {node.podCidr.address.value + 1}, .prefixLength = PodPrefixLength(nodeId)});
   }
   if (!profile.device.empty()) {
     kernel::Link tunnel{.ifindex = links.tunnel,
@@ -310,7 +326,8 @@ std::unique_ptr<kernel::Namespace> CompiledPlan::MakeNode(NetnsId id, NodeId nod
     ns->AddLink(std::move(tunnel));
     if (profile.isBridged) ns->SetLinkMaster(links.tunnel, links.bridge);
     ns->SetLinkUp(links.tunnel, true, {});
-    if (profile.hasVtepAddress) ns->AddAddress({.ifindex = links.tunnel, .local = node.podCidr.address, .prefixLength = 32});
+    if (profile.hasVtepAddress)
+      ns->AddAddress({.ifindex = links.tunnel, .local = node.podCidr.address, .prefixLength = 32});
   }
 
   auto view = std::make_shared<PeerView>(m_overlay, ViewOf(nodeId));

@@ -52,8 +52,9 @@ class CompiledPlan final : public ClusterPlan {
   std::vector<std::string> TunnelCommands(NodeId node, uint32_t vni, bool withPeers) const;
 
   std::vector<std::shared_ptr<const HostSettings>> hostSettings;  ///< by node; null: none
-  std::unordered_set<NodeId> nodesWithOwnTables;  ///< their peers' rows are written out, because something will change them
-  std::vector<DownCables> epochs{{}};             ///< by epoch of UnderlayRoutes
+  std::unordered_set<NodeId>
+      nodesWithOwnTables;              ///< their peers' rows are written out, because something will change them
+  std::vector<DownCables> epochs{{}};  ///< by epoch of UnderlayRoutes
 
  private:
   struct NodeLinks {  ///< ifindexes

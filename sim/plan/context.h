@@ -41,7 +41,8 @@ struct Context {
   }
 };
 
-/// `; did you mean "x"?`, or the accepted names where there are few, or nothing: the end of a message about an unknown name.
+/// `; did you mean "x"?`, or the accepted names where there are few, or nothing: the end of a message about an unknown
+/// name.
 std::string Suggestion(std::string_view word, const std::vector<std::string>& candidates);
 
 }  // namespace overlaysim::plan

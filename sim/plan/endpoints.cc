@@ -79,7 +79,8 @@ std::optional<EndpointFinder::Device> EndpointFinder::FindDevice(const scenario:
   if (auto whole = Match(text.value); !whole.empty() && !IsPattern(text.value)) return Device{std::move(whole), ""};
   const size_t slash = text.value.rfind('/');
   if (slash != std::string::npos)
-    if (auto where = Match(text.value.substr(0, slash)); !where.empty()) return Device{std::move(where), text.value.substr(slash + 1)};
+    if (auto where = Match(text.value.substr(0, slash)); !where.empty())
+      return Device{std::move(where), text.value.substr(slash + 1)};
   const std::string host = text.value.substr(0, slash);
   m_context.Error(text.place, "\"{}\": there is no host \"{}\"{}; say for example \"node1/eth0\"", text.value, host,
                   Suggestion(host, Names()));

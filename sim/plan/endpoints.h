@@ -10,13 +10,13 @@ namespace overlaysim::plan {
 
 /// A namespace that traffic comes from or goes to, under the name by which people know it.
 struct Endpoint {
-  NetnsId netns;      ///< none: an address that nobody has
+  NetnsId netns;  ///< none: an address that nobody has
   std::string name;
   Ipv4Address address;
 };
 
-/// Looks up the names that people write: pod, ns/pod, node, switch, external host, or a pattern of pods ("shop/cart-*") or else of
-/// nodes. Empty, with an error, when there is none.
+/// Looks up the names that people write: pod, ns/pod, node, switch, external host, or a pattern of pods ("shop/cart-*")
+/// or else of nodes. Empty, with an error, when there is none.
 class EndpointFinder {
  public:
   EndpointFinder(const Context& context, const ClusterPlan& plan, const CompiledPlan* cluster)

@@ -32,7 +32,8 @@ class EventPlanner {
 
  private:
   void PlanExec(const Event& event) {
-    TimedEvent timed{.kind = TimedEvent::Kind::Exec, .at = event.at.value, .command = event.exec->value, .text = event.exec->value};
+    TimedEvent timed{
+        .kind = TimedEvent::Kind::Exec, .at = event.at.value, .command = event.exec->value, .text = event.exec->value};
     if (event.on) {
       const auto on = m_finder.FindOne(*event.on, false);
       if (!on) return;
@@ -57,11 +58,13 @@ class EventPlanner {
     const std::vector<CableId> cables = CablesOf(*event.fail);
     for (CableId cable : cables) {
       const std::string& name = m_plan.cables[cable.value].name;
-      m_plan.events.push_back({.kind = TimedEvent::Kind::CableDown, .at = event.at.value, .cable = cable, .text = name + " fails"});
+      m_plan.events.push_back(
+          {.kind = TimedEvent::Kind::CableDown, .at = event.at.value, .cable = cable, .text = name + " fails"});
       m_changes.push_back({event.at.value, cable, true});
       if (!event.lasts) continue;
       const Nanoseconds end = event.at.value + event.lasts->value;
-      m_plan.events.push_back({.kind = TimedEvent::Kind::CableUp, .at = end, .cable = cable, .text = name + " is back"});
+      m_plan.events.push_back(
+          {.kind = TimedEvent::Kind::CableUp, .at = end, .cable = cable, .text = name + " is back"});
       m_changes.push_back({end, cable, false});
     }
   }
@@ -95,7 +98,8 @@ class EventPlanner {
     return out;
   }
 
-  /// After each change of a cable the devices beside it know `detectFailure` later, and all use new routes `reroute` after that.
+  /// After each change of a cable the devices beside it know `detectFailure` later, and all use new routes `reroute`
+  /// after that.
   void PlanEpochs() {
     std::stable_sort(m_changes.begin(), m_changes.end(), [](const Change& x, const Change& y) { return x.at < y.at; });
     const scenario::Underlay& underlay = m_context.scenario.underlay;
@@ -125,7 +129,8 @@ class EventPlanner {
   std::vector<Change> m_changes;
 };
 
-/// A fault is what an administrator or a broken agent would type: commands that do it and, where it lasts, those that undo it.
+/// A fault is what an administrator or a broken agent would type: commands that do it and, where it lasts, those that
+/// undo it.
 void EventPlanner::PlanFault(const Event& event) {
   if (!m_cluster || !event.node) {
     m_context.Error(event.place, "a fault needs a \"node\" of a cluster");
@@ -140,13 +145,14 @@ void EventPlanner::PlanFault(const Event& event) {
     return;
   }
   const FaultKind fault = event.fault->value;
-  const bool needsPeer = fault == FaultKind::StaleFdb || fault == FaultKind::MissingFdb || fault == FaultKind::MissingNeighbour ||
-                         fault == FaultKind::MissingRoute;
+  const bool needsPeer = fault == FaultKind::StaleFdb || fault == FaultKind::MissingFdb ||
+                         fault == FaultKind::MissingNeighbour || fault == FaultKind::MissingRoute;
   std::optional<Endpoint> peer;
   NodeId peerNode;
   if (needsPeer) {
     if (!event.peer) {
-      m_context.Error(event.place, "the fault \"{}\" needs \"peer\": the node whose entry it is", scenario::WordOf(fault));
+      m_context.Error(event.place, "the fault \"{}\" needs \"peer\": the node whose entry it is",
+                      scenario::WordOf(fault));
       return;
     }
     peer = m_finder.FindOne(*event.peer, false);
@@ -171,7 +177,8 @@ void EventPlanner::PlanFault(const Event& event) {
     }
   }
   const auto fdbCommand = [&](const char* verb, Ipv4Address dst) {
-    return fmt::format("bridge fdb {} {} dev {} dst {} self permanent", verb, rows.fdb->mac.ToString(), dev, dst.ToString());
+    return fmt::format("bridge fdb {} {} dev {} dst {} self permanent", verb, rows.fdb->mac.ToString(), dev,
+                       dst.ToString());
   };
   switch (fault) {
     case FaultKind::StaleFdb:  // the address that the node had before: one of its subnet that nobody has now
@@ -198,7 +205,8 @@ void EventPlanner::PlanFault(const Event& event) {
     }
     case FaultKind::WrongVtepMac:
       commands = {fmt::format("ip link set {} address {}", dev, MacFromName(on->name + "/another vtep").ToString())};
-      repair = {fmt::format("ip link set {} address {}", dev, m_cluster->GetCluster().nodes[info.node.value].vtepMac->ToString())};
+      repair = {fmt::format("ip link set {} address {}", dev,
+                            m_cluster->GetCluster().nodes[info.node.value].vtepMac->ToString())};
       break;
     case FaultKind::DeviceDown:
       commands = {fmt::format("ip link set {} down", dev)};

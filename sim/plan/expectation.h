@@ -20,8 +20,9 @@ struct Bounds {
 
   bool IsEmpty() const { return !below && !above && !max && !min && !is && !between; }
   bool Holds(int64_t value) const {
-    return (!below || value < *below) && (!above || value > *above) && (!max || value <= *max) && (!min || value >= *min) &&
-           (!is || value == *is) && (!between || (value >= between->first && value <= between->second));
+    return (!below || value < *below) && (!above || value > *above) && (!max || value <= *max) &&
+           (!min || value >= *min) && (!is || value == *is) &&
+           (!between || (value >= between->first && value <= between->second));
   }
 };
 
@@ -39,7 +40,7 @@ struct Expectation {
     Mtu,       ///< `number`: the largest packet, in bytes, that passes undivided from `from` to `to`
     Drops,     ///< `number`: packets with this verdict, at these devices
   } kind = Kind::Reach;
-  std::string text;           ///< "reach shop/cart-* -> shop/redis-*, tcp 6379"
+  std::string text;  ///< "reach shop/cart-* -> shop/redis-*, tcp 6379"
   SourcePlace place;
   std::vector<FlowId> flows;  ///< workloads of the scenario, or probes made for this expectation
   NetnsId from, to;           ///< Mtu
@@ -47,12 +48,12 @@ struct Expectation {
   std::vector<std::pair<RttFigure, Bounds>> rtt;
   /// Path: at each step any of these namespaces.
   std::vector<std::vector<NetnsId>> through, avoids;
-  std::string verdict;        ///< Drops: its name; "": any
+  std::string verdict;  ///< Drops: its name; "": any
   struct Device {
     NetnsId netns;
-    std::string device;       ///< "": all
+    std::string device;  ///< "": all
   };
-  std::vector<Device> on;     ///< Drops; empty: everywhere
+  std::vector<Device> on;  ///< Drops; empty: everywhere
   std::optional<Nanoseconds> deadline;
   std::optional<std::array<Nanoseconds, 2>> during;
 };

@@ -77,18 +77,21 @@ class ExpectationPlanner {
   }
 
   static std::string Text(const char* what, const Probe& probe) {
-    std::string out = fmt::format("{} {} -> {}", what, probe.from ? probe.from->value : "*", probe.to ? probe.to->value : "*");
+    std::string out =
+        fmt::format("{} {} -> {}", what, probe.from ? probe.from->value : "*", probe.to ? probe.to->value : "*");
     if (probe.tcp) out += fmt::format(", tcp {}", probe.tcp->value);
     if (probe.udp) out += fmt::format(", udp {}", probe.udp->value);
     return out;
   }
 
   /// Packets that are sent for the expectation's sake: one from each source to each destination.
-  bool PlanProbes(Expectation::Kind kind, const char* what, const Probe& probe, const Expect& expect, Expectation& out) {
+  bool PlanProbes(Expectation::Kind kind, const char* what, const Probe& probe, const Expect& expect,
+                  Expectation& out) {
     const auto ends = EndsOf(what, probe, expect);
     if (!ends) return false;
     if (ends->from.size() * ends->to.size() > kMaxProbes) {
-      m_context.Error(expect.place, "\"{}\" would try {} pairs; at most {} are tried", what, ends->from.size() * ends->to.size(), kMaxProbes);
+      m_context.Error(expect.place, "\"{}\" would try {} pairs; at most {} are tried", what,
+                      ends->from.size() * ends->to.size(), kMaxProbes);
       return false;
     }
     out.kind = kind;
@@ -174,7 +177,8 @@ class ExpectationPlanner {
     };
     resolve(expect.through, out.through);
     resolve(expect.avoids, out.avoids);
-    if (out.through.empty() && out.avoids.empty()) m_context.Error(expect.place, "\"path\" needs \"through\" or \"avoids\"");
+    if (out.through.empty() && out.avoids.empty())
+      m_context.Error(expect.place, "\"path\" needs \"through\" or \"avoids\"");
     return true;
   }
 

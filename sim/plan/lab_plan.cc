@@ -27,7 +27,8 @@ std::unique_ptr<LabPlan> LabPlan::Build(const Context& context) {
   for (const scenario::Text& command : lab.setup) {
     const iproute2::CommandResult result = iproute2::RunCommand(all, NetnsId(), command.value);
     if (result.exit != 0)
-      context.Error(command.place, "\"{}\" fails: {}", command.value, FirstLine(result.err.empty() ? result.out : result.err));
+      context.Error(command.place, "\"{}\" fails: {}", command.value,
+                    FirstLine(result.err.empty() ? result.out : result.err));
     plan->m_commands.push_back(command.value);
   }
   if (context.diagnostics.HasErrors()) return nullptr;

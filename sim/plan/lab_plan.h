@@ -23,7 +23,7 @@ class LabPlan final : public ClusterPlan {
   std::vector<kernel::Route> UnderlayRoutes(NetnsId, uint32_t) const override { return {}; }
 
  private:
-  kernel::Machine m_machine;            ///< after the commands
+  kernel::Machine m_machine;  ///< after the commands
   std::vector<std::string> m_netns;
   std::vector<std::string> m_commands;  ///< carried out again for each namespace that is handed out: labs are small
 };

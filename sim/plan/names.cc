@@ -69,7 +69,8 @@ std::string GeneratedName(std::string_view pattern, uint64_t i, std::string_view
     } else if (rest.starts_with("{node}") && !node.empty()) {
       out += node;
       at += 6;
-    } else if (rest.size() >= 7 && rest.starts_with("{i:0") && rest[4] >= '1' && rest[4] <= '9' && rest.substr(5, 2) == "d}") {
+    } else if (rest.size() >= 7 && rest.starts_with("{i:0") && rest[4] >= '1' && rest[4] <= '9' &&
+               rest.substr(5, 2) == "d}") {
       out += fmt::format("{:0{}d}", i, rest[4] - '0');
       hasNumber = true;
       at += 7;

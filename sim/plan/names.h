@@ -14,7 +14,8 @@ uint64_t HashName(std::string_view text);
 /// A locally administered unicast address made from a name such as "node1/eth0", so that it never changes between runs.
 MacAddress MacFromName(std::string_view name);
 
-/// The node's end of a pod's veth: "veth" and eight hex digits, as the CNI's bridge plugin has it (there they are random).
+/// The node's end of a pod's veth: "veth" and eight hex digits, as the CNI's bridge plugin has it (there they are
+/// random).
 std::string VethName(std::string_view nameSpace, std::string_view pod);
 
 /// MAC of Calico's VXLAN device: 0x66 and the first five octets of SHA-1(node name).

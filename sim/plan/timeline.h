@@ -4,8 +4,8 @@
 
 namespace overlaysim::plan {
 
-/// Everything that happens: fills in workloads, events, captures and expectations of the plan. `cluster` is the same plan, or
-/// null for a lab.
+/// Everything that happens: fills in workloads, events, captures and expectations of the plan. `cluster` is the same
+/// plan, or null for a lab.
 void PlanTimeline(const Context& context, ClusterPlan& plan, CompiledPlan* cluster);
 
 // Its parts.

@@ -27,13 +27,18 @@ class TrafficPlanner {
       case TrafficType::Ping:
       case TrafficType::Echo:
       case TrafficType::Udp:
-      case TrafficType::Tcp: return PlanPairs(traffic, index);
-      case TrafficType::Inject: return PlanInject(traffic);
-      case TrafficType::Command: return PlanCommand(traffic);
+      case TrafficType::Tcp:
+        return PlanPairs(traffic, index);
+      case TrafficType::Inject:
+        return PlanInject(traffic);
+      case TrafficType::Command:
+        return PlanCommand(traffic);
       case TrafficType::Rpc:
       case TrafficType::Bulk:
-        m_context.Error(traffic.type.place, "traffic of type \"{}\" is not supported yet (supported: ping, echo, udp, tcp, inject, command)",
-                        scenario::WordOf(traffic.type.value));
+        m_context.Error(
+            traffic.type.place,
+            "traffic of type \"{}\" is not supported yet (supported: ping, echo, udp, tcp, inject, command)",
+            scenario::WordOf(traffic.type.value));
     }
   }
 
@@ -54,8 +59,8 @@ class TrafficPlanner {
       case scenario::PairKind::All:
         if (from.size() * to.size() > kMaxWorkloads) {
           m_context.Error(traffic.pairs.place.source != 0 ? traffic.pairs.place : traffic.place,
-                          "{} sources and {} destinations make more than {} pairs; say \"pairs\": \"random\"", from.size(), to.size(),
-                          kMaxWorkloads);
+                          "{} sources and {} destinations make more than {} pairs; say \"pairs\": \"random\"",
+                          from.size(), to.size(), kMaxWorkloads);
           break;
         }
         for (const Endpoint& a : from)
@@ -85,7 +90,8 @@ class TrafficPlanner {
 
   void PlanPairs(const Traffic& traffic, size_t index) {
     if (!traffic.from || !traffic.to) {
-      m_context.Error(traffic.place, "traffic of type \"{}\" needs \"from\" and \"to\"", scenario::WordOf(traffic.type.value));
+      m_context.Error(traffic.place, "traffic of type \"{}\" needs \"from\" and \"to\"",
+                      scenario::WordOf(traffic.type.value));
       return;
     }
     const std::vector<Endpoint> from = m_finder.Find(*traffic.from, false);
@@ -107,13 +113,20 @@ class TrafficPlanner {
       workload.interval = *interval;
       workload.start = start;
       if (traffic.start.value.poisson) {
-        const Nanoseconds mean = SpanOf(*traffic.start.value.poisson, traffic.start.value.per, from.size(), pairs.size(), true);
+        const Nanoseconds mean =
+            SpanOf(*traffic.start.value.poisson, traffic.start.value.per, from.size(), pairs.size(), true);
         start += Nanoseconds{startStream.Exponential(mean.count)};
       }
       switch (traffic.type.value) {
-        case TrafficType::Udp: CompleteUdp(traffic, workload); break;
-        case TrafficType::Tcp: CompleteTcp(traffic, workload); break;
-        default: CompletePing(traffic, workload); break;
+        case TrafficType::Udp:
+          CompleteUdp(traffic, workload);
+          break;
+        case TrafficType::Tcp:
+          CompleteTcp(traffic, workload);
+          break;
+        default:
+          CompletePing(traffic, workload);
+          break;
       }
       m_plan.workloads.push_back(std::move(workload));
     }
@@ -141,14 +154,15 @@ class TrafficPlanner {
   }
 
   /// The mean time between two events of one pair, at this rate per source, pair or in total.
-  static Nanoseconds SpanOf(const scenario::Located<PerSecond>& rate, const scenario::Optional<scenario::Per>& per, size_t sources,
-                            size_t pairs, bool ofAll) {
+  static Nanoseconds SpanOf(const scenario::Located<PerSecond>& rate, const scenario::Optional<scenario::Per>& per,
+                            size_t sources, size_t pairs, bool ofAll) {
     // Thousandths of an event per second for all pairs together.
     const scenario::Per unit = per ? per->value : ofAll ? scenario::Per::Total : scenario::Per::Pair;
     const size_t units = unit == scenario::Per::Total ? 1 : unit == scenario::Per::Source ? sources : pairs;
     __extension__ using Wide = __int128;
     const Wide total = static_cast<Wide>(rate.value.milliCount) * static_cast<Wide>(units);
-    const Wide span = total > 0 ? static_cast<Wide>(1'000'000'000'000) * static_cast<Wide>(ofAll ? 1 : pairs) / total : 0;
+    const Wide span =
+        total > 0 ? static_cast<Wide>(1'000'000'000'000) * static_cast<Wide>(ofAll ? 1 : pairs) / total : 0;
     return {static_cast<int64_t>(span)};
   }
 
@@ -158,21 +172,23 @@ class TrafficPlanner {
                                                ? m_context.scenario.underlay.hostLink
                                                : m_context.scenario.underlay.fabricLink;
       __extension__ using Wide = __int128;
-      const auto bits = static_cast<int64_t>(static_cast<Wide>(link.rate.value.count) * traffic.load->value.value.millionths / 1'000'000);
+      const auto bits = static_cast<int64_t>(static_cast<Wide>(link.rate.value.count) *
+                                             traffic.load->value.value.millionths / 1'000'000);
       return BitSpan({bits}, scenario::Per::Source, traffic, sources, pairs, traffic.load->value.place);
     }
     if (traffic.rate) {
       const scenario::Rate& rate = traffic.rate->value;
       if (rate.events) return SpanOf({*rate.events, traffic.rate->place}, traffic.per, sources, pairs, false);
       if (rate.bits)
-        return BitSpan(*rate.bits, traffic.per ? traffic.per->value : scenario::Per::Pair, traffic, sources, pairs, traffic.rate->place);
+        return BitSpan(*rate.bits, traffic.per ? traffic.per->value : scenario::Per::Pair, traffic, sources, pairs,
+                       traffic.rate->place);
     }
     return traffic.interval ? traffic.interval->value : Nanoseconds{};
   }
 
   /// Time between two packets of a pair so that the payload makes up that rate.
-  std::optional<Nanoseconds> BitSpan(BitsPerSecond rate, scenario::Per per, const Traffic& traffic, size_t sources, size_t pairs,
-                                     const scenario::Place& place) const {
+  std::optional<Nanoseconds> BitSpan(BitsPerSecond rate, scenario::Per per, const Traffic& traffic, size_t sources,
+                                     size_t pairs, const scenario::Place& place) const {
     const int64_t payload = traffic.payload ? traffic.payload->value.count : 0;
     if (rate.count <= 0 || payload <= 0) {
       m_context.Error(place, "a rate above zero and a payload are needed");
@@ -253,7 +269,8 @@ class TrafficPlanner {
     if (device->where.size() > 1 || !link) {
       std::vector<std::string> names;
       for (const kernel::Link* l : ns->Links()) names.push_back(l->name);
-      m_context.Error(traffic.on->place, "\"{}\" is not one device{}", traffic.on->value, Suggestion(device->device, names));
+      m_context.Error(traffic.on->place, "\"{}\" is not one device{}", traffic.on->value,
+                      Suggestion(device->device, names));
       return;
     }
     w.injectIfindex = link->ifindex;
@@ -272,7 +289,10 @@ class TrafficPlanner {
     int high = -1;
     for (char c : text.value) {
       if (c == ' ' || c == ':') continue;
-      const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+      const int digit = c >= '0' && c <= '9'   ? c - '0'
+                        : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                        : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                               : -1;
       if (digit < 0) {
         m_context.Error(text.place, "a frame is written in hex, and '{}' is no hex digit", c);
         return false;

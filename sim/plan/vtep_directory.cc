@@ -29,8 +29,10 @@ uint32_t VtepDirectory::Publish(const Vtep& vtep) {
 
 uint32_t VtepDirectory::OlderOf(const Index& index, uint32_t entry) const {
   const Older& older = m_older[entry];
-  return &index == &m_byCidr ? older.byCidr : &index == &m_byTunnel ? older.byTunnel : &index == &m_byMac ? older.byMac
-                                                                                                          : older.byNode;
+  return &index == &m_byCidr     ? older.byCidr
+         : &index == &m_byTunnel ? older.byTunnel
+         : &index == &m_byMac    ? older.byMac
+                                 : older.byNode;
 }
 
 uint32_t VtepDirectory::Newest(const Index& index, uint64_t key, uint32_t version) const {

@@ -21,13 +21,13 @@ struct Vtep {
   bool operator==(const Vtep&) const = default;
 };
 
-/// All nodes' VTEPs and pod CIDRs, held once for the cluster, with their history: a node's tables are this directory as of the
-/// version that its agent has applied. Lookups cost O(1) or O(number of CIDR lengths).
+/// All nodes' VTEPs and pod CIDRs, held once for the cluster, with their history: a node's tables are this directory as
+/// of the version that its agent has applied. Lookups cost O(1) or O(number of CIDR lengths).
 class VtepDirectory {
  public:
   struct Entry {
     Vtep vtep;
-    uint32_t since = 0;  ///< in force from this version on
+    uint32_t since = 0;                                     ///< in force from this version on
     uint32_t until = std::numeric_limits<uint32_t>::max();  ///< and before this one
 
     bool InForce(uint32_t version) const { return since <= version && version < until; }
@@ -41,7 +41,9 @@ class VtepDirectory {
   /// Index of the entry in force at `version`, or kNone. By pod address the longest CIDR wins.
   static constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
   uint32_t FindByPod(Ipv4Address pod, uint32_t version) const;
-  uint32_t FindByTunnel(Ipv4Address tunnel, uint32_t version) const { return Newest(m_byTunnel, tunnel.value, version); }
+  uint32_t FindByTunnel(Ipv4Address tunnel, uint32_t version) const {
+    return Newest(m_byTunnel, tunnel.value, version);
+  }
   uint32_t FindByMac(MacAddress mac, uint32_t version) const { return Newest(m_byMac, mac.ToUint64(), version); }
   uint32_t FindByNode(NodeId node, uint32_t version) const { return Newest(m_byNode, node.value, version); }
 

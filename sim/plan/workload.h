@@ -23,35 +23,35 @@ enum class WorkloadKind : uint8_t {
 struct Workload {
   WorkloadKind kind = WorkloadKind::Ping;
   FlowId id;
-  std::string name;            ///< as shown to people; the scenario's words
+  std::string name;  ///< as shown to people; the scenario's words
   NetnsId from;
   std::string fromName, toName;  ///< "pod-a", "shop/cart-1", "node1"; toName may be the address
-  NetnsId to;                  ///< where a receiver listens; none: nobody does
-  Ipv4Address source;          ///< zero: as the kernel selects it
+  NetnsId to;                    ///< where a receiver listens; none: nobody does
+  Ipv4Address source;            ///< zero: as the kernel selects it
   Ipv4Address destination;
-  uint16_t sourcePort = 0;     ///< 0: ephemeral
+  uint16_t sourcePort = 0;  ///< 0: ephemeral
   uint16_t destinationPort = 0;
   Nanoseconds start;
   uint64_t count = 1;
   Nanoseconds interval = Seconds(1);
-  uint32_t payload = 56;       ///< bytes
-  uint64_t up = 0, down = 0;   ///< Tcp
+  uint32_t payload = 56;      ///< bytes
+  uint64_t up = 0, down = 0;  ///< Tcp
   uint8_t ttl = 64;
   uint8_t tos = 0;
   /// IP_MTU_DISCOVER of the sender: false is DONT (no DF), true is DO. Tcp always sets DF, as Linux does.
   bool df = false;
-  bool want = false;           ///< with !df: WANT (Linux's default for UDP and ping): DF unless larger than the path MTU
+  bool want = false;  ///< with !df: WANT (Linux's default for UDP and ping): DF unless larger than the path MTU
   /// Ping: for the last answer. Udp, Inject: how long the receiver listens. Tcp: the longest wait of a socket call.
   std::optional<Nanoseconds> timeout;
-  std::optional<uint16_t> icmpId;     ///< Ping: unset: given by order
+  std::optional<uint16_t> icmpId;  ///< Ping: unset: given by order
   uint16_t icmpFirstSeq = 1;
-  bool pingPayload = true;            ///< ping(8)'s own payload (time stamp, then counting bytes); false: counting from 0
-  Ipv4Address listenAddress;          ///< where the receiver is bound; zero: any
-  uint16_t listenPort = 0;            ///< 0: destinationPort
+  bool pingPayload = true;    ///< ping(8)'s own payload (time stamp, then counting bytes); false: counting from 0
+  Ipv4Address listenAddress;  ///< where the receiver is bound; zero: any
+  uint16_t listenPort = 0;    ///< 0: destinationPort
   int injectIfindex = 0;
   std::vector<std::vector<uint8_t>> frames;
   std::string command;
-  bool isProbe = false;               ///< sent for an expectation only: not part of the traffic's figures
+  bool isProbe = false;  ///< sent for an expectation only: not part of the traffic's figures
 };
 
 /// Something that is done to the cluster at a time.

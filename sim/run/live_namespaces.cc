@@ -13,7 +13,9 @@ kernel::Namespace* LiveNamespaces::Get(NetnsId id) {
   return id.value < m_network.Count() ? &m_network.Get(id).Ns() : nullptr;
 }
 
-kernel::Namespace* LiveNamespaces::Add(const std::string&) { return nullptr; }  // a run's namespaces are those of its plan
+kernel::Namespace* LiveNamespaces::Add(const std::string&) {
+  return nullptr;
+}  // a run's namespaces are those of its plan
 
 bool LiveNamespaces::Remove(NetnsId) { return false; }
 

@@ -16,10 +16,12 @@
 namespace overlaysim {
 namespace {
 
-// Among the events of one instant in a namespace: its own timers first, then what is done to it, then what begins there.
+// Among the events of one instant in a namespace: its own timers first, then what is done to it, then what begins
+// there.
 constexpr uint64_t kEventSequence = uint64_t{1} << 61;
 constexpr uint64_t kWorkloadSequence = uint64_t{1} << 62;
-/// How long a run goes on after the last line of traffic has ended: copies of frames that nobody waits for still arrive.
+/// How long a run goes on after the last line of traffic has ended: copies of frames that nobody waits for still
+/// arrive.
 constexpr Nanoseconds kEpilogue = Milliseconds(10);
 /// How long a UDP receiver waits for the last datagrams where the plan does not say.
 constexpr Nanoseconds kListenAfterLast = Seconds(1);
@@ -191,7 +193,8 @@ void Simulation::CarryOut(const TimedEvent& event) {
             return w.dst == r.dst && w.metric == r.metric && w.nextHops == r.nextHops && w.type == r.type;
           });
         });
-        for (kernel::Route& route : wanted) ns.AddRoute(route, kernel::Namespace::kCreate | kernel::Namespace::kExclusive);
+        for (kernel::Route& route : wanted)
+          ns.AddRoute(route, kernel::Namespace::kCreate | kernel::Namespace::kExclusive);
       }
       m_outcomes.push_back({engine::Now(), event.text, 0, "", ""});
       return;

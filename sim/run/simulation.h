@@ -19,8 +19,8 @@ class TcpEdge;
 
 namespace overlaysim {
 
-/// A plan that runs: namespaces and cables on ns-3's engine, traffic and timed events. One per process at a time, because ns-3's
-/// Simulator is one per process.
+/// A plan that runs: namespaces and cables on ns-3's engine, traffic and timed events. One per process at a time,
+/// because ns-3's Simulator is one per process.
 class Simulation {
  public:
   explicit Simulation(const ClusterPlan& plan);

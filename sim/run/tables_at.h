@@ -7,7 +7,8 @@
 
 namespace overlaysim {
 
-/// Runs the plan without leaving anything behind, up to a time (left out: to its end), and shows a namespace as it is then.
+/// Runs the plan without leaving anything behind, up to a time (left out: to its end), and shows a namespace as it is
+/// then.
 void ShowTablesAt(ClusterPlan& plan, std::optional<Nanoseconds> at, NetnsId id,
                   const std::function<void(const kernel::Namespace& ns, Nanoseconds now)>& show);
 

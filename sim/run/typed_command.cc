@@ -93,10 +93,14 @@ std::unique_ptr<traffic::Flow> MakePing(host::Stack& stack, const std::vector<st
           break;
         case 'M':
           using Pmtu = host::SendRequest::Pmtu;
-          if (value == "do") s.pmtu = Pmtu::Do;
-          else if (value == "want") s.pmtu = Pmtu::Want;
-          else if (value == "dont") s.pmtu = Pmtu::Dont;
-          else return Answer(2, "ping: invalid -M argument\n");
+          if (value == "do")
+            s.pmtu = Pmtu::Do;
+          else if (value == "want")
+            s.pmtu = Pmtu::Want;
+          else if (value == "dont")
+            s.pmtu = Pmtu::Dont;
+          else
+            return Answer(2, "ping: invalid -M argument\n");
           break;
         case 'I':
           if (auto address = Ipv4Address::Parse(value)) {
@@ -107,7 +111,8 @@ std::unique_ptr<traffic::Flow> MakePing(host::Stack& stack, const std::vector<st
             return Answer(2, fmt::format("ping: unknown iface: {}\n", value));
           }
           break;
-        default: break;
+        default:
+          break;
       }
       break;  // the value took the rest of the word
     }
@@ -116,7 +121,8 @@ std::unique_ptr<traffic::Flow> MakePing(host::Stack& stack, const std::vector<st
   const auto address = Ipv4Address::Parse(s.destinationText);
   s.destination = address ? *address : resolve(s.destinationText);
   if (s.destination.IsZero()) return Answer(2, fmt::format("ping: {}: Name or service not known\n", s.destinationText));
-  if (s.count == 0 && !s.deadline) return Answer(2, "ping: in a simulation a count is needed: -c COUNT (or -w SECONDS)\n");
+  if (s.count == 0 && !s.deadline)
+    return Answer(2, "ping: in a simulation a count is needed: -c COUNT (or -w SECONDS)\n");
   return std::make_unique<traffic::Ping>(stack, s);
 }
 
@@ -131,8 +137,10 @@ std::unique_ptr<traffic::Flow> MakeTypedCommand(host::Stack& stack, iproute2::Na
   if (iproute2::IsKnownCommand(line))
     return std::make_unique<Immediate>(
         [&stack, &all, line] { return iproute2::RunCommand(all, stack.Id(), line, engine::Now()); });
-  return Answer(127, fmt::format("{}: command not found (this simulator has ping, ip, bridge, sysctl, ethtool, iptables and nstat)\n",
-                                 words->front()));
+  return Answer(
+      127,
+      fmt::format("{}: command not found (this simulator has ping, ip, bridge, sysctl, ethtool, iptables and nstat)\n",
+                  words->front()));
 }
 
 }  // namespace overlaysim

@@ -9,8 +9,9 @@
 
 namespace overlaysim {
 
-/// What a person types in a namespace, as a flow that ends when the command does: ping(8), and the commands of sim/iproute2.
-/// Others answer as a shell does that does not find them. `resolve` finds the address of a name, zero when there is none.
+/// What a person types in a namespace, as a flow that ends when the command does: ping(8), and the commands of
+/// sim/iproute2. Others answer as a shell does that does not find them. `resolve` finds the address of a name, zero
+/// when there is none.
 std::unique_ptr<traffic::Flow> MakeTypedCommand(host::Stack& stack, iproute2::NamespaceSet& all,
                                                 const std::string& line, uint16_t icmpId, uint32_t flow,
                                                 const std::function<Ipv4Address(std::string_view)>& resolve);

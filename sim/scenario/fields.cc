@@ -5,15 +5,17 @@
 namespace overlaysim::scenario {
 
 // Each object's table is declared first, because tables refer to each other.
-#define OVERLAYSIM_OBJECTS(X)                                                                                         \
-  X(Scenario, MakeScenario) X(Underlay, MakeUnderlay) X(LinkSettings, MakeLinkSettings)                               \
-  X(LinkOverride, MakeLinkOverride) X(FirewallRule, MakeFirewallRule) X(Firewall, MakeFirewall)                       \
-  X(Device, MakeDevice) X(Cable, MakeCable) X(ZoneDelay, MakeZoneDelay) X(External, MakeExternal)                     \
-  X(ExternalHost, MakeExternalHost) X(Cluster, MakeCluster) X(Node, MakeNode) X(Interface, MakeInterface)             \
-  X(Pod, MakePod) X(Cni, MakeCni) X(CalicoPool, MakeCalicoPool) X(Lab, MakeLab) X(Traffic, MakeTraffic)               \
-  X(Load, MakeLoad) X(Start, MakeStart) X(Listen, MakeListen) X(Event, MakeEvent) X(LinkTarget, MakeLinkTarget)       \
-  X(LinkChange, MakeLinkChange) X(Capture, MakeCapture) X(Expect, MakeExpect) X(Probe, MakeProbe)                     \
-  X(DropSelector, MakeDropSelector) X(Comparison<Nanoseconds>, MakeComparison)
+#define OVERLAYSIM_OBJECTS(X)                                                                                       \
+  X(Scenario, MakeScenario)                                                                                         \
+  X(Underlay, MakeUnderlay) X(LinkSettings, MakeLinkSettings) X(LinkOverride, MakeLinkOverride)                     \
+      X(FirewallRule, MakeFirewallRule) X(Firewall, MakeFirewall) X(Device, MakeDevice) X(Cable, MakeCable)         \
+          X(ZoneDelay, MakeZoneDelay) X(External, MakeExternal) X(ExternalHost, MakeExternalHost)                   \
+              X(Cluster, MakeCluster) X(Node, MakeNode) X(Interface, MakeInterface) X(Pod, MakePod) X(Cni, MakeCni) \
+                  X(CalicoPool, MakeCalicoPool) X(Lab, MakeLab) X(Traffic, MakeTraffic) X(Load, MakeLoad)           \
+                      X(Start, MakeStart) X(Listen, MakeListen) X(Event, MakeEvent) X(LinkTarget, MakeLinkTarget)   \
+                          X(LinkChange, MakeLinkChange) X(Capture, MakeCapture) X(Expect, MakeExpect)               \
+                              X(Probe, MakeProbe) X(DropSelector, MakeDropSelector)                                 \
+                                  X(Comparison<Nanoseconds>, MakeComparison)
 #define OVERLAYSIM_X(T, make) \
   template <>                 \
   const ObjectType& Describe<T>();
@@ -22,7 +24,9 @@ OVERLAYSIM_OBJECTS(OVERLAYSIM_X)
 
 namespace {
 
-bool Consists(std::string_view text, bool (*of)(char)) { return !text.empty() && std::all_of(text.begin(), text.end(), of); }
+bool Consists(std::string_view text, bool (*of)(char)) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), of);
+}
 bool IsNameCharacter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
 }
@@ -30,22 +34,22 @@ bool IsHexDigit(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'
 
 const Format kName{"a name (letters, digits, \"-\", \"_\" and \".\")", "[A-Za-z0-9._-]+",
                    [](std::string_view s) { return Consists(s, IsNameCharacter); }};
-const Format kNamePattern{"a name (letters, digits, \"-\", \"_\" and \".\"), with {i} or {i:03d} where it is one of several",
-                          "([A-Za-z0-9._-]|\\{i(:0[1-9]d)?\\})+", [](std::string_view s) {
-                            std::string rest(s);
-                            for (size_t at; (at = rest.find("{i}")) != std::string::npos;) rest.replace(at, 3, "1");
-                            for (size_t at = 0; (at = rest.find("{i:0", at)) != std::string::npos;) {
-                              const bool isWidth = at + 7 <= rest.size() && rest[at + 4] >= '1' && rest[at + 4] <= '9' &&
-                                                   rest.compare(at + 5, 2, "d}") == 0;
-                              if (!isWidth) return false;
-                              rest.replace(at, 7, "1");
-                            }
-                            return Consists(rest, IsNameCharacter);
-                          }};
-const Format kWord{"a word of at least one character, without control characters", R"([^\x00-\x1f]+)",
-                   [](std::string_view s) {
-                     return Consists(s, [](char c) { return static_cast<unsigned char>(c) >= 0x20; });
-                   }};
+const Format kNamePattern{
+    "a name (letters, digits, \"-\", \"_\" and \".\"), with {i} or {i:03d} where it is one of several",
+    "([A-Za-z0-9._-]|\\{i(:0[1-9]d)?\\})+", [](std::string_view s) {
+      std::string rest(s);
+      for (size_t at; (at = rest.find("{i}")) != std::string::npos;) rest.replace(at, 3, "1");
+      for (size_t at = 0; (at = rest.find("{i:0", at)) != std::string::npos;) {
+        const bool isWidth =
+            at + 7 <= rest.size() && rest[at + 4] >= '1' && rest[at + 4] <= '9' && rest.compare(at + 5, 2, "d}") == 0;
+        if (!isWidth) return false;
+        rest.replace(at, 7, "1");
+      }
+      return Consists(rest, IsNameCharacter);
+    }};
+const Format kWord{
+    "a word of at least one character, without control characters", R"([^\x00-\x1f]+)",
+    [](std::string_view s) { return Consists(s, [](char c) { return static_cast<unsigned char>(c) >= 0x20; }); }};
 const Format kHexFrame{"a frame in hex (pairs of digits)", "([0-9A-Fa-f]{2})+",
                        [](std::string_view s) { return s.size() % 2 == 0 && Consists(s, IsHexDigit); }};
 
@@ -59,29 +63,54 @@ constexpr uint64_t kMaxVni = (1u << 24) - 1;
 /// The keys of a LinkOverride, inside an object of its own or among the keys of another.
 template <class T, class Access>
 void AddLinkKeys(ObjectBuilder<T>& object, Access link) {
-  object.Add("rate", [=](T& t) -> auto& { return link(t).rate; }, "Speed in each direction.")
+  object
+      .Add(
+          "rate", [=](T & t) -> auto& { return link(t).rate; }, "Speed in each direction.")
       .Otherwise("as for the other cables of this kind");
-  object.Add("delay", [=](T& t) -> auto& { return link(t).delay; }, "Propagation delay from end to end.")
+  object
+      .Add(
+          "delay", [=](T & t) -> auto& { return link(t).delay; }, "Propagation delay from end to end.")
       .Otherwise("as for the other cables of this kind");
-  object.Add("mtu", [=](T& t) -> auto& { return link(t).mtu; }, "MTU of the devices at both ends, in bytes.")
+  object
+      .Add(
+          "mtu", [=](T & t) -> auto& { return link(t).mtu; }, "MTU of the devices at both ends, in bytes.")
       .Range(kMinMtu, kMaxMtu)
       .Otherwise("as for the other cables of this kind");
-  object.Add("queue", [=](T& t) -> auto& { return link(t).queue; },
-             "Room in front of the cable, in each direction; what does not fit is dropped (QueueFull).")
+  object
+      .Add(
+          "queue", [=](T & t) -> auto& { return link(t).queue; },
+          "Room in front of the cable, in each direction; what does not fit is dropped (QueueFull).")
       .Otherwise("as for the other cables of this kind");
 }
 
 /// The keys of a Comparison, inside an object of its own or among the keys of another.
 template <class T, class Access>
 void AddComparisonKeys(ObjectBuilder<T>& object, Access comparison, std::vector<std::string> variants = {}) {
-  object.Add("below", [=](T& t) -> auto& { return comparison(t).below; }, "The figure must be less.").For(variants);
-  object.Add("above", [=](T& t) -> auto& { return comparison(t).above; }, "The figure must be more.").For(variants);
-  object.Add("max", [=](T& t) -> auto& { return comparison(t).max; }, "The figure must be at most this.").For(variants);
-  object.Add("min", [=](T& t) -> auto& { return comparison(t).min; }, "The figure must be at least this.").For(variants);
-  object.Add("between", [=](T& t) -> auto& { return comparison(t).between; },
-             "The figure must be neither less than the first nor more than the second.")
+  object
+      .Add(
+          "below", [=](T & t) -> auto& { return comparison(t).below; }, "The figure must be less.")
       .For(variants);
-  object.Add("is", [=](T& t) -> auto& { return comparison(t).is; }, "The figure must be exactly this.").For(variants);
+  object
+      .Add(
+          "above", [=](T & t) -> auto& { return comparison(t).above; }, "The figure must be more.")
+      .For(variants);
+  object
+      .Add(
+          "max", [=](T & t) -> auto& { return comparison(t).max; }, "The figure must be at most this.")
+      .For(variants);
+  object
+      .Add(
+          "min", [=](T & t) -> auto& { return comparison(t).min; }, "The figure must be at least this.")
+      .For(variants);
+  object
+      .Add(
+          "between", [=](T & t) -> auto& { return comparison(t).between; },
+          "The figure must be neither less than the first nor more than the second.")
+      .For(variants);
+  object
+      .Add(
+          "is", [=](T & t) -> auto& { return comparison(t).is; }, "The figure must be exactly this.")
+      .For(variants);
 }
 
 const char kEndpoint[] =
@@ -93,13 +122,15 @@ ObjectType MakeScenario() {
   o.AddLoaded("$schema", TypeOf<std::string>(), "Where an editor finds the schema of this file; not used otherwise.");
   o.Add("format", &Scenario::format, "Version of this file format.").Range(1, 1).AlwaysWritten();
   o.Add("description", &Scenario::description, "What this scenario is about, in a line.");
-  o.AddLoaded("include", TypeOf<std::vector<std::string>>(),
-              "Files to start from, relative to this one. Later files win over earlier ones and this file over all: objects "
-              "are merged key by key, everything else is replaced.");
+  o.AddLoaded(
+      "include", TypeOf<std::vector<std::string>>(),
+      "Files to start from, relative to this one. Later files win over earlier ones and this file over all: objects "
+      "are merged key by key, everything else is replaced.");
   static const StringMapType variables(AnyScalarType());
-  o.AddLoaded("vars", variables,
-              "Variables. \"${name}\" in any string stands for the value; where it is the whole string, the value keeps its "
-              "type. --var name=value replaces it for one run. \"$${\" stands for \"${\".");
+  o.AddLoaded(
+      "vars", variables,
+      "Variables. \"${name}\" in any string stands for the value; where it is the whole string, the value keeps its "
+      "type. --var name=value replaces it for one run. \"$${\" stands for \"${\".");
   o.Add("seed", &Scenario::seed, "Where random choices start. The same seed gives the same bytes.");
   o.Add("underlay", &Scenario::underlay, "The physical network.");
   o.Add("cluster", &Scenario::cluster, "Nodes, pods and the CNI plugin.");
@@ -107,7 +138,8 @@ ObjectType MakeScenario() {
   o.Add("traffic", &Scenario::traffic, "Who sends what to whom.");
   o.Add("events", &Scenario::events, "What is done to the cluster, and when.");
   o.Add("capture", &Scenario::capture, "Where packets are recorded for packets.pcapng.")
-      .Otherwise("eth0 and the tunnel device of each node, and eth0 of each pod that takes part in traffic, up to 20 nodes");
+      .Otherwise(
+          "eth0 and the tunnel device of each node, and eth0 of each pod that takes part in traffic, up to 20 nodes");
   o.Add("expect", &Scenario::expect, "What must hold at the end; if not, the run's exit code is 1.");
   o.Add("duration", &Scenario::duration, "When the run ends.").Otherwise("when the traffic has ended");
   return o.Build();
@@ -115,10 +147,11 @@ ObjectType MakeScenario() {
 
 ObjectType MakeUnderlay() {
   const std::string router = "router", leafSpine = "leaf-spine", fatTree = "fat-tree", explicitly = "explicit";
-  ObjectBuilder<Underlay> o("underlay", "an underlay",
-                            "The physical network. \"router\": each node in a rack of its own behind one router. "
-                            "\"leaf-spine\": racks under leaf switches, each joined to all spines. \"fat-tree\": k pods of "
-                            "k switches, k*k*k/4 places for nodes. \"flat\": one Ethernet. \"explicit\": as listed.");
+  ObjectBuilder<Underlay> o(
+      "underlay", "an underlay",
+      "The physical network. \"router\": each node in a rack of its own behind one router. "
+      "\"leaf-spine\": racks under leaf switches, each joined to all spines. \"fat-tree\": k pods of "
+      "k switches, k*k*k/4 places for nodes. \"flat\": one Ethernet. \"explicit\": as listed.");
   o.VariantsByTag("type", WordsOf<UnderlayType>().words, router);
   o.Add("type", &Underlay::type, "How the network is built.");
   o.Add("spines", &Underlay::spines, "Number of spine switches.").For({leafSpine}).Range(1, 1024);
@@ -134,11 +167,13 @@ ObjectType MakeUnderlay() {
       .For({fatTree})
       .Range(2, 128)
       .Otherwise("the smallest that has room for all nodes");
-  o.Add("rackBy", &Underlay::rackBy, "Node label whose value names the node's rack, such as topology.kubernetes.io/zone.")
+  o.Add("rackBy", &Underlay::rackBy,
+        "Node label whose value names the node's rack, such as topology.kubernetes.io/zone.")
       .For({router, leafSpine, fatTree})
       .As(kWord);
   o.Add("uplinks", &Underlay::uplinks,
-        "Cables of each node, to different leaves (eth0, eth1); routes over them are equal in cost. A node can have its own.")
+        "Cables of each node, to different leaves (eth0, eth1); routes over them are equal in cost. A node can have "
+        "its own.")
       .For({leafSpine})
       .Range(1, 8);
   o.Add("switches", &Underlay::switches, "Ethernet switches.").For({explicitly});
@@ -147,12 +182,15 @@ ObjectType MakeUnderlay() {
   o.Add("zoneDelays", &Underlay::zoneDelays, "Delay between zones, in addition to that of the cables.");
   o.Add("hostLink", &Underlay::hostLink, "Cables of nodes.");
   o.Add("fabricLink", &Underlay::fabricLink, "Cables between switches and routers.");
-  o.Add("network", &Underlay::network, "Node addresses without a given value are drawn from it: rack K gets its K-th part.");
+  o.Add("network", &Underlay::network,
+        "Node addresses without a given value are drawn from it: rack K gets its K-th part.");
   o.Add("rackMaskSize", &Underlay::rackMaskSize, "Prefix length of a rack's part of the network.").Range(8, 30);
-  o.Add("allow", [](Underlay& u) -> auto& { return u.firewall.allow; },
-        "With any rule, the network passes only what one allows, and the answers.")
+  o.Add(
+       "allow", [](Underlay & u) -> auto& { return u.firewall.allow; },
+       "With any rule, the network passes only what one allows, and the answers.")
       .Otherwise("everything passes");
-  o.Add("deny", [](Underlay& u) -> auto& { return u.firewall.deny; }, "What does not pass; looked at before allow.");
+  o.Add(
+      "deny", [](Underlay & u) -> auto& { return u.firewall.deny; }, "What does not pass; looked at before allow.");
   o.Add("detectFailure", &Underlay::detectFailure, "From a failure until the devices beside it know.");
   o.Add("reroute", &Underlay::reroute, "From then until all routers use the new routes.");
   o.Add("external", &Underlay::external, "A network outside the cluster, behind a gateway.");
@@ -171,7 +209,8 @@ ObjectType MakeLinkSettings() {
 
 ObjectType MakeLinkOverride() {
   ObjectBuilder<LinkOverride> o("linkOverride", "a cable", "What is different about one cable.");
-  AddLinkKeys(o, [](LinkOverride& l) -> auto& { return l; });
+  AddLinkKeys(
+      o, [](LinkOverride & l) -> auto& { return l; });
   return o.Build();
 }
 
@@ -211,7 +250,8 @@ ObjectType MakeCable() {
   ObjectBuilder<Cable> o("link", "a link", "A cable.");
   o.Add("between", &Cable::between, "Its two ends: node, switch, router or external host.").Required().As(kName);
   o.Add("name", &Cable::name, "Its name.").As(kName).Otherwise("the two ends, joined by \"-\"");
-  AddLinkKeys(o, [](Cable& c) -> auto& { return c.settings; });
+  AddLinkKeys(
+      o, [](Cable & c) -> auto& { return c.settings; });
   return o.Build();
 }
 
@@ -272,10 +312,14 @@ ObjectType MakeNode() {
   o.Add("rack", &Node::rack, "Nodes with the same word share a rack.").For({name, generate}).As(kName);
   o.Add("zone", &Node::zone, "Its zone, for zoneDelays.").For({name, generate}).As(kName);
   o.Add("labels", &Node::labels, "Kubernetes labels.").For({name, generate});
-  o.Add("podCIDR", &Node::podCIDR, "The addresses of its pods.").For({name}).Otherwise("the next free part of cluster.podCIDR");
+  o.Add("podCIDR", &Node::podCIDR, "The addresses of its pods.")
+      .For({name})
+      .Otherwise("the next free part of cluster.podCIDR");
   o.Add("mtu", &Node::mtu, "MTU of eth0, in bytes.").Range(kMinMtu, kMaxMtu).Otherwise("its cable's");
   o.Add("mac", &Node::mac, "MAC address of eth0.").For({name}).Otherwise("made from the node's number");
-  o.Add("vtepMac", &Node::vtepMac, "MAC address of its tunnel device.").For({name}).Otherwise("as the CNI plugin makes it");
+  o.Add("vtepMac", &Node::vtepMac, "MAC address of its tunnel device.")
+      .For({name})
+      .Otherwise("as the CNI plugin makes it");
   o.Add("uplinks", &Node::uplinks, "Its cables to different leaves.").Range(1, 8).Otherwise("underlay.uplinks");
   o.Add("link", &Node::link, "Its cable, where it differs from underlay.hostLink.");
   o.Add("firewall", &Node::firewall, "What it lets in and forwards.");
@@ -287,10 +331,13 @@ ObjectType MakeNode() {
 ObjectType MakeInterface() {
   ObjectBuilder<Interface> o("interface", "an interface", "A network interface of a node besides eth0.");
   o.Add("name", &Interface::name, "Its name, such as \"eth1\".").Required().As(kName);
-  o.Add("to", &Interface::to, "The switch or router at the other end of its cable.").As(kName).Otherwise("the next leaf");
+  o.Add("to", &Interface::to, "The switch or router at the other end of its cable.")
+      .As(kName)
+      .Otherwise("the next leaf");
   o.Add("address", &Interface::address, "Its address, with the prefix length.").InterfaceAddress();
   o.Add("mac", &Interface::mac, "Its MAC address.").Otherwise("made from the node's number");
-  AddLinkKeys(o, [](Interface& i) -> auto& { return i.link; });
+  AddLinkKeys(
+      o, [](Interface & i) -> auto& { return i.link; });
   return o.Build();
 }
 
@@ -304,7 +351,8 @@ ObjectType MakePod() {
       .Default("pod{i}", {"name", ""});
   o.Add(generate, &Pod::generate, "So many pods.").For({generate}).Range(1, kMaxPods).Needs("per");
   o.Add("per", &Pod::per, "What generate counts for: each node, or all in all.").For({generate});
-  o.Add(import, &Pod::import, "A file with what `kubectl get pods -A -o json` (yaml, wide) printed, relative to this one.")
+  o.Add(import, &Pod::import,
+        "A file with what `kubectl get pods -A -o json` (yaml, wide) printed, relative to this one.")
       .For({import})
       .As(kWord);
   o.Add("namespace", &Pod::ns, "Kubernetes namespace.").For({name, generate}).As(kName);
@@ -328,10 +376,11 @@ ObjectType MakeCni() {
                     vxlan = "vxlan";
   const auto number = [](uint64_t n) { return Value::Unsigned(n); };
   const Condition overVxlan{"backend", "vxlan"};
-  ObjectBuilder<Cni> o("cni", "a CNI plugin",
-                       "The CNI plugin and its settings, under the plugin's own names. \"vxlan\" is a flavour of no product: "
-                       "static VXLAN tunnels, routed or bridged. What a file that is imported says holds unless a key here "
-                       "says otherwise.");
+  ObjectBuilder<Cni> o(
+      "cni", "a CNI plugin",
+      "The CNI plugin and its settings, under the plugin's own names. \"vxlan\" is a flavour of no product: "
+      "static VXLAN tunnels, routed or bridged. What a file that is imported says holds unless a key here "
+      "says otherwise.");
   o.VariantsByTag("type", WordsOf<CniType>().words);
   o.Add("type", &Cni::type, "Which one.").Required();
   o.Add("import", &Cni::import, "The cluster's own file: kube-flannel.yml, a net-conf.json, Calico's resources.")
@@ -343,7 +392,10 @@ ObjectType MakeCni() {
       .For({flannel, canal})
       .Range(1, 30)
       .Otherwise("cluster.nodeCIDRMaskSize");
-  o.Add("vni", &Cni::vni, "VXLAN network identifier.").For({flannel, canal}).Range(0, kMaxVni).Default(number(1), overVxlan);
+  o.Add("vni", &Cni::vni, "VXLAN network identifier.")
+      .For({flannel, canal})
+      .Range(0, kMaxVni)
+      .Default(number(1), overVxlan);
   o.Add("vni", &Cni::vni, "VXLAN network identifier.").For({vxlan}).Range(0, kMaxVni).Default(number(1));
   o.Add("vni", &Cni::vni, "VXLAN network identifier.").For({calico}).Range(0, kMaxVni).Default(number(4096));
   o.Add("port", &Cni::port, "UDP port of the tunnel.")
@@ -371,7 +423,10 @@ ObjectType MakeCni() {
       .Default(Value::Bool(true));
   o.Add("vxlanMode", &Cni::vxlanMode, "When to tunnel over VXLAN.").For({calico}).Default("Always", {"ipipMode", ""});
   o.Add("ipipMode", &Cni::ipipMode, "When to tunnel over IPIP.").For({calico}).Default("Never", {"ipipMode", ""});
-  o.Add("blockSize", &Cni::blockSize, "Prefix length of an allocation block.").For({calico}).Range(20, 32).Default(number(26));
+  o.Add("blockSize", &Cni::blockSize, "Prefix length of an allocation block.")
+      .For({calico})
+      .Range(20, 32)
+      .Default(number(26));
   o.Add("natOutgoing", &Cni::natOutgoing, "Packets from pods to outside the pools get the node's address.")
       .For({calico})
       .Default(Value::Bool(true));
@@ -383,9 +438,12 @@ ObjectType MakeCni() {
   o.Add("mode", &Cni::mode, "\"routed\": a pod subnet per node; \"bridged\": one pod subnet over all nodes.")
       .For({vxlan})
       .Default("routed");
-  o.Add("subnet", &Cni::subnet, "The pod subnet over all nodes, with mode \"bridged\".").For({vxlan}).Otherwise("cluster.podCIDR");
+  o.Add("subnet", &Cni::subnet, "The pod subnet over all nodes, with mode \"bridged\".")
+      .For({vxlan})
+      .Otherwise("cluster.podCIDR");
   o.Add("nextHop", &Cni::nextHop,
-        "With mode \"routed\", routes to other nodes' pods go via the peer's address on the tunnel device (\"vtep\") or its "
+        "With mode \"routed\", routes to other nodes' pods go via the peer's address on the tunnel device (\"vtep\") "
+        "or its "
         "node address (\"node\"), both onlink.")
       .For({vxlan})
       .Default("vtep");
@@ -404,10 +462,13 @@ ObjectType MakeCalicoPool() {
   ObjectBuilder<CalicoPool> o("calicoPool", "an IP pool", "A Calico IPPool.");
   const std::string otherwise = "that of cni";
   o.Add("cidr", &CalicoPool::cidr, "Its addresses.").Required();
-  o.Add("blockSize", &CalicoPool::blockSize, "Prefix length of an allocation block.").Range(20, 32).Otherwise(otherwise);
+  o.Add("blockSize", &CalicoPool::blockSize, "Prefix length of an allocation block.")
+      .Range(20, 32)
+      .Otherwise(otherwise);
   o.Add("vxlanMode", &CalicoPool::vxlanMode, "When to tunnel over VXLAN.").Otherwise(otherwise);
   o.Add("ipipMode", &CalicoPool::ipipMode, "When to tunnel over IPIP.").Otherwise(otherwise);
-  o.Add("natOutgoing", &CalicoPool::natOutgoing, "Packets to outside the pools get the node's address.").Otherwise(otherwise);
+  o.Add("natOutgoing", &CalicoPool::natOutgoing, "Packets to outside the pools get the node's address.")
+      .Otherwise(otherwise);
   o.Add("nodeSelector", &CalicoPool::nodeSelector, "Nodes that take blocks from it, in Calico's language.")
       .As(kWord)
       .Otherwise("all()");
@@ -416,35 +477,44 @@ ObjectType MakeCalicoPool() {
 }
 
 ObjectType MakeLab() {
-  ObjectBuilder<Lab> o("lab", "a lab", "A topology given as the commands that build it, as one would type them as root.");
+  ObjectBuilder<Lab> o("lab", "a lab",
+                       "A topology given as the commands that build it, as one would type them as root.");
   o.Add("netns", &Lab::netns, "Network namespaces to begin with.").As(kName);
   o.Add("setup", &Lab::setup, "ip, bridge, sysctl, ethtool and iptables commands, in order.").As(kWord);
   return o.Build();
 }
 
 ObjectType MakeTraffic() {
-  const std::string ping = "ping", udp = "udp", tcp = "tcp", rpc = "rpc", bulk = "bulk", echo = "echo", inject = "inject",
-                    command = "command";
+  const std::string ping = "ping", udp = "udp", tcp = "tcp", rpc = "rpc", bulk = "bulk", echo = "echo",
+                    inject = "inject", command = "command";
   const auto number = [](uint64_t n) { return Value::Unsigned(n); };
-  ObjectBuilder<Traffic> o("traffic", "traffic",
-                           "One line of traffic. \"ping\": as ping(8) prints it. \"udp\": datagrams. \"tcp\": one connection. "
-                           "\"rpc\": requests and replies. \"bulk\": flows with given sizes. \"echo\": bare ICMP echo "
-                           "requests. \"inject\": frames as they are. \"command\": what a person types in a shell.");
+  ObjectBuilder<Traffic> o(
+      "traffic", "traffic",
+      "One line of traffic. \"ping\": as ping(8) prints it. \"udp\": datagrams. \"tcp\": one connection. "
+      "\"rpc\": requests and replies. \"bulk\": flows with given sizes. \"echo\": bare ICMP echo "
+      "requests. \"inject\": frames as they are. \"command\": what a person types in a shell.");
   o.VariantsByTag("type", WordsOf<TrafficType>().words);
   o.Add("type", &Traffic::type, "What kind.").Required();
   o.Add("name", &Traffic::name, "What it is called in results.").As(kWord);
-  o.Add("from", &Traffic::from, std::string("Who sends: ") + kEndpoint).For({ping, udp, tcp, rpc, bulk, echo}).Required().As(kWord);
+  o.Add("from", &Traffic::from, std::string("Who sends: ") + kEndpoint)
+      .For({ping, udp, tcp, rpc, bulk, echo})
+      .Required()
+      .As(kWord);
   o.Add("to", &Traffic::to, std::string("Who receives: an IPv4 address, or ") + kEndpoint)
       .For({ping, udp, tcp, rpc, bulk, echo})
       .Required()
       .As(kWord);
-  o.Add("on", &Traffic::on, "The device on whose wire the frames are put: \"node1/eth0\".").For({inject}).Required().As(kWord);
+  o.Add("on", &Traffic::on, "The device on whose wire the frames are put: \"node1/eth0\".")
+      .For({inject})
+      .Required()
+      .As(kWord);
   o.Add("on", &Traffic::on, "Where it is typed: a pod, a node or, in a lab, a network namespace.")
       .For({command})
       .Required()
       .As(kWord);
   o.Add("pairs", &Traffic::pairs,
-        "Which of several senders sends to which of several receivers: each to each, each to one drawn at random, the i-th "
+        "Which of several senders sends to which of several receivers: each to each, each to one drawn at random, the "
+        "i-th "
         "to the i-th, or so many pairs drawn at random.")
       .For({ping, udp, tcp, rpc, bulk, echo});
   o.Add("source", &Traffic::source, "Source address.")
@@ -476,7 +546,8 @@ ObjectType MakeTraffic() {
   o.Add("down", &Traffic::down, "Bytes back, after all have arrived.").For({tcp}).Default("0B");
   o.Add("request", &Traffic::request, "Bytes of a request.").For({rpc}).Default("100B");
   o.Add("reply", &Traffic::reply, "Bytes of a reply.").For({rpc}).Default("1kB");
-  o.Add("sizes", &Traffic::sizes, "Sizes of flows: a known distribution (\"websearch\"), a CSV file, or one size (\"1MB\").")
+  o.Add("sizes", &Traffic::sizes,
+        "Sizes of flows: a known distribution (\"websearch\"), a CSV file, or one size (\"1MB\").")
       .For({bulk})
       .As(kWord)
       .Default("1MB");
@@ -498,7 +569,10 @@ ObjectType MakeTraffic() {
       .For({udp, tcp, inject})
       .Otherwise("the owner of the address, on the port; of injected frames nobody");
   o.Add("frames", &Traffic::frames, "Whole Ethernet frames in hex.").For({inject}).Required().As(kHexFrame);
-  o.Add("command", &Traffic::command, "\"ping -c 3 10.244.2.2\", \"ip route\", \"nc -u ...\".").For({command}).Required().As(kWord);
+  o.Add("command", &Traffic::command, "\"ping -c 3 10.244.2.2\", \"ip route\", \"nc -u ...\".")
+      .For({command})
+      .Required()
+      .As(kWord);
   return o.Build();
 }
 
@@ -513,7 +587,8 @@ ObjectType MakeStart() {
   ObjectBuilder<Start> o("start", "a start", "When traffic begins.");
   o.Shorthand("at");
   o.Add("at", &Start::at, "The first moment.");
-  o.Add("poisson", &Start::poisson, "Pairs begin one after the other, at random distances, so many on average.").Needs("per");
+  o.Add("poisson", &Start::poisson, "Pairs begin one after the other, at random distances, so many on average.")
+      .Needs("per");
   o.Add("per", &Start::per, "What the rate counts for.");
   return o.Build();
 }
@@ -530,9 +605,10 @@ ObjectType MakeListen() {
 
 ObjectType MakeEvent() {
   const std::string exec = "exec", fail = "fail", fault = "fault", set = "set";
-  ObjectBuilder<Event> o("event", "an event",
-                         "Something that is done to the cluster: a command (exec), a broken cable or node (fail), a mistake of "
-                         "the kind that overlays suffer from (fault), or a change of cables (set).");
+  ObjectBuilder<Event> o(
+      "event", "an event",
+      "Something that is done to the cluster: a command (exec), a broken cable or node (fail), a mistake of "
+      "the kind that overlays suffer from (fault), or a change of cables (set).");
   o.VariantsByKey({exec, fail, fault, set});
   o.Add("at", &Event::at, "When.").Required();
   o.Add(exec, &Event::exec, "An ip, bridge, sysctl, ethtool or iptables command.").For({exec}).As(kWord);
@@ -542,8 +618,10 @@ ObjectType MakeEvent() {
       .Otherwise("on the machine that the lab runs on");
   o.Add(fail, &Event::fail, "A cable, or all cables of a node or switch, that break.").For({fail});
   o.Add(fault, &Event::fault,
-        "\"stale-fdb\": the FDB entry of a peer points elsewhere. \"missing-fdb\", \"missing-neighbour\", \"missing-route\": "
-        "the entry of a peer is not there. \"wrong-vtep-mac\", \"wrong-vni\": not as the peer has it. \"device-down\": the "
+        "\"stale-fdb\": the FDB entry of a peer points elsewhere. \"missing-fdb\", \"missing-neighbour\", "
+        "\"missing-route\": "
+        "the entry of a peer is not there. \"wrong-vtep-mac\", \"wrong-vni\": not as the peer has it. \"device-down\": "
+        "the "
         "tunnel device is down. \"device-recreated\": it is made anew, and nobody fills its tables.")
       .For({fault});
   o.Add("node", &Event::node, "Where it happens.").For({fault}).Required().As(kWord);
@@ -564,11 +642,16 @@ ObjectType MakeLinkTarget() {
 ObjectType MakeLinkChange() {
   ObjectBuilder<LinkChange> o("linkChange", "a change of cables", "Which cables, and how they are from then on.");
   o.VariantsByKey({"link", "node"});
-  o.Add("link", [](LinkChange& c) -> auto& { return c.target.link; }, "The two ends of the cable.").For({"link"}).As(kWord);
-  o.Add("node", [](LinkChange& c) -> auto& { return c.target.node; }, "A node, switch or router: all its cables.")
+  o.Add(
+       "link", [](LinkChange & c) -> auto& { return c.target.link; }, "The two ends of the cable.")
+      .For({"link"})
+      .As(kWord);
+  o.Add(
+       "node", [](LinkChange & c) -> auto& { return c.target.node; }, "A node, switch or router: all its cables.")
       .For({"node"})
       .As(kWord);
-  AddLinkKeys(o, [](LinkChange& c) -> auto& { return c.to; });
+  AddLinkKeys(
+      o, [](LinkChange & c) -> auto& { return c.to; });
   return o.Build();
 }
 
@@ -595,8 +678,8 @@ ObjectType MakeExpect() {
   o.Add(path, &Expect::path, "The way that a packet takes.").For({path});
   o.Add(mtu, &Expect::mtu, "Largest IP packet that arrives in one piece, in bytes.").For({mtu});
   o.Add(drops, &Expect::drops, "Number of packets that were dropped.").For({drops});
-  AddComparisonKeys(o, [](Expect& e) -> auto& { return e.share; }, {loss});
-  AddComparisonKeys(o, [](Expect& e) -> auto& { return e.number; }, {mtu, drops});
+  AddComparisonKeys(o, [](Expect & e) -> auto& { return e.share; }, {loss});
+  AddComparisonKeys(o, [](Expect & e) -> auto& { return e.number; }, {mtu, drops});
   o.Add("p50", &Expect::p50, "The median.").For({rtt});
   o.Add("p90", &Expect::p90, "The time that 90% do not exceed.").For({rtt});
   o.Add("p99", &Expect::p99, "The time that 99% do not exceed.").For({rtt});
@@ -613,7 +696,8 @@ ObjectType MakeExpect() {
 }
 
 ObjectType MakeProbe() {
-  ObjectBuilder<Probe> o("probe", "a pair of endpoints", "From whom to whom, and over which protocol (ICMP if none is named).");
+  ObjectBuilder<Probe> o("probe", "a pair of endpoints",
+                         "From whom to whom, and over which protocol (ICMP if none is named).");
   o.Add("from", &Probe::from, std::string("The first: ") + kEndpoint).Required().As(kWord);
   o.Add("to", &Probe::to, std::string("The second: an IPv4 address, or ") + kEndpoint).Required().As(kWord);
   o.Add("tcp", &Probe::tcp, "TCP, to this port.").Range(1, UINT16_MAX);
@@ -630,8 +714,10 @@ ObjectType MakeDropSelector() {
 }
 
 ObjectType MakeComparison() {
-  ObjectBuilder<Comparison<Nanoseconds>> o("timeComparison", "a comparison", "Bounds of a time, all of which must hold.");
-  AddComparisonKeys(o, [](Comparison<Nanoseconds>& c) -> auto& { return c; });
+  ObjectBuilder<Comparison<Nanoseconds>> o("timeComparison", "a comparison",
+                                           "Bounds of a time, all of which must hold.");
+  AddComparisonKeys(
+      o, [](Comparison<Nanoseconds> & c) -> auto& { return c; });
   return o.Build();
 }
 

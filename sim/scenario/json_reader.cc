@@ -9,8 +9,8 @@
 namespace overlaysim::scenario {
 namespace {
 
-/// Follows the text along with the parser's events, because nlohmann/json 3.11 keeps no positions: each event is one token,
-/// and between two tokens there are only white space, comments, commas and colons.
+/// Follows the text along with the parser's events, because nlohmann/json 3.11 keeps no positions: each event is one
+/// token, and between two tokens there are only white space, comments, commas and colons.
 class Cursor {
  public:
   Cursor(std::string_view text, uint16_t source) : m_text(text), m_source(source) {
@@ -72,7 +72,8 @@ class Cursor {
   uint32_t m_line = 1;
 };
 
-/// Builds the tree from the parser's events. Its functions have the names and the order that nlohmann's SAX interface asks for.
+/// Builds the tree from the parser's events. Its functions have the names and the order that nlohmann's SAX interface
+/// asks for.
 class TreeBuilder {
  public:
   using number_integer_t = nlohmann::json::number_integer_t;

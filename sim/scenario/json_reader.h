@@ -15,8 +15,8 @@ inline constexpr size_t kMaxValues = 4'000'000;
 
 using ReportError = std::function<void(Place place, std::string message)>;
 
-/// Reads JSON with // and /* */ comments. Of broken syntax the first error is reported, of duplicate keys each; nullopt if
-/// there was any.
+/// Reads JSON with // and /* */ comments. Of broken syntax the first error is reported, of duplicate keys each; nullopt
+/// if there was any.
 std::optional<Value> ReadJson(std::string_view text, uint16_t source, const ReportError& report);
 
 }  // namespace overlaysim::scenario

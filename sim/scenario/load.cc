@@ -189,8 +189,8 @@ class Loader {
         const bool isIndex = key.size() <= 9 && key.find_first_not_of("0123456789") == std::string::npos;
         const size_t index = isIndex ? std::stoul(key) : at->items.size();
         if (index >= at->items.size()) {
-          return Error(place, fmt::format("\"{}\" is a list of {}; there is no \"{}\" in it (they count from 0)", passed,
-                                          at->items.size(), key));
+          return Error(place, fmt::format("\"{}\" is a list of {}; there is no \"{}\" in it (they count from 0)",
+                                          passed, at->items.size(), key));
         }
         at = &at->items[index];
       } else if (at->Is(Value::Kind::Object)) {
@@ -276,7 +276,8 @@ class Loader {
         continue;
       }
       const size_t end = rest.find('}', at);
-      if (end == std::string_view::npos) return Refuse(value.place, "\"${\" without \"}\"; for the characters themselves say \"$${\"");
+      if (end == std::string_view::npos)
+        return Refuse(value.place, "\"${\" without \"}\"; for the characters themselves say \"$${\"");
       const std::string name(rest.substr(at + 2, end - at - 2));
       const Member* variable = FindVariable(name);
       if (!variable) return Refuse(value.place, UnknownVariable(name));
@@ -290,7 +291,8 @@ class Loader {
         return;
       }
       out += rest.substr(0, at);
-      out += variable->value.Is(Value::Kind::Bool) ? (variable->value.boolean ? "true" : "false") : variable->value.text;
+      out +=
+          variable->value.Is(Value::Kind::Bool) ? (variable->value.boolean ? "true" : "false") : variable->value.text;
       rest.remove_prefix(end + 1);
       if (out.size() > kMaxSubstitutedBytes) return Refuse(value.place, "too long once the variables are put in");
     }

@@ -11,8 +11,8 @@ bool Field::BelongsTo(const std::string& variant) const {
 }
 
 const Field* ObjectType::Find(std::string_view key, const std::string& variant) const {
-  auto it = std::find_if(fields.begin(), fields.end(),
-                         [&](const Field& f) { return f.name == key && f.BelongsTo(variant); });
+  auto it =
+      std::find_if(fields.begin(), fields.end(), [&](const Field& f) { return f.name == key && f.BelongsTo(variant); });
   return it == fields.end() ? nullptr : &*it;
 }
 
@@ -32,7 +32,8 @@ std::string ObjectType::VariantOf(const Value& value) const {
   }
   const Value* word = value.Find(tag);
   if (!word) return defaultVariant;
-  const bool known = word->Is(Value::Kind::String) && std::find(variants.begin(), variants.end(), word->text) != variants.end();
+  const bool known =
+      word->Is(Value::Kind::String) && std::find(variants.begin(), variants.end(), word->text) != variants.end();
   return known ? word->text : "";
 }
 
@@ -40,8 +41,8 @@ std::string ObjectType::VariantOf(const void* object) const {
   if (variants.empty()) return "";
   Value keys = Value::Object();
   for (const Field& field : fields) {
-    const bool decides = tag.empty() ? std::find(variants.begin(), variants.end(), field.name) != variants.end()
-                                     : field.name == tag;
+    const bool decides =
+        tag.empty() ? std::find(variants.begin(), variants.end(), field.name) != variants.end() : field.name == tag;
     if (!decides) continue;
     auto value = field.type->Write(field.member(const_cast<void*>(object)), Detail::Sparse);
     if (value && (field.type->IsOptional() || !value->IsEmptyContainer())) keys.Set(field.name, *std::move(value));
@@ -51,7 +52,8 @@ std::string ObjectType::VariantOf(const void* object) const {
 
 std::string ObjectType::Called(const std::string& variant) const {
   if (variant.empty()) return noun;
-  return tag.empty() ? fmt::format("{} with \"{}\"", noun, variant) : fmt::format("{} of {} \"{}\"", noun, tag, variant);
+  return tag.empty() ? fmt::format("{} with \"{}\"", noun, variant)
+                     : fmt::format("{} of {} \"{}\"", noun, tag, variant);
 }
 
 std::optional<Value> ObjectType::DefaultOf(const Field& field) const {
@@ -88,8 +90,9 @@ void ObjectType::Read(const Value& from, void* to, const ReadContext& context) c
     } else if (!field && tag.empty() && std::find(variants.begin(), variants.end(), member.key) != variants.end()) {
       context.error(member.keyPlace, fmt::format("{} cannot have \"{}\" as well", Called(variant), member.key));
     } else if (const Field* other = Find(member.key, ""); other && !field) {
-      context.error(member.keyPlace, fmt::format("{} has no \"{}\"; that belongs to {} (known here: {})", Called(variant),
-                                                 member.key, Called(other->variants.front()), JoinNames(KeysOf(variant))));
+      context.error(member.keyPlace,
+                    fmt::format("{} has no \"{}\"; that belongs to {} (known here: {})", Called(variant), member.key,
+                                Called(other->variants.front()), JoinNames(KeysOf(variant))));
     } else if (!field) {
       const std::vector<std::string> known = KeysOf(variant);
       const std::string near = DidYouMean(member.key, known);

@@ -47,12 +47,13 @@ std::string Section(const ObjectType& object) {
   std::string out = fmt::format("\n### {}\n\n{}\n", object.name, object.description);
   if (!object.shorthand.empty()) out += fmt::format("\nA string alone stands for `{}`.\n", object.shorthand);
   if (!object.variants.empty() && object.tag.empty()) {
-    out += fmt::format("\nIt has one of the keys {}, which decides what else belongs to it.\n", WordsOfVariants(object));
+    out +=
+        fmt::format("\nIt has one of the keys {}, which decides what else belongs to it.\n", WordsOfVariants(object));
   } else if (!object.variants.empty()) {
     out += fmt::format("\n`{}` is one of {}.\n", object.tag, WordsOfVariants(object));
   }
-  const bool hasFor = std::any_of(object.fields.begin(), object.fields.end(),
-                                  [](const Field& f) { return !f.variants.empty(); });
+  const bool hasFor =
+      std::any_of(object.fields.begin(), object.fields.end(), [](const Field& f) { return !f.variants.empty(); });
   out += hasFor ? "\n| key | for | value | left out | meaning |\n|---|---|---|---|---|\n"
                 : "\n| key | value | left out | meaning |\n|---|---|---|---|\n";
   for (const Field& field : object.fields) {

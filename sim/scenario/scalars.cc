@@ -20,9 +20,10 @@ bool IsAllDigits(std::string_view text) {
 
 /// `words` names what is wanted: "a time such as \"10ms\"".
 void SayWanted(const Value& from, std::string_view words, const ReadContext& context) {
-  context.Error(from, fmt::format("\"{}\" wants {}, not {}", context.key, words,
-                                  from.Is(Value::Kind::Array) || from.Is(Value::Kind::Object) ? std::string(from.KindName())
-                                                                                              : from.Quoted()));
+  context.Error(from,
+                fmt::format("\"{}\" wants {}, not {}", context.key, words,
+                            from.Is(Value::Kind::Array) || from.Is(Value::Kind::Object) ? std::string(from.KindName())
+                                                                                        : from.Quoted()));
 }
 
 class BoolType final : public Type {
@@ -45,10 +46,12 @@ class IntegerType final : public Type {
     const auto [min, max] = Limits(*context.constraints);
     if (!from.Is(Value::Kind::Integer)) return SayWanted(from, Words(min, max), context);
     // boolean: it is negative
-    const bool fits = from.boolean ? min < 0 && from.magnitude <= uint64_t{0} - static_cast<uint64_t>(min)
-                                   : from.magnitude <= max && (min <= 0 || from.magnitude >= static_cast<uint64_t>(min));
+    const bool fits = from.boolean
+                          ? min < 0 && from.magnitude <= uint64_t{0} - static_cast<uint64_t>(min)
+                          : from.magnitude <= max && (min <= 0 || from.magnitude >= static_cast<uint64_t>(min));
     if (!fits) {
-      context.Error(from, fmt::format("\"{}\": {} is out of range; it wants {}", context.key, from.text, Words(min, max)));
+      context.Error(from,
+                    fmt::format("\"{}\": {} is out of range; it wants {}", context.key, from.text, Words(min, max)));
       return;
     }
     *static_cast<T*>(to) = static_cast<T>(from.boolean ? uint64_t{0} - from.magnitude : from.magnitude);
@@ -98,7 +101,8 @@ class StringType final : public Type {
     return Value(text);
   }
   Value Schema(const Constraints& constraints) const override {
-    Value schema = constraints.format ? SchemaOfPattern(constraints.format->pattern) : Value::Object().Set("type", "string");
+    Value schema =
+        constraints.format ? SchemaOfPattern(constraints.format->pattern) : Value::Object().Set("type", "string");
     return constraints.numbersToo ? schema.Set("type", Value::Array({"string", "integer"})) : schema;
   }
   std::string Name() const override { return "string"; }
@@ -172,7 +176,8 @@ class PrefixType final : public Type {
     return Value(static_cast<const Ipv4Prefix*>(from)->ToString());
   }
   Value Schema(const Constraints& constraints) const override {
-    return SchemaOfPattern(kIpv4Pattern + (constraints.interfaceAddress ? "(" + kLengthPattern + ")?" : kLengthPattern));
+    return SchemaOfPattern(kIpv4Pattern +
+                           (constraints.interfaceAddress ? "(" + kLengthPattern + ")?" : kLengthPattern));
   }
   std::string Name() const override { return "prefix"; }
 };
@@ -460,8 +465,8 @@ const Type& ScalarType<Ipv4Address>() {
 }
 template <>
 const Type& ScalarType<MacAddress>() {
-  static const QuantityType<MacAddress> type({"a MAC address", "", "02:00:00:00:04:01",
-                                              "[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}"});
+  static const QuantityType<MacAddress> type(
+      {"a MAC address", "", "02:00:00:00:04:01", "[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}"});
   return type;
 }
 template <>

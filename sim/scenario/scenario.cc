@@ -4,7 +4,9 @@
 
 namespace overlaysim::scenario {
 
-SourcePlace Scenario::PlaceOf(Place place) const { return {sources.at(place.source), place.line, place.column, place.length}; }
+SourcePlace Scenario::PlaceOf(Place place) const {
+  return {sources.at(place.source), place.line, place.column, place.length};
+}
 
 std::string Scenario::PathOf(const Text& file) const {
   const std::filesystem::path path(*file);

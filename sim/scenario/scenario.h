@@ -13,9 +13,9 @@
 #include "sim/base/diagnostics.h"
 #include "sim/base/units.h"
 
-/// What the author of a scenario wrote, typed: no names looked up, nothing derived. What was left out and has one constant
-/// default holds that default; what was left out and is derived later (an address, an MTU) is nullopt. The keys of the file are
-/// the names of the fields here; docs/scenario-format.md says what each means.
+/// What the author of a scenario wrote, typed: no names looked up, nothing derived. What was left out and has one
+/// constant default holds that default; what was left out and is derived later (an address, an MTU) is nullopt. The
+/// keys of the file are the names of the fields here; docs/scenario-format.md says what each means.
 namespace overlaysim::scenario {
 
 /// Where a value stands. Small, because every value has one; Scenario::PlaceOf makes a SourcePlace of it.
@@ -35,7 +35,8 @@ struct Located {
   Place place;
 
   Located() = default;
-  Located(T v, Place p = {}) : value(std::move(v)), place(p) {}  // NOLINT: a value is enough where nobody wrote it in a file
+  Located(T v, Place p = {})
+      : value(std::move(v)), place(p) {}  // NOLINT: a value is enough where nobody wrote it in a file
   const T& operator*() const { return value; }
   const T* operator->() const { return &value; }
   bool operator==(const Located& o) const { return value == o.value; }
@@ -94,10 +95,10 @@ struct LinkOverride {
 
 /// What passes (allow) or does not (deny). Without udp, tcp, icmp and protocol: everything between the two.
 struct FirewallRule {
-  OptionalText from, to;      ///< "nodes", "pods", "external", a name or pattern, or a prefix; left out: anywhere
+  OptionalText from, to;  ///< "nodes", "pods", "external", a name or pattern, or a prefix; left out: anywhere
   std::optional<Located<Ports>> udp, tcp;  ///< destination ports
   Optional<bool> icmp;
-  OptionalText protocol;      ///< "esp", "ipip", "gre", ... or an IP protocol number as text
+  OptionalText protocol;  ///< "esp", "ipip", "gre", ... or an IP protocol number as text
 };
 
 /// With any `allow`, only what is allowed passes (replies included); `deny` is looked at first.
@@ -130,7 +131,7 @@ struct ExternalHost {
 struct External {
   Located<Ipv4Prefix> network{Ipv4Prefix{{0xcb007100}, 24}};  // 203.0.113.0/24, RFC 5737
   std::vector<ExternalHost> hosts;
-  OptionalText gateway;           ///< the router that the network hangs on; left out: the first one
+  OptionalText gateway;            ///< the router that the network hangs on; left out: the first one
   Located<bool> masquerade{true};  ///< the gateway puts its own address in place of the nodes'
   LinkOverride link;
 };
@@ -139,19 +140,19 @@ enum class UnderlayType : uint8_t { Router, LeafSpine, FatTree, Flat, Explicit }
 
 struct Underlay {
   Located<UnderlayType> type{UnderlayType::Router};
-  Located<uint32_t> spines{2};     ///< LeafSpine
-  Optional<uint32_t> leaves;       ///< LeafSpine; left out: as many as there are racks
-  Optional<uint32_t> nodesPerLeaf; ///< Router, LeafSpine; left out: as `rack`/`rackBy` say, else one
-  Optional<uint32_t> k;            ///< FatTree: even; left out: the smallest that has room
-  OptionalText rackBy;             ///< node label whose value names the rack
-  Located<uint32_t> uplinks{1};    ///< cables of each node to different leaves, with equal-cost routes over them
+  Located<uint32_t> spines{2};            ///< LeafSpine
+  Optional<uint32_t> leaves;              ///< LeafSpine; left out: as many as there are racks
+  Optional<uint32_t> nodesPerLeaf;        ///< Router, LeafSpine; left out: as `rack`/`rackBy` say, else one
+  Optional<uint32_t> k;                   ///< FatTree: even; left out: the smallest that has room
+  OptionalText rackBy;                    ///< node label whose value names the rack
+  Located<uint32_t> uplinks{1};           ///< cables of each node to different leaves, with equal-cost routes over them
   std::vector<Device> switches, routers;  ///< Explicit
   std::vector<Cable> links;               ///< Explicit
   std::vector<ZoneDelay> zoneDelays;
   LinkSettings hostLink, fabricLink;
   Located<Ipv4Prefix> network{Ipv4Prefix{{0xac100000}, 12}};  // 172.16.0.0/12: node addresses are drawn from it
-  Located<uint8_t> rackMaskSize{24};                          ///< rack K gets the K-th prefix of this length of `network`
-  Firewall firewall;  ///< keys "allow" and "deny" of the underlay itself
+  Located<uint8_t> rackMaskSize{24};                     ///< rack K gets the K-th prefix of this length of `network`
+  Firewall firewall;                                     ///< keys "allow" and "deny" of the underlay itself
   Located<Nanoseconds> detectFailure{Milliseconds(50)};  ///< from a failure until the devices beside it know
   Located<Nanoseconds> reroute{Milliseconds(200)};       ///< from then until all routers use the new routes
   std::optional<External> external;
@@ -163,8 +164,8 @@ using Labels = std::map<std::string, Text>;
 
 /// One more network interface of a node.
 struct Interface {
-  Text name;          ///< "eth1"
-  OptionalText to;    ///< switch, router or leaf at the other end of its cable
+  Text name;                     ///< "eth1"
+  OptionalText to;               ///< switch, router or leaf at the other end of its cable
   Optional<Ipv4Prefix> address;  ///< with its prefix length
   Optional<MacAddress> mac;
   LinkOverride link;
@@ -172,19 +173,19 @@ struct Interface {
 
 /// One node, or several: exactly one of name, generate and import decides ("generate" takes its pattern from name).
 struct Node {
-  OptionalText name;           ///< with generate: a pattern with {i} or {i:03d}; left out: "node{i}"
+  OptionalText name;  ///< with generate: a pattern with {i} or {i:03d}; left out: "node{i}"
   Optional<uint32_t> generate;
-  OptionalText import;         ///< file with what `kubectl get nodes` printed; see Scenario::PathOf
-  Optional<Ipv4Prefix> address;            ///< on eth0; a length of 32 means: the rack's
+  OptionalText import;                         ///< file with what `kubectl get nodes` printed; see Scenario::PathOf
+  Optional<Ipv4Prefix> address;                ///< on eth0; a length of 32 means: the rack's
   std::vector<Located<Ipv4Prefix>> addresses;  ///< further ones on eth0
   OptionalText rack, zone;
   Labels labels;
   Optional<Ipv4Prefix> podCIDR;
-  Optional<uint32_t> mtu;      ///< of eth0; left out: its cable's
+  Optional<uint32_t> mtu;  ///< of eth0; left out: its cable's
   Optional<MacAddress> mac, vtepMac;
   Optional<uint32_t> uplinks;  ///< left out: underlay.uplinks
   LinkOverride link;
-  Firewall firewall;           ///< keys firewall.allow, firewall.deny: what this host lets in and forwards
+  Firewall firewall;  ///< keys firewall.allow, firewall.deny: what this host lets in and forwards
   std::map<std::string, Text> sysctl;
   std::vector<Interface> interfaces;
   Place place;
@@ -194,12 +195,12 @@ enum class PodsPer : uint8_t { Node, Total };
 
 /// One pod, or several, as Node.
 struct Pod {
-  OptionalText name;           ///< with generate: a pattern; left out: "pod{i}"
+  OptionalText name;  ///< with generate: a pattern; left out: "pod{i}"
   Optional<uint32_t> generate;
-  Optional<PodsPer> per;       ///< of generate
+  Optional<PodsPer> per;  ///< of generate
   OptionalText import;
-  Text ns{"default"};          ///< key "namespace"
-  OptionalText node;           ///< where it runs; with generate: a pattern; left out: spread evenly
+  Text ns{"default"};  ///< key "namespace"
+  OptionalText node;   ///< where it runs; with generate: a pattern; left out: spread evenly
   Optional<Ipv4Address> address;
   Optional<MacAddress> mac;
   Labels labels;
@@ -233,32 +234,32 @@ struct CalicoPool {
   Located<bool> disabled{false};
 };
 
-/// Settings of all flavours; which belong to which type, and their defaults there, is in the table of fields: what has a
-/// constant default for the type is filled in by the reader (FillDefaults does it for a Scenario made by a program).
+/// Settings of all flavours; which belong to which type, and their defaults there, is in the table of fields: what has
+/// a constant default for the type is filled in by the reader (FillDefaults does it for a Scenario made by a program).
 struct Cni {
   Located<CniType> type{CniType::Flannel};
-  OptionalText import;                       ///< the cluster's own file: kube-flannel.yml, net-conf.json, ...
-  Optional<FlannelBackend> backend;          ///< flannel, canal
-  Optional<Ipv4Prefix> network;              ///< flannel, canal: net-conf.json's Network; left out: podCIDR
-  Optional<uint8_t> subnetLen;               ///< flannel, canal; left out: nodeCIDRMaskSize
+  OptionalText import;               ///< the cluster's own file: kube-flannel.yml, net-conf.json, ...
+  Optional<FlannelBackend> backend;  ///< flannel, canal
+  Optional<Ipv4Prefix> network;      ///< flannel, canal: net-conf.json's Network; left out: podCIDR
+  Optional<uint8_t> subnetLen;       ///< flannel, canal; left out: nodeCIDRMaskSize
   Optional<uint32_t> vni;
   Optional<uint16_t> port;
-  Optional<uint32_t> mtu;                    ///< of the tunnel device; left out: the underlay's minus the headers
-  OptionalText device;                       ///< left out: as the product names it
+  Optional<uint32_t> mtu;  ///< of the tunnel device; left out: the underlay's minus the headers
+  OptionalText device;     ///< left out: as the product names it
   Optional<bool> directRouting, learning;
   Optional<bool> ipMasq;
-  Optional<EncapMode> vxlanMode, ipipMode;   ///< calico
-  Optional<uint8_t> blockSize;               ///< calico
-  Optional<bool> natOutgoing;                ///< calico
-  Optional<bool> wireguardEnabled;           ///< calico
-  std::vector<CalicoPool> pools;             ///< calico; empty: one of podCIDR with the settings above
-  Optional<RoutingMode> routingMode;         ///< cilium
-  Optional<TunnelProtocol> tunnelProtocol;   ///< cilium, antrea
-  Optional<VxlanFlavour> mode;               ///< vxlan
-  Optional<Ipv4Prefix> subnet;               ///< vxlan, bridged: the one pod subnet; left out: podCIDR
-  Optional<NextHop> nextHop;                 ///< vxlan, routed: routes via the peer's VTEP address or its node address, onlink
-  Optional<DfMode> df;                       ///< of the outer header, as `ip link … type vxlan df`
-  Optional<HeaderByte> ttl, tos;             ///< of the outer header; ttl 0: auto
+  Optional<EncapMode> vxlanMode, ipipMode;  ///< calico
+  Optional<uint8_t> blockSize;              ///< calico
+  Optional<bool> natOutgoing;               ///< calico
+  Optional<bool> wireguardEnabled;          ///< calico
+  std::vector<CalicoPool> pools;            ///< calico; empty: one of podCIDR with the settings above
+  Optional<RoutingMode> routingMode;        ///< cilium
+  Optional<TunnelProtocol> tunnelProtocol;  ///< cilium, antrea
+  Optional<VxlanFlavour> mode;              ///< vxlan
+  Optional<Ipv4Prefix> subnet;              ///< vxlan, bridged: the one pod subnet; left out: podCIDR
+  Optional<NextHop> nextHop;      ///< vxlan, routed: routes via the peer's VTEP address or its node address, onlink
+  Optional<DfMode> df;            ///< of the outer header, as `ip link … type vxlan df`
+  Optional<HeaderByte> ttl, tos;  ///< of the outer header; ttl 0: auto
   Optional<bool> udpChecksum;
   std::optional<Located<Ports>> sourcePorts;  ///< one range
   Optional<Nanoseconds> ageing;
@@ -286,8 +287,8 @@ enum class Df : uint8_t { Do, Want, Dont };  ///< as `ping -M`
 enum class LinkKind : uint8_t { HostLink, FabricLink };
 enum class PairKind : uint8_t { All, Random, InOrder };
 
-/// "all": each source with each destination but itself; "in-order": the i-th with the i-th; "random": each source with one
-/// drawn at random; {"random": n}: n pairs drawn at random.
+/// "all": each source with each destination but itself; "in-order": the i-th with the i-th; "random": each source with
+/// one drawn at random; {"random": n}: n pairs drawn at random.
 struct Pairs {
   PairKind kind = PairKind::All;
   std::optional<uint64_t> count;  ///< Random
@@ -318,8 +319,8 @@ struct Start {
 
 /// Who receives, where it is not simply the owner of the address `to`.
 struct Listen {
-  Text on{""};                     ///< "none": nobody
-  Optional<Ipv4Address> address;   ///< left out: any
+  Text on{""};                    ///< "none": nobody
+  Optional<Ipv4Address> address;  ///< left out: any
   Optional<uint16_t> port;
   Optional<Nanoseconds> wait;
 };
@@ -327,30 +328,30 @@ struct Listen {
 struct Traffic {
   Located<TrafficType> type{TrafficType::Ping};
   OptionalText name;
-  OptionalText from, to;             ///< pod, ns/pod, node, netns, external host, pattern; `to` also an address
-  OptionalText on;                   ///< Inject: "node1/eth0"; Command: where it is typed
+  OptionalText from, to;  ///< pod, ns/pod, node, netns, external host, pattern; `to` also an address
+  OptionalText on;        ///< Inject: "node1/eth0"; Command: where it is typed
   Located<Pairs> pairs;
-  Optional<Ipv4Address> source;      ///< left out: as the kernel selects
+  Optional<Ipv4Address> source;  ///< left out: as the kernel selects
   Located<Start> start;
   std::optional<Located<Span>> during;
-  Optional<uint64_t> count;          ///< Ping, Echo: requests; Rpc, Bulk: calls or flows per pair
-  Optional<uint64_t> packets;        ///< Udp: per pair
-  Optional<Nanoseconds> interval;    ///< Ping, Udp: between packets of a pair
+  Optional<uint64_t> count;        ///< Ping, Echo: requests; Rpc, Bulk: calls or flows per pair
+  Optional<uint64_t> packets;      ///< Udp: per pair
+  Optional<Nanoseconds> interval;  ///< Ping, Udp: between packets of a pair
   std::optional<Located<Rate>> rate;
-  Optional<Per> per;                 ///< of rate
-  std::optional<Load> load;          ///< Bulk, Udp: in place of rate
-  Optional<Bytes> payload;           ///< Ping, Echo, Udp
-  Optional<Bytes> up, down;          ///< Tcp
-  Optional<Bytes> request, reply;    ///< Rpc
-  OptionalText sizes;                ///< Bulk: a named distribution of flow sizes, a CSV file, or one size
+  Optional<Per> per;               ///< of rate
+  std::optional<Load> load;        ///< Bulk, Udp: in place of rate
+  Optional<Bytes> payload;         ///< Ping, Echo, Udp
+  Optional<Bytes> up, down;        ///< Tcp
+  Optional<Bytes> request, reply;  ///< Rpc
+  OptionalText sizes;              ///< Bulk: a named distribution of flow sizes, a CSV file, or one size
   Optional<uint16_t> port, sport;
-  Optional<uint16_t> id, seq;        ///< Echo, Ping: of the first request
+  Optional<uint16_t> id, seq;  ///< Echo, Ping: of the first request
   Optional<uint8_t> ttl, tos;
   Optional<Df> df;
-  Optional<Nanoseconds> wait;        ///< for an answer or, Udp, the receiver for a datagram
-  std::optional<Listen> listen;      ///< Udp, Tcp, Inject
-  std::vector<Text> frames;          ///< Inject: hex
-  OptionalText command;              ///< Command
+  Optional<Nanoseconds> wait;    ///< for an answer or, Udp, the receiver for a datagram
+  std::optional<Listen> listen;  ///< Udp, Tcp, Inject
+  std::vector<Text> frames;      ///< Inject: hex
+  OptionalText command;          ///< Command
   Place place;
 };
 
@@ -363,8 +364,8 @@ struct LinkTarget {
 };
 
 struct LinkChange {
-  LinkTarget target;               ///< keys link, node
-  LinkOverride to;                 ///< keys rate, delay, mtu, queue
+  LinkTarget target;  ///< keys link, node
+  LinkOverride to;    ///< keys rate, delay, mtu, queue
 };
 
 enum class FaultKind : uint8_t {
@@ -381,19 +382,19 @@ enum class FaultKind : uint8_t {
 /// Something that is done to the cluster at a time: exactly one of exec, fail, fault and set.
 struct Event {
   Located<Nanoseconds> at;
-  OptionalText exec;               ///< an ip, bridge, sysctl, ethtool or iptables command
-  OptionalText on;                 ///< of exec; left out (Lab): typed on the host
+  OptionalText exec;  ///< an ip, bridge, sysctl, ethtool or iptables command
+  OptionalText on;    ///< of exec; left out (Lab): typed on the host
   std::optional<LinkTarget> fail;
   Optional<FaultKind> fault;
-  OptionalText node, peer;         ///< of fault
-  Optional<Nanoseconds> lasts;     ///< of fail, fault and set: key "for"; left out: until the end
+  OptionalText node, peer;      ///< of fault
+  Optional<Nanoseconds> lasts;  ///< of fail, fault and set: key "for"; left out: until the end
   std::optional<LinkChange> set;
   Place place;
 };
 
 struct Capture {
-  Text on;                         ///< "node1/eth0", "pod-a/eth0", patterns
-  Text filter{""};                 ///< tcpdump's words; names of pods and nodes are allowed
+  Text on;          ///< "node1/eth0", "pod-a/eth0", patterns
+  Text filter{""};  ///< tcpdump's words; names of pods and nodes are allowed
   Located<Bytes> snap{Bytes{262144}};
 };
 
@@ -412,8 +413,8 @@ struct Probe {
 };
 
 struct DropSelector {
-  OptionalText verdict;            ///< left out: any
-  OptionalText on;                 ///< "node1", "node1/eth0", patterns
+  OptionalText verdict;  ///< left out: any
+  OptionalText on;       ///< "node1", "node1/eth0", patterns
 };
 
 /// Exactly one of reach, notReach, loss, rtt, path, mtu and drops.
@@ -421,11 +422,11 @@ struct Expect {
   OptionalText name;
   std::optional<Probe> reach, notReach, loss, rtt, path, mtu;
   std::optional<DropSelector> drops;
-  Comparison<Percent> share;       ///< loss: keys below, above, max, min, is, between
-  Comparison<int64_t> number;      ///< drops: packets; mtu: bytes; same keys
+  Comparison<Percent> share;   ///< loss: keys below, above, max, min, is, between
+  Comparison<int64_t> number;  ///< drops: packets; mtu: bytes; same keys
   std::optional<Comparison<Nanoseconds>> p50, p90, p99, p999, mean, all;  ///< rtt
-  std::vector<Text> through, avoids;  ///< path: names or patterns, in order
-  Optional<Nanoseconds> deadline;  ///< reach: the answer must come within
+  std::vector<Text> through, avoids;                                      ///< path: names or patterns, in order
+  Optional<Nanoseconds> deadline;                                         ///< reach: the answer must come within
   std::optional<Located<Span>> during;
   Place place;
 };
@@ -437,15 +438,15 @@ struct Scenario {
   Located<uint64_t> seed{1};
   Underlay underlay;
   Cluster cluster;
-  std::optional<Lab> lab;          ///< then the cluster has no nodes
+  std::optional<Lab> lab;  ///< then the cluster has no nodes
   std::vector<Traffic> traffic;
   std::vector<Event> events;
   std::vector<Capture> capture;
   std::vector<Expect> expect;
   Optional<Nanoseconds> duration;  ///< left out: until the traffic has ended
 
-  std::string name;                ///< the file's, without folders and ending
-  std::vector<std::string> sources{""};               ///< files, and settings such as "--set underlay.spines=4"
+  std::string name;                      ///< the file's, without folders and ending
+  std::vector<std::string> sources{""};  ///< files, and settings such as "--set underlay.spines=4"
   std::map<std::pair<uint32_t, uint64_t>, std::string> substituted;  ///< by (source, line<<32|column): "spines from …"
 
   SourcePlace PlaceOf(Place place) const;

@@ -19,7 +19,8 @@ Value FieldSchema(const ObjectType& object, const Field& field) {
   std::string description = field.description;
   if (!field.otherwise.empty()) description += " Left out: " + field.otherwise + ".";
   schema.Set("description", description);
-  if (auto value = object.DefaultOf(field); value && field.condition.key.empty()) schema.Set("default", *std::move(value));
+  if (auto value = object.DefaultOf(field); value && field.condition.key.empty())
+    schema.Set("default", *std::move(value));
   return schema;
 }
 

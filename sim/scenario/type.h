@@ -12,8 +12,8 @@
 #include "sim/scenario/enums.h"
 #include "sim/scenario/value.h"
 
-/// The machinery under the table of fields: how a kind of value is read, written, filled with defaults and described. One
-/// description serves the reader, the writers, the JSON Schema and the reference, so that they cannot disagree.
+/// The machinery under the table of fields: how a kind of value is read, written, filled with defaults and described.
+/// One description serves the reader, the writers, the JSON Schema and the reference, so that they cannot disagree.
 namespace overlaysim::scenario {
 
 struct ObjectType;
@@ -27,7 +27,7 @@ struct Format {
 
 /// What a field asks of its value beyond its type.
 struct Constraints {
-  int64_t min = INT64_MIN;     ///< integers
+  int64_t min = INT64_MIN;  ///< integers
   uint64_t max = UINT64_MAX;
   const Format* format = nullptr;  ///< strings
   bool numbersToo = false;         ///< strings: a whole number is meant as its digits
@@ -74,13 +74,13 @@ struct Field {
   const Type* type = nullptr;
   std::function<void*(void*)> member;  ///< empty: the loader deals with this key itself
   std::string description;
-  std::string otherwise;               ///< what holds when it is left out and that is not a constant
-  std::vector<std::string> variants;   ///< to which it belongs; empty: all
-  std::optional<Value> defaultValue;   ///< filled into an optional member
-  Condition condition;                 ///< of the default
+  std::string otherwise;              ///< what holds when it is left out and that is not a constant
+  std::vector<std::string> variants;  ///< to which it belongs; empty: all
+  std::optional<Value> defaultValue;  ///< filled into an optional member
+  Condition condition;                ///< of the default
   bool isRequired = false;
   bool isAlwaysWritten = false;
-  std::string needs;                   ///< another key that must be there with it
+  std::string needs;  ///< another key that must be there with it
   Constraints constraints;
 
   bool BelongsTo(const std::string& variant) const;
@@ -88,11 +88,11 @@ struct Field {
 
 /// The keys of one kind of object.
 ///
-/// Variants are told apart by the value of the key `tag` or, where that is empty, by which of the variants' names is there as
-/// a key (the first in their order, if there are several).
+/// Variants are told apart by the value of the key `tag` or, where that is empty, by which of the variants' names is
+/// there as a key (the first in their order, if there are several).
 struct ObjectType {
-  std::string name;         ///< in the schema and in the reference: "leafSpine"
-  std::string noun;         ///< in messages: "a node"
+  std::string name;  ///< in the schema and in the reference: "leafSpine"
+  std::string noun;  ///< in messages: "a node"
   std::string description;
   std::string tag;
   std::vector<std::string> variants;
@@ -199,25 +199,44 @@ class ObjectBuilder {
 template <class T>
 const Type& ScalarType() = delete;
 
-template <> const Type& ScalarType<bool>();
-template <> const Type& ScalarType<uint8_t>();
-template <> const Type& ScalarType<uint16_t>();
-template <> const Type& ScalarType<uint32_t>();
-template <> const Type& ScalarType<uint64_t>();
-template <> const Type& ScalarType<int64_t>();
-template <> const Type& ScalarType<std::string>();
-template <> const Type& ScalarType<Nanoseconds>();
-template <> const Type& ScalarType<BitsPerSecond>();
-template <> const Type& ScalarType<Bytes>();
-template <> const Type& ScalarType<PerSecond>();
-template <> const Type& ScalarType<Percent>();
-template <> const Type& ScalarType<Rate>();
-template <> const Type& ScalarType<Ipv4Address>();
-template <> const Type& ScalarType<Ipv4Prefix>();
-template <> const Type& ScalarType<MacAddress>();
-template <> const Type& ScalarType<Ports>();
-template <> const Type& ScalarType<Pairs>();
-template <> const Type& ScalarType<HeaderByte>();
+template <>
+const Type& ScalarType<bool>();
+template <>
+const Type& ScalarType<uint8_t>();
+template <>
+const Type& ScalarType<uint16_t>();
+template <>
+const Type& ScalarType<uint32_t>();
+template <>
+const Type& ScalarType<uint64_t>();
+template <>
+const Type& ScalarType<int64_t>();
+template <>
+const Type& ScalarType<std::string>();
+template <>
+const Type& ScalarType<Nanoseconds>();
+template <>
+const Type& ScalarType<BitsPerSecond>();
+template <>
+const Type& ScalarType<Bytes>();
+template <>
+const Type& ScalarType<PerSecond>();
+template <>
+const Type& ScalarType<Percent>();
+template <>
+const Type& ScalarType<Rate>();
+template <>
+const Type& ScalarType<Ipv4Address>();
+template <>
+const Type& ScalarType<Ipv4Prefix>();
+template <>
+const Type& ScalarType<MacAddress>();
+template <>
+const Type& ScalarType<Ports>();
+template <>
+const Type& ScalarType<Pairs>();
+template <>
+const Type& ScalarType<HeaderByte>();
 /// A string, number or boolean: the value of a variable.
 const Type& AnyScalarType();
 
@@ -249,7 +268,7 @@ template <class T>
 class ObjectOf final : public Type {
  public:
   void Read(const Value& from, void* to, const ReadContext& context) const override {
-    if constexpr (requires(T& t) { t.place = Place{}; }) static_cast<T*>(to)->place = from.place;
+    if constexpr (requires(T & t) { t.place = Place{}; }) static_cast<T*>(to)->place = from.place;
     Describe<T>().Read(from, to, context);
   }
   std::optional<Value> Write(const void* from, Detail detail) const override {
@@ -352,7 +371,8 @@ class TwoType final : public WrappingType {
   }
   std::optional<Value> Write(const void* from, Detail detail) const override {
     Value list = Value::Array();
-    for (const T& item : *static_cast<const std::array<T, 2>*>(from)) list.items.push_back(*m_inner.Write(&item, detail));
+    for (const T& item : *static_cast<const std::array<T, 2>*>(from))
+      list.items.push_back(*m_inner.Write(&item, detail));
     list.place = list.items.front().place;
     return list;
   }

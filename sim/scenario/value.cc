@@ -13,7 +13,11 @@ constexpr size_t kQuotedBytes = 60;
 /// Length of the UTF-8 sequence at the start of `text`; 0 if it is not one.
 size_t Utf8Length(std::string_view text) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const size_t length = byte(0) < 0x80 ? 1 : byte(0) >> 5 == 6 ? 2 : byte(0) >> 4 == 14 ? 3 : byte(0) >> 3 == 30 ? 4 : 0;
+  const size_t length = byte(0) < 0x80       ? 1
+                        : byte(0) >> 5 == 6  ? 2
+                        : byte(0) >> 4 == 14 ? 3
+                        : byte(0) >> 3 == 30 ? 4
+                                             : 0;
   if (length == 0 || length > text.size()) return 0;
   for (size_t i = 1; i < length; ++i) {
     if (byte(i) >> 6 != 2) return 0;
@@ -25,11 +29,19 @@ size_t Utf8Length(std::string_view text) {
 void AppendLine(const Value& value, std::string& out, size_t limit) {
   if (out.size() > limit) return;
   switch (value.kind) {
-    case Value::Kind::Null: out += "null"; return;
-    case Value::Kind::Bool: out += value.boolean ? "true" : "false"; return;
+    case Value::Kind::Null:
+      out += "null";
+      return;
+    case Value::Kind::Bool:
+      out += value.boolean ? "true" : "false";
+      return;
     case Value::Kind::Integer:
-    case Value::Kind::Float: out += value.text; return;
-    case Value::Kind::String: out += QuoteJson(value.text); return;
+    case Value::Kind::Float:
+      out += value.text;
+      return;
+    case Value::Kind::String:
+      out += QuoteJson(value.text);
+      return;
     case Value::Kind::Array: {
       out += '[';
       for (const Value& item : value.items) {
@@ -141,7 +153,8 @@ bool Value::operator==(const Value& o) const {
 }
 
 std::string_view Value::KindName() const {
-  constexpr std::string_view kNames[] = {"null", "a boolean", "a number", "a number", "a string", "a list", "an object"};
+  constexpr std::string_view kNames[] = {"null",     "a boolean", "a number", "a number",
+                                         "a string", "a list",    "an object"};
   return kNames[static_cast<size_t>(kind)];
 }
 

@@ -11,8 +11,8 @@ namespace overlaysim::scenario {
 
 struct Member;
 
-/// A JSON value that knows where it stands. Integers keep their sign apart from their magnitude, so that all of int64 and
-/// uint64 fit; other numbers keep their text only.
+/// A JSON value that knows where it stands. Integers keep their sign apart from their magnitude, so that all of int64
+/// and uint64 fit; other numbers keep their text only.
 struct Value {
   enum class Kind : uint8_t { Null, Bool, Integer, Float, String, Array, Object };
 

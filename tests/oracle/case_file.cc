@@ -45,7 +45,8 @@ Traffic BasicTraffic(const json& d, TrafficType type) {
 
 std::optional<scenario::Listen> ListenerOf(const json& d) {
   scenario::Listen listen;
-  listen.on = d.contains("to") && d["to"].is_string() ? scenario::Text(d["to"].get<std::string>()) : scenario::Text("none");
+  listen.on =
+      d.contains("to") && d["to"].is_string() ? scenario::Text(d["to"].get<std::string>()) : scenario::Text("none");
   return listen;
 }
 

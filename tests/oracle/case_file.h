@@ -25,8 +25,8 @@ struct CaseScenario {
   std::string error;  ///< why it cannot be carried out; "": it can
 };
 
-/// Reads CASE_DIR/expect.json: of each scenario the set-up, the changes, the capture points and what each step does, but nothing of
-/// what the kernel answered. An error text goes to `error`.
+/// Reads CASE_DIR/expect.json: of each scenario the set-up, the changes, the capture points and what each step does,
+/// but nothing of what the kernel answered. An error text goes to `error`.
 std::optional<std::vector<CaseScenario>> ReadCase(const std::string& directory, std::string& error);
 
 }  // namespace overlaysim::oracle

@@ -1,6 +1,7 @@
-// oracle_replay CASE_DIR OUT_DIR: carries out a case of the oracle (what a real kernel was told to do) in the simulator, and
-// leaves what compare.py compares: OUT_DIR/pcap/SCENARIO/NODE.DEVICE.pcap and OUT_DIR/expect.json; beside them the tables at the end
-// (OUT_DIR/state) and the scenarios as `overlaysim run` takes them (OUT_DIR/scenario).
+// oracle_replay CASE_DIR OUT_DIR: carries out a case of the oracle (what a real kernel was told to do) in the
+// simulator, and leaves what compare.py compares: OUT_DIR/pcap/SCENARIO/NODE.DEVICE.pcap and OUT_DIR/expect.json;
+// beside them the tables at the end (OUT_DIR/state) and the scenarios as `overlaysim run` takes them
+// (OUT_DIR/scenario).
 
 #include <fmt/format.h>
 #include <sys/wait.h>
@@ -65,7 +66,10 @@ json ErrorOr(const traffic::FlowResult& result, json otherwise) {
 json ArrivalJson(const std::optional<traffic::UdpFlow::Arrival>& arrival) {
   if (!arrival) return nullptr;
   return {{"from", fmt::format("{}:{}", arrival->from.ToString(), arrival->fromPort)},
-          {"size", arrival->bytes}, {"intact", arrival->intact}, {"ttl", arrival->ttl}, {"tos", arrival->tos}};
+          {"size", arrival->bytes},
+          {"intact", arrival->intact},
+          {"ttl", arrival->ttl},
+          {"tos", arrival->tos}};
 }
 
 /// What the sender and receiver saw, in the captures' form.
@@ -115,7 +119,8 @@ void Blank(json& result) {
       for (size_t at = text.find(before); at != std::string::npos; at = text.find(before, at + before.size())) {
         size_t end = at + before.size();
         while (end < text.size() && (std::isdigit(static_cast<unsigned char>(text[end])) || text[end] == '.')) ++end;
-        if (text.compare(end, after.size(), after) == 0) text.replace(at + before.size(), end - at - before.size(), "*");
+        if (text.compare(end, after.size(), after) == 0)
+          text.replace(at + before.size(), end - at - before.size(), "*");
       }
     };
     replaceNumber("time=", " ms");
@@ -124,8 +129,10 @@ void Blank(json& result) {
       std::string blanked;
       for (size_t i = 0; i < text.size(); ++i) {
         const bool number = std::isdigit(static_cast<unsigned char>(text[i])) || text[i] == '.';
-        if (!number) blanked += text[i];
-        else if (blanked.empty() || blanked.back() != '*') blanked += '*';
+        if (!number)
+          blanked += text[i];
+        else if (blanked.empty() || blanked.back() != '*')
+          blanked += '*';
       }
       text = blanked;
     }
@@ -165,7 +172,8 @@ int RunOne(const CaseScenario& scenario, const std::filesystem::path& out) {
   for (const Step& step : scenario.steps) {
     json made = {{"name", step.name}, {"do", json::parse(step.what)}, {"result", nullptr}};
     if (step.traffic)
-      if (const traffic::Flow* flow = simulation.FlowOf(FlowId(*step.traffic))) made["result"] = ResultOf(*flow, step.op);
+      if (const traffic::Flow* flow = simulation.FlowOf(FlowId(*step.traffic)))
+        made["result"] = ResultOf(*flow, step.op);
     Blank(made["result"]);
     result["steps"].push_back(made);
   }
@@ -178,9 +186,10 @@ int RunOne(const CaseScenario& scenario, const std::filesystem::path& out) {
     auto details = options;
     details.details = true;
     std::ofstream(state / (ns.Name() + ".json"))
-        << "{\"ip -d link show\": " << iproute2::LinkShow(ns, {}, details) << ",\n\"ip addr show\": "
-        << iproute2::AddrShow(ns, {}, options) << ",\n\"ip route show table all\": "
-        << iproute2::RouteShow(ns, {.table = 0}, options) << ",\n\"ip neigh show\": " << iproute2::NeighShow(ns, {}, options)
+        << "{\"ip -d link show\": " << iproute2::LinkShow(ns, {}, details)
+        << ",\n\"ip addr show\": " << iproute2::AddrShow(ns, {}, options)
+        << ",\n\"ip route show table all\": " << iproute2::RouteShow(ns, {.table = 0}, options)
+        << ",\n\"ip neigh show\": " << iproute2::NeighShow(ns, {}, options)
         << ",\n\"bridge fdb show\": " << iproute2::FdbShow(ns, {}, options) << "}\n";
   }
   std::ofstream(out / "steps" / (scenario.name + ".json")) << result.dump() << "\n";

@@ -2,7 +2,8 @@
 
 namespace overlaysim::plan {
 
-void ConnectToBridge(const Profile& profile, const PodAttachment& pod, kernel::Namespace* host, kernel::Namespace* inside) {
+void ConnectToBridge(const Profile& profile, const PodAttachment& pod, kernel::Namespace* host,
+                     kernel::Namespace* inside) {
   if (host) {
     kernel::Link& veth = host->AddLink({.ifindex = pod.vethIfindex,
                                         .name = pod.vethName,

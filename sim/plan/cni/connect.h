@@ -4,9 +4,10 @@
 
 namespace overlaysim::plan {
 
-/// The CNI project's bridge plugin as flannel's delegates to it: a veth on the bridge with hairpin mode on, the gateway on the
-/// bridge, a default route and one for all pods. Source: flannel-io/cni-plugin flannel_linux.go (isDefaultGateway, routes,
-/// mtu), kube-flannel.yml (hairpinMode true).
-void ConnectToBridge(const Profile& profile, const PodAttachment& pod, kernel::Namespace* host, kernel::Namespace* inside);
+/// The CNI project's bridge plugin as flannel's delegates to it: a veth on the bridge with hairpin mode on, the gateway
+/// on the bridge, a default route and one for all pods. Source: flannel-io/cni-plugin flannel_linux.go
+/// (isDefaultGateway, routes, mtu), kube-flannel.yml (hairpinMode true).
+void ConnectToBridge(const Profile& profile, const PodAttachment& pod, kernel::Namespace* host,
+                     kernel::Namespace* inside);
 
 }  // namespace overlaysim::plan

@@ -23,8 +23,8 @@ struct Overlay {
   StationDirectory stations;
 };
 
-/// One node's view of the directory: its routes, neighbours and FDB entries for all other nodes, as of the version that its
-/// agent has applied. Rows are made up when asked for.
+/// One node's view of the directory: its routes, neighbours and FDB entries for all other nodes, as of the version that
+/// its agent has applied. Rows are made up when asked for.
 class PeerView final : public kernel::PeerTables {
  public:
   PeerView(std::shared_ptr<const Overlay> overlay, const NodeView& self);

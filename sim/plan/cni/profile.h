@@ -12,20 +12,20 @@
 
 namespace overlaysim::plan {
 
-/// How pods reach pods on other nodes, in one cluster: a flavour's defaults with the author's and the cluster's settings in
-/// their place.
+/// How pods reach pods on other nodes, in one cluster: a flavour's defaults with the author's and the cluster's
+/// settings in their place.
 struct Profile {
-  std::string name;          ///< "flannel vxlan"
-  std::string device;        ///< the tunnel's; "": no tunnel
-  std::string bridge;        ///< that the pods' veths are ports of
-  kernel::VxlanOptions vxlan;  ///< of the device; local and lower device are each node's own
-  std::optional<uint32_t> mtu; ///< of the device and of the pods; unset: the outer device's minus the headers
+  std::string name;             ///< "flannel vxlan"
+  std::string device;           ///< the tunnel's; "": no tunnel
+  std::string bridge;           ///< that the pods' veths are ports of
+  kernel::VxlanOptions vxlan;   ///< of the device; local and lower device are each node's own
+  std::optional<uint32_t> mtu;  ///< of the device and of the pods; unset: the outer device's minus the headers
   uint32_t overheadBytes = 0;
-  bool directRouting = false;   ///< no tunnel between nodes on one subnet
-  bool hasVtepAddress = false;  ///< the device has the network address of the node's pod CIDR, and routes lead via it
-  bool isBridged = false;       ///< the device is a port of the bridge: one pod subnet over all nodes
-  bool acceptForwarded = false; ///< the agent lets pod traffic through the host's FORWARD chain
-  Ipv4Prefix network;           ///< all pods
+  bool directRouting = false;    ///< no tunnel between nodes on one subnet
+  bool hasVtepAddress = false;   ///< the device has the network address of the node's pod CIDR, and routes lead via it
+  bool isBridged = false;        ///< the device is a port of the bridge: one pod subnet over all nodes
+  bool acceptForwarded = false;  ///< the agent lets pod traffic through the host's FORWARD chain
+  Ipv4Prefix network;            ///< all pods
 };
 
 /// One node as its own tables see it.
@@ -78,8 +78,8 @@ struct CniPlan {
 /// nullopt, with errors, if the flavour is not supported or its settings do not fit.
 std::optional<CniPlan> ResolveCni(const Context& context);
 
-/// Header bytes of a VXLAN packet over IPv4, the inner Ethernet header included (RFC 7348): Ethernet 14, IPv4 20, UDP 8, VXLAN 8.
-/// The outer Ethernet header is not part of an MTU, the inner one is part of the outer packet.
+/// Header bytes of a VXLAN packet over IPv4, the inner Ethernet header included (RFC 7348): Ethernet 14, IPv4 20, UDP
+/// 8, VXLAN 8. The outer Ethernet header is not part of an MTU, the inner one is part of the outer packet.
 inline constexpr uint32_t kVxlanOverheadBytes = 14 + 20 + 8 + 8;
 inline constexpr uint32_t kMinIpv4MtuBytes = 68;  ///< RFC 791; the kernel's IPV4_MIN_MTU
 

@@ -9,8 +9,8 @@ namespace {
 using scenario::CniType;
 using scenario::FlannelBackend;
 
-/// A value that somebody wrote: in the scenario, else in the cluster's own file, else the scenario's default (which stands
-/// nowhere), else nothing.
+/// A value that somebody wrote: in the scenario, else in the cluster's own file, else the scenario's default (which
+/// stands nowhere), else nothing.
 template <typename T, typename U>
 std::optional<T> Given(const scenario::Optional<T>& written, const import::Setting<U>* imported) {
   if (written && written->place.source != 0) return written->value;
@@ -26,8 +26,10 @@ std::string NotSupported(const std::string& what) {
 
 /// flannel reads its backend's type from net-conf.json, where a missing Backend is udp (pkg/subnet/config.go).
 std::optional<FlannelBackend> BackendOf(const Context& context, const scenario::Cni& cni) {
-  const import::FlannelConfig* conf = context.imported && context.imported->flannel ? &*context.imported->flannel : nullptr;
-  if (!conf || (cni.backend && cni.backend->place.source != 0)) return cni.backend ? cni.backend->value : FlannelBackend::Vxlan;
+  const import::FlannelConfig* conf =
+      context.imported && context.imported->flannel ? &*context.imported->flannel : nullptr;
+  if (!conf || (cni.backend && cni.backend->place.source != 0))
+    return cni.backend ? cni.backend->value : FlannelBackend::Vxlan;
   const std::vector<std::string>& words = scenario::WordsOf<FlannelBackend>().words;
   for (size_t i = 0; i < words.size(); ++i)
     if (conf->backendType.value == words[i]) return static_cast<FlannelBackend>(i);
@@ -74,7 +76,8 @@ Ipv4Prefix NetworkOf(const Context& context, const import::FlannelConfig* conf) 
   if (cluster.cni.subnet) return cluster.cni.subnet->value;
   if (conf && conf->network.value) return *conf->network.value;
   if (cluster.podCIDR.place.source == 0 && context.imported)
-    if (auto covering = Covering(*context.imported); covering && !cluster.podCIDR.value.Contains(*covering)) return *covering;
+    if (auto covering = Covering(*context.imported); covering && !cluster.podCIDR.value.Contains(*covering))
+      return *covering;
   return cluster.podCIDR.value;
 }
 

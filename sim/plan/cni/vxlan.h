@@ -4,8 +4,8 @@
 
 namespace overlaysim::plan {
 
-/// An overlay that no product names: a VXLAN device per node and a route per peer, or (mode bridged) the device as a port of the
-/// pods' bridge.
+/// An overlay that no product names: a VXLAN device per node and a route per peer, or (mode bridged) the device as a
+/// port of the pods' bridge.
 Flavour GenericVxlan();
 
 }  // namespace overlaysim::plan

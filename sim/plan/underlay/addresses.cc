@@ -32,9 +32,12 @@ class DisjointSets {
 
 Port& PortOf(Cluster& cluster, Fabric& fabric, const CableEnd& end) {
   switch (end.kind) {
-    case CableEnd::Kind::Device: return fabric.devices[end.owner].ports[end.port];
-    case CableEnd::Kind::Node: return cluster.nodes[end.owner].ports[end.port];
-    case CableEnd::Kind::External: break;
+    case CableEnd::Kind::Device:
+      return fabric.devices[end.owner].ports[end.port];
+    case CableEnd::Kind::Node:
+      return cluster.nodes[end.owner].ports[end.port];
+    case CableEnd::Kind::External:
+      break;
   }
   return fabric.externals[end.owner].port;
 }
@@ -56,10 +59,11 @@ void FindSegments(const Context& context, Cluster& cluster, Fabric& fabric) {
       if (port.bridge < 0) continue;
       if (!sets.Join(c, firstBridge[end.owner] + static_cast<uint32_t>(port.bridge)) && !hasLoop) {
         hasLoop = true;
-        context.Error(context.scenario.underlay.type.place,
-                      "cable {} closes a loop of switches, and there is no spanning tree: frames would circle for ever; make one "
-                      "of them a router",
-                      fabric.cables[c].name);
+        context.Error(
+            context.scenario.underlay.type.place,
+            "cable {} closes a loop of switches, and there is no spanning tree: frames would circle for ever; make one "
+            "of them a router",
+            fabric.cables[c].name);
       }
     }
   std::unordered_map<uint32_t, uint32_t> segmentOf;
@@ -107,7 +111,10 @@ namespace {
 class Addresser {
  public:
   Addresser(const Context& context, Cluster& cluster, Fabric& fabric)
-      : m_context(context), m_underlay(context.scenario.underlay), m_cluster(cluster), m_fabric(fabric),
+      : m_context(context),
+        m_underlay(context.scenario.underlay),
+        m_cluster(cluster),
+        m_fabric(fabric),
         m_hosts(fabric.segments.size()) {}
 
   void Run() {
@@ -143,7 +150,8 @@ class Addresser {
     }
     uint64_t number = 0;
     for (ExternalHostRow& host : m_fabric.externals)
-      m_hosts[host.port.segment].push_back({&host.port, &host.name, {.place = m_underlay.external->network.place}, ++number, true});
+      m_hosts[host.port.segment].push_back(
+          {&host.port, &host.name, {.place = m_underlay.external->network.place}, ++number, true});
   }
 
   void TakeGivenSubnets() {
@@ -157,11 +165,13 @@ class Addresser {
           break;
         }
         if (host.port->address.length == 0) continue;
-        const uint8_t length = host.port->address.length < 32 ? host.port->address.length : m_underlay.rackMaskSize.value;
+        const uint8_t length =
+            host.port->address.length < 32 ? host.port->address.length : m_underlay.rackMaskSize.value;
         if (first && host.port->address.length == 32) continue;
         const Ipv4Prefix subnet = Ipv4Prefix{host.port->address.address, length}.Canonical();
         if (first && first->port->address.length < 32 && subnet != segment.subnet) {
-          m_context.Error(host.where, "node \"{}\" in {} and node \"{}\" in {} are in one layer-2 network, which has one subnet",
+          m_context.Error(host.where,
+                          "node \"{}\" in {} and node \"{}\" in {} are in one layer-2 network, which has one subnet",
                           *first->name, segment.subnet.ToString(), *host.name, subnet.ToString());
           continue;
         }
@@ -173,10 +183,11 @@ class Addresser {
     std::stable_sort(m_given.begin(), m_given.end(), [](const auto& a, const auto& b) { return a.subnet < b.subnet; });
     for (size_t i = 1; i < m_given.size(); ++i)
       if (m_given[i - 1].subnet.Overlaps(m_given[i].subnet))
-        m_context.Error(m_given[i].host->where,
-                        "\"{}\" and \"{}\" have addresses in one subnet ({}) and are not in one layer-2 network; put them into one "
-                        "rack, or give a longer prefix",
-                        *m_given[i - 1].host->name, *m_given[i].host->name, m_given[i].subnet.ToString());
+        m_context.Error(
+            m_given[i].host->where,
+            "\"{}\" and \"{}\" have addresses in one subnet ({}) and are not in one layer-2 network; put them into one "
+            "rack, or give a longer prefix",
+            *m_given[i - 1].host->name, *m_given[i].host->name, m_given[i].subnet.ToString());
     for (const Given& given : m_given)
       if (given.subnet.Overlaps(m_cluster.network))
         m_context.Error(given.host->where, "the subnet {} of \"{}\" overlaps the pods' {}", given.subnet.ToString(),
@@ -191,14 +202,15 @@ class Addresser {
   void GiveSubnets() {
     const Ipv4Prefix network = m_underlay.network.value.Canonical();
     const uint8_t length = m_underlay.rackMaskSize.value;
-    const scenario::Place place = m_underlay.rackMaskSize.place.source != 0 ? m_underlay.rackMaskSize.place : m_underlay.network.place;
+    const scenario::Place place =
+        m_underlay.rackMaskSize.place.source != 0 ? m_underlay.rackMaskSize.place : m_underlay.network.place;
     if (length < network.length || length > 30) {
       m_context.Error(place, "rack networks of /{} do not fit into {}", length, network.ToString());
       return;
     }
     const uint64_t size = uint64_t{1} << (32 - length);
     const uint64_t prefixes = uint64_t{1} << (length - network.length);
-    uint64_t next = prefixes > 1 ? 1 : 0;  // rack 1 has prefix 1
+    uint64_t next = prefixes > 1 ? 1 : 0;          // rack 1 has prefix 1
     uint32_t linkEnd = network.Broadcast().value;  // links are numbered from the end, downwards
     uint64_t racksWanted = 0;
     bool used = false;
@@ -206,7 +218,8 @@ class Addresser {
       Segment& segment = m_fabric.segments[s];
       if (segment.subnet.length > 0) continue;
       used = true;
-      if (!segment.hasHosts && segment.routers.size() == 2 && !segment.routers[0].isBridge && !segment.routers[1].isBridge) {
+      if (!segment.hasHosts && segment.routers.size() == 2 && !segment.routers[0].isBridge &&
+          !segment.routers[1].isBridge) {
         segment.subnet = {{linkEnd - 1}, 31};
         linkEnd -= 2;
         continue;
@@ -220,8 +233,8 @@ class Addresser {
     }
     const uint64_t linkBytes = network.Broadcast().value - linkEnd;
     if (used && (next > prefixes || (linkBytes > 0 && next * size + linkBytes > network.Size())))
-      m_context.Error(place, "{} is too small for {} networks of /{} and {} links", network.ToString(), racksWanted, length,
-                      linkBytes / 2);
+      m_context.Error(place, "{} is too small for {} networks of /{} and {} links", network.ToString(), racksWanted,
+                      length, linkBytes / 2);
     if (used && network.Overlaps(m_cluster.network))
       m_context.Error(place, "the nodes' {} overlaps the pods' {}", network.ToString(), m_cluster.network.ToString());
   }
@@ -237,7 +250,8 @@ class Addresser {
       if (host.port->address.length == 0) continue;
       const Ipv4Address address = host.port->address.address;
       if (!subnet.Contains(address) || address.value < low || address.value > high)
-        m_context.Error(host.where, "{} of \"{}\" is not a host's address in {}", address.ToString(), *host.name, subnet.ToString());
+        m_context.Error(host.where, "{} of \"{}\" is not a host's address in {}", address.ToString(), *host.name,
+                        subnet.ToString());
       host.port->address = {address, subnet.length};
       taken.insert(address.value);
     }
@@ -261,7 +275,8 @@ class Addresser {
       else
         device.ports[attachment.index].address = address;
     }
-    // Node N of the cluster has address 10 + N, where there is room for that; else node N of the rack; else the lowest free.
+    // Node N of the cluster has address 10 + N, where there is room for that; else node N of the rack; else the lowest
+    // free.
     const bool byClusterNumber =
         std::all_of(m_hosts[s].begin(), m_hosts[s].end(), [&](const Host& h) { return low + 9 + h.number <= high; });
     const bool byRackNumber = low + 9 + m_hosts[s].size() <= high;
@@ -277,11 +292,12 @@ class Addresser {
       if (!segment.routers.empty()) host.port->gateway = segment.routers.front().address;
     }
     if (missing > 0)
-      m_context.Error(m_underlay.rackMaskSize.place.source != 0 ? Where{.place = m_underlay.rackMaskSize.place}
-                      : m_hosts[s].empty()                      ? Where{.place = m_underlay.network.place}
-                                                                : m_hosts[s].front().where,
-                      "{} has room for {} addresses, and {} hosts and {} routers are there; give a shorter underlay.rackMaskSize",
-                      subnet.ToString(), high - low + 1, m_hosts[s].size(), segment.routers.size());
+      m_context.Error(
+          m_underlay.rackMaskSize.place.source != 0 ? Where{.place = m_underlay.rackMaskSize.place}
+          : m_hosts[s].empty()                      ? Where{.place = m_underlay.network.place}
+                                                    : m_hosts[s].front().where,
+          "{} has room for {} addresses, and {} hosts and {} routers are there; give a shorter underlay.rackMaskSize",
+          subnet.ToString(), high - low + 1, m_hosts[s].size(), segment.routers.size());
   }
 
   void CheckDuplicates() {
@@ -307,7 +323,9 @@ class Addresser {
 
 }  // namespace
 
-void AssignAddresses(const Context& context, Cluster& cluster, Fabric& fabric) { Addresser(context, cluster, fabric).Run(); }
+void AssignAddresses(const Context& context, Cluster& cluster, Fabric& fabric) {
+  Addresser(context, cluster, fabric).Run();
+}
 
 std::optional<Fabric> BuildFabric(const Context& context, Cluster& cluster) {
   Fabric fabric;

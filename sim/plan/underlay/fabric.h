@@ -27,8 +27,8 @@ struct Device {
   NetnsRole role = NetnsRole::Router;
   std::string zone;
   bool routes = false;
-  std::vector<Bridge> bridges;  ///< ifindexes 2, 3, …
-  std::vector<Port> ports;      ///< ifindexes behind the bridges
+  std::vector<Bridge> bridges;              ///< ifindexes 2, 3, …
+  std::vector<Port> ports;                  ///< ifindexes behind the bridges
   std::vector<kernel::FilterRule> forward;  ///< the underlay's firewall
   bool dropsByDefault = false;
 
@@ -69,13 +69,13 @@ struct Fabric {
   std::vector<std::array<CableEnd, 2>> ends;  ///< by cable
   std::vector<CablePlan> cables;              ///< namespaces and ifindexes are filled in by the plan
   std::vector<Segment> segments;
-  std::vector<uint32_t> uplinkHosts;          ///< nodes with several ports in different segments: have routes of their own
+  std::vector<uint32_t> uplinkHosts;  ///< nodes with several ports in different segments: have routes of their own
 
   std::optional<uint32_t> FindDevice(std::string_view name) const;
 };
 
-/// Switches, routers and cables of the scenario's type, with the nodes and external hosts at their ports; then segments, addresses
-/// and gateways. Fills in NodeRow::ports.
+/// Switches, routers and cables of the scenario's type, with the nodes and external hosts at their ports; then
+/// segments, addresses and gateways. Fills in NodeRow::ports.
 std::optional<Fabric> BuildFabric(const Context& context, Cluster& cluster);
 
 /// The parts of BuildFabric.
@@ -86,7 +86,8 @@ void AssignAddresses(const Context& context, Cluster& cluster, Fabric& fabric);
 /// Which of the cables are down.
 using DownCables = std::vector<bool>;
 /// Routes of table main of a device by shortest paths (number of routers), with all equally short ones as next hops.
-std::vector<kernel::Route> RoutesOf(const Fabric& fabric, const Cluster& cluster, uint32_t device, const DownCables& down);
+std::vector<kernel::Route> RoutesOf(const Fabric& fabric, const Cluster& cluster, uint32_t device,
+                                    const DownCables& down);
 
 /// The underlay's `allow` and `deny` as FORWARD rules of the devices beside hosts.
 void ApplyFirewall(const Context& context, const Cluster& cluster, Fabric& fabric);

@@ -13,8 +13,15 @@ namespace {
 constexpr uint8_t kIcmp = 1, kTcp = 6, kUdp = 17;
 
 /// /etc/protocols, as far as overlays use them.
-constexpr std::array<std::pair<std::string_view, uint8_t>, 9> kProtocols = {
-    {{"icmp", 1}, {"igmp", 2}, {"ipip", 4}, {"tcp", 6}, {"udp", 17}, {"gre", 47}, {"esp", 50}, {"ah", 51}, {"sctp", 132}}};
+constexpr std::array<std::pair<std::string_view, uint8_t>, 9> kProtocols = {{{"icmp", 1},
+                                                                             {"igmp", 2},
+                                                                             {"ipip", 4},
+                                                                             {"tcp", 6},
+                                                                             {"udp", 17},
+                                                                             {"gre", 47},
+                                                                             {"esp", 50},
+                                                                             {"ah", 51},
+                                                                             {"sctp", 132}}};
 
 std::optional<uint8_t> ProtocolNumber(std::string_view word) {
   for (const auto& [name, number] : kProtocols)
@@ -77,7 +84,8 @@ std::optional<std::vector<Ipv4Prefix>> FirewallNames::Resolve(const scenario::Op
 
 FirewallRules CompileFirewall(const FirewallNames& names, const scenario::Firewall& firewall) {
   FirewallRules out;
-  auto compile = [&](const scenario::FirewallRule& written, kernel::FilterTarget target, std::vector<kernel::FilterRule>& rules) {
+  auto compile = [&](const scenario::FirewallRule& written, kernel::FilterTarget target,
+                     std::vector<kernel::FilterRule>& rules) {
     const auto from = names.Resolve(written.from);
     const auto to = names.Resolve(written.to);
     if (!from || !to) return;
@@ -95,15 +103,24 @@ FirewallRules CompileFirewall(const FirewallNames& names, const scenario::Firewa
       if (number)
         matches.push_back({*number, std::nullopt});
       else
-        names.context.Error(written.protocol->place, "unknown protocol \"{}\"; give its number", written.protocol->value);
+        names.context.Error(written.protocol->place, "unknown protocol \"{}\"; give its number",
+                            written.protocol->value);
     }
     if (matches.empty()) matches.push_back({});
     for (const auto& source : sources)
       for (const auto& destination : destinations)
         for (const auto& [protocol, ports] : matches) {
-          rules.push_back({.source = source, .destination = destination, .protocol = protocol, .destinationPorts = ports, .target = target});
+          rules.push_back({.source = source,
+                           .destination = destination,
+                           .protocol = protocol,
+                           .destinationPorts = ports,
+                           .target = target});
           if (target == kernel::FilterTarget::Accept)  // the answers
-            rules.push_back({.source = destination, .destination = source, .protocol = protocol, .sourcePorts = ports, .target = target});
+            rules.push_back({.source = destination,
+                             .destination = source,
+                             .protocol = protocol,
+                             .sourcePorts = ports,
+                             .target = target});
         }
   };
   for (const scenario::FirewallRule& rule : firewall.deny) compile(rule, kernel::FilterTarget::Drop, out.deny);
@@ -121,8 +138,8 @@ void ApplyFirewall(const Context& context, const Cluster& cluster, Fabric& fabri
   if (firewall.allow.empty() && firewall.deny.empty()) return;
   const FirewallRules rules = CompileFirewall(NamesOf(context, cluster, fabric), firewall);
   for (Device& device : fabric.devices) {
-    const bool besideHosts =
-        std::any_of(device.ports.begin(), device.ports.end(), [&](const Port& p) { return fabric.segments[p.segment].hasHosts; });
+    const bool besideHosts = std::any_of(device.ports.begin(), device.ports.end(),
+                                         [&](const Port& p) { return fabric.segments[p.segment].hasHosts; });
     if (!besideHosts) continue;
     device.forward = rules.deny;
     device.forward.insert(device.forward.end(), rules.allow.begin(), rules.allow.end());
@@ -136,8 +153,10 @@ FirewallNames NamesOf(const Context& context, const Cluster& cluster, const Fabr
   for (const NodeRow& node : cluster.nodes)
     for (const Port& port : node.ports) subnets.push_back(fabric.segments[port.segment].subnet);
   names.nodeSubnets = Aggregate(std::move(subnets));
-  for (const ExternalHostRow& host : fabric.externals) names.externals.emplace_back(host.name, host.port.address.address);
-  if (context.scenario.underlay.external) names.externalNetwork = context.scenario.underlay.external->network.value.Canonical();
+  for (const ExternalHostRow& host : fabric.externals)
+    names.externals.emplace_back(host.name, host.port.address.address);
+  if (context.scenario.underlay.external)
+    names.externalNetwork = context.scenario.underlay.external->network.value.Canonical();
   return names;
 }
 

@@ -22,8 +22,8 @@ struct FirewallNames {
 struct Fabric;
 FirewallNames NamesOf(const Context& context, const Cluster& cluster, const Fabric& fabric);
 
-/// A firewall's rules in the order in which they are looked at. There is no connection tracking: answers are let through by the
-/// mirrored rule, and ICMP's errors always.
+/// A firewall's rules in the order in which they are looked at. There is no connection tracking: answers are let
+/// through by the mirrored rule, and ICMP's errors always.
 struct FirewallRules {
   std::vector<kernel::FilterRule> deny, allow;
   bool dropsByDefault = false;

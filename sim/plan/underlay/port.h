@@ -14,10 +14,10 @@ struct Port {
   CableId cable;
   MacAddress mac;
   uint32_t mtu = 1500;
-  int bridge = -1;          ///< index of the device's bridge that it is a port of; -1: it has an address of its own
-  uint32_t segment = 0;     ///< the layer-2 network that it is in
-  Ipv4Prefix address;       ///< with host bits; length 0: none
-  Ipv4Address gateway;      ///< hosts: the default route through this port; zero: none
+  int bridge = -1;       ///< index of the device's bridge that it is a port of; -1: it has an address of its own
+  uint32_t segment = 0;  ///< the layer-2 network that it is in
+  Ipv4Prefix address;    ///< with host bits; length 0: none
+  Ipv4Address gateway;   ///< hosts: the default route through this port; zero: none
 };
 
 }  // namespace overlaysim::plan

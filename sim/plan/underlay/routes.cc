@@ -8,12 +8,12 @@
 namespace overlaysim::plan {
 namespace {
 
-/// Routing devices, segments and nodes with several uplinks are the vertices, in this order; an edge says where a device or node is
-/// in a segment.
+/// Routing devices, segments and nodes with several uplinks are the vertices, in this order; an edge says where a
+/// device or node is in a segment.
 struct Attachment {
-  CableId cable;         ///< none: a bridge's own address, which no cable's failure takes away
-  int ifindex = 0;       ///< of the device
-  Ipv4Address address;   ///< of the device or node in the segment
+  CableId cable;        ///< none: a bridge's own address, which no cable's failure takes away
+  int ifindex = 0;      ///< of the device
+  Ipv4Address address;  ///< of the device or node in the segment
 };
 using Graph = boost::adjacency_list<boost::vecS, boost::vecS, boost::undirectedS, boost::no_property, Attachment>;
 using Vertex = boost::graph_traits<Graph>::vertex_descriptor;
@@ -41,11 +41,13 @@ Graph MakeGraph(const Fabric& fabric, const Cluster& cluster, const DownCables& 
   for (size_t h = 0; h < fabric.uplinkHosts.size(); ++h)
     for (const Port& port : cluster.nodes[fabric.uplinkHosts[h]].ports)
       if (isUp(port.cable))
-        boost::add_edge(vertices.Host(h), vertices.Segment(port.segment), Attachment{port.cable, 0, port.address.address}, graph);
+        boost::add_edge(vertices.Host(h), vertices.Segment(port.segment),
+                        Attachment{port.cable, 0, port.address.address}, graph);
   return graph;
 }
 
-/// First hops of all shortest paths from one device. Breadth first, so a vertex is complete before those behind it are reached.
+/// First hops of all shortest paths from one device. Breadth first, so a vertex is complete before those behind it are
+/// reached.
 struct FirstHops {
   std::vector<uint32_t> distance;
   std::vector<std::vector<kernel::NextHop>> hops;
@@ -94,7 +96,8 @@ struct NotOutOfHosts {
 
 }  // namespace
 
-std::vector<kernel::Route> RoutesOf(const Fabric& fabric, const Cluster& cluster, uint32_t device, const DownCables& down) {
+std::vector<kernel::Route> RoutesOf(const Fabric& fabric, const Cluster& cluster, uint32_t device,
+                                    const DownCables& down) {
   const Vertices vertices{fabric};
   const Graph graph = MakeGraph(fabric, cluster, down);
   FirstHops found{std::vector<uint32_t>(vertices.Count(), ~uint32_t{0}),
@@ -113,7 +116,8 @@ std::vector<kernel::Route> RoutesOf(const Fabric& fabric, const Cluster& cluster
     routes.push_back(std::move(route));
   };
   for (size_t s = 0; s < fabric.segments.size(); ++s)
-    if (fabric.segments[s].hasHosts && found.distance[vertices.Segment(s)] > 1) add(vertices.Segment(s), fabric.segments[s].subnet);
+    if (fabric.segments[s].hasHosts && found.distance[vertices.Segment(s)] > 1)
+      add(vertices.Segment(s), fabric.segments[s].subnet);
   for (size_t h = 0; h < fabric.uplinkHosts.size(); ++h)
     add(vertices.Host(h), {cluster.nodes[fabric.uplinkHosts[h]].Address(), 32});
   std::sort(routes.begin(), routes.end(), [](const auto& a, const auto& b) { return a.dst < b.dst; });

@@ -39,7 +39,8 @@ class Builder {
   /// What a cable's end needs: a new port there.
   CableEnd DevicePort(uint32_t device, int bridge) {
     Device& d = m_fabric.devices[device];
-    Port port{.name = fmt::format("{}{}", d.role == NetnsRole::Router ? "eth" : "swp", d.ports.size() + 1), .bridge = bridge};
+    Port port{.name = fmt::format("{}{}", d.role == NetnsRole::Router ? "eth" : "swp", d.ports.size() + 1),
+              .bridge = bridge};
     port.mac = MacFromName(d.name + "/" + port.name);
     d.ports.push_back(std::move(port));
     return {CableEnd::Kind::Device, device, static_cast<uint32_t>(d.ports.size() - 1)};
@@ -47,14 +48,15 @@ class Builder {
   CableEnd NodePort(uint32_t node) {
     NodeRow& row = m_cluster.nodes[node];
     Port port{.name = fmt::format("eth{}", row.ports.size())};
-    port.mac = row.ports.empty() && row.written->mac ? row.written->mac->value : MacFromName(row.name + "/" + port.name);
+    port.mac =
+        row.ports.empty() && row.written->mac ? row.written->mac->value : MacFromName(row.name + "/" + port.name);
     row.ports.push_back(std::move(port));
     return {CableEnd::Kind::Node, node, static_cast<uint32_t>(row.ports.size() - 1)};
   }
   CableEnd ExternalPort(uint32_t host) { return {CableEnd::Kind::External, host, 0}; }
 
-  void Connect(CableEnd a, CableEnd b, const LinkSettings& settings, std::initializer_list<const LinkOverride*> overrides,
-               const std::string& name = {}) {
+  void Connect(CableEnd a, CableEnd b, const LinkSettings& settings,
+               std::initializer_list<const LinkOverride*> overrides, const std::string& name = {}) {
     CablePlan cable{.name = name.empty() ? NameOf(a) + "-" + NameOf(b) : name,
                     .rate = settings.rate.value,
                     .delay = settings.delay.value,
@@ -85,17 +87,23 @@ class Builder {
 
   Port& PortOf(const CableEnd& end) {
     switch (end.kind) {
-      case CableEnd::Kind::Device: return m_fabric.devices[end.owner].ports[end.port];
-      case CableEnd::Kind::Node: return m_cluster.nodes[end.owner].ports[end.port];
-      case CableEnd::Kind::External: break;
+      case CableEnd::Kind::Device:
+        return m_fabric.devices[end.owner].ports[end.port];
+      case CableEnd::Kind::Node:
+        return m_cluster.nodes[end.owner].ports[end.port];
+      case CableEnd::Kind::External:
+        break;
     }
     return m_fabric.externals[end.owner].port;
   }
   const std::string& NameOf(const CableEnd& end) const {
     switch (end.kind) {
-      case CableEnd::Kind::Device: return m_fabric.devices[end.owner].name;
-      case CableEnd::Kind::Node: return m_cluster.nodes[end.owner].name;
-      case CableEnd::Kind::External: break;
+      case CableEnd::Kind::Device:
+        return m_fabric.devices[end.owner].name;
+      case CableEnd::Kind::Node:
+        return m_cluster.nodes[end.owner].name;
+      case CableEnd::Kind::External:
+        break;
     }
     return m_fabric.externals[end.owner].name;
   }
@@ -130,8 +138,8 @@ Ipv4Prefix SubnetOfGiven(const Context& context, const Ipv4Prefix& given) {
   return Ipv4Prefix{given.address, length}.Canonical();
 }
 
-/// Racks in the order of their first node: as the author names them; else so many nodes each; else nodes with given addresses in
-/// one subnet together; else each node alone.
+/// Racks in the order of their first node: as the author names them; else so many nodes each; else nodes with given
+/// addresses in one subnet together; else each node alone.
 std::vector<Rack> RacksOf(const Context& context, const Cluster& cluster, std::optional<uint32_t> perRack) {
   std::vector<Rack> racks;
   std::map<std::string, size_t> byKey;
@@ -193,8 +201,8 @@ void ConnectToLeaves(Builder& b, uint32_t node, const std::vector<uint32_t>& lea
   const scenario::Node& written = *b.m_cluster.nodes[node].written;
   const auto& wanted = written.uplinks ? *written.uplinks : b.m_underlay.uplinks;
   if (wanted.value < 1 || wanted.value > leaves.size())
-    b.m_context.Error(wanted.place, "node \"{}\" cannot have {} uplinks: there are {} leaves", b.m_cluster.nodes[node].name,
-                      wanted.value, leaves.size());
+    b.m_context.Error(wanted.place, "node \"{}\" cannot have {} uplinks: there are {} leaves",
+                      b.m_cluster.nodes[node].name, wanted.value, leaves.size());
   for (uint32_t u = 0; u < std::min<size_t>(wanted.value, leaves.size()); ++u) {
     const uint32_t leaf = leaves[(own + u) % leaves.size()];
     b.ConnectNode(node, leaf, b.BridgeOf(leaf, "br0"));
@@ -226,12 +234,14 @@ void BuildLeafSpine(Builder& b) {
   }
   const uint32_t spineCount = underlay.spines.value;
   if (spineCount == 0 || leafCount + spineCount > kMaxDevices) {
-    context.Error(underlay.spines.place, "a leaf-spine fabric of {} spines and {} leaves cannot be built (1 to {} devices)",
-                  spineCount, leafCount, kMaxDevices);
+    context.Error(underlay.spines.place,
+                  "a leaf-spine fabric of {} spines and {} leaves cannot be built (1 to {} devices)", spineCount,
+                  leafCount, kMaxDevices);
     return;
   }
   std::vector<uint32_t> spines, leaves;
-  for (uint32_t s = 0; s < spineCount; ++s) spines.push_back(b.AddDevice(fmt::format("spine{}", s + 1), NetnsRole::Spine, true));
+  for (uint32_t s = 0; s < spineCount; ++s)
+    spines.push_back(b.AddDevice(fmt::format("spine{}", s + 1), NetnsRole::Spine, true));
   for (size_t l = 0; l < leafCount; ++l)
     leaves.push_back(b.AddDevice(fmt::format("leaf{}", l + 1), NetnsRole::Leaf, true,
                                  l < racks.size() ? racks[l].Zone(b.m_cluster) : ""));
@@ -257,13 +267,14 @@ void BuildFatTree(Builder& b) {
     k = underlay.k->value;
   }
   if (k > kMaxFatTreeK) {
-    context.Error(underlay.k ? underlay.k->place : underlay.type.place, "a fat tree of k = {} is too large (at most {})", k,
-                  kMaxFatTreeK);
+    context.Error(underlay.k ? underlay.k->place : underlay.type.place,
+                  "a fat tree of k = {} is too large (at most {})", k, kMaxFatTreeK);
     return;
   }
   const uint32_t half = k / 2;
   std::vector<uint32_t> cores, edges, aggregations;
-  for (uint32_t c = 0; c < half * half; ++c) cores.push_back(b.AddDevice(fmt::format("core{}", c + 1), NetnsRole::Spine, true));
+  for (uint32_t c = 0; c < half * half; ++c)
+    cores.push_back(b.AddDevice(fmt::format("core{}", c + 1), NetnsRole::Spine, true));
   for (uint32_t i = 0; i < k * half; ++i) {
     aggregations.push_back(b.AddDevice(fmt::format("agg{}", i + 1), NetnsRole::Spine, true));
     edges.push_back(b.AddDevice(fmt::format("leaf{}", i + 1), NetnsRole::Leaf, true));
@@ -309,7 +320,8 @@ std::optional<CableEnd> EndNamed(Builder& b, const scenario::Text& name) {
     }
   std::vector<std::string> names = b.m_cluster.NodeNames();
   for (const Device& device : b.m_fabric.devices) names.push_back(device.name);
-  b.m_context.Error(name.place, "there is no node, switch or router \"{}\"{}", name.value, Suggestion(name.value, names));
+  b.m_context.Error(name.place, "there is no node, switch or router \"{}\"{}", name.value,
+                    Suggestion(name.value, names));
   return std::nullopt;
 }
 
@@ -343,7 +355,8 @@ void ConnectInterfaces(Builder& b) {
   for (uint32_t n = 0; n < b.m_cluster.nodes.size(); ++n)
     for (const scenario::Interface& written : b.m_cluster.nodes[n].written->interfaces) {
       if (!written.to) {
-        b.m_context.Error(written.name.place, "interface \"{}\" of node \"{}\" needs \"to\": a switch or router at the other end",
+        b.m_context.Error(written.name.place,
+                          "interface \"{}\" of node \"{}\" needs \"to\": a switch or router at the other end",
                           written.name.value, b.m_cluster.nodes[n].name);
         continue;
       }
@@ -411,24 +424,35 @@ void GenerateTopology(const Context& context, Cluster& cluster, Fabric& fabric) 
   Builder builder(context, cluster, fabric);
   if (context.scenario.underlay.external)
     for (const scenario::ExternalHost& written : context.scenario.underlay.external->hosts) {
-      ExternalHostRow host{.name = written.name.value, .port = {.name = "eth0", .mac = MacFromName(written.name.value + "/eth0")}};
+      ExternalHostRow host{.name = written.name.value,
+                           .port = {.name = "eth0", .mac = MacFromName(written.name.value + "/eth0")}};
       if (written.address) host.port.address = {written.address->value, 32};
       fabric.externals.push_back(std::move(host));
     }
   switch (context.scenario.underlay.type.value) {
-    case scenario::UnderlayType::Router: BuildRouter(builder); break;
-    case scenario::UnderlayType::LeafSpine: BuildLeafSpine(builder); break;
-    case scenario::UnderlayType::FatTree: BuildFatTree(builder); break;
-    case scenario::UnderlayType::Flat: BuildFlat(builder); break;
-    case scenario::UnderlayType::Explicit: BuildExplicit(builder); break;
+    case scenario::UnderlayType::Router:
+      BuildRouter(builder);
+      break;
+    case scenario::UnderlayType::LeafSpine:
+      BuildLeafSpine(builder);
+      break;
+    case scenario::UnderlayType::FatTree:
+      BuildFatTree(builder);
+      break;
+    case scenario::UnderlayType::Flat:
+      BuildFlat(builder);
+      break;
+    case scenario::UnderlayType::Explicit:
+      BuildExplicit(builder);
+      break;
   }
   if (context.diagnostics.HasErrors()) return;
   ConnectInterfaces(builder);
   ConnectExternal(builder);
   for (const Device& device : fabric.devices)
     if (NodeId node = cluster.FindNode(device.name))
-      context.Error(cluster.nodes[node.value].where, "a node cannot be called \"{}\": a switch of this underlay has that name",
-                    device.name);
+      context.Error(cluster.nodes[node.value].where,
+                    "a node cannot be called \"{}\": a switch of this underlay has that name", device.name);
   for (const ExternalHostRow& host : fabric.externals)
     if (cluster.FindNode(host.name) || fabric.FindDevice(host.name))
       context.Error(context.scenario.underlay.external->network.place, "the name \"{}\" is given twice", host.name);

@@ -55,9 +55,9 @@ TEST(FlannelVxlan, DirectRoutingSkipsTunnelInsideSubnet) {
 }
 
 TEST(FlannelHostGw, RoutesLeadViaTheNodes) {
-  const Planned planned = PlanText(WithCluster(
-      R"("nodes": ["node1", "node2"], "cni": {"type": "flannel", "backend": "host-gw"}, "pods": [])",
-      R"("underlay": {"type": "flat"})"));
+  const Planned planned = PlanText(
+      WithCluster(R"("nodes": ["node1", "node2"], "cni": {"type": "flannel", "backend": "host-gw"}, "pods": [])",
+                  R"("underlay": {"type": "flat"})"));
   ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
   EXPECT_EQ(planned.Route("node1"),
             "10.244.2.0/24 via 172.16.1.12 dev eth0 \n"

@@ -66,8 +66,9 @@ TEST(PlanScenarios, AllThatAreShippedCanBePlanned) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Tutorial, PlanGolden,
-                         testing::Values("two-nodes", "three-nodes-vxlan0", "three-nodes-flannel", "three-nodes-bridged", "leaf-spine",
-                                         "link-failure", "imported", "firewall-closed", "mtu"),
+                         testing::Values("two-nodes", "three-nodes-vxlan0", "three-nodes-flannel",
+                                         "three-nodes-bridged", "leaf-spine", "link-failure", "imported",
+                                         "firewall-closed", "mtu"),
                          [](const auto& param) {
                            std::string name = param.param;
                            std::replace(name.begin(), name.end(), '-', '_');

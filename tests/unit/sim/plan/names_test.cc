@@ -10,7 +10,8 @@ TEST(PlanNames, CalicoMacIsSha1OfTheNodeName) {
 }
 
 TEST(PlanNames, MadeUpMacsAreLocallyAdministeredUnicast) {
-  for (const char* name : {"node1/eth0", "node2/eth0", "shop/cart-1/eth0"}) EXPECT_EQ(MacFromName(name).bytes[0] & 3, 2) << name;
+  for (const char* name : {"node1/eth0", "node2/eth0", "shop/cart-1/eth0"})
+    EXPECT_EQ(MacFromName(name).bytes[0] & 3, 2) << name;
   EXPECT_EQ(MacFromName("node1/eth0"), MacFromName("node1/eth0"));
 }
 

@@ -21,7 +21,7 @@ TEST(PlanScale, TablesOfOneNodeOfFiveThousandFitIntoMemory) {
   EXPECT_EQ(planned->NetnsCount(), 125u + 8 + 5000 + 150000);
 
   const auto ns = planned->Materialise(planned->Find("node4999"));
-  EXPECT_EQ(ns->Links().size(), 1u + 1 + 1 + 30 + 1);        // lo eth0 cni0, 30 veths, flannel.1
+  EXPECT_EQ(ns->Links().size(), 1u + 1 + 1 + 30 + 1);           // lo eth0 cni0, 30 veths, flannel.1
   EXPECT_EQ(ns->Routes(kernel::kTableMain).size(), 4999u + 3);  // peers; default, cni0, eth0
   EXPECT_EQ(ns->AllNeighbours().size(), 4999u);
   EXPECT_EQ(ns->AllVxlanFdb(ns->FindLink("flannel.1")->ifindex).size(), 4999u);

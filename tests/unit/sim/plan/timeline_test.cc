@@ -17,7 +17,8 @@ const std::string kShop =
                 {"generate": 2, "per": "total", "name": "redis{i}", "namespace": "shop", "node": "node2"}])";
 
 TEST(PlanTraffic, PingKnowsAddressesAndPings) {
-  const Planned planned = PlanText(WithCluster(kTwoNodes, R"("traffic": [{"type": "ping", "from": "pod-a", "to": "pod-b", "count": 5}])"));
+  const Planned planned =
+      PlanText(WithCluster(kTwoNodes, R"("traffic": [{"type": "ping", "from": "pod-a", "to": "pod-b", "count": 5}])"));
   ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
   ASSERT_EQ(planned->workloads.size(), 1u);
   const Workload& w = planned->workloads[0];
@@ -31,8 +32,8 @@ TEST(PlanTraffic, PingKnowsAddressesAndPings) {
 
 TEST(PlanTraffic, PatternsMakePairs) {
   auto planned = [](const std::string& pairs) {
-    Planned out =
-        PlanText(WithCluster(kShop, R"("traffic": [{"type": "udp", "from": "shop/cart*", "to": "shop/redis*", "pairs": )" + pairs + "}]"));
+    Planned out = PlanText(WithCluster(
+        kShop, R"("traffic": [{"type": "udp", "from": "shop/cart*", "to": "shop/redis*", "pairs": )" + pairs + "}]"));
     if (!out.plan) throw std::runtime_error(out.diagnostics.Format());
     return out;
   };
@@ -45,8 +46,8 @@ TEST(PlanTraffic, PatternsMakePairs) {
 }
 
 TEST(PlanTraffic, NobodySendsToItself) {
-  const Planned planned =
-      PlanText(WithCluster(kShop, R"("traffic": [{"type": "udp", "from": "shop/cart*", "to": "shop/cart*", "pairs": {"random": 50}}])"));
+  const Planned planned = PlanText(WithCluster(
+      kShop, R"("traffic": [{"type": "udp", "from": "shop/cart*", "to": "shop/cart*", "pairs": {"random": 50}}])"));
   ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
   EXPECT_EQ(planned->workloads.size(), 50u);
   for (const Workload& w : planned->workloads) EXPECT_NE(w.from, w.to);
@@ -54,14 +55,15 @@ TEST(PlanTraffic, NobodySendsToItself) {
 
 TEST(PlanTraffic, RatesBecomeIntervals) {
   auto interval = [](const std::string& rate) {
-    const Planned planned =
-        PlanText(WithCluster(kShop, R"("traffic": [{"type": "udp", "from": "shop/cart*", "to": "shop/redis*", "packets": 1, )" + rate + "}]"));
+    const Planned planned = PlanText(WithCluster(
+        kShop,
+        R"("traffic": [{"type": "udp", "from": "shop/cart*", "to": "shop/redis*", "packets": 1, )" + rate + "}]"));
     EXPECT_TRUE(planned.plan) << planned.diagnostics.Format();
     return planned.plan ? planned->workloads[0].interval.ToString() : "";
   };
   EXPECT_EQ(interval(R"("rate": "1000/s", "per": "pair")"), "1ms");
-  EXPECT_EQ(interval(R"("rate": "1000/s", "per": "source")"), "2ms");  // two pairs share a source's
-  EXPECT_EQ(interval(R"("rate": "1000/s", "per": "total")"), "4ms");   // four pairs share it
+  EXPECT_EQ(interval(R"("rate": "1000/s", "per": "source")"), "2ms");                   // two pairs share a source's
+  EXPECT_EQ(interval(R"("rate": "1000/s", "per": "total")"), "4ms");                    // four pairs share it
   EXPECT_EQ(interval(R"("rate": "8Mbps", "per": "pair", "payload": "1000B")"), "1ms");  // 8000 bit
 }
 
@@ -75,15 +77,17 @@ TEST(PlanTraffic, FlowsStartAtRandomDistances) {
 }
 
 TEST(PlanCaptures, NamesInFiltersBecomeAddresses) {
-  const Planned planned =
-      PlanText(WithCluster(kTwoNodes, R"x("capture": [{"on": "node*/eth0", "filter": "host node2 and (udp port 8472 or not src host pod-a)"}])x"));
+  const Planned planned = PlanText(WithCluster(
+      kTwoNodes,
+      R"x("capture": [{"on": "node*/eth0", "filter": "host node2 and (udp port 8472 or not src host pod-a)"}])x"));
   ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
   ASSERT_EQ(planned->captures.size(), 2u);
   EXPECT_EQ(planned->captures[0].filter, "host 172.16.2.12 and (udp port 8472 or not src host 10.244.1.2)");
 }
 
 TEST(PlanCaptures, WithoutAWordAllNodesAndThePodsInTrafficAreRecorded) {
-  const Planned planned = PlanText(WithCluster(kTwoNodes, R"("traffic": [{"type": "ping", "from": "pod-a", "to": "pod-b"}])"));
+  const Planned planned =
+      PlanText(WithCluster(kTwoNodes, R"("traffic": [{"type": "ping", "from": "pod-a", "to": "pod-b"}])"));
   ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
   std::string points;
   for (const CapturePoint& c : planned->captures) points += planned->Info(c.netns).name + "/" + c.device + " ";
@@ -96,13 +100,16 @@ TEST(PlanEvents, FaultsBecomeTheCommandsThatMakeThem) {
       R"("events": [{"at": "4s", "fault": "stale-fdb", "node": "node1", "peer": "node2", "for": "1s"}])"));
   ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
   ASSERT_EQ(planned->events.size(), 2u);
-  EXPECT_EQ(planned->events[0].command, "bridge fdb replace 02:00:00:00:04:02 dev flannel.1 dst 172.16.2.254 self permanent");
-  EXPECT_EQ(planned->events[1].command, "bridge fdb replace 02:00:00:00:04:02 dev flannel.1 dst 172.16.2.12 self permanent");
+  EXPECT_EQ(planned->events[0].command,
+            "bridge fdb replace 02:00:00:00:04:02 dev flannel.1 dst 172.16.2.254 self permanent");
+  EXPECT_EQ(planned->events[1].command,
+            "bridge fdb replace 02:00:00:00:04:02 dev flannel.1 dst 172.16.2.12 self permanent");
   EXPECT_EQ(planned->events[1].at, Seconds(5));
 }
 
 TEST(PlanExpectations, ReachSendsProbes) {
-  const Planned planned = PlanText(WithCluster(kShop, R"("expect": [{"reach": {"from": "shop/cart*", "to": "shop/redis1", "tcp": 6379}, "deadline": "50ms"}])"));
+  const Planned planned = PlanText(WithCluster(
+      kShop, R"("expect": [{"reach": {"from": "shop/cart*", "to": "shop/redis1", "tcp": 6379}, "deadline": "50ms"}])"));
   ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
   ASSERT_EQ(planned->expectations.size(), 1u);
   const Expectation& e = planned->expectations[0];
@@ -116,8 +123,8 @@ TEST(PlanExpectations, ReachSendsProbes) {
 }
 
 TEST(PlanExpectations, LossIsJudgedByTheTrafficBetweenTheTwo) {
-  const Planned planned = PlanText(WithCluster(
-      kShop, R"("traffic": [{"type": "udp", "from": "shop/cart*", "to": "shop/redis*"}],
+  const Planned planned =
+      PlanText(WithCluster(kShop, R"("traffic": [{"type": "udp", "from": "shop/cart*", "to": "shop/redis*"}],
                 "expect": [{"loss": {"from": "shop/cart1", "to": "shop/redis*"}, "max": "1%"}, {"drops": {"on": "node1"}, "max": 0}])"));
   ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
   EXPECT_EQ(planned->expectations[0].flows.size(), 2u);
@@ -144,7 +151,8 @@ TEST(PlanLab, NamespacesAreThoseOfTheCommands) {
 TEST(PlanLab, FailingCommandIsReportedWithTheKernelsWords) {
   const Planned planned = PlanText(R"({"format": 1, "lab": {"netns": ["a"], "setup": ["ip -n a link set eth7 up"]}})");
   EXPECT_FALSE(planned.plan);
-  EXPECT_NE(planned.diagnostics.Format().find("Cannot find device \"eth7\""), std::string::npos) << planned.diagnostics.Format();
+  EXPECT_NE(planned.diagnostics.Format().find("Cannot find device \"eth7\""), std::string::npos)
+      << planned.diagnostics.Format();
 }
 
 }  // namespace

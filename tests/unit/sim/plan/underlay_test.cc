@@ -4,7 +4,8 @@
 namespace overlaysim {
 namespace {
 
-const std::string kFourNodes = R"("nodes": [{"generate": 4, "name": "node{i}"}], "cni": {"type": "flannel"}, "pods": [])";
+const std::string kFourNodes =
+    R"("nodes": [{"generate": 4, "name": "node{i}"}], "cni": {"type": "flannel"}, "pods": [])";
 
 TEST(Underlay, RouterHasOneRackPerNodeUnlessToldOtherwise) {
   const Planned planned = PlanText(WithCluster(kTwoNodes));
@@ -21,7 +22,8 @@ TEST(Underlay, LeafSpineSpreadsOverAllSpines) {
   const Planned planned =
       PlanText(WithCluster(kFourNodes, R"("underlay": {"type": "leaf-spine", "spines": 2, "nodesPerLeaf": 2})"));
   ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
-  // leaf1: br0, two node ports, two spines by /31s numbered from the end of 172.16.0.0/12; the spine has the lower address.
+  // leaf1: br0, two node ports, two spines by /31s numbered from the end of 172.16.0.0/12; the spine has the lower
+  // address.
   EXPECT_EQ(planned.Route("leaf1"),
             "172.16.1.0/24 dev br0 proto kernel scope link src 172.16.1.1 \n"
             "172.16.2.0/24 proto static \n"
@@ -34,9 +36,8 @@ TEST(Underlay, LeafSpineSpreadsOverAllSpines) {
 }
 
 TEST(Underlay, FailedLinkLeavesTheRoutesOfItsEpoch) {
-  const Planned planned = PlanText(WithCluster(
-      kTwoNodes,
-      R"("underlay": {"type": "leaf-spine", "spines": 2},
+  const Planned planned = PlanText(WithCluster(kTwoNodes,
+                                               R"("underlay": {"type": "leaf-spine", "spines": 2},
          "events": [{"at": "1s", "fail": {"link": ["leaf1", "spine1"]}, "for": "2s"}])"));
   ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
   std::string timeline;
@@ -57,15 +58,17 @@ TEST(Underlay, FailedLinkLeavesTheRoutesOfItsEpoch) {
 }
 
 TEST(Underlay, FatTreeHasAsManyWaysAsCores) {
-  const Planned planned = PlanText(WithCluster(
-      R"("nodes": [{"generate": 16, "name": "node{i}"}], "cni": {"type": "flannel"}, "pods": [])", R"("underlay": {"type": "fat-tree", "k": 4})"));
+  const Planned planned =
+      PlanText(WithCluster(R"("nodes": [{"generate": 16, "name": "node{i}"}], "cni": {"type": "flannel"}, "pods": [])",
+                           R"("underlay": {"type": "fat-tree", "k": 4})"));
   ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
   // 4 cores, 8 aggregation and 8 edge switches; 16 host cables, 16 in the pods, 16 to the cores.
   EXPECT_EQ(planned->NetnsCount(), 4u + 8 + 8 + 16);
   EXPECT_EQ(planned->cables.size(), 48u);
   const auto routes = planned->UnderlayRoutes(planned->Find("leaf1"), 0);
   ASSERT_EQ(routes.size(), 7u);
-  for (const kernel::Route& route : routes) EXPECT_EQ(route.nextHops.size(), 2u);  // both aggregation switches of its pod
+  for (const kernel::Route& route : routes)
+    EXPECT_EQ(route.nextHops.size(), 2u);  // both aggregation switches of its pod
 }
 
 TEST(Underlay, FlatHasNoRouter) {
@@ -107,8 +110,8 @@ TEST(Underlay, DualHomedNodeIsReachedOverBothLeaves) {
 }
 
 TEST(Underlay, ExternalNetworkHangsOnTheGateway) {
-  const Planned planned = PlanText(WithCluster(
-      kTwoNodes, R"("underlay": {"external": {"network": "203.0.113.0/24", "hosts": [{"name": "client"}]}},
+  const Planned planned = PlanText(
+      WithCluster(kTwoNodes, R"("underlay": {"external": {"network": "203.0.113.0/24", "hosts": [{"name": "client"}]}},
                     "traffic": [{"type": "ping", "from": "node1", "to": "client"}])"));
   ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
   EXPECT_EQ(planned.Route("client"),
@@ -137,8 +140,12 @@ TEST(Underlay, FirewallBecomesForwardRules) {
   const auto node1 = *Ipv4Address::Parse("172.16.1.11"), node2 = *Ipv4Address::Parse("172.16.2.12");
   auto verdict = [&](uint8_t protocol, uint16_t port) {
     return router->filter
-        .Decide(kernel::FilterChain::Forward,
-                {.source = node1, .destination = node2, .protocol = protocol, .hasPorts = true, .sourcePort = 40000, .destinationPort = port})
+        .Decide(kernel::FilterChain::Forward, {.source = node1,
+                                               .destination = node2,
+                                               .protocol = protocol,
+                                               .hasPorts = true,
+                                               .sourcePort = 40000,
+                                               .destinationPort = port})
         .target;
   };
   EXPECT_EQ(verdict(17, 8472), kernel::FilterTarget::Accept);

@@ -86,7 +86,8 @@ TEST(ScenarioDefaults, PortAndVniAreThoseOfTheProduct) {
 }
 
 TEST(ScenarioDefaults, AnImportedManifestIsNotOverruled) {
-  const Scenario s = Read(R"({ "cluster": { "nodes": ["a"], "cni": { "type": "flannel", "import": "f.yml", "vni": 7 } } })");
+  const Scenario s =
+      Read(R"({ "cluster": { "nodes": ["a"], "cni": { "type": "flannel", "import": "f.yml", "vni": 7 } } })");
   EXPECT_EQ(s.cluster.cni.vni, 7u);
   EXPECT_FALSE(s.cluster.cni.port);
   EXPECT_FALSE(s.cluster.cni.backend);
@@ -103,7 +104,8 @@ TEST(ScenarioPlaces, NameReferencesKnowWhereTheyStand) {
 
 TEST(ScenarioPlaces, ImportedFilesAreRelativeToTheirScenario) {
   Diagnostics diagnostics;
-  const auto s = LoadScenarioText(R"({ "cluster": { "nodes": [{ "import": "../nodes.json" }] } })", "a/b/c.json", {}, diagnostics);
+  const auto s =
+      LoadScenarioText(R"({ "cluster": { "nodes": [{ "import": "../nodes.json" }] } })", "a/b/c.json", {}, diagnostics);
   ASSERT_TRUE(s);
   EXPECT_EQ(s->PathOf(*s->cluster.nodes[0].import), "a/nodes.json");
 }
@@ -141,10 +143,13 @@ TEST(ScenarioSet, ReplacesAddsAndCountsListsFromZero) {
 
 TEST(ScenarioSet, MistakesNameTheSetting) {
   Diagnostics diagnostics;
-  EXPECT_FALSE(LoadScenarioText(kTwoNodes, "test.json", {{"underlay.type=leafspine", "traffic.5.count=1", "seed"}, {}}, diagnostics));
+  EXPECT_FALSE(LoadScenarioText(kTwoNodes, "test.json", {{"underlay.type=leafspine", "traffic.5.count=1", "seed"}, {}},
+                                diagnostics));
   const std::string text = diagnostics.Format();
-  EXPECT_NE(text.find("--set underlay.type=leafspine: error: unknown underlay type \"leafspine\"; did you mean \"leaf-spine\"?"),
-            std::string::npos)
+  EXPECT_NE(
+      text.find(
+          "--set underlay.type=leafspine: error: unknown underlay type \"leafspine\"; did you mean \"leaf-spine\"?"),
+      std::string::npos)
       << text;
   EXPECT_NE(text.find("--set traffic.5.count=1: error: \"traffic\" is a list of 1"), std::string::npos) << text;
   EXPECT_NE(text.find("--set seed: error: say --set path.to.key=value"), std::string::npos) << text;
@@ -153,7 +158,8 @@ TEST(ScenarioSet, MistakesNameTheSetting) {
 TEST(ScenarioInclude, TheIncludingFileWinsKeyByKey) {
   const test::TemporaryDirectory folder;
   Write(folder, "lib/base.json", R"({ "seed": 5, "cluster": { "nodes": ["a", "b"], "podCIDR": "10.8.0.0/16" } })");
-  const std::string path = Write(folder, "main.json", R"({ "include": ["lib/base.json"], "cluster": { "nodes": ["c"] } })");
+  const std::string path =
+      Write(folder, "main.json", R"({ "include": ["lib/base.json"], "cluster": { "nodes": ["c"] } })");
   Diagnostics diagnostics;
   const auto s = LoadScenario(path, {}, diagnostics);
   ASSERT_TRUE(s) << diagnostics.Format();
