@@ -71,9 +71,10 @@ wire::FramePtr Stack::Reassemble(wire::FramePtr fragment) {
   const wire::Ipv4 ip{fragment->Data()};
   const uint32_t header = ip.HeaderBytes();
   const ReassemblyKey key{ip.Source().value, ip.Destination().value, ip.Identification(), ip.Protocol()};
-  auto [it, isNew] = m_reassembly.queues.try_emplace(key);
+  const auto inserted = m_reassembly.queues.try_emplace(key);
+  const auto it = inserted.first;  // not a structured binding: clang 14 lets no lambda capture one
   ReassemblyQueue& queue = it->second;
-  if (isNew) {
+  if (inserted.second) {
     queue.timerGeneration = ++m_reassembly.generation;
     After(m_ns->ipfragTime, [this, key, generation = queue.timerGeneration] {  // ip_expire()
       auto old = m_reassembly.queues.find(key);
