@@ -182,8 +182,8 @@ void RunIp(Session& session, Words& words) {
   };
   // in the order in which an abbreviation is looked up
   static constexpr Object kObjects[] = {
-      {"address", IpAddress},     {"route", IpRoute}, {"rule", IpRule},   {"neighbor", IpNeighbour},
-      {"neighbour", IpNeighbour}, {"link", IpLink},   {"netns", IpNetns},
+      {"address", IpAddressCommand}, {"route", IpRoute}, {"rule", IpRule},   {"neighbor", IpNeighbour},
+      {"neighbour", IpNeighbour},    {"link", IpLink},   {"netns", IpNetns},
   };
   static constexpr const char* kOthers[] = {"addrlabel",   "amt",      "fou",     "ila",    "ioam",   "l2tp",
                                             "macsec",      "maddress", "monitor", "mptcp",  "mroute", "mrule",

@@ -157,7 +157,7 @@ void Flush(Session& session, Words& words) {
 
 }  // namespace
 
-void IpAddress(Session& session, Words& words) {
+void IpAddressCommand(Session& session, Words& words) {
   if (words.TakeAbbreviated({"add"})) return Add(session, words, false, false);
   if (words.TakeAbbreviated({"change", "chg"})) return Add(session, words, false, true);
   if (words.TakeAbbreviated({"replace"})) return Add(session, words, true, false);

@@ -82,7 +82,7 @@ void RunEthtool(Session& session, Words& words);
 void RunIptables(Session& session, Words& words);
 void RunNstat(Session& session, Words& words);
 void IpLink(Session& session, Words& words);
-void IpAddress(Session& session, Words& words);
+void IpAddressCommand(Session& session, Words& words);
 void IpRoute(Session& session, Words& words);
 void IpRule(Session& session, Words& words);
 void IpNeighbour(Session& session, Words& words);
