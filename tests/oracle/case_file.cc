@@ -101,6 +101,13 @@ std::optional<Traffic> TrafficOf(const json& d) {
   return std::nullopt;
 }
 
+std::vector<std::string> KeysOf(const json& object) {
+  std::vector<std::string> keys;
+  if (object.is_object())
+    for (const auto& item : object.items()) keys.push_back(item.key());
+  return keys;
+}
+
 CaseScenario ReadScenario(const json& s) {
   CaseScenario out;
   out.name = s.at("scenario");
@@ -108,7 +115,11 @@ CaseScenario ReadScenario(const json& s) {
   sc.name = out.name;
   sc.description = scenario::Text(s.value("about", ""));
   sc.lab.emplace();
-  for (const json& command : s.at("setup")) sc.lab->setup.push_back(scenario::Text(command.get<std::string>()));
+  for (const json& command : s.at("setup")) {
+    const std::string text = command;
+    sc.lab->setup.push_back(scenario::Text(text));
+    out.ipv6 |= text.find("net.ipv6.conf.all.disable_ipv6=0") != std::string::npos;
+  }
   if (s.contains("changes"))
     for (const json& change : s["changes"]) {
       scenario::Event event;
@@ -128,7 +139,11 @@ CaseScenario ReadScenario(const json& s) {
   for (const json& step : s.at("steps")) {
     const int64_t atMs = step.at("at_ms");
     endMs = std::max(endMs, atMs + step.value("lasts_ms", int64_t{0}));
-    Step made{step.at("name"), step.at("do").value("op", ""), step["do"].dump(), std::nullopt};
+    Step made{.name = step.at("name"), .op = step.at("do").value("op", ""), .what = step["do"].dump(), .traffic = {}};
+    made.begin = Milliseconds(atMs);
+    made.end = Milliseconds(atMs + step.value("lasts_ms", int64_t{0}));
+    if (step.contains("counters")) made.watched = KeysOf(step["counters"]);
+    made.asked = KeysOf(step.value("result", json()));
     if (auto traffic = TrafficOf(step["do"])) {
       traffic->start.value.at = Milliseconds(atMs);
       traffic->name = scenario::Text(made.name);

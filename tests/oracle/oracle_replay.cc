@@ -24,6 +24,7 @@
 #include "sim/scenario/load.h"
 #include "sim/trace/capture_writer.h"
 #include "tests/oracle/case_file.h"
+#include "tests/oracle/step_log.h"
 
 namespace overlaysim::oracle {
 namespace {
@@ -163,18 +164,25 @@ int RunOne(const CaseScenario& scenario, const std::filesystem::path& out) {
     }
   };
   capture(true);
+  const StepLog log(simulation, scenario);
   simulation.Run();
   capture(false);  // the tables are read after tcpdump has ended
   for (const EventOutcome& outcome : simulation.Outcomes())
     if (outcome.exit != 0) fmt::print(stderr, "{}: {}: {}", scenario.name, outcome.text, outcome.error);
 
   json result = {{"scenario", scenario.name}, {"steps", json::array()}};
-  for (const Step& step : scenario.steps) {
+  for (size_t i = 0; i < scenario.steps.size(); ++i) {
+    const Step& step = scenario.steps[i];
     json made = {{"name", step.name}, {"do", json::parse(step.what)}, {"result", nullptr}};
     if (step.traffic)
       if (const traffic::Flow* flow = simulation.FlowOf(FlowId(*step.traffic)))
         made["result"] = ResultOf(*flow, step.op);
     Blank(made["result"]);
+    log.AddTableAnswers(i, made["result"]);
+    if (step.watched) {
+      made["counters"] = log.Counters(i);
+      made["drops"] = log.Drops(i);
+    }
     result["steps"].push_back(made);
   }
   const std::filesystem::path state = out / "state" / scenario.name;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """replay_test.py PROGRAM ORACLE_DIR CASE: what the real kernel did in a case, done by the simulator.
 
-Runs oracle_replay on the case, lets the oracle's own compare.py judge the frames, and holds the tables of the case's end
+Runs oracle_replay on the case, lets the oracle's own compare.py judge frames, results, counters and drops, and holds the tables of the case's end
 against those of the kernel. Exit 0: all alike; 77: the captures are not here.
 """
 import json
@@ -65,7 +65,7 @@ def main():
         if replay.returncode:
             return 1
         frames = subprocess.run([sys.executable, os.path.join(oracle, "compare.py"), folder, os.path.join(out, "pcap"),
-                                 "--no-tcp", "-v"])
+                                 "--no-tcp", "--judge", "-v"])
         differences = sum(compare_state(os.path.join(folder, "state", s), os.path.join(out, "state", s))
                           for s in sorted(os.listdir(os.path.join(folder, "state"))))
         print("state: %d rows differ" % differences)
