@@ -35,9 +35,9 @@ Stack::RouteOut Stack::RouteOutput(const SendRequest& request) {
                            .oif = request.oif,
                            .tos = static_cast<uint8_t>(request.tos & 0x1c),
                            .mark = request.mark};
-  query.flowHash = wire::MultipathHash(
-      {request.source, request.destination, request.protocol, request.sourcePort, request.destinationPort},
-      m_ns->fibMultipathHashPolicy == 1, m_network.seed);
+  query.flowHash = wire::MultipathHash(wire::FlowKeys{request.source, request.destination, request.protocol,
+                                                      request.sourcePort, request.destinationPort},
+                                       m_ns->fibMultipathHashPolicy == 1, m_network.seed);
   if (request.destination.IsLimitedBroadcast() && request.oif != 0) {
     out.broadcast = true;
     out.answer.error = 0;

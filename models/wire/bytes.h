@@ -29,5 +29,11 @@ inline MacAddress GetMac(const uint8_t* p) {
 inline void PutMac(uint8_t* p, const MacAddress& m) { std::memcpy(p, m.bytes.data(), 6); }
 inline Ipv4Address GetIpv4(const uint8_t* p) { return {Get32(p)}; }
 inline void PutIpv4(uint8_t* p, Ipv4Address a) { Put32(p, a.value); }
+inline Ipv6Address GetIpv6(const uint8_t* p) {
+  Ipv6Address a;
+  std::memcpy(a.bytes.data(), p, 16);
+  return a;
+}
+inline void PutIpv6(uint8_t* p, const Ipv6Address& a) { std::memcpy(p, a.bytes.data(), 16); }
 
 }  // namespace overlaysim::wire

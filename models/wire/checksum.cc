@@ -44,6 +44,11 @@ uint64_t PseudoHeaderSum(Ipv4Address source, Ipv4Address destination, uint8_t pr
          (destination.value & 0xffff) + protocol + (length >> 16) + (length & 0xffff);
 }
 
+uint64_t PseudoHeaderSum(const Ipv6Address& source, const Ipv6Address& destination, uint8_t protocol, uint32_t length) {
+  const uint64_t addresses = ChecksumAdd(source.bytes.data(), 16, ChecksumAdd(destination.bytes.data(), 16));
+  return addresses + protocol + (length >> 16) + (length & 0xffff);
+}
+
 uint16_t ChecksumUpdate(uint16_t checksum, uint16_t before, uint16_t after) {
   return ChecksumFold(uint64_t{static_cast<uint16_t>(~checksum)} + static_cast<uint16_t>(~before) + after);
 }

@@ -9,12 +9,17 @@ namespace overlaysim::wire {
 inline constexpr uint32_t kEthernetHeaderBytes = 14;  // without FCS, as captures and MTUs count
 inline constexpr uint32_t kArpBytes = 28;
 inline constexpr uint32_t kIpv4HeaderBytes = 20;
+inline constexpr uint32_t kIpv6HeaderBytes = 40;
+inline constexpr uint32_t kIpv6FragmentHeaderBytes = 8;
+inline constexpr uint32_t kIpv6LeastMtu = 1280;  // RFC 8200, section 5: what every link carries
 inline constexpr uint32_t kUdpHeaderBytes = 8;
 inline constexpr uint32_t kIcmpHeaderBytes = 8;
 inline constexpr uint32_t kTcpHeaderBytes = 20;
 inline constexpr uint32_t kVxlanHeaderBytes = 8;
 inline constexpr uint32_t kVxlanOverheadBytes =  // 50: what VXLAN over IPv4 adds to a frame
     kEthernetHeaderBytes + kIpv4HeaderBytes + kUdpHeaderBytes + kVxlanHeaderBytes;
+inline constexpr uint32_t kVxlan6OverheadBytes =  // 70: over IPv6
+    kEthernetHeaderBytes + kIpv6HeaderBytes + kUdpHeaderBytes + kVxlanHeaderBytes;
 /// What a cable carries beside the frame: preamble and start delimiter 8, FCS 4, inter-frame gap 12 (IEEE 802.3).
 inline constexpr uint32_t kWireOverheadBytes = 24;
 inline constexpr uint32_t kMinimumWireFrameBytes = 60;  // without FCS; shorter frames are padded on the cable
@@ -25,7 +30,17 @@ enum EtherType : uint16_t {
   kEtherTypeVlan = 0x8100,
   kEtherTypeIpv6 = 0x86dd
 };
-enum IpProtocol : uint8_t { kIpProtoIcmp = 1, kIpProtoTcp = 6, kIpProtoUdp = 17 };
+enum IpProtocol : uint8_t {
+  kIpProtoHopByHop = 0,
+  kIpProtoIcmp = 1,
+  kIpProtoTcp = 6,
+  kIpProtoUdp = 17,
+  kIpProtoRouting = 43,
+  kIpProtoFragment = 44,
+  kIpProtoIcmpv6 = 58,
+  kIpProtoNone = 59,  ///< nothing follows
+  kIpProtoDestinationOptions = 60
+};
 enum IcmpType : uint8_t {
   kIcmpEchoReply = 0,
   kIcmpDestUnreach = 3,
@@ -44,6 +59,30 @@ enum IcmpUnreachCode : uint8_t {
   kIcmpHostAno = 10,
   kIcmpPktFiltered = 13
 };
+
+/// RFC 4443, RFC 4861, RFC 3810.
+enum Icmpv6Type : uint8_t {
+  kIcmpv6DestUnreach = 1,
+  kIcmpv6PacketTooBig = 2,
+  kIcmpv6TimeExceeded = 3,
+  kIcmpv6ParameterProblem = 4,
+  kIcmpv6Echo = 128,  ///< from here on informational, no errors
+  kIcmpv6EchoReply = 129,
+  kIcmpv6RouterSolicitation = 133,
+  kIcmpv6RouterAdvertisement = 134,
+  kIcmpv6NeighbourSolicitation = 135,
+  kIcmpv6NeighbourAdvertisement = 136,
+  kIcmpv6Redirect = 137,
+  kIcmpv6Mldv2Report = 143
+};
+enum Icmpv6UnreachCode : uint8_t {
+  kIcmpv6NoRoute = 0,
+  kIcmpv6AdminProhibited = 1,
+  kIcmpv6AddressUnreach = 3,
+  kIcmpv6PortUnreach = 4
+};
+enum Icmpv6ParameterCode : uint8_t { kIcmpv6HeaderField = 0, kIcmpv6UnknownNextHeader = 1, kIcmpv6UnknownOption = 2 };
+enum Icmpv6TimeCode : uint8_t { kIcmpv6HopLimit = 0, kIcmpv6ReassemblyTime = 1 };
 
 inline constexpr uint16_t kIpDf = 0x4000;
 inline constexpr uint16_t kIpMf = 0x2000;
@@ -95,6 +134,65 @@ struct Ipv4Fields {
   Ipv4Address source, destination;
 };
 void WriteIpv4(uint8_t* p, const Ipv4Fields& fields);
+
+/// IPv6 (RFC 8200).
+struct Ipv6 {
+  uint8_t* p;
+  uint8_t Version() const { return static_cast<uint8_t>(p[0] >> 4); }
+  uint8_t TrafficClass() const { return static_cast<uint8_t>(Get16(p) >> 4); }
+  uint32_t FlowLabel() const { return Get32(p) & 0xfffff; }
+  uint16_t PayloadBytes() const { return Get16(p + 4); }
+  uint8_t NextHeader() const { return p[6]; }
+  uint8_t HopLimit() const { return p[7]; }
+  Ipv6Address Source() const { return GetIpv6(p + 8); }
+  Ipv6Address Destination() const { return GetIpv6(p + 24); }
+  uint8_t* Payload() const { return p + kIpv6HeaderBytes; }
+};
+
+/// The fields of a new IPv6 header.
+struct Ipv6Fields {
+  uint8_t trafficClass = 0;
+  uint32_t flowLabel = 0;
+  uint16_t payloadBytes = 0;
+  uint8_t nextHeader = 0;
+  uint8_t hopLimit = 64;
+  Ipv6Address source, destination;
+};
+void WriteIpv6(uint8_t* p, const Ipv6Fields& fields);
+
+/// The fragment header of IPv6 (RFC 8200, section 4.5).
+struct Ipv6Fragment {
+  uint8_t* p;
+  uint8_t NextHeader() const { return p[0]; }
+  uint32_t OffsetBytes() const { return Get16(p + 2) & 0xfff8u; }
+  bool MoreFragments() const { return p[3] & 1; }
+  uint32_t Identification() const { return Get32(p + 4); }
+  void Write(uint8_t nextHeader, uint32_t offsetBytes, bool more, uint32_t identification) const {
+    p[0] = nextHeader;
+    p[1] = 0;
+    Put16(p + 2, offsetBytes | (more ? 1u : 0u));
+    Put32(p + 4, identification);
+  }
+};
+
+/// What stands behind the extension headers of an IPv6 packet (ipv6_skip_exthdr()).
+struct Ipv6Upper {
+  uint8_t protocol = 0;         ///< of the upper layer; behind a later fragment's header what it names
+  uint32_t offset = 0;          ///< from the IPv6 header; 0: the headers are cut short
+  uint32_t fragmentOffset = 0;  ///< offset of the fragment header; 0: there is none
+  bool laterFragment = false;   ///< the upper layer's header is in another fragment
+};
+Ipv6Upper FindIpv6Upper(const uint8_t* ip, uint32_t size);
+
+/// A neighbour solicitation or advertisement (RFC 4861, sections 4.3 and 4.4), from its ICMPv6 header on.
+struct NeighbourMessage {
+  uint8_t* p;
+  static constexpr uint32_t kBytes = 24;       ///< without options
+  static constexpr uint32_t kOptionBytes = 8;  ///< a link-layer address option
+  static constexpr uint8_t kRouter = 0x80, kSolicited = 0x40, kOverride = 0x20;
+  uint8_t Flags() const { return p[4]; }
+  Ipv6Address Target() const { return GetIpv6(p + 8); }
+};
 
 /// UDP (RFC 768).
 struct Udp {

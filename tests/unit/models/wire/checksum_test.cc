@@ -62,7 +62,7 @@ TEST(Checksum, OverDataWithItsChecksumInPlaceIsZero) {
 
 TEST(PseudoHeader, IsAddressesProtocolAndLength) {
   // c0a8 + 0001 + c0a8 + 00c7 + 0011 + 000a
-  EXPECT_EQ(PseudoHeaderSum({0xc0a80001}, {0xc0a800c7}, 17, 10), 0xc0a8u + 1 + 0xc0a8 + 0xc7 + 17 + 10);
+  EXPECT_EQ(PseudoHeaderSum(Ipv4Address{0xc0a80001}, {0xc0a800c7}, 17, 10), 0xc0a8u + 1 + 0xc0a8 + 0xc7 + 17 + 10);
 }
 
 TEST(ChecksumUpdate, GivesTheExampleOfRfc1624) {
@@ -81,6 +81,12 @@ TEST(ChecksumUpdate, AgreesWithAFullSum) {
     const uint16_t after = static_cast<uint16_t>(data[8] << 8 | data[9]);
     ASSERT_EQ(ChecksumUpdate(old, before, after), Checksum(data.data(), data.size()));
   }
+}
+
+TEST(PseudoHeaderSum, OfIpv6CountsAddressesLengthAndProtocol) {
+  // ICMPv6 of RFC 8200's pseudo header by hand: fd00::1 + ff02::2 = fd00 + 1 + ff02 + 2, and 8 + 58.
+  EXPECT_EQ(ChecksumFold(PseudoHeaderSum(*Ipv6Address::Parse("fd00::1"), *Ipv6Address::Parse("ff02::2"), 58, 8)),
+            ChecksumFold(uint64_t{0xfd00} + 1 + 0xff02 + 2 + 8 + 58));
 }
 
 }  // namespace

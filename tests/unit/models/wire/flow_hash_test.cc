@@ -129,8 +129,75 @@ TEST(OuterSourcePort, SpreadsFlowsEvenly) {
 TEST(MultipathHash, SpreadsFlowsEvenlyOverThreePaths) {
   std::array<int, 3> paths{};
   for (uint32_t i = 0; i < 9000; ++i)
-    ++paths[(uint64_t{MultipathHash({{0x0a000000 + i}, {0x0a010001}, kIpProtoUdp, 40000, 8472}, true, 1)} * 3) >> 32];
+    ++paths[(uint64_t{MultipathHash(FlowKeys{{0x0a000000 + i}, {0x0a010001}, kIpProtoUdp, 40000, 8472}, true, 1)} *
+             3) >>
+            32];
   for (int count : paths) EXPECT_NEAR(count, 3000, 180);  // four standard deviations: 4 * sqrt(9000 * 1/3 * 2/3)
+}
+
+std::vector<uint8_t> MakePacket6(const FlowKeys6& k, const std::vector<uint8_t>& extension = {}) {
+  std::vector<uint8_t> frame(kEthernetHeaderBytes + kIpv6HeaderBytes);
+  Ethernet{frame.data()}.Write({}, {}, kEtherTypeIpv6);
+  frame.insert(frame.end(), extension.begin(), extension.end());
+  frame.resize(frame.size() + 8);
+  uint8_t* ip = frame.data() + kEthernetHeaderBytes;
+  WriteIpv6(ip, {.flowLabel = k.flowLabel,
+                 .payloadBytes = static_cast<uint16_t>(extension.size() + 8),
+                 .nextHeader = extension.empty() ? k.protocol : uint8_t{kIpProtoFragment},
+                 .source = k.source,
+                 .destination = k.destination});
+  Put16(frame.data() + frame.size() - 8, k.sourcePort);
+  Put16(frame.data() + frame.size() - 6, k.destinationPort);
+  return frame;
+}
+uint32_t Hash6(const FlowKeys6& k, const std::vector<uint8_t>& extension = {}) {
+  const auto frame = MakePacket6(k, extension);
+  return FlowHash(frame.data(), static_cast<uint32_t>(frame.size()), 1);
+}
+
+const FlowKeys6 kFlow6{*Ipv6Address::Parse("fd00:10:244:1::2"), *Ipv6Address::Parse("fd00:10:244:2::2"), kIpProtoUdp,
+                       40000, 9000};
+
+TEST(FlowHash6, IsTheSameInBothDirections) {
+  EXPECT_EQ(Hash6(kFlow6), Hash6({kFlow6.destination, kFlow6.source, kIpProtoUdp, 9000, 40000}));
+}
+
+TEST(FlowHash6, TakesAFlowLabelForThePorts) {
+  FlowKeys6 labelled = kFlow6, otherPorts = kFlow6;
+  labelled.flowLabel = otherPorts.flowLabel = 0x12345;
+  otherPorts.sourcePort = 40001;
+  EXPECT_NE(Hash6(labelled), Hash6(kFlow6));
+  EXPECT_EQ(Hash6(labelled), Hash6(otherPorts));
+}
+
+TEST(FlowHash6, LeavesPortsOutForAllFragmentsOfADatagram) {
+  FlowKeys6 otherPorts = kFlow6;
+  otherPorts.sourcePort = 40001;
+  const std::vector<uint8_t> first = {kIpProtoUdp, 0, 0, 1, 0, 0, 0, 7}, later = {kIpProtoUdp, 0, 5, 0x60, 0, 0, 0, 7};
+  EXPECT_EQ(Hash6(kFlow6, first), Hash6(kFlow6, later));
+  EXPECT_EQ(Hash6(kFlow6, first), Hash6(otherPorts, first));
+  EXPECT_NE(Hash6(kFlow6, first), Hash6(kFlow6));
+}
+
+TEST(FlowHash6, OfTheSenderIsNotThatOfThePacket) {
+  // skb_get_hash_flowi6() has no network protocol in its keys: an echo and its labelled answer get different ports.
+  const FlowKeys6 echo{kFlow6.source, kFlow6.destination, kIpProtoIcmpv6};
+  EXPECT_NE(FlowHashOfSender(echo, 1), Hash6(echo));
+  EXPECT_EQ(FlowHashOfSender(kFlow6, 1),
+            FlowHashOfSender({kFlow6.destination, kFlow6.source, kIpProtoUdp, 9000, 40000}, 1));
+}
+
+TEST(FlowLabel, IsTheRotatedHashWithTheStatelessFlag) {
+  EXPECT_EQ(FlowLabelOf(0x12345678), 0x81234u | 0x80000u);  // rotated by 16: 0x56781234
+}
+
+TEST(MultipathHash6, TakesLabelAndProtocolWithoutPorts) {
+  FlowKeys6 otherPorts = kFlow6, otherLabel = kFlow6;
+  otherPorts.sourcePort = 40001;
+  otherLabel.flowLabel = 7;
+  EXPECT_EQ(MultipathHash(kFlow6, false, 1), MultipathHash(otherPorts, false, 1));
+  EXPECT_NE(MultipathHash(kFlow6, false, 1), MultipathHash(otherLabel, false, 1));
+  EXPECT_NE(MultipathHash(kFlow6, true, 1), MultipathHash(otherPorts, true, 1));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <vector>
 
 #include "models/wire/checksum.h"
 
@@ -83,6 +84,49 @@ TEST(VxlanHeader, PutsTheVniInTheUpper24Bits) {
   Vxlan{p.data()}.Write(0xabcdef);
   EXPECT_EQ(p, (std::array<uint8_t, 8>{0x08, 0, 0, 0, 0xab, 0xcd, 0xef, 0}));
   EXPECT_EQ(Vxlan{p.data()}.Vni(), 0xabcdefu);
+}
+
+TEST(Headers, VxlanOverIpv6AddsSeventyBytes) { EXPECT_EQ(kVxlan6OverheadBytes, 14u + 40 + 8 + 8); }
+
+TEST(Ipv6Header, IsWrittenAsRfc8200HasIt) {
+  std::array<uint8_t, 40> p{};
+  const Ipv6Address from = *Ipv6Address::Parse("fd00::1"), to = *Ipv6Address::Parse("fd00::2");
+  WriteIpv6(p.data(), {.trafficClass = 0xb8,
+                       .flowLabel = 0x12345,
+                       .payloadBytes = 64,
+                       .nextHeader = kIpProtoIcmpv6,
+                       .hopLimit = 63,
+                       .source = from,
+                       .destination = to});
+  EXPECT_EQ(Get32(p.data()), 0x6b812345u);  // version 6, traffic class b8, label 12345
+  const Ipv6 ip{p.data()};
+  EXPECT_EQ(ip.Version(), 6);
+  EXPECT_EQ(ip.TrafficClass(), 0xb8);
+  EXPECT_EQ(ip.FlowLabel(), 0x12345u);
+  EXPECT_EQ(ip.PayloadBytes(), 64);
+  EXPECT_EQ(ip.NextHeader(), kIpProtoIcmpv6);
+  EXPECT_EQ(ip.HopLimit(), 63);
+  EXPECT_EQ(ip.Source(), from);
+  EXPECT_EQ(ip.Destination(), to);
+}
+
+TEST(Ipv6Header, IsFollowedToWhatStandsBehindItsExtensions) {
+  std::vector<uint8_t> p(40);
+  WriteIpv6(p.data(), {.payloadBytes = 32, .nextHeader = kIpProtoHopByHop});
+  const auto add = [&](std::initializer_list<uint8_t> bytes) { p.insert(p.end(), bytes); };
+  add({kIpProtoFragment, 0, 1, 4, 0, 0, 0, 0});  // hop-by-hop options
+  add({kIpProtoUdp, 0, 0, 1, 0, 0, 0, 9});       // the first fragment
+  add({0x9c, 0x40, 0x23, 0x28, 0, 8, 0, 0});     // UDP
+  Ipv6Upper upper = FindIpv6Upper(p.data(), static_cast<uint32_t>(p.size()));
+  EXPECT_EQ(upper.protocol, kIpProtoUdp);
+  EXPECT_EQ(upper.offset, 56u);
+  EXPECT_EQ(upper.fragmentOffset, 48u);
+  EXPECT_FALSE(upper.laterFragment);
+  Ipv6Fragment{&p[48]}.Write(kIpProtoUdp, 1376, false, 9);
+  upper = FindIpv6Upper(p.data(), static_cast<uint32_t>(p.size()));
+  EXPECT_TRUE(upper.laterFragment);
+  EXPECT_EQ(Ipv6Fragment{&p[48]}.OffsetBytes(), 1376u);
+  EXPECT_EQ(FindIpv6Upper(p.data(), 44).offset, 0u);  // cut inside the options
 }
 
 }  // namespace
