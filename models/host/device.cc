@@ -1,5 +1,6 @@
 // Devices: what a link does with a frame that it is given to send, and where a received frame goes (net/core/dev.c).
 
+#include <cerrno>
 #include <cstring>
 
 #include "models/host/stack.h"
@@ -30,15 +31,19 @@ void Stack::SetCaptured(int ifindex, bool captured) {
 
 void Stack::CarrierChanged(int ifindex, bool carrier) { m_ns->SetCarrier(ifindex, carrier); }
 
-void Stack::Transmit(int ifindex, wire::FramePtr frame) {
+int Stack::Transmit(int ifindex, wire::FramePtr frame) {
   kernel::Link* link = m_ns->GetLink(ifindex);
-  if (!link) return Finish(Stage::Transmit, Verdict::DeviceGone, std::move(frame), ifindex);
+  auto lost = [&](Verdict verdict) {
+    Finish(Stage::Transmit, verdict, std::move(frame), ifindex);
+    return ENETDOWN;
+  };
+  if (!link) return lost(Verdict::DeviceGone);
   if (!link->adminUp) {
     ++link->stats.txDropped;
-    return Finish(Stage::Transmit, Verdict::LinkDown, std::move(frame), ifindex);
+    return lost(Verdict::LinkDown);
   }
   if (IsCaptured(ifindex)) m_network.observer->OnFrame(*this, *link, *frame, true);
-  if (m_transmitDepth > kMostTransmits) return Finish(Stage::Transmit, Verdict::VxlanLoop, std::move(frame), ifindex);
+  if (m_transmitDepth > kMostTransmits) return lost(Verdict::VxlanLoop);
   struct Depth {
     explicit Depth(int& d) : depth(++d) {}
     ~Depth() { --depth; }
@@ -46,20 +51,26 @@ void Stack::Transmit(int ifindex, wire::FramePtr frame) {
   } guard(m_transmitDepth);
   switch (link->kind) {
     case kernel::LinkKind::Physical:
-      return TransmitPhysical(*link, std::move(frame));
+      TransmitPhysical(*link, std::move(frame));
+      return 0;
     case kernel::LinkKind::Veth:
       return TransmitVeth(*link, std::move(frame));
     case kernel::LinkKind::Bridge:
-      return BridgeTransmit(*link, std::move(frame));
+      BridgeTransmit(*link, std::move(frame));
+      return 0;
     case kernel::LinkKind::Vxlan:
-      return VxlanTransmit(*link, std::move(frame));
+      VxlanTransmit(*link, std::move(frame));
+      return 0;
     case kernel::LinkKind::Loopback:
-      return TransmitLoopback(*link, std::move(frame));
+      TransmitLoopback(*link, std::move(frame));
+      return 0;
     case kernel::LinkKind::Dummy:
       ++link->stats.txPackets;
       link->stats.txBytes += frame->Size();
-      return Finish(Stage::Transmit, Verdict::Consumed, std::move(frame), ifindex);
+      Finish(Stage::Transmit, Verdict::Consumed, std::move(frame), ifindex);
+      return 0;
   }
+  return 0;
 }
 
 void Stack::SendFrame(int ifindex, wire::FramePtr frame) {
@@ -82,19 +93,21 @@ void Stack::TransmitPhysical(kernel::Link& link, wire::FramePtr frame) {
 }
 
 /// veth_xmit() of drivers/net/veth.c.
-void Stack::TransmitVeth(kernel::Link& link, wire::FramePtr frame) {
+int Stack::TransmitVeth(kernel::Link& link, wire::FramePtr frame) {
   Stack* peer = link.peerNetns.IsNone() ? nullptr : &m_network.Get(link.peerNetns);
   kernel::Link* to = peer ? peer->m_ns->GetLink(link.peerIfindex) : nullptr;
   if (!to || !IsForwardable(*to, *frame)) {
     ++link.stats.txDropped;
     const Verdict why = !to || !to->adminUp ? Verdict::LinkDown : Verdict::ExceedsDeviceMtu;
-    return Finish(Stage::Transmit, why, std::move(frame), link.ifindex);
+    Finish(Stage::Transmit, why, std::move(frame), link.ifindex);
+    return ENOBUFS;  // net_xmit_errno(NET_XMIT_DROP)
   }
   ++link.stats.txPackets;
   link.stats.txBytes += frame->Size();
   Trace(Stage::Transmit, Verdict::Continue, *frame, link.ifindex);
   frame->mark = 0;  // skb_scrub_packet() between namespaces
   m_backlog.Push({peer, to->ifindex, std::move(frame)});
+  return 0;
 }
 
 void Stack::TransmitLoopback(kernel::Link& link, wire::FramePtr frame) {
@@ -151,7 +164,7 @@ void Stack::NetifReceive(kernel::Link& link, wire::FramePtr frame) {
     case wire::kEtherTypeArp:
       return ArpReceive(link, std::move(frame));
     default:
-      ++link.stats.rxDropped;
+      if (!IsCaptured(link.ifindex)) ++link.stats.rxDropped;  // else the tap has taken it
       return Finish(Stage::Receive, Verdict::UnknownEthertype, std::move(frame), link.ifindex);
   }
 }

@@ -1,6 +1,7 @@
 // Fragmentation and reassembly (net/ipv4/ip_output.c, ip_do_fragment(); net/ipv4/ip_fragment.c).
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 #include "models/engine/engine.h"
@@ -17,14 +18,15 @@ constexpr uint8_t kEcnMask = 3;
 
 }  // namespace
 
-void Stack::Fragment(wire::FramePtr packet, uint32_t mtu, const std::function<void(wire::FramePtr)>& output) {
+int Stack::Fragment(wire::FramePtr packet, uint32_t mtu, const std::function<int(wire::FramePtr)>& output) {
   const wire::Ipv4 ip{packet->Data()};
   const uint32_t header = ip.HeaderBytes();
   if (packet->maxFragment != 0) mtu = std::min<uint32_t>(mtu, packet->maxFragment);
   const uint32_t room = mtu > header ? (mtu - header) & ~7u : 0;
   if (room == 0) {
     Count(Snmp::IpFragFails);
-    return Finish(Stage::Fragment, Verdict::FragNeeded, std::move(packet));
+    Finish(Stage::Fragment, Verdict::FragNeeded, std::move(packet));
+    return EINVAL;
   }
   const uint32_t payload = packet->Size() - header;
   const uint16_t firstField = ip.FragmentField();
@@ -45,10 +47,15 @@ void Stack::Fragment(wire::FramePtr packet, uint32_t mtu, const std::function<vo
     piece->maxFragment = 0;
     at += bytes;
     Count(Snmp::IpFragCreates);
-    output(std::move(piece));
+    if (const int error = output(std::move(piece))) {  // the rest is not sent any more
+      Count(Snmp::IpFragFails);
+      Finish(Stage::Fragment, Verdict::Fragmented, std::move(packet));
+      return error;
+    }
   }
   Count(Snmp::IpFragOKs);
   Finish(Stage::Fragment, Verdict::Fragmented, std::move(packet));
+  return 0;
 }
 
 /// inet_frag_queue_insert(): pieces that came one right after the other are one run, and what lies inside a run has

@@ -17,7 +17,10 @@ using kernel::Table;
 /// ip_rcv_core() and ip_rcv_finish().
 void Stack::Ipv4Receive(kernel::Link& link, wire::FramePtr frame) {
   auto drop = [&](Stage stage, Verdict verdict) { Finish(stage, verdict, std::move(frame), link.ifindex); };
-  if (frame->type == wire::PacketType::OtherHost) return drop(Stage::IpReceive, Verdict::OtherHost);
+  if (frame->type == wire::PacketType::OtherHost) {
+    ++link.stats.rxOtherhost;
+    return drop(Stage::IpReceive, Verdict::OtherHost);
+  }
   Count(Snmp::IpInReceives);
   auto headerError = [&](Verdict verdict, Snmp counter = Snmp::IpInHdrErrors) {
     Count(counter);
@@ -50,6 +53,7 @@ void Stack::Ipv4Receive(kernel::Link& link, wire::FramePtr frame) {
     return Finish(Stage::RouteInput, route.verdict, std::move(frame), link.ifindex, row);
   }
   Trace(Stage::RouteInput, Verdict::Continue, *frame, link.ifindex, row);
+  if (route.broadcast) Count(ip.Destination().IsMulticast() ? Snmp::IpExtInMcastPkts : Snmp::IpExtInBcastPkts);
   if (route.local) return Ipv4Deliver(link, std::move(frame), route.broadcast);
   Ipv4Forward(link, std::move(frame), route.answer);
 }
@@ -269,6 +273,7 @@ void Stack::Ipv4Forward(kernel::Link& link, wire::FramePtr packet, const kernel:
     IcmpSend(*packet, wire::kIcmpTimeExceeded, 0, 0);
     return Finish(Stage::Forward, Verdict::TtlExpired, std::move(packet), link.ifindex, row);
   }
+  Count(Snmp::IpForwDatagrams);
   // ip_dst_mtu_maybe_forward(): the route's own MTU, else the device's; what was learnt only if ip_forward_use_pmtu
   // says so.
   const kernel::Link* out = m_ns->GetLink(answer.nextHop.ifindex);
@@ -288,7 +293,6 @@ void Stack::Ipv4Forward(kernel::Link& link, wire::FramePtr packet, const kernel:
     ip.DecrementTtl();
   }
   if (!PassesFilter(FilterChain::Forward, Stage::FilterForward, packet, link.ifindex, out->ifindex)) return;
-  Count(Snmp::IpForwDatagrams);
   Ipv4Output(std::move(packet), answer, mtu);
 }
 

@@ -148,32 +148,36 @@ int Stack::SendPacket(wire::FramePtr packet, const RouteOut& routed) {
 int Stack::Ipv4LocalOut(wire::FramePtr packet, const RouteOut& out) {
   if (!PassesFilter(FilterChain::Output, Stage::FilterOutput, packet, 0, out.answer.nextHop.ifindex)) return EPERM;
   const uint32_t mtu = OutputMtu(out, wire::Ipv4{packet->Data()}.Destination());
-  Ipv4Output(std::move(packet), out.answer, mtu);
-  return 0;
+  return Ipv4Output(std::move(packet), out.answer, mtu);
 }
 
 /// ip_output() and ip_fragment(): POSTROUTING, then whole or in fragments to the neighbour.
-void Stack::Ipv4Output(wire::FramePtr packet, const kernel::RouteAnswer& answer, uint32_t mtu) {
+int Stack::Ipv4Output(wire::FramePtr packet, const kernel::RouteAnswer& answer, uint32_t mtu) {
   if (packet->Size() <= mtu && packet->maxFragment == 0) return Ipv4FinishOutput(std::move(packet), answer);
   const wire::Ipv4 ip{packet->Data()};
   if (ip.DontFragment() && (!packet->ignoreDf || packet->maxFragment > mtu)) {
     Count(Snmp::IpFragFails);
     IcmpSend(*packet, wire::kIcmpDestUnreach, wire::kIcmpFragNeeded, mtu);
-    return Finish(Stage::Fragment, Verdict::FragNeeded, std::move(packet), answer.nextHop.ifindex);
+    Finish(Stage::Fragment, Verdict::FragNeeded, std::move(packet), answer.nextHop.ifindex);
+    return EMSGSIZE;
   }
   if (packet->Size() <= mtu && packet->Size() <= packet->maxFragment)
     return Ipv4FinishOutput(std::move(packet), answer);
-  Fragment(std::move(packet), mtu, [&](wire::FramePtr piece) { Ipv4FinishOutput(std::move(piece), answer); });
+  return Fragment(std::move(packet), mtu,
+                  [&](wire::FramePtr piece) { return Ipv4FinishOutput(std::move(piece), answer); });
 }
 
 /// ip_finish_output2(): to the next hop's link address.
-void Stack::Ipv4FinishOutput(wire::FramePtr packet, const kernel::RouteAnswer& answer) {
+int Stack::Ipv4FinishOutput(wire::FramePtr packet, const kernel::RouteAnswer& answer) {
   kernel::Link* link = m_ns->GetLink(answer.nextHop.ifindex);
-  if (!link) return Finish(Stage::NeighbourLookup, Verdict::DeviceGone, std::move(packet));
+  if (!link) {
+    Finish(Stage::NeighbourLookup, Verdict::DeviceGone, std::move(packet));
+    return ENETDOWN;
+  }
   Count(Snmp::IpOutTransmits);
   const Ipv4Address nextHop =
       answer.nextHop.gateway.IsZero() ? wire::Ipv4{packet->Data()}.Destination() : answer.nextHop.gateway;
-  NeighbourOutput(*link, nextHop, std::move(packet));
+  return NeighbourOutput(*link, nextHop, std::move(packet));
 }
 
 }  // namespace overlaysim::host

@@ -31,7 +31,7 @@ kernel::Neighbour& Stack::NeighbourCreate(int ifindex, Ipv4Address ip) {
 }
 
 /// ip_finish_output2() with neigh_resolve_output(): `packet` starts at its IPv4 header.
-void Stack::NeighbourOutput(kernel::Link& link, Ipv4Address nextHop, wire::FramePtr packet) {
+int Stack::NeighbourOutput(kernel::Link& link, Ipv4Address nextHop, wire::FramePtr packet) {
   const Ipv4Address destination = wire::Ipv4{packet->Data()}.Destination();
   if (link.kind == kernel::LinkKind::Loopback || link.noArp) {
     Trace(Stage::NeighbourLookup, Verdict::Continue, *packet, link.ifindex);
@@ -99,11 +99,12 @@ void Stack::NeighbourOutput(kernel::Link& link, Ipv4Address nextHop, wire::Frame
   queue.bytes += size;
   queue.frames.push_back(std::move(packet));
   if (probe) NeighbourSolicit(*entry);
+  return 0;
 }
 
-void Stack::NeighbourSend(kernel::Link& link, const MacAddress& to, wire::FramePtr packet) {
+int Stack::NeighbourSend(kernel::Link& link, const MacAddress& to, wire::FramePtr packet) {
   wire::Ethernet{packet->Push(wire::kEthernetHeaderBytes)}.Write(to, link.address, wire::kEtherTypeIpv4);
-  Transmit(link.ifindex, std::move(packet));
+  return Transmit(link.ifindex, std::move(packet));
 }
 
 Stack::NeighbourQueue* Stack::FindNeighbourQueue(int ifindex, Ipv4Address ip) {

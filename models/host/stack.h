@@ -77,8 +77,9 @@ class Stack {
   // --- devices
   /// A frame comes in on that device: from its cable, its veth peer, a tunnel. To be called inside a Backlog::Guard.
   void Receive(int ifindex, wire::FramePtr frame);
-  /// A frame goes out of that device, Ethernet header in place.
-  void Transmit(int ifindex, wire::FramePtr frame);
+  /// A frame goes out of that device, Ethernet header in place. As all functions on the way out: 0, or the errno that a
+  /// sending socket would be told of.
+  int Transmit(int ifindex, wire::FramePtr frame);
   void CarrierChanged(int ifindex, bool carrier);
   /// Frames of that device are shown to the observer; a captured device is promiscuous, as under tcpdump.
   void SetCaptured(int ifindex, bool captured);
@@ -149,7 +150,7 @@ class Stack {
 
   // device.cc
   void TransmitPhysical(kernel::Link& link, wire::FramePtr frame);
-  void TransmitVeth(kernel::Link& link, wire::FramePtr frame);
+  int TransmitVeth(kernel::Link& link, wire::FramePtr frame);
   void TransmitLoopback(kernel::Link& link, wire::FramePtr frame);
   void NetifReceive(kernel::Link& link, wire::FramePtr frame);
   void ClassifyFrame(const kernel::Link& link, wire::Frame& frame);
@@ -173,8 +174,8 @@ class Stack {
     std::deque<wire::FramePtr> frames;  ///< IPv4 packets that wait for the address
     uint32_t bytes = 0;
   };
-  void NeighbourOutput(kernel::Link& link, Ipv4Address nextHop, wire::FramePtr packet);
-  void NeighbourSend(kernel::Link& link, const MacAddress& to, wire::FramePtr packet);
+  int NeighbourOutput(kernel::Link& link, Ipv4Address nextHop, wire::FramePtr packet);
+  int NeighbourSend(kernel::Link& link, const MacAddress& to, wire::FramePtr packet);
   void NeighbourSolicit(kernel::Neighbour& entry);
   void NeighbourTimer(int ifindex, Ipv4Address ip, uint32_t generation);
   void NeighbourArm(kernel::Neighbour& entry, Nanoseconds delay);
@@ -205,13 +206,13 @@ class Stack {
 
   // ipv4_output.cc
   int Ipv4LocalOut(wire::FramePtr packet, const RouteOut& out);
-  void Ipv4Output(wire::FramePtr packet, const kernel::RouteAnswer& answer, uint32_t mtu);
-  void Ipv4FinishOutput(wire::FramePtr packet, const kernel::RouteAnswer& answer);
+  int Ipv4Output(wire::FramePtr packet, const kernel::RouteAnswer& answer, uint32_t mtu);
+  int Ipv4FinishOutput(wire::FramePtr packet, const kernel::RouteAnswer& answer);
   int Ipv4Append(const SendRequest& request, const RouteOut& out, std::span<const uint8_t> payload, uint64_t* journey);
   uint32_t MultipathHashOf(const wire::Frame& packet) const;
 
   // fragment.cc
-  void Fragment(wire::FramePtr packet, uint32_t mtu, const std::function<void(wire::FramePtr)>& output);
+  int Fragment(wire::FramePtr packet, uint32_t mtu, const std::function<int(wire::FramePtr)>& output);
   wire::FramePtr Reassemble(wire::FramePtr fragment);  ///< the whole datagram, or null while parts are missing
 
   // icmp.cc

@@ -126,10 +126,13 @@ void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kern
   frame->iif = 0;
   Trace(Stage::Encapsulate, Verdict::Continue, *frame, link.ifindex, {}, {},
         {ip, wire::kIpv4HeaderBytes + wire::kUdpHeaderBytes + wire::kVxlanHeaderBytes});
+  Count(Snmp::IpOutRequests);
+  if (Ipv4LocalOut(std::move(frame), out) != 0) {  // iptunnel_xmit_stats()
+    ++link.stats.txDropped;
+    return;
+  }
   ++link.stats.txPackets;
   link.stats.txBytes += innerBytes;
-  Count(Snmp::IpOutRequests);
-  Ipv4LocalOut(std::move(frame), out);
 }
 
 /// skb_tunnel_check_pmtu(): a packet that is too large for the outer path lowers the MTU of the inner route; a bridge

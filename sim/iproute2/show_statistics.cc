@@ -59,6 +59,7 @@ void PrintJson(Output& out, const kernel::LinkStats& s, bool errors) {
     number("frame_errors", s.rxFrameErrors);
     number("fifo_errors", s.rxFifoErrors);
     number("missed_errors", s.rxMissed);
+    if (s.rxOtherhost != 0) number("otherhost", s.rxOtherhost);
   }
   out.CloseObject();
   out.OpenObject("tx");

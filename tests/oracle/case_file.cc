@@ -119,6 +119,7 @@ CaseScenario ReadScenario(const json& s) {
     const std::string text = command;
     sc.lab->setup.push_back(scenario::Text(text));
     out.ipv6 |= text.find("net.ipv6.conf.all.disable_ipv6=0") != std::string::npos;
+    out.offload &= text.find(" gso off gro off") == std::string::npos;
   }
   if (s.contains("changes"))
     for (const json& change : s["changes"]) {

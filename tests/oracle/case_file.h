@@ -25,8 +25,9 @@ struct CaseScenario {
   std::vector<std::string> captured;  ///< "n1.eth0"
   std::vector<Step> steps;
   scenario::Scenario scenario;
-  bool ipv6 = false;  ///< IPv6 is on, whose timers are at work
-  std::string error;  ///< why it cannot be carried out; "": it can
+  bool ipv6 = false;    ///< IPv6 is on, whose timers are at work
+  bool offload = true;  ///< the devices may leave segmentation to others; false: `ethtool -K` has said no
+  std::string error;    ///< why it cannot be carried out; "": it can
 };
 
 /// Reads CASE_DIR/expect.json: of each scenario the set-up, the changes, the capture points and what each step does,

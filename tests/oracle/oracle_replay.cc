@@ -31,13 +31,32 @@ namespace {
 
 using nlohmann::json;
 
+/// The most that tcpdump --immediate-mode takes of a frame on an Ethernet device without segmentation offload, however
+/// large its snapshot length: libpcap makes the slots of its ring (TPACKET_V2) as large as the device's MTU asks for
+/// when it starts, with 18 bytes for header and VLAN tag (create_ring() of pcap-linux.c); the kernel has its own idea
+/// of where in the slot the frame begins (tpacket_rcv()), and cuts what goes beyond the slot's end.
+uint32_t TapBytes(uint32_t mtu) {
+  constexpr uint32_t kAlignment = 16, kReserve = 4;
+  constexpr uint32_t kSlotHeader = 32 + 20;     // struct tpacket2_hdr, struct sockaddr_ll
+  constexpr uint32_t kLibpcapLinkHeader = 256;  // MAX_LINKHEADER_SIZE
+  auto align = [](uint32_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; };
+  const uint32_t slot = align(align(kSlotHeader + kLibpcapLinkHeader) + kReserve - kLibpcapLinkHeader + mtu +
+                              wire::kEthernetHeaderBytes + 4);
+  return slot - (align(kSlotHeader + kAlignment) + kReserve - wire::kEthernetHeaderBytes);
+}
+
 /// Writes a pcap for each captured device.
 class PcapFiles : public host::Observer {
  public:
-  PcapFiles(const std::filesystem::path& directory, const CaseScenario& scenario) {
+  PcapFiles(const std::filesystem::path& directory, const CaseScenario& scenario, Simulation& simulation) {
     std::filesystem::create_directories(directory);
-    for (const std::string& point : scenario.captured)
-      m_files.emplace(point, std::make_unique<PcapWriter>(directory / (point + ".pcap")));
+    for (const std::string& point : scenario.captured) {
+      const size_t dot = point.find('.');
+      const kernel::Namespace* ns = simulation.Namespaces().Find(point.substr(0, dot));
+      const kernel::Link* link = ns ? ns->FindLink(point.substr(dot + 1)) : nullptr;
+      const uint32_t most = link && !scenario.offload ? TapBytes(link->mtu) : kMaxSnapLength;
+      m_files.emplace(point, std::make_unique<PcapWriter>(directory / (point + ".pcap"), most));
+    }
   }
   void OnRecord(const TraceRecord&, const HeaderChange&) override {}
   uint32_t NextPacket(uint64_t) override { return 0; }
@@ -155,7 +174,7 @@ int RunOne(const CaseScenario& scenario, const std::filesystem::path& out) {
     return 2;
   }
   Simulation simulation(*plan);
-  PcapFiles files(out / "pcap" / scenario.name, scenario);
+  PcapFiles files(out / "pcap" / scenario.name, scenario, simulation);
   simulation.Net().observer = &files;
   auto capture = [&](bool captured) {
     for (const CapturePoint& point : plan->captures) {

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """replay_test.py PROGRAM ORACLE_DIR CASE: what the real kernel did in a case, done by the simulator.
 
-Runs oracle_replay on the case, lets the oracle's own compare.py judge frames, results, counters and drops, and holds the tables of the case's end
-against those of the kernel. Exit 0: all alike; 77: the captures are not here.
+Runs oracle_replay on the case, lets the oracle's own compare.py judge frames, results, counters and drops, and holds
+the tables of the case's end against those of the kernel. Exit 0: all alike; 77: the captures are not here.
 """
 import json
 import os

@@ -70,6 +70,7 @@ TEST_F(IpPath, DoesNotLimitFragmentationNeededNorEchoReplies) {
                                     test::UdpBytes(1, 2, Counting(1100))));
   world.Run(Milliseconds(100));
   EXPECT_EQ(errors, 20u);
+  EXPECT_EQ(Counter("r", Snmp::IpForwDatagrams), 20u);  // counted before their size is looked at
   for (int i = 0; i < 20; ++i)
     world.At("a").SendIcmpEcho({.destination = Ip("10.0.2.2")}, 1, static_cast<uint16_t>(i), {});
   world.Run(Milliseconds(100));
@@ -156,6 +157,7 @@ TEST_F(IpPath, KeepsSilentAboutBroadcastsNobodyWants) {
                       {.protocol = wire::kIpProtoUdp, .source = Ip("10.0.2.1"), .destination = Ip("10.0.2.255")},
                       test::UdpBytes(1, 2, {})));
   world.Run(Milliseconds(10));
+  EXPECT_EQ(Counter("b", Snmp::IpExtInBcastPkts), 1u);
   EXPECT_EQ(Counter("b", Snmp::UdpIgnoredMulti), 1u);
   EXPECT_EQ(Counter("b", Snmp::UdpNoPorts), 0u);
   EXPECT_EQ(Counter("b", Snmp::IcmpOutMsgs), 0u);

@@ -139,6 +139,18 @@ TEST_F(Vxlan, FragmentsTheOuterPacketWhenItIsTooLongForTheUnderlay) {
   EXPECT_EQ(world.At("n2").Ns().snmp.Get(kernel::Snmp::IpReasmOKs), 1u);
 }
 
+TEST_F(Vxlan, CountsWhatTheUnderlayRefusesAsDropped) {  // iptunnel_xmit_stats()
+  for (const char* device : {"flannel.1", "cni0", "veth11"}) world.Node("n1").FindLink(device)->mtu = 1500;
+  world.Vxlan("n1").df = kernel::VxlanDf::Set;
+  world.Begin();
+  world.At("p11").Ns().FindLink("eth0")->mtu = 1500;
+  Send({}, 1472);  // inner packet 1500, outer 1550 with DF over 1500
+  EXPECT_TRUE(Tunnelled().empty());
+  EXPECT_EQ(Device("n1").stats.txDropped, 1u);
+  EXPECT_EQ(Device("n1").stats.txPackets, 0u);
+  EXPECT_EQ(world.At("n1").Ns().snmp.Get(kernel::Snmp::IpForwDatagrams), 1u);
+}
+
 TEST_F(Vxlan, DropsAFrameThatNoEntryKnows) {
   world.Begin();
   world.At("n1").Ns().DeleteVxlanFdb(Device("n1").ifindex, Mac("02:00:00:00:04:02"), nullptr);
