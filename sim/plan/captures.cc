@@ -88,7 +88,7 @@ class CapturePlanner {
       for (size_t n = 0; n < nodeCount; ++n) nodes.insert(m_cluster->NodeNetns(NodeId(n)));
     for (NetnsId node : nodes) {
       Add(node, "eth0", "", kWhole);
-      if (!m_cluster->GetProfile().device.empty()) Add(node, m_cluster->GetProfile().device, "", kWhole);
+      for (const Tunnel& tunnel : m_cluster->GetProfile().tunnels) Add(node, tunnel.device, "", kWhole);
     }
     for (NetnsId pod : pods) Add(pod, "eth0", "", kWhole);
   }

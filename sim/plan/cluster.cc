@@ -97,10 +97,13 @@ void TakeWritten(const Context& context, const scenario::Node& written, NodeRow&
   else if (const std::string* label = LabelOf(written, context.scenario.underlay.rackBy))
     row.rack = *label;
   if (written.zone) row.zone = written.zone->value;
+  row.labels.emplace("kubernetes.io/hostname", row.name);
+  for (const auto& [key, value] : written.labels) row.labels.insert_or_assign(key, value.value);
 }
 
 NodeRow FromImport(const Context& context, const scenario::Node& written, const import::Node& node) {
   NodeRow row{.name = std::string(node.name), .where = {.origin = node.origin}};
+  for (const import::Label& label : node.labels) row.labels.emplace(label.key, label.value);
   TakeWritten(context, written, row);
   if (row.rack.empty() && context.scenario.underlay.rackBy)
     row.rack = import::FindLabel(node.labels, context.scenario.underlay.rackBy->value);
@@ -253,7 +256,7 @@ class PodResolver {
         continue;
       }
       const NodeRow& host = m_cluster.nodes[node.value];
-      if (!pod.hostNetwork && pod.ip && !host.podCidr.Contains(*pod.ip)) {
+      if (!pod.hostNetwork && pod.ip && host.podCidr.length > 0 && !host.podCidr.Contains(*pod.ip)) {
         m_context.diagnostics.Warning(
             m_context.PlaceOf(where),
             fmt::format("pod \"{}\" is left out: its address {} is not in podCIDR {} of its node \"{}\"", pod.name,
@@ -356,8 +359,10 @@ void AssignPodAddresses(const Context& context, Cluster& cluster) {
   for (PodRow& row : pods.rows)
     if (row.hostNetwork) row.ip = cluster.nodes[row.node.value].Address();
   for (size_t n = 0; n < cluster.nodes.size(); ++n) {
-    const NodeRow& node = cluster.nodes[n];
+    NodeRow& node = cluster.nodes[n];
     const Ipv4Prefix& cidr = node.podCidr;
+    node.ranges = {{.cidr = cidr}};
+    node.tunnelAddress = cidr.address;
     const uint32_t gateway = cidr.address.value + 1;
     std::unordered_map<uint32_t, PodId> taken;
     const size_t count = pods.CountOn(NodeId(n));

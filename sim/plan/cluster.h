@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 #include "sim/base/ids.h"
 #include "sim/plan/context.h"
 #include "sim/plan/underlay/port.h"
+#include "sim/plan/vtep_directory.h"
 
 namespace overlaysim::plan {
 
@@ -23,10 +25,13 @@ struct NodeRow {
   Where where;
   const scenario::Node* written = nullptr;  ///< its entry in the scenario; valid while the plan is compiled
   std::string rack, zone;                   ///< "": not given
+  std::map<std::string, std::string, std::less<>> labels;
   std::optional<Ipv4Prefix> given;    ///< the address that the author or the cluster gives; /32: the rack's length
   std::optional<MacAddress> vtepMac;  ///< given
   std::optional<Ipv4Prefix> givenPodCidr;
-  Ipv4Prefix podCidr;
+  Ipv4Prefix podCidr;                     ///< length 0: its pods' addresses come from pools
+  std::vector<PodRange> ranges;           ///< all addresses of its pods: the pod CIDR, or blocks and borrowed addresses
+  Ipv4Address tunnelAddress;              ///< of its first tunnel device; zero: it has none
   std::vector<Port> ports;                ///< eth0, eth1, …
   std::vector<Ipv4Prefix> moreAddresses;  ///< on eth0
 
@@ -106,7 +111,8 @@ struct Cluster {
 void ResolveNodes(const Context& context, Cluster& cluster);
 void AssignPodCidrs(const Context& context, Cluster& cluster);
 void ResolvePods(const Context& context, Cluster& cluster);
-/// Gives out pod addresses and checks those given; the first address of a node's CIDR is its bridge's.
+/// Gives out pod addresses in the nodes' pod CIDRs and checks those given; the first address of a CIDR is the bridge's,
+/// its network address the tunnel device's.
 void AssignPodAddresses(const Context& context, Cluster& cluster);
 
 }  // namespace overlaysim::plan

@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "sim/plan/cni/calico.h"
 #include "sim/plan/compiled_plan.h"
 #include "sim/plan/lab_plan.h"
 #include "sim/plan/names.h"
@@ -31,11 +32,11 @@ std::vector<std::string> ImportPaths(const scenario::Scenario& scenario) {
 }
 
 /// MACs of tunnel devices: given, imported, or made from the node's name. Two alike make one of the nodes unreachable.
-void AssignVtepMacs(const Context& context, Cluster& cluster) {
+void AssignVtepMacs(const Context& context, const Profile& profile, Cluster& cluster) {
   std::map<MacAddress, const NodeRow*> owners;
   for (NodeRow& node : cluster.nodes) {
     if (node.written->vtepMac) node.vtepMac = node.written->vtepMac->value;
-    if (!node.vtepMac) node.vtepMac = MacFromName(node.name + "/vtep");
+    if (!node.vtepMac) node.vtepMac = profile.vtepMac(node.name);
     auto [it, isNew] = owners.emplace(*node.vtepMac, &node);
     if (!isNew)
       context.Error(node.written->vtepMac ? Where{.place = node.written->vtepMac->place} : node.where,
@@ -64,15 +65,15 @@ void CheckMacs(const Context& context, const Cluster& cluster) {
 }
 
 void CheckMtus(const Context& context, const Cluster& cluster, const Profile& profile) {
+  const uint32_t overheadBytes = LargestOverhead(profile);
   for (const NodeRow& node : cluster.nodes) {
     const uint32_t mtu = node.ports.front().mtu;
-    if (mtu >= kMinIpv4MtuBytes + profile.overheadBytes) continue;
+    if (mtu >= kMinIpv4MtuBytes + overheadBytes) continue;
     context.Error(node.written->mtu        ? Where{.place = node.written->mtu->place}
                   : node.written->link.mtu ? Where{.place = node.written->link.mtu->place}
                                            : Where{.place = context.scenario.underlay.hostLink.mtu.place},
                   "an MTU of {} is too small for node \"{}\": {} needs {} ({} of headers, and IPv4 needs {})", mtu,
-                  node.name, profile.name, kMinIpv4MtuBytes + profile.overheadBytes, profile.overheadBytes,
-                  kMinIpv4MtuBytes);
+                  node.name, profile.name, kMinIpv4MtuBytes + overheadBytes, overheadBytes, kMinIpv4MtuBytes);
     if (!node.written->mtu && !node.written->link.mtu) return;  // the same for all
   }
   for (const PodGroup& group : cluster.pods.groups)
@@ -122,7 +123,8 @@ std::string Plural(size_t count, std::string_view noun) {
 
 std::string Understood(const Profile& profile, const Cluster& cluster) {
   std::string out = profile.name;
-  if (!profile.device.empty()) out += fmt::format(", VNI {}, UDP {}", profile.vxlan.vni, profile.vxlan.dstPort);
+  if (const Tunnel* tunnel = profile.FindTunnel(kernel::LinkKind::Vxlan))
+    out += fmt::format(", VNI {}, UDP {}", tunnel->vxlan.vni, tunnel->vxlan.dstPort);
   return fmt::format("{} · {}, {}", out, Plural(cluster.nodes.size(), "node"), Plural(cluster.pods.rows.size(), "pod"));
 }
 
@@ -132,22 +134,26 @@ std::unique_ptr<ClusterPlan> CompileCluster(const Context& context) {
   if (cni) cluster.network = cni->profile.network;
   ResolveNodes(context, cluster);
   if (!cni) return nullptr;
-  AssignPodCidrs(context, cluster);
+  const Profile& profile = cni->profile;
+  if (profile.pools.empty()) AssignPodCidrs(context, cluster);
   ResolvePods(context, cluster);
-  AssignVtepMacs(context, cluster);
+  AssignVtepMacs(context, profile, cluster);
   if (context.diagnostics.HasErrors()) return nullptr;
   auto fabric = BuildFabric(context, cluster);
   if (!fabric) return nullptr;
-  AssignPodAddresses(context, cluster);
+  if (profile.pools.empty())
+    AssignPodAddresses(context, cluster);
+  else
+    AssignFromPools(context, profile, cluster);
   CheckMacs(context, cluster);
-  CheckMtus(context, cluster, cni->profile);
+  CheckMtus(context, cluster, profile);
   ApplyFirewall(context, cluster, *fabric);
   const FirewallNames names = NamesOf(context, cluster, *fabric);
   std::vector<std::shared_ptr<const HostSettings>> settings;
   std::map<const scenario::Node*, std::shared_ptr<const HostSettings>> byEntry;
   for (const NodeRow& node : cluster.nodes) {
     auto [it, isNew] = byEntry.emplace(node.written, nullptr);
-    if (isNew) it->second = SettingsOf(names, cni->profile, *node.written);
+    if (isNew) it->second = SettingsOf(names, profile, *node.written);
     settings.push_back(it->second);
   }
   if (const auto& external = context.scenario.underlay.external; external && external->masquerade.value)
@@ -156,9 +162,9 @@ std::unique_ptr<ClusterPlan> CompileCluster(const Context& context) {
   if (context.diagnostics.HasErrors()) return nullptr;
 
   auto overlay = std::make_shared<Overlay>();
-  overlay->profile = cni->profile;
+  overlay->profile = profile;
   overlay->flavour = cni->flavour;
-  std::string understood = Understood(cni->profile, cluster);
+  std::string understood = Understood(profile, cluster);
   auto plan = std::make_unique<CompiledPlan>(std::move(cluster), std::move(*fabric), std::move(overlay));
   plan->hostSettings = std::move(settings);
   plan->understood = std::move(understood);

@@ -109,12 +109,12 @@ void CompiledPlan::Publish() {
   for (size_t n = 0; n < m_cluster.nodes.size(); ++n) {
     const NodeRow& node = m_cluster.nodes[n];
     m_overlay->directory.Publish({.node = NodeId(n),
-                                  .podCidr = node.podCidr,
-                                  .tunnel = profile.hasVtepAddress ? node.podCidr.address : node.Address(),
+                                  .ranges = node.ranges,
+                                  .tunnel = profile.hasVtepAddress ? node.tunnelAddress : node.Address(),
                                   .underlay = node.Address(),
                                   .mac = *node.vtepMac});
   }
-  if (!profile.isBridged || profile.vxlan.learning) return;
+  if (!profile.isBridged || profile.tunnels.front().vxlan.learning) return;
   uint32_t number = 0;
   for (size_t p = 0; p < m_cluster.pods.rows.size(); ++p)
     if (!m_cluster.pods.rows[p].hostNetwork)
@@ -169,9 +169,9 @@ NetnsId CompiledPlan::FindByAddress(Ipv4Address ip) const {
   const uint32_t entry = directory.FindByPod(ip, directory.Version());
   if (entry == VtepDirectory::kNone) return {};
   const NodeId node = directory.Entries()[entry].vtep.node;
-  const Ipv4Prefix& cidr = m_cluster.nodes[node.value].podCidr;
-  if (HasBridge(node) && ip.value == cidr.address.value + 1) return NodeNetns(node);
-  if (m_overlay->profile.hasVtepAddress && ip == cidr.address) return NodeNetns(node);
+  const NodeRow& row = m_cluster.nodes[node.value];
+  if (HasBridge(node) && ip.value == row.podCidr.address.value + 1) return NodeNetns(node);
+  if (m_overlay->profile.hasVtepAddress && ip == row.tunnelAddress) return NodeNetns(node);
   for (size_t i = 0; i < m_cluster.pods.CountOn(node); ++i) {
     const PodId pod = m_cluster.pods.OnNode(node, i);
     if (m_cluster.pods.rows[pod.value].ip == ip) return PodNetns(pod);
@@ -237,12 +237,22 @@ std::vector<kernel::Route> CompiledPlan::UnderlayRoutes(NetnsId id, uint32_t epo
 }
 
 CompiledPlan::NodeLinks CompiledPlan::LinksOf(NodeId node) const {
-  // As a node of the oracle's lab has them: eth0, cni0, the veths, flannel.1.
+  // As a node of the oracle's lab has them: eth0, cni0, the veths, flannel.1; with Calico eth0, vxlan.calico, the
+  // veths.
   const int afterPorts = kFirstIfindex + static_cast<int>(m_cluster.nodes[node.value].ports.size());
-  if (!HasBridge(node)) return {.tunnel = afterPorts};
-  return {.bridge = afterPorts,
-          .firstVeth = afterPorts + 1,
-          .tunnel = afterPorts + 1 + static_cast<int>(m_cluster.pods.CountOn(node))};
+  const Profile& profile = m_overlay->profile;
+  const int pods = static_cast<int>(m_cluster.pods.CountOn(node));
+  if (profile.bridge.empty())
+    return {.firstVeth = afterPorts + static_cast<int>(profile.tunnels.size()), .firstTunnel = afterPorts};
+  if (!HasBridge(node)) return {.firstTunnel = afterPorts};
+  return {.bridge = afterPorts, .firstVeth = afterPorts + 1, .firstTunnel = afterPorts + 1 + pods};
+}
+
+std::string CompiledPlan::DeviceName(NodeId node, int ifindex) const {
+  const std::vector<Port>& ports = m_cluster.nodes[node.value].ports;
+  const size_t port = static_cast<size_t>(ifindex - kFirstIfindex);
+  if (port < ports.size()) return ports[port].name;
+  return m_overlay->profile.tunnels.at(static_cast<size_t>(ifindex - LinksOf(node).firstTunnel)).device;
 }
 
 NodeView CompiledPlan::ViewOf(NodeId node) const {
@@ -251,16 +261,21 @@ NodeView CompiledPlan::ViewOf(NodeId node) const {
           .address = port.address.address,
           .subnet = port.address.Canonical(),
           .underlayIfindex = kFirstIfindex,
-          .tunnelIfindex = m_overlay->profile.device.empty() ? 0 : LinksOf(node).tunnel};
+          .firstTunnelIfindex = LinksOf(node).firstTunnel};
 }
 
-uint32_t CompiledPlan::TunnelMtu(NodeId node) const {
-  return OverlayMtu(m_overlay->profile, m_cluster.nodes[node.value].ports.front().mtu);
+uint32_t CompiledPlan::OuterMtu(NodeId node) const {
+  const std::vector<Port>& ports = m_cluster.nodes[node.value].ports;
+  uint32_t mtu = ports.front().mtu;
+  if (m_overlay->profile.countsInMtu)
+    for (const Port& port : ports)
+      if (m_overlay->profile.countsInMtu(port.name)) mtu = std::min(mtu, port.mtu);
+  return mtu;
 }
 
 uint32_t CompiledPlan::PodMtu(PodId pod) const {
   const PodRow& row = m_cluster.pods.rows[pod.value];
-  return m_cluster.pods.groups[row.group].mtu.value_or(TunnelMtu(row.node));
+  return m_cluster.pods.groups[row.group].mtu.value_or(MtuOfPodsOn(row.node));
 }
 
 uint8_t CompiledPlan::PodPrefixLength(NodeId node) const {
@@ -272,7 +287,8 @@ PodAttachment CompiledPlan::AttachmentOf(PodId pod) const {
   const NodeLinks links = LinksOf(row.node);
   const std::string fullName = m_cluster.pods.FullName(pod);
   auto given = m_cluster.pods.givenMacs.find(pod);
-  PodAttachment at{.vethName = VethName(m_cluster.pods.NamespaceOf(pod), m_cluster.pods.NameOf(pod)),
+  const Profile& profile = m_overlay->profile;
+  PodAttachment at{.vethName = profile.vethName(m_cluster.pods.NamespaceOf(pod), m_cluster.pods.NameOf(pod)),
                    .address = row.ip,
                    .gateway = {m_cluster.nodes[row.node.value].podCidr.address.value + 1},
                    .prefixLength = PodPrefixLength(row.node),
@@ -285,6 +301,29 @@ PodAttachment CompiledPlan::AttachmentOf(PodId pod) const {
                    .bridgeIfindex = links.bridge};
   at.vethMac = MacFromName(m_cluster.nodes[row.node.value].name + "/" + at.vethName);
   return at;
+}
+
+void CompiledPlan::AddTunnel(kernel::Namespace& ns, NodeId nodeId, size_t number) const {
+  const NodeRow& node = m_cluster.nodes[nodeId.value];
+  const Profile& profile = m_overlay->profile;
+  const NodeLinks links = LinksOf(nodeId);
+  const Tunnel& tunnel = profile.tunnels[number];
+  const int ifindex = links.firstTunnel + static_cast<int>(number);
+  kernel::Link link{.ifindex = ifindex,
+                    .name = tunnel.device,
+                    .kind = tunnel.kind,
+                    .address = *node.vtepMac,
+                    .addressSet = true,
+                    .mtuSet = true,
+                    .mtu = MtuOf(nodeId, tunnel)};
+  link.vxlan = tunnel.vxlan;
+  link.vxlan.local = node.Address();
+  link.vxlan.lowerIfindex = kFirstIfindex;
+  ns.AddLink(std::move(link));
+  if (profile.isBridged) ns.SetLinkMaster(ifindex, links.bridge);
+  ns.SetLinkUp(ifindex, true, {});
+  if (number == 0 && profile.hasVtepAddress)
+    ns.AddAddress({.ifindex = ifindex, .local = node.tunnelAddress, .prefixLength = 32});
 }
 
 std::unique_ptr<kernel::Namespace> CompiledPlan::MakeNode(NetnsId id, NodeId nodeId) const {
@@ -306,29 +345,20 @@ std::unique_ptr<kernel::Namespace> CompiledPlan::MakeNode(NetnsId id, NodeId nod
   if (node.ports.size() > 1) ns->SetSysctl("net.ipv4.fib_multipath_hash_policy", "1");
 
   if (HasBridge(nodeId)) {
-    AddBridge(*ns, links.bridge, profile.bridge, MacFromName(node.name + "/" + profile.bridge), TunnelMtu(nodeId));
-    for (size_t i = 0; i < m_cluster.pods.CountOn(nodeId); ++i)
-      m_overlay->flavour->connectPod(profile, AttachmentOf(m_cluster.pods.OnNode(nodeId, i)), ns.get(), nullptr);
+    AddBridge(*ns, links.bridge, profile.bridge, MacFromName(node.name + "/" + profile.bridge), MtuOfPodsOn(nodeId));
+  }
+  for (size_t i = 0; i < m_cluster.pods.CountOn(nodeId); ++i)
+    m_overlay->flavour->connectPod(profile, AttachmentOf(m_cluster.pods.OnNode(nodeId, i)), ns.get(), nullptr);
+  if (HasBridge(nodeId)) {
     ns->AddAddress(
         {.ifindex = links.bridge, .local = {node.podCidr.address.value + 1}, .prefixLength = PodPrefixLength(nodeId)});
   }
-  if (!profile.device.empty()) {
-    kernel::Link tunnel{.ifindex = links.tunnel,
-                        .name = profile.device,
-                        .kind = kernel::LinkKind::Vxlan,
-                        .address = *node.vtepMac,
-                        .addressSet = true,
-                        .mtuSet = true,
-                        .mtu = TunnelMtu(nodeId)};
-    tunnel.vxlan = profile.vxlan;
-    tunnel.vxlan.local = node.Address();
-    tunnel.vxlan.lowerIfindex = kFirstIfindex;
-    ns->AddLink(std::move(tunnel));
-    if (profile.isBridged) ns->SetLinkMaster(links.tunnel, links.bridge);
-    ns->SetLinkUp(links.tunnel, true, {});
-    if (profile.hasVtepAddress)
-      ns->AddAddress({.ifindex = links.tunnel, .local = node.podCidr.address, .prefixLength = 32});
-  }
+  for (size_t t = 0; t < profile.tunnels.size(); ++t) AddTunnel(*ns, nodeId, t);
+  if (profile.blockProtocol != 0)
+    for (const PodRange& range : node.ranges)
+      if (!range.isBorrowed)
+        ns->AddRoute({.dst = range.cidr, .type = kernel::RouteType::Blackhole, .protocol = profile.blockProtocol},
+                     kernel::Namespace::kCreate);
 
   auto view = std::make_shared<PeerView>(m_overlay, ViewOf(nodeId));
   if (nodesWithOwnTables.contains(nodeId))

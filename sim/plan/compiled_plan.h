@@ -44,8 +44,11 @@ class CompiledPlan final : public ClusterPlan {
   Ipv4Address AddressOf(NetnsId id) const;  ///< where others send to; zero: a switch without one
   uint32_t PodMtu(PodId pod) const;
   NodeView ViewOf(NodeId node) const;
-  /// What `node` knows to reach `peer`.
+  /// What `node` knows to reach `peer`, with the route to its first range.
   PeerRows RowsTowards(NodeId node, NodeId peer) const;
+  std::vector<kernel::Route> RoutesTowards(NodeId node, NodeId peer) const;
+  /// As `ip route add` takes a route of that node.
+  std::string RouteWords(NodeId node, const kernel::Route& route) const;
   /// An address of the node's subnet that nobody has.
   Ipv4Address UnusedAddressNear(NodeId node) const;
   /// Commands that delete the node's tunnel device and make it again, with the entries of its peers or without.
@@ -58,13 +61,22 @@ class CompiledPlan final : public ClusterPlan {
 
  private:
   struct NodeLinks {  ///< ifindexes
-    int bridge = 0, firstVeth = 0, tunnel = 0;
+    int bridge = 0, firstVeth = 0, firstTunnel = 0;
   };
   NodeLinks LinksOf(NodeId node) const;
-  bool HasBridge(NodeId node) const { return m_overlay->profile.isBridged || m_cluster.pods.CountOn(node) > 0; }
+  std::string DeviceName(NodeId node, int ifindex) const;  ///< of a port or a tunnel
+  bool HasBridge(NodeId node) const {
+    const Profile& profile = m_overlay->profile;
+    return !profile.bridge.empty() && (profile.isBridged || m_cluster.pods.CountOn(node) > 0);
+  }
   uint8_t PodPrefixLength(NodeId node) const;
-  uint32_t TunnelMtu(NodeId node) const;
+  uint32_t OuterMtu(NodeId node) const;
+  uint32_t MtuOf(NodeId node, const Tunnel& tunnel) const {
+    return TunnelMtu(m_overlay->profile, tunnel, OuterMtu(node));
+  }
+  uint32_t MtuOfPodsOn(NodeId node) const { return plan::PodMtu(m_overlay->profile, OuterMtu(node)); }
   PodAttachment AttachmentOf(PodId pod) const;
+  void AddTunnel(kernel::Namespace& ns, NodeId node, size_t number) const;
   void FillCables();
   void Publish();
   std::unique_ptr<kernel::Namespace> MakeDevice(NetnsId id, const Device& device) const;

@@ -140,8 +140,9 @@ void EventPlanner::PlanFault(const Event& event) {
   if (!on) return;
   const NetnsInfo info = m_plan.Info(on->netns);
   const Profile& profile = m_cluster->GetProfile();
-  if (info.role != NetnsRole::Node || profile.device.empty()) {
-    m_context.Error(event.node->place, "\"{}\" has no tunnel", on->name);
+  const Tunnel* tunnel = profile.FindTunnel(kernel::LinkKind::Vxlan);
+  if (info.role != NetnsRole::Node || !tunnel) {
+    m_context.Error(event.node->place, "\"{}\" has no VXLAN device", on->name);
     return;
   }
   const FaultKind fault = event.fault->value;
@@ -163,7 +164,7 @@ void EventPlanner::PlanFault(const Event& event) {
       return;
     }
   }
-  const std::string& dev = profile.device;
+  const std::string& dev = tunnel->device;
   std::vector<std::string> commands, repair;
   PeerRows rows;
   if (needsPeer) {
@@ -195,14 +196,12 @@ void EventPlanner::PlanFault(const Event& event) {
       repair = {fmt::format("ip neigh replace {} lladdr {} dev {} nud permanent", rows.neighbour->ip.ToString(),
                             rows.neighbour->mac.ToString(), dev)};
       break;
-    case FaultKind::MissingRoute: {
-      const kernel::NextHop& hop = rows.route->nextHops.front();
-      commands = {fmt::format("ip route del {}", rows.route->dst.ToString())};
-      repair = {fmt::format("ip route replace {} via {} dev {}{}", rows.route->dst.ToString(), hop.gateway.ToString(),
-                            hop.onlink ? dev : m_cluster->GetCluster().nodes[info.node.value].ports.front().name,
-                            hop.onlink ? " onlink" : "")};
+    case FaultKind::MissingRoute:
+      for (const kernel::Route& route : m_cluster->RoutesTowards(info.node, peerNode)) {
+        commands.push_back(fmt::format("ip route del {}", route.dst.ToString()));
+        repair.push_back("ip route replace " + m_cluster->RouteWords(info.node, route));
+      }
       break;
-    }
     case FaultKind::WrongVtepMac:
       commands = {fmt::format("ip link set {} address {}", dev, MacFromName(on->name + "/another vtep").ToString())};
       repair = {fmt::format("ip link set {} address {}", dev,
@@ -210,15 +209,15 @@ void EventPlanner::PlanFault(const Event& event) {
       break;
     case FaultKind::DeviceDown:
       commands = {fmt::format("ip link set {} down", dev)};
-      repair = m_cluster->TunnelCommands(info.node, profile.vxlan.vni, true);
+      repair = m_cluster->TunnelCommands(info.node, tunnel->vxlan.vni, true);
       break;
     case FaultKind::WrongVni:
-      commands = m_cluster->TunnelCommands(info.node, profile.vxlan.vni + 1, true);
-      repair = m_cluster->TunnelCommands(info.node, profile.vxlan.vni, true);
+      commands = m_cluster->TunnelCommands(info.node, tunnel->vxlan.vni + 1, true);
+      repair = m_cluster->TunnelCommands(info.node, tunnel->vxlan.vni, true);
       break;
     case FaultKind::DeviceRecreated:  // flanneld makes the device again and does not replay its peers
-      commands = m_cluster->TunnelCommands(info.node, profile.vxlan.vni, false);
-      repair = m_cluster->TunnelCommands(info.node, profile.vxlan.vni, true);
+      commands = m_cluster->TunnelCommands(info.node, tunnel->vxlan.vni, false);
+      repair = m_cluster->TunnelCommands(info.node, tunnel->vxlan.vni, true);
       break;
   }
   WriteOut(on->netns);

@@ -7,6 +7,15 @@
 #include <array>
 
 namespace overlaysim::plan {
+namespace {
+
+std::array<uint8_t, 20> Sha1(std::string_view text) {
+  std::array<uint8_t, 20> digest{};
+  gcry_md_hash_buffer(GCRY_MD_SHA1, digest.data(), text.data(), text.size());
+  return digest;
+}
+
+}  // namespace
 
 uint64_t HashName(std::string_view text) {
   uint64_t hash = 0xcbf29ce484222325;
@@ -26,9 +35,17 @@ std::string VethName(std::string_view nameSpace, std::string_view pod) {
   return fmt::format("veth{:08x}", static_cast<uint32_t>(HashName(fmt::format("{}/{}", nameSpace, pod))));
 }
 
+MacAddress VtepMacFromName(std::string_view node) { return MacFromName(fmt::format("{}/vtep", node)); }
+
+std::string CalicoVethName(std::string_view nameSpace, std::string_view pod) {
+  const auto digest = Sha1(fmt::format("{}.{}", nameSpace, pod));
+  std::string hex;
+  for (size_t i = 0; i < 6; ++i) hex += fmt::format("{:02x}", digest[i]);
+  return "cali" + hex.substr(0, 11);
+}
+
 MacAddress CalicoVtepMac(std::string_view node) {
-  std::array<uint8_t, 20> digest{};
-  gcry_md_hash_buffer(GCRY_MD_SHA1, digest.data(), node.data(), node.size());
+  const auto digest = Sha1(node);
   MacAddress mac;
   mac.bytes[0] = 0x66;
   std::copy_n(digest.begin(), 5, mac.bytes.begin() + 1);

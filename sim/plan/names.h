@@ -18,6 +18,13 @@ MacAddress MacFromName(std::string_view name);
 /// random).
 std::string VethName(std::string_view nameSpace, std::string_view pod);
 
+/// MAC of the tunnel device of a node whose agent draws it at random.
+MacAddress VtepMacFromName(std::string_view node);
+
+/// The node's end of a pod's veth as Calico names it: "cali" and eleven hex digits of SHA-1("NAMESPACE.POD").
+/// Source: libcalico-go/lib/backend/k8s/conversion/workload_endpoint_default.go, VethNameForWorkload().
+std::string CalicoVethName(std::string_view nameSpace, std::string_view pod);
+
 /// MAC of Calico's VXLAN device: 0x66 and the first five octets of SHA-1(node name).
 /// Source: felix/calc/vxlan_resolver.go, vtepMACForHost().
 MacAddress CalicoVtepMac(std::string_view node);

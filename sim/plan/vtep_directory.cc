@@ -12,27 +12,27 @@ uint32_t VtepDirectory::Withdraw(NodeId node) {
 uint32_t VtepDirectory::Publish(const Vtep& vtep) {
   Withdraw(vtep.node);
   const uint32_t entry = static_cast<uint32_t>(m_entries.size());
-  m_entries.push_back({.vtep = vtep, .since = m_version});
-  auto chain = [&](Index& index, uint64_t key) {
-    auto [it, isNew] = index.try_emplace(key, entry);
+  auto chain = [](Index& index, uint64_t key, uint32_t newest) {
+    auto [it, isNew] = index.try_emplace(key, newest);
     const uint32_t older = isNew ? kNone : it->second;
-    it->second = entry;
+    it->second = newest;
     return older;
   };
-  m_older.push_back({.byCidr = chain(m_byCidr, CidrKey(vtep.podCidr)),
-                     .byTunnel = chain(m_byTunnel, vtep.tunnel.value),
-                     .byMac = chain(m_byMac, vtep.mac.ToUint64()),
-                     .byNode = chain(m_byNode, vtep.node.value)});
-  m_cidrLengths |= uint64_t{1} << vtep.podCidr.length;
+  m_entries.push_back({.vtep = vtep, .since = m_version, .firstRange = static_cast<uint32_t>(m_ranges.size())});
+  m_older.push_back({.byTunnel = chain(m_byTunnel, vtep.tunnel.value, entry),
+                     .byMac = chain(m_byMac, vtep.mac.ToUint64(), entry),
+                     .byNode = chain(m_byNode, vtep.node.value, entry)});
+  for (const PodRange& range : vtep.ranges) {
+    const uint32_t number = static_cast<uint32_t>(m_ranges.size());
+    m_ranges.push_back({.entry = entry, .older = chain(m_byCidr, CidrKey(range.cidr), number)});
+    m_cidrLengths |= uint64_t{1} << range.cidr.length;
+  }
   return m_version;
 }
 
 uint32_t VtepDirectory::OlderOf(const Index& index, uint32_t entry) const {
   const Older& older = m_older[entry];
-  return &index == &m_byCidr     ? older.byCidr
-         : &index == &m_byTunnel ? older.byTunnel
-         : &index == &m_byMac    ? older.byMac
-                                 : older.byNode;
+  return &index == &m_byTunnel ? older.byTunnel : &index == &m_byMac ? older.byMac : older.byNode;
 }
 
 uint32_t VtepDirectory::Newest(const Index& index, uint64_t key, uint32_t version) const {
@@ -42,13 +42,20 @@ uint32_t VtepDirectory::Newest(const Index& index, uint64_t key, uint32_t versio
   return entry;
 }
 
+uint32_t VtepDirectory::NewestRange(const Ipv4Prefix& cidr, uint32_t version) const {
+  auto it = m_byCidr.find(CidrKey(cidr));
+  uint32_t range = it == m_byCidr.end() ? kNone : it->second;
+  while (range != kNone && !m_entries[m_ranges[range].entry].InForce(version)) range = m_ranges[range].older;
+  return range;
+}
+
 uint32_t VtepDirectory::FindByPod(Ipv4Address pod, uint32_t version) const {
-  for (int length = 32; length >= 0; --length) {
-    if (!(m_cidrLengths >> length & 1)) continue;
-    const Ipv4Prefix cidr = Ipv4Prefix{pod, static_cast<uint8_t>(length)}.Canonical();
-    if (const uint32_t entry = Newest(m_byCidr, CidrKey(cidr), version); entry != kNone) return entry;
-  }
-  return kNone;
+  uint32_t found = kNone;
+  VisitByPod(pod, version, [&](uint32_t entry, uint32_t) {
+    found = entry;
+    return true;
+  });
+  return found;
 }
 
 }  // namespace overlaysim::plan

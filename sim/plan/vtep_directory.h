@@ -10,10 +10,19 @@
 
 namespace overlaysim::plan {
 
-/// What one node tells the others about itself (flannel: its annotations and podCIDR).
+/// A part of the pods' addresses that one node has: its pod CIDR, a Calico block, or one address of another's block.
+struct PodRange {
+  Ipv4Prefix cidr;
+  uint32_t pool = 0;        ///< of Profile::pools
+  bool isBorrowed = false;  ///< a /32 out of the block of another node
+
+  bool operator==(const PodRange&) const = default;
+};
+
+/// What one node tells the others about itself (flannel: its annotations and podCIDR; Calico: its blocks).
 struct Vtep {
   NodeId node;
-  Ipv4Prefix podCidr;
+  std::vector<PodRange> ranges;
   Ipv4Address tunnel;    ///< address of its tunnel device, or whatever peers name as next hop on that device
   Ipv4Address underlay;  ///< where the outer packets go
   MacAddress mac;        ///< of its tunnel device
@@ -29,6 +38,7 @@ class VtepDirectory {
     Vtep vtep;
     uint32_t since = 0;                                     ///< in force from this version on
     uint32_t until = std::numeric_limits<uint32_t>::max();  ///< and before this one
+    uint32_t firstRange = 0;                                ///< number of its first range; they count over all entries
 
     bool InForce(uint32_t version) const { return since <= version && version < until; }
   };
@@ -41,6 +51,18 @@ class VtepDirectory {
   /// Index of the entry in force at `version`, or kNone. By pod address the longest CIDR wins.
   static constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
   uint32_t FindByPod(Ipv4Address pod, uint32_t version) const;
+  /// Visits (entry, range of it) of the ranges that hold `pod`, longest first, until the visitor answers true.
+  template <typename Visitor>
+  bool VisitByPod(Ipv4Address pod, uint32_t version, Visitor&& visit) const {
+    for (int length = 32; length >= 0; --length) {
+      if (!(m_cidrLengths >> length & 1)) continue;
+      const uint32_t number = NewestRange(Ipv4Prefix{pod, static_cast<uint8_t>(length)}.Canonical(), version);
+      if (number == kNone) continue;
+      const uint32_t entry = m_ranges[number].entry;
+      if (visit(entry, number - m_entries[entry].firstRange)) return true;
+    }
+    return false;
+  }
   uint32_t FindByTunnel(Ipv4Address tunnel, uint32_t version) const {
     return Newest(m_byTunnel, tunnel.value, version);
   }
@@ -54,15 +76,22 @@ class VtepDirectory {
   /// The newest entry of each key; older ones of the same key are chained by m_older.
   using Index = std::unordered_map<uint64_t, uint32_t>;
   struct Older {
-    uint32_t byCidr = kNone, byTunnel = kNone, byMac = kNone, byNode = kNone;
+    uint32_t byTunnel = kNone, byMac = kNone, byNode = kNone;
+  };
+  struct Range {
+    uint32_t entry;
+    uint32_t older;  ///< number of the range of the same CIDR before it
   };
   static uint64_t CidrKey(const Ipv4Prefix& p) { return uint64_t{p.length} << 32 | p.address.value; }
   uint32_t OlderOf(const Index& index, uint32_t entry) const;
   uint32_t Newest(const Index& index, uint64_t key, uint32_t version) const;
+  uint32_t NewestRange(const Ipv4Prefix& cidr, uint32_t version) const;
 
   std::vector<Entry> m_entries;
   std::vector<Older> m_older;
-  Index m_byCidr, m_byTunnel, m_byMac, m_byNode;
+  std::vector<Range> m_ranges;
+  Index m_byTunnel, m_byMac, m_byNode;
+  Index m_byCidr;              ///< of m_ranges
   uint64_t m_cidrLengths = 0;  ///< bit n: some CIDR has length n
   uint32_t m_version = 0;
 };

@@ -2,36 +2,69 @@
 
 namespace overlaysim::plan {
 
+namespace {
+
+kernel::Link& AddHostEnd(const PodAttachment& pod, MacAddress mac, kernel::Namespace& host) {
+  return host.AddLink({.ifindex = pod.vethIfindex,
+                       .name = pod.vethName,
+                       .kind = kernel::LinkKind::Veth,
+                       .address = mac,
+                       .addressSet = true,
+                       .mtu = pod.mtu,
+                       .peerNetns = pod.podNetns,
+                       .peerIfindex = pod.podIfindex});
+}
+
+/// eth0, up and with its address.
+void AddPodEnd(const PodAttachment& pod, uint8_t prefixLength, kernel::Namespace& inside) {
+  kernel::Link& eth0 = inside.AddLink({.ifindex = pod.podIfindex,
+                                       .name = "eth0",
+                                       .kind = kernel::LinkKind::Veth,
+                                       .address = pod.podMac,
+                                       .addressSet = true,
+                                       .mtu = pod.mtu,
+                                       .peerNetns = pod.nodeNetns,
+                                       .peerIfindex = pod.vethIfindex});
+  inside.SetLinkUp(eth0.ifindex, true, {});
+  inside.AddAddress({.ifindex = eth0.ifindex, .local = pod.address, .prefixLength = prefixLength});
+}
+
+}  // namespace
+
 void ConnectToBridge(const Profile& profile, const PodAttachment& pod, kernel::Namespace* host,
                      kernel::Namespace* inside) {
   if (host) {
-    kernel::Link& veth = host->AddLink({.ifindex = pod.vethIfindex,
-                                        .name = pod.vethName,
-                                        .kind = kernel::LinkKind::Veth,
-                                        .address = pod.vethMac,
-                                        .addressSet = true,
-                                        .mtu = pod.mtu,
-                                        .peerNetns = pod.podNetns,
-                                        .peerIfindex = pod.podIfindex});
+    kernel::Link& veth = AddHostEnd(pod, pod.vethMac, *host);
     host->SetLinkMaster(veth.ifindex, pod.bridgeIfindex);
     veth.port.hairpin = true;
     host->SetLinkUp(veth.ifindex, true, {});
   }
   if (inside) {
-    kernel::Link& eth0 = inside->AddLink({.ifindex = pod.podIfindex,
-                                          .name = "eth0",
-                                          .kind = kernel::LinkKind::Veth,
-                                          .address = pod.podMac,
-                                          .addressSet = true,
-                                          .mtu = pod.mtu,
-                                          .peerNetns = pod.nodeNetns,
-                                          .peerIfindex = pod.vethIfindex});
-    inside->SetLinkUp(eth0.ifindex, true, {});
-    inside->AddAddress({.ifindex = eth0.ifindex, .local = pod.address, .prefixLength = pod.prefixLength});
-    const kernel::NextHop gateway{.gateway = pod.gateway, .ifindex = eth0.ifindex};
+    AddPodEnd(pod, pod.prefixLength, *inside);
+    const kernel::NextHop gateway{.gateway = pod.gateway, .ifindex = pod.podIfindex};
     inside->AddRoute({.dst = {}, .nextHops = {gateway}}, kernel::Namespace::kCreate);
     if (profile.network.length < pod.prefixLength)
       inside->AddRoute({.dst = profile.network, .nextHops = {gateway}}, kernel::Namespace::kCreate);
+  }
+}
+
+void ConnectByProxyArp(const Profile&, const PodAttachment& pod, kernel::Namespace* host, kernel::Namespace* inside) {
+  constexpr Ipv4Address kGateway{0xa9fe0101};  // 169.254.1.1
+  if (host) {
+    AddHostEnd(pod, MacAddress::FromUint64(0xeeeeeeeeeeee), *host);
+    const std::string conf = "net.ipv4.conf." + pod.vethName + ".";
+    host->SetSysctl("net.ipv4.neigh." + pod.vethName + ".proxy_delay", "0");
+    for (const char* key : {"proxy_arp", "forwarding", "route_localnet", "rp_filter"}) host->SetSysctl(conf + key, "1");
+    host->SetLinkUp(pod.vethIfindex, true, {});
+    host->AddRoute({.dst = {pod.address, 32}, .scope = kernel::kScopeLink, .nextHops = {{.ifindex = pod.vethIfindex}}},
+                   kernel::Namespace::kCreate);
+  }
+  if (inside) {
+    AddPodEnd(pod, 32, *inside);
+    inside->AddRoute({.dst = {kGateway, 32}, .scope = kernel::kScopeLink, .nextHops = {{.ifindex = pod.podIfindex}}},
+                     kernel::Namespace::kCreate);
+    inside->AddRoute({.dst = {}, .nextHops = {{.gateway = kGateway, .ifindex = pod.podIfindex}}},
+                     kernel::Namespace::kCreate);
   }
 }
 

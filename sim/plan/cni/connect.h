@@ -10,4 +10,10 @@ namespace overlaysim::plan {
 void ConnectToBridge(const Profile& profile, const PodAttachment& pod, kernel::Namespace* host,
                      kernel::Namespace* inside);
 
+/// Calico's way: the pod has a single address and sends everything to 169.254.1.1, for which the node answers (proxy
+/// ARP); the node has a route to each pod. Source: cni-plugin/pkg/dataplane/linux/dataplane_linux.go,
+/// DoNetworking(); felix/dataplane/linux/endpoint_mgr.go, configureInterface().
+void ConnectByProxyArp(const Profile& profile, const PodAttachment& pod, kernel::Namespace* host,
+                       kernel::Namespace* inside);
+
 }  // namespace overlaysim::plan

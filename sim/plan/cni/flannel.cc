@@ -7,27 +7,28 @@ namespace {
 
 /// handleSubnetEvents() of flannel's pkg/backend/vxlan/vxlan_network.go and pkg/backend/route_network.go. flanneld's
 /// routes carry RTPROT_BOOT, its neighbours and FDB entries NUD_PERMANENT.
-kernel::Route DirectRoute(const NodeView& self, const Vtep& peer) {
-  return {.dst = peer.podCidr, .nextHops = {{.gateway = peer.underlay, .ifindex = self.underlayIfindex}}};
+kernel::Route DirectRoute(const NodeView& self, const Vtep& peer, const PodRange& range) {
+  return {.dst = range.cidr, .nextHops = {{.gateway = peer.underlay, .ifindex = self.underlayIfindex}}};
 }
 
-PeerRows ReachHostGw(const Profile&, const NodeView& self, const Vtep& peer) {
-  return {.route = DirectRoute(self, peer)};
+PeerRows ReachHostGw(const Profile&, const NodeView& self, const Vtep& peer, const PodRange& range) {
+  return {.route = DirectRoute(self, peer, range)};
 }
 
-PeerRows ReachVxlan(const Profile& profile, const NodeView& self, const Vtep& peer) {
-  if (profile.directRouting && self.subnet.Contains(peer.underlay)) return {.route = DirectRoute(self, peer)};
-  return ReachByTunnel(self, peer);
+PeerRows ReachVxlan(const Profile& profile, const NodeView& self, const Vtep& peer, const PodRange& range) {
+  if (profile.directRouting && self.subnet.Contains(peer.underlay)) return {.route = DirectRoute(self, peer, range)};
+  return ReachByVxlan(profile, self, peer, range);
 }
 
 }  // namespace
 
-PeerRows ReachByTunnel(const NodeView& self, const Vtep& peer) {
+PeerRows ReachByVxlan(const Profile& profile, const NodeView& self, const Vtep& peer, const PodRange& range) {
+  const int ifindex = TunnelIfindex(profile, self, kernel::LinkKind::Vxlan);
   PeerRows rows;
-  rows.route = kernel::Route{.dst = peer.podCidr,
-                             .nextHops = {{.gateway = peer.tunnel, .ifindex = self.tunnelIfindex, .onlink = true}}};
-  rows.neighbour = kernel::Neighbour{
-      .ip = peer.tunnel, .ifindex = self.tunnelIfindex, .mac = peer.mac, .state = kernel::NudState::Permanent};
+  rows.route =
+      kernel::Route{.dst = range.cidr, .nextHops = {{.gateway = peer.tunnel, .ifindex = ifindex, .onlink = true}}};
+  rows.neighbour =
+      kernel::Neighbour{.ip = peer.tunnel, .ifindex = ifindex, .mac = peer.mac, .state = kernel::NudState::Permanent};
   rows.fdb = kernel::VxlanFdbEntry{.mac = peer.mac, .isPermanent = true, .remotes = {{.ip = peer.underlay}}};
   return rows;
 }
@@ -35,15 +36,16 @@ PeerRows ReachByTunnel(const NodeView& self, const Vtep& peer) {
 Flavour FlannelVxlan() {
   Profile profile{
       .name = "flannel vxlan",
-      .device = "flannel.1",                 // flannel.<VNI>: pkg/backend/vxlan/vxlan.go
-      .bridge = "cni0",                      // flannel-io/cni-plugin flannel_linux.go
-      .overheadBytes = kVxlanOverheadBytes,  // encapOverhead: pkg/backend/vxlan/vxlan_network.go
+      .tunnels = {{.device = "flannel.1",                   // flannel.<VNI>: pkg/backend/vxlan/vxlan.go
+                   .overheadBytes = kVxlanOverheadBytes}},  // encapOverhead: pkg/backend/vxlan/vxlan_network.go
+      .bridge = "cni0",                                     // flannel-io/cni-plugin flannel_linux.go
       .hasVtepAddress = true,
       .acceptForwarded = true,  // iptables-forward-rules, default true: main.go
   };
-  profile.vxlan.vni = 1;           // defaultVNI: pkg/backend/vxlan/vxlan.go
-  profile.vxlan.dstPort = 8472;    // Port 0: the kernel's own default, drivers/net/vxlan/vxlan_core.c
-  profile.vxlan.learning = false;  // Learning false: Documentation/backends.md
+  kernel::VxlanOptions& vxlan = profile.tunnels.front().vxlan;
+  vxlan.vni = 1;           // defaultVNI: pkg/backend/vxlan/vxlan.go
+  vxlan.dstPort = 8472;    // Port 0: the kernel's own default, drivers/net/vxlan/vxlan_core.c
+  vxlan.learning = false;  // Learning false: Documentation/backends.md
   return {.type = scenario::CniType::Flannel,
           .backend = scenario::FlannelBackend::Vxlan,
           .name = "flannel vxlan",

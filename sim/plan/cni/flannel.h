@@ -8,6 +8,6 @@ Flavour FlannelVxlan();
 Flavour FlannelHostGw();
 
 /// Route via the peer's tunnel address (onlink), its permanent neighbour, and the FDB entry of that MAC.
-PeerRows ReachByTunnel(const NodeView& self, const Vtep& peer);
+PeerRows ReachByVxlan(const Profile& profile, const NodeView& self, const Vtep& peer, const PodRange& range);
 
 }  // namespace overlaysim::plan

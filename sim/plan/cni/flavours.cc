@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "sim/plan/cni/calico.h"
 #include "sim/plan/cni/flannel.h"
 #include "sim/plan/cni/profile.h"
 #include "sim/plan/cni/vxlan.h"
@@ -7,12 +8,36 @@
 namespace overlaysim::plan {
 
 const std::vector<Flavour>& Flavours() {
-  static const std::vector<Flavour> flavours = {FlannelVxlan(), FlannelHostGw(), GenericVxlan()};
+  static const std::vector<Flavour> flavours = {FlannelVxlan(), FlannelHostGw(), Calico(), GenericVxlan()};
   return flavours;
 }
 
-uint32_t OverlayMtu(const Profile& profile, uint32_t outerMtu) {
-  return profile.mtu ? *profile.mtu : outerMtu - std::min(outerMtu, profile.overheadBytes);
+const Tunnel* Profile::FindTunnel(kernel::LinkKind kind) const {
+  auto it = std::find_if(tunnels.begin(), tunnels.end(), [&](const Tunnel& t) { return t.kind == kind; });
+  return it == tunnels.end() ? nullptr : &*it;
+}
+
+int TunnelIfindex(const Profile& profile, const NodeView& self, kernel::LinkKind kind) {
+  const Tunnel* tunnel = profile.FindTunnel(kind);
+  return tunnel ? self.firstTunnelIfindex + static_cast<int>(tunnel - profile.tunnels.data()) : 0;
+}
+
+uint32_t TunnelMtu(const Profile& profile, const Tunnel& tunnel, uint32_t outerMtu) {
+  if (tunnel.mtu) return *tunnel.mtu;
+  return profile.mtu ? *profile.mtu : outerMtu - std::min(outerMtu, tunnel.overheadBytes);
+}
+
+uint32_t PodMtu(const Profile& profile, uint32_t outerMtu) {
+  if (profile.mtu) return *profile.mtu;
+  uint32_t mtu = outerMtu;
+  for (const Tunnel& tunnel : profile.tunnels) mtu = std::min(mtu, TunnelMtu(profile, tunnel, outerMtu));
+  return mtu;
+}
+
+uint32_t LargestOverhead(const Profile& profile) {
+  uint32_t bytes = 0;
+  for (const Tunnel& tunnel : profile.tunnels) bytes = std::max(bytes, tunnel.overheadBytes);
+  return bytes;
 }
 
 }  // namespace overlaysim::plan

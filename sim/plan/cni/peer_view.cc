@@ -13,17 +13,24 @@ uint32_t RowId(uint32_t number, Row row) { return 0x80000000u | number << 2 | ro
 }  // namespace
 
 PeerView::PeerView(std::shared_ptr<const Overlay> overlay, const NodeView& self)
-    : version(overlay->directory.Version()), m_overlay(std::move(overlay)), m_self(self) {}
+    : version(overlay->directory.Version()),
+      m_overlay(std::move(overlay)),
+      m_self(self),
+      m_vxlanIfindex(TunnelIfindex(m_overlay->profile, self, kernel::LinkKind::Vxlan)) {}
 
-PeerRows PeerView::RowsOf(uint32_t entry) const {
-  if (entry == VtepDirectory::kNone) return {};
-  const Vtep& peer = m_overlay->directory.Entries()[entry].vtep;
-  if (peer.node == m_self.node) return {};
-  PeerRows rows = m_overlay->flavour->reach(m_overlay->profile, m_self, peer);
-  if (rows.route) rows.route->rowId = RowId(entry, kRouteRow);
+PeerRows PeerView::RowsOf(uint32_t entry, uint32_t range) const {
+  const VtepDirectory::Entry& peer = m_overlay->directory.Entries()[entry];
+  if (peer.vtep.node == m_self.node) return {};
+  PeerRows rows = m_overlay->flavour->reach(m_overlay->profile, m_self, peer.vtep, peer.vtep.ranges[range]);
+  if (rows.route) rows.route->rowId = RowId(peer.firstRange + range, kRouteRow);
   if (rows.neighbour) rows.neighbour->rowId = RowId(entry, kNeighbourRow);
   if (rows.fdb) rows.fdb->rowId = RowId(entry, kFdbRow);
   return rows;
+}
+
+PeerRows PeerView::RowsOf(uint32_t entry) const {
+  if (entry == VtepDirectory::kNone || m_overlay->directory.Entries()[entry].vtep.ranges.empty()) return {};
+  return RowsOf(entry, 0);
 }
 
 template <typename Visitor>
@@ -34,14 +41,16 @@ void PeerView::ForEachPeer(Visitor&& visit) const {
 }
 
 bool PeerView::FindRoute(Ipv4Address dst, kernel::Route& out) const {
-  PeerRows rows = RowsOf(m_overlay->directory.FindByPod(dst, version));
-  if (!rows.route) return false;
-  out = std::move(*rows.route);
-  return true;
+  return m_overlay->directory.VisitByPod(dst, version, [&](uint32_t entry, uint32_t range) {
+    PeerRows rows = RowsOf(entry, range);
+    if (!rows.route) return false;
+    out = std::move(*rows.route);
+    return true;
+  });
 }
 
 bool PeerView::FindNeighbour(int ifindex, Ipv4Address ip, kernel::Neighbour& out) const {
-  if (ifindex != m_self.tunnelIfindex) return false;
+  if (ifindex != m_vxlanIfindex) return false;
   PeerRows rows = RowsOf(m_overlay->directory.FindByTunnel(ip, version));
   if (!rows.neighbour) return false;
   out = *rows.neighbour;
@@ -56,7 +65,7 @@ kernel::VxlanFdbEntry PeerView::FloodEntry() const {
 }
 
 bool PeerView::FindVxlanFdb(int ifindex, MacAddress mac, kernel::VxlanFdbEntry& out) const {
-  if (ifindex != m_self.tunnelIfindex) return false;
+  if (ifindex != m_vxlanIfindex) return false;
   if (IsBridgedTunnel(ifindex)) {
     if (mac.IsZero()) {
       out = FloodEntry();
@@ -80,8 +89,9 @@ bool PeerView::FindVxlanFdb(int ifindex, MacAddress mac, kernel::VxlanFdbEntry& 
 
 std::vector<kernel::Route> PeerView::Routes() const {
   std::vector<kernel::Route> out;
-  ForEachPeer([&](uint32_t entry, const Vtep&) {
-    if (PeerRows rows = RowsOf(entry); rows.route) out.push_back(std::move(*rows.route));
+  ForEachPeer([&](uint32_t entry, const Vtep& peer) {
+    for (uint32_t range = 0; range < peer.ranges.size(); ++range)
+      if (PeerRows rows = RowsOf(entry, range); rows.route) out.push_back(std::move(*rows.route));
   });
   return out;
 }
@@ -103,7 +113,7 @@ std::vector<kernel::VxlanFdbEntry> PeerView::VxlanFdbEntries(int ifindex) const 
     std::sort(macs.begin(), macs.end());
     for (MacAddress mac : macs)
       if (kernel::VxlanFdbEntry entry; FindVxlanFdb(ifindex, mac, entry)) out.push_back(std::move(entry));
-  } else if (ifindex == m_self.tunnelIfindex) {
+  } else if (ifindex == m_vxlanIfindex) {
     ForEachPeer([&](uint32_t entry, const Vtep&) {
       if (PeerRows rows = RowsOf(entry); rows.fdb) out.push_back(std::move(*rows.fdb));
     });
@@ -113,10 +123,10 @@ std::vector<kernel::VxlanFdbEntry> PeerView::VxlanFdbEntries(int ifindex) const 
 
 void PeerView::CopyInto(kernel::Namespace& ns) const {
   for (const kernel::Neighbour& neighbour : Neighbours()) ns.SetNeighbour(neighbour, kernel::Namespace::kCreate);
-  for (const kernel::VxlanFdbEntry& entry : VxlanFdbEntries(m_self.tunnelIfindex))
+  for (const kernel::VxlanFdbEntry& entry : VxlanFdbEntries(m_vxlanIfindex))
     for (const kernel::VxlanRemote& remote : entry.remotes)
-      ns.AddVxlanFdb(m_self.tunnelIfindex, entry.mac, remote, true,
-                     kernel::Namespace::kCreate | kernel::Namespace::kAppend, {});
+      ns.AddVxlanFdb(m_vxlanIfindex, entry.mac, remote, true, kernel::Namespace::kCreate | kernel::Namespace::kAppend,
+                     {});
   for (const kernel::Route& route : Routes()) ns.AddRoute(route, kernel::Namespace::kCreate);
 }
 

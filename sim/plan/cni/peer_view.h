@@ -42,14 +42,18 @@ class PeerView final : public kernel::PeerTables {
   uint32_t version;  ///< of the directory, applied so far
 
  private:
+  /// What this node knows of an entry, with the route to one of its ranges. Nothing of itself.
+  PeerRows RowsOf(uint32_t entry, uint32_t range) const;
+  /// Of the first range: its neighbour and FDB entry are those of all.
   PeerRows RowsOf(uint32_t entry) const;
   template <typename Visitor>
   void ForEachPeer(Visitor&& visit) const;
   kernel::VxlanFdbEntry FloodEntry() const;
-  bool IsBridgedTunnel(int ifindex) const { return m_overlay->profile.isBridged && ifindex == m_self.tunnelIfindex; }
+  bool IsBridgedTunnel(int ifindex) const { return m_overlay->profile.isBridged && ifindex == m_vxlanIfindex; }
 
   std::shared_ptr<const Overlay> m_overlay;
   NodeView m_self;
+  int m_vxlanIfindex;  ///< 0: no such tunnel
 };
 
 }  // namespace overlaysim::plan

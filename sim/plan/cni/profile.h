@@ -8,24 +8,56 @@
 
 #include "models/linux/namespace.h"
 #include "sim/plan/cluster.h"
+#include "sim/plan/names.h"
 #include "sim/plan/vtep_directory.h"
 
 namespace overlaysim::plan {
+
+/// A tunnel device that each node of a cluster has.
+struct Tunnel {
+  std::string device;
+  kernel::LinkKind kind = kernel::LinkKind::Vxlan;
+  kernel::VxlanOptions vxlan;  ///< Vxlan; local and lower device are each node's own
+  uint32_t overheadBytes = 0;
+  std::optional<uint32_t> mtu;  ///< unset: the profile's, or the outer device's minus the headers
+};
+
+/// When nodes reach each other through a tunnel.
+using scenario::EncapMode;
+
+/// A range of pod addresses with settings of its own, given out in blocks (Calico's IPPool).
+struct Pool {
+  Ipv4Prefix cidr;
+  uint8_t blockSize = 26;
+  EncapMode vxlanMode = EncapMode::Never, ipipMode = EncapMode::Never;
+  bool natOutgoing = false;
+  std::string nodeSelector;  ///< in Calico's language; "": all()
+  bool isDisabled = false;   ///< no new blocks
+};
 
 /// How pods reach pods on other nodes, in one cluster: a flavour's defaults with the author's and the cluster's
 /// settings in their place.
 struct Profile {
   std::string name;             ///< "flannel vxlan"
-  std::string device;           ///< the tunnel's; "": no tunnel
-  std::string bridge;           ///< that the pods' veths are ports of
-  kernel::VxlanOptions vxlan;   ///< of the device; local and lower device are each node's own
-  std::optional<uint32_t> mtu;  ///< of the device and of the pods; unset: the outer device's minus the headers
-  uint32_t overheadBytes = 0;
-  bool directRouting = false;    ///< no tunnel between nodes on one subnet
-  bool hasVtepAddress = false;   ///< the device has the network address of the node's pod CIDR, and routes lead via it
-  bool isBridged = false;        ///< the device is a port of the bridge: one pod subnet over all nodes
+  std::vector<Tunnel> tunnels;  ///< at most one of each kind
+  std::string bridge;           ///< that the pods' veths are ports of; "": they are routed
+  std::optional<uint32_t> mtu;  ///< of the tunnels and of the pods; unset: the outer device's minus the headers
+  bool directRouting = false;   ///< no tunnel between nodes on one subnet
+  bool hasVtepAddress = false;  ///< the first tunnel has an address of the node's pod addresses, and routes lead via it
+  bool isBridged = false;       ///< the device is a port of the bridge: one pod subnet over all nodes
   bool acceptForwarded = false;  ///< the agent lets pod traffic through the host's FORWARD chain
-  Ipv4Prefix network;            ///< all pods
+  Ipv4Prefix network;            ///< all pods; of several pools the smallest prefix around them
+  std::vector<Pool> pools;       ///< empty: each node has a pod CIDR
+  /// Whether the device of that name has a say in the MTU, the smallest counting; null: only that of the node's
+  /// address.
+  bool (*countsInMtu)(std::string_view device) = nullptr;
+  /// Name of the node's end of a pod's veth.
+  std::string (*vethName)(std::string_view nameSpace, std::string_view pod) = VethName;
+  /// MAC of a node's tunnel device, from the node's name.
+  MacAddress (*vtepMac)(std::string_view node) = VtepMacFromName;
+  uint8_t blockProtocol = 0;  ///< of the blackhole route for each block of a node; 0: none
+
+  const Tunnel* FindTunnel(kernel::LinkKind kind) const;
 };
 
 /// One node as its own tables see it.
@@ -34,10 +66,13 @@ struct NodeView {
   Ipv4Address address;  ///< on the underlay
   Ipv4Prefix subnet;    ///< that it is in
   int underlayIfindex = 0;
-  int tunnelIfindex = 0;
+  int firstTunnelIfindex = 0;  ///< of Profile::tunnels; the others follow
 };
 
-/// What a node has to know to reach one other: at most one row of each table.
+/// The ifindex of a node's tunnel device; 0: it has none of that kind.
+int TunnelIfindex(const Profile& profile, const NodeView& self, kernel::LinkKind kind);
+
+/// What a node has to know to reach one other, or one range of its pods: at most one row of each table.
 struct PeerRows {
   std::optional<kernel::Route> route;
   std::optional<kernel::Neighbour> neighbour;
@@ -63,8 +98,9 @@ struct Flavour {
   Profile defaults;
   /// How a pod is connected: makes the pod's side in `pod`, or the host's side in `host` (the other is null).
   void (*connectPod)(const Profile&, const PodAttachment&, kernel::Namespace* host, kernel::Namespace* pod);
-  /// What `self` must know to reach `peer`.
-  PeerRows (*reach)(const Profile&, const NodeView& self, const Vtep& peer);
+  /// What `self` must know to reach the pods of `peer` in `range`, which is one of its own. Neighbour and FDB entry are
+  /// the same for all of its ranges.
+  PeerRows (*reach)(const Profile&, const NodeView& self, const Vtep& peer, const PodRange& range);
 };
 
 /// All flavours that can be planned. Which types there are besides is said by the scenario format.
@@ -83,7 +119,11 @@ std::optional<CniPlan> ResolveCni(const Context& context);
 inline constexpr uint32_t kVxlanOverheadBytes = 14 + 20 + 8 + 8;
 inline constexpr uint32_t kMinIpv4MtuBytes = 68;  ///< RFC 791; the kernel's IPV4_MIN_MTU
 
-/// MTU of the tunnel device and the pods on a node whose outer device has `outerMtu`.
-uint32_t OverlayMtu(const Profile& profile, uint32_t outerMtu);
+/// MTU of a tunnel device on a node whose outer device has `outerMtu`.
+uint32_t TunnelMtu(const Profile& profile, const Tunnel& tunnel, uint32_t outerMtu);
+/// MTU of the pods there: that of the tunnel that leaves them least.
+uint32_t PodMtu(const Profile& profile, uint32_t outerMtu);
+/// Bytes of the largest headers that any of the tunnels adds.
+uint32_t LargestOverhead(const Profile& profile);
 
 }  // namespace overlaysim::plan

@@ -1,5 +1,6 @@
 #include <vector>
 
+#include "sim/plan/cni/calico.h"
 #include "sim/plan/cni/profile.h"
 #include "sim/scenario/enums.h"
 
@@ -39,7 +40,7 @@ std::optional<FlannelBackend> BackendOf(const Context& context, const scenario::
 }
 
 void TakeVxlanSettings(const scenario::Cni& cni, const import::FlannelConfig* conf, Profile& profile) {
-  kernel::VxlanOptions& vxlan = profile.vxlan;
+  kernel::VxlanOptions& vxlan = profile.tunnels.front().vxlan;
   if (auto vni = Given(cni.vni, conf ? &conf->vni : nullptr)) vxlan.vni = *vni;
   if (auto port = Given(cni.port, conf ? &conf->port : nullptr); port && *port != 0) vxlan.dstPort = *port;
   if (auto learning = Given(cni.learning, conf ? &conf->learning : nullptr)) vxlan.learning = *learning;
@@ -107,15 +108,17 @@ std::optional<CniPlan> ResolveCni(const Context& context) {
 
   Profile& profile = plan.profile = plan.flavour->defaults;
   profile.network = NetworkOf(context, conf).Canonical();
-  if (!profile.device.empty()) {
+  if (profile.FindTunnel(kernel::LinkKind::Vxlan)) {
     TakeVxlanSettings(cni, conf, profile);
-    if (type == CniType::Flannel) profile.device = "flannel." + std::to_string(profile.vxlan.vni);
-    if (cni.device) profile.device = cni.device->value;
+    Tunnel& tunnel = profile.tunnels.front();
+    if (type == CniType::Flannel) tunnel.device = "flannel." + std::to_string(tunnel.vxlan.vni);
+    if (cni.device) tunnel.device = cni.device->value;
   }
   if (cni.mtu)
     profile.mtu = cni.mtu->value;
   else if (conf && conf->mtu.IsGiven() && conf->mtu.value > 0)  // flannel's key is the outer device's MTU
-    profile.mtu = OverlayMtu(profile, conf->mtu.value);
+    profile.mtu = PodMtu(profile, conf->mtu.value);
+  if (type == CniType::Calico && !ResolveCalico(context, profile)) return std::nullopt;
   if (type == CniType::Vxlan) {
     profile.isBridged = cni.mode && cni.mode->value == scenario::VxlanFlavour::Bridged;
     profile.hasVtepAddress = !profile.isBridged && cni.nextHop && cni.nextHop->value == scenario::NextHop::Vtep;

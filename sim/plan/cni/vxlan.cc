@@ -6,9 +6,9 @@
 namespace overlaysim::plan {
 namespace {
 
-PeerRows Reach(const Profile& profile, const NodeView& self, const Vtep& peer) {
+PeerRows Reach(const Profile& profile, const NodeView& self, const Vtep& peer, const PodRange& range) {
   // Bridged: no routes; which pod is where is learnt, or written per pod (PeerView).
-  return profile.isBridged ? PeerRows{} : ReachByTunnel(self, peer);
+  return profile.isBridged ? PeerRows{} : ReachByVxlan(profile, self, peer, range);
 }
 
 }  // namespace
@@ -16,13 +16,13 @@ PeerRows Reach(const Profile& profile, const NodeView& self, const Vtep& peer) {
 Flavour GenericVxlan() {
   Profile profile{
       .name = "vxlan",
-      .device = "vxlan0",
+      .tunnels = {{.device = "vxlan0", .overheadBytes = kVxlanOverheadBytes}},
       .bridge = "cni0",
-      .overheadBytes = kVxlanOverheadBytes,
   };
-  profile.vxlan.vni = 1;
-  profile.vxlan.dstPort = 4789;    // IANA: RFC 7348 section 8.1
-  profile.vxlan.learning = false;  // all entries are written
+  kernel::VxlanOptions& vxlan = profile.tunnels.front().vxlan;
+  vxlan.vni = 1;
+  vxlan.dstPort = 4789;    // IANA: RFC 7348 section 8.1
+  vxlan.learning = false;  // all entries are written
   return {.type = scenario::CniType::Vxlan,
           .backend = {},
           .name = "vxlan",

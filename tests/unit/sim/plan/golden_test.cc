@@ -68,7 +68,7 @@ TEST(PlanScenarios, AllThatAreShippedCanBePlanned) {
 INSTANTIATE_TEST_SUITE_P(Tutorial, PlanGolden,
                          testing::Values("two-nodes", "three-nodes-vxlan0", "three-nodes-flannel",
                                          "three-nodes-bridged", "leaf-spine", "link-failure", "imported",
-                                         "firewall-closed", "mtu"),
+                                         "firewall-closed", "mtu", "calico-vxlan", "calico-cross-subnet"),
                          [](const auto& param) {
                            std::string name = param.param;
                            std::replace(name.begin(), name.end(), '-', '_');

@@ -104,8 +104,8 @@ TEST(PlanMistakes, AllAreReportedInOneGo) {
 }
 
 TEST(PlanMistakes, OtherFlavoursAreNamedAsNotSupportedYet) {
-  EXPECT_SAYS(WithCluster(R"("nodes": ["a"], "cni": {"type": "calico"}, "pods": [])"),
-              "CNI calico is not supported yet (supported: flannel vxlan, flannel host-gw, vxlan)");
+  EXPECT_SAYS(WithCluster(R"("nodes": ["a"], "cni": {"type": "antrea"}, "pods": [])"),
+              "CNI antrea is not supported yet (supported: flannel vxlan, flannel host-gw, calico, vxlan)");
 }
 
 TEST(PlanMistakes, LoopOfSwitches) {

@@ -7,7 +7,7 @@ namespace {
 
 Vtep NodeAt(uint32_t node, const char* cidr, const char* underlay, uint64_t mac) {
   const Ipv4Prefix prefix = *Ipv4Prefix::Parse(cidr);
-  return {NodeId(node), prefix, prefix.address, *Ipv4Address::Parse(underlay), MacAddress::FromUint64(mac)};
+  return {NodeId(node), {{prefix}}, prefix.address, *Ipv4Address::Parse(underlay), MacAddress::FromUint64(mac)};
 }
 
 TEST(VtepDirectory, FindsByEachKey) {
@@ -43,6 +43,28 @@ TEST(VtepDirectory, TheLongestCidrWins) {
   const uint32_t version = directory.Publish(NodeAt(2, "10.244.2.0/24", "172.16.2.12", 2));
   EXPECT_EQ(directory.Entries()[directory.FindByPod({0x0af40205}, version)].vtep.node, NodeId(2u));
   EXPECT_EQ(directory.Entries()[directory.FindByPod({0x0af40305}, version)].vtep.node, NodeId(1u));
+}
+
+TEST(VtepDirectory, NodeWithSeveralRangesIsFoundByEach) {
+  VtepDirectory directory;
+  Vtep lender = NodeAt(1, "10.244.1.0/26", "172.16.1.11", 1);
+  lender.ranges.push_back({.cidr = *Ipv4Prefix::Parse("10.244.1.128/26")});
+  Vtep borrower = NodeAt(2, "10.244.2.0/26", "172.16.2.12", 2);
+  borrower.ranges.push_back({.cidr = *Ipv4Prefix::Parse("10.244.1.5/32"), .isBorrowed = true});
+  directory.Publish(lender);
+  const uint32_t version = directory.Publish(borrower);
+  auto nodeOf = [&](const char* pod) {
+    return directory.Entries()[directory.FindByPod(*Ipv4Address::Parse(pod), version)].vtep.node;
+  };
+  EXPECT_EQ(nodeOf("10.244.1.4"), NodeId(1u));
+  EXPECT_EQ(nodeOf("10.244.1.130"), NodeId(1u));
+  EXPECT_EQ(nodeOf("10.244.1.5"), NodeId(2u));
+  std::vector<uint32_t> visited;
+  directory.VisitByPod({0x0af40105}, version, [&](uint32_t entry, uint32_t range) {
+    visited.push_back(directory.Entries()[entry].firstRange + range);
+    return false;
+  });
+  EXPECT_EQ(visited, (std::vector<uint32_t>{3, 0}));  // the borrowed address, then the block around it
 }
 
 }  // namespace

@@ -1,0 +1,179 @@
+#include <fstream>
+#include <sstream>
+
+#include "planning.h"
+
+namespace overlaysim {
+namespace {
+
+/// Three nodes, two of them in one rack, as the oracle's case 03 has them, with the pods' addresses from there.
+std::string CrossSubnet(const std::string& mode) {
+  return WithCluster(R"("podCIDR": "192.168.0.0/16", "cni": {"type": "calico", "vxlanMode": ")" + mode + R"("},
+       "nodes": [{"name": "n1", "rack": "1"}, {"name": "n2", "rack": "1"}, {"name": "n3", "rack": "2"}],
+       "pods": [{"name": "p11", "node": "n1", "address": "192.168.10.2"},
+                {"name": "p21", "node": "n2", "address": "192.168.20.66"},
+                {"name": "p31", "node": "n3", "address": "192.168.30.130"}])");
+}
+
+std::string Replaced(std::string text, const std::string& from, const std::string& to) {
+  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+    text.replace(at, from.size(), to);
+  return text;
+}
+
+/// The lines of table main in a file of the oracle's `state`, where tables stand one after the other.
+std::string MainRoutes(const std::string& file) {
+  std::ifstream in(file);
+  std::string line, out;
+  while (std::getline(in, line) && line != "$ ip route show table all") {
+  }
+  while (std::getline(in, line) && !line.empty())
+    if (line.find("table local") == std::string::npos) out += line + "\n";
+  return out;
+}
+
+TEST(CalicoVxlan, EveryBlockHasARouteThroughTheTunnel) {
+  const Planned planned = PlanText(CrossSubnet("Always"));
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  EXPECT_EQ(planned.Route("n1"),
+            "default via 172.16.1.1 dev eth0 \n"
+            "172.16.1.0/24 dev eth0 proto kernel scope link src 172.16.1.11 \n"
+            "blackhole 192.168.10.0/26 proto 80 \n"
+            "192.168.10.2 dev cali5588e5bcb77 scope link \n"  // SHA-1("default.p11") = 5588e5bcb77...
+            "192.168.20.64/26 via 192.168.20.64 dev vxlan.calico proto 80 onlink \n"
+            "192.168.30.128/26 via 192.168.30.128 dev vxlan.calico proto 80 onlink \n");
+  EXPECT_EQ(planned.Route("p11"), "default via 169.254.1.1 dev eth0 \n169.254.1.1 dev eth0 scope link \n");
+  EXPECT_EQ(planned.Mtu("n1", "vxlan.calico"), 1450u);  // 1500 - 50
+  EXPECT_EQ(planned.Mtu("p11", "eth0"), 1450u);
+}
+
+TEST(CalicoVxlan, TunnelDeviceHasTheNodesMacAndTheFirstAddressOfItsBlock) {
+  const Planned planned = PlanText(CrossSubnet("Always"));
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  const auto node = planned->Materialise(planned->Find("n1"));
+  const kernel::Link* tunnel = node->FindLink("vxlan.calico");
+  ASSERT_TRUE(tunnel);
+  EXPECT_EQ(tunnel->address.ToString(), "66:40:b3:ea:b6:3f");  // 66 and SHA-1("n1") = 40b3eab63f...
+  EXPECT_EQ(tunnel->vxlan.vni, 4096u);
+  EXPECT_EQ(tunnel->vxlan.dstPort, 4789);
+  EXPECT_FALSE(tunnel->vxlan.learning);
+  EXPECT_TRUE(node->IsLocalAddress(*Ipv4Address::Parse("192.168.10.0")));
+  EXPECT_EQ(planned.plan->FindByAddress(*Ipv4Address::Parse("192.168.10.0")), planned.plan->Find("n1"));
+  EXPECT_EQ(planned.plan->FindByAddress(*Ipv4Address::Parse("192.168.20.66")), planned.plan->Find("p21"));
+}
+
+TEST(CalicoVxlan, NodeAnswersForTheGatewayOfItsPods) {
+  const Planned planned = PlanText(CrossSubnet("Always"));
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  const auto node = planned->Materialise(planned->Find("n1"));
+  EXPECT_EQ(node->FindLink("cali5588e5bcb77")->address.ToString(), "ee:ee:ee:ee:ee:ee");
+  for (const char* key : {"proxy_arp", "forwarding", "route_localnet", "rp_filter"})
+    EXPECT_EQ(node->GetSysctl(std::string("net.ipv4.conf.cali5588e5bcb77.") + key), "1") << key;
+  EXPECT_EQ(node->GetSysctl("net.ipv4.neigh.cali5588e5bcb77.proxy_delay"), "0");
+}
+
+TEST(CalicoCrossSubnet, RoutesAreThoseOfTheOraclesKernel) {
+  const std::string file =
+      OVERLAYSIM_SOURCE_DIR "/../shared/oracle/public/03-cross-subnet/state/calico-crosssubnet/n1.txt";
+  if (!std::ifstream(file)) GTEST_SKIP() << "the kernel's tables are not here";
+  const Planned planned = PlanText(CrossSubnet("CrossSubnet"));
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  EXPECT_EQ(Replaced(planned.Route("n1"), "cali5588e5bcb77", "cali11"), MainRoutes(file));
+}
+
+TEST(CalicoCrossSubnet, VtepsOfTheSameSubnetAreKnownAllTheSame) {
+  const Planned planned = PlanText(CrossSubnet("CrossSubnet"));
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  EXPECT_NE(planned.Route("n1").find("192.168.20.64/26 via 172.16.1.12 dev eth0 proto 80 onlink"), std::string::npos);
+  EXPECT_EQ(planned.Neigh("n1"),
+            "192.168.20.64 dev vxlan.calico lladdr 66:40:24:34:76:fc PERMANENT \n"  // SHA-1("n2") = 40243476fc...
+            "192.168.30.128 dev vxlan.calico lladdr 66:26:c2:ce:28:d0 PERMANENT \n");
+  EXPECT_EQ(planned.Fdb("n1", "vxlan.calico"),
+            "66:26:c2:ce:28:d0 dst 172.16.2.13 self permanent\n"
+            "66:40:24:34:76:fc dst 172.16.1.12 self permanent\n");
+}
+
+TEST(CalicoIpam, NodeTakesASecondBlockWhenTheFirstIsFull) {
+  const Planned planned = PlanText(WithCluster(
+      R"("podCIDR": "10.0.0.0/24", "nodes": ["a", "b"], "cni": {"type": "calico", "blockSize": 30},
+         "pods": [{"generate": 5, "per": "node"}])"));
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  // On each node the tunnel and three pods fill a block of four; the two other pods are in its next one.
+  const std::string routes = planned.Route("a");
+  for (const char* line : {"blackhole 10.0.0.0/30 proto 80", "blackhole 10.0.0.8/30 proto 80",
+                           "10.0.0.4/30 via 10.0.0.4 dev vxlan.calico proto 80 onlink",
+                           "10.0.0.12/30 via 10.0.0.4 dev vxlan.calico proto 80 onlink"})
+    EXPECT_NE(routes.find(line), std::string::npos) << line << "\n" << routes;
+}
+
+TEST(CalicoIpam, AddressIsBorrowedWhenNoBlockIsLeft) {
+  const Planned planned = PlanText(WithCluster(
+      R"("podCIDR": "10.0.0.0/29", "nodes": ["a", "b", "c"], "cni": {"type": "calico", "blockSize": 30},
+         "pods": [{"name": "p", "node": "c"}])"));
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  // a and b have the two blocks; c's tunnel and pod have single addresses of a's, known everywhere by a /32.
+  EXPECT_EQ(planned.Route("b"),
+            "default via 172.16.2.1 dev eth0 \n"
+            "10.0.0.0/30 via 10.0.0.0 dev vxlan.calico proto 80 onlink \n"
+            "10.0.0.1 via 10.0.0.1 dev vxlan.calico proto 80 onlink \n"
+            "10.0.0.2 via 10.0.0.1 dev vxlan.calico proto 80 onlink \n"
+            "blackhole 10.0.0.4/30 proto 80 \n"
+            "172.16.2.0/24 dev eth0 proto kernel scope link src 172.16.2.12 \n");
+  EXPECT_NE(planned.Route("a").find("10.0.0.2 via 10.0.0.1 dev vxlan.calico"), std::string::npos);
+  EXPECT_EQ(planned.Route("c").find("blackhole"), std::string::npos);
+  EXPECT_EQ(planned.plan->FindByAddress(*Ipv4Address::Parse("10.0.0.2")), planned.plan->Find("p"));
+}
+
+TEST(CalicoIpam, GivenAddressInAnothersBlockIsBorrowed) {
+  const Planned planned = PlanText(WithCluster(
+      R"("podCIDR": "10.0.0.0/16", "nodes": ["a", "b"], "cni": {"type": "calico"},
+         "pods": [{"name": "p", "node": "a", "address": "10.0.5.1"}, {"name": "q", "node": "b", "address": "10.0.5.2"}])"));
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  EXPECT_NE(planned.Route("a").find("blackhole 10.0.5.0/26"), std::string::npos);
+  EXPECT_NE(planned.Route("a").find("10.0.5.2 via 10.0.0.0 dev vxlan.calico proto 80 onlink"), std::string::npos);
+}
+
+TEST(CalicoPools, EachHasItsModeAndItsNodes) {
+  const Planned planned = PlanText(WithCluster(
+      R"("nodes": [{"name": "a", "rack": "1", "labels": {"zone": "east"}}, {"name": "b", "rack": "1", "labels": {"zone": "west"}},
+                   {"name": "c", "rack": "1", "labels": {"zone": "west"}}],
+         "cni": {"type": "calico", "pools": [
+           {"cidr": "10.1.0.0/16", "nodeSelector": "zone == 'east'"},
+           {"cidr": "10.2.0.0/16", "vxlanMode": "CrossSubnet", "nodeSelector": "zone in {'west', 'south'}"},
+           {"cidr": "10.3.0.0/16", "disabled": true}]},
+         "pods": [{"generate": 1, "per": "node"}])"));
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  EXPECT_NE(planned.Route("c").find("10.1.0.0/26 via 10.1.0.0 dev vxlan.calico proto 80 onlink"), std::string::npos);
+  EXPECT_NE(planned.Route("c").find("10.2.0.0/26 via 172.16.1.12 dev eth0 proto 80 onlink"), std::string::npos);
+  EXPECT_EQ(planned.Route("c").find("10.3."), std::string::npos);
+  EXPECT_EQ(planned.plan->understood,
+            "calico vxlan Always and vxlan CrossSubnet, VNI 4096, UDP 4789 · 3 nodes, 3 pods");
+}
+
+TEST(CalicoPools, MistakesAreNamedWithTheirPool) {
+  const auto said = [](const std::string& pools) {
+    return PlanText(WithCluster(R"("nodes": ["a"], "pods": [], "cni": {"type": "calico", "pools": [)" + pools + "]}"))
+        .diagnostics.Format();
+  };
+  EXPECT_NE(said(R"({"cidr": "10.1.0.0/16"}, {"cidr": "10.1.2.0/24"})").find("overlaps pool 10.1.0.0/16"),
+            std::string::npos);
+  EXPECT_NE(said(R"({"cidr": "10.1.0.0/27"})").find("no room for a block of /26"), std::string::npos);
+  EXPECT_NE(said(R"({"cidr": "10.1.0.0/16", "vxlanMode": "Always", "ipipMode": "Always"})").find("one of them"),
+            std::string::npos);
+  EXPECT_NE(said(R"({"cidr": "10.1.0.0/16", "nodeSelector": "zone = 'x'"})").find("is no selector"), std::string::npos);
+  EXPECT_NE(said(R"x({"cidr": "10.1.0.0/16", "nodeSelector": "has(gpu)"})x").find("no pool has an address"),
+            std::string::npos);
+}
+
+TEST(CalicoMtu, SmallestMatchingInterfaceCounts) {
+  const Planned planned = PlanText(WithCluster(
+      R"("nodes": [{"name": "a", "mtu": 9000, "interfaces": [{"name": "eth1", "to": "leaf1", "mtu": 1400}]},
+                   {"name": "b", "mtu": 9000, "interfaces": [{"name": "storage", "to": "leaf1", "mtu": 1400}]}],
+         "cni": {"type": "calico"}, "pods": [])"));
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  EXPECT_EQ(planned.Mtu("a", "vxlan.calico"), 1350u);  // eth1 counts: 1400 - 50
+  EXPECT_EQ(planned.Mtu("b", "vxlan.calico"), 8950u);  // "storage" does not match Felix's pattern
+}
+
+}  // namespace
+}  // namespace overlaysim

@@ -1,0 +1,79 @@
+// What each flavour puts on the wire, against the frames of tests/data/packets: sent by a Linux 6.18 kernel with the
+// same devices and tables, ".." where names, ping(8) or chance decide.
+
+#include <fmt/format.h>
+
+#include <sstream>
+
+#include "running.h"
+#include "sim/trace/capture_reader.h"
+
+namespace overlaysim {
+namespace {
+
+std::string Golden(const std::string& name) {
+  std::ifstream file(std::string(OVERLAYSIM_SOURCE_DIR) + "/tests/data/packets/" + name + ".hex");
+  EXPECT_TRUE(file) << name;
+  std::string line, out, token;
+  while (std::getline(file, line)) {
+    if (line.empty() || line[0] == '#') continue;
+    std::istringstream words(line);
+    while (words >> token) out += token;
+  }
+  return out;
+}
+
+/// n1 and n2 in one rack, n3 in another, with the addresses of the oracle's lab; one pod each, p1 pings.
+std::string ThreeNodes(const std::string& cni, const std::string& to) {
+  std::string nodes, pods;
+  for (int n = 1; n <= 3; ++n) {
+    nodes += fmt::format(
+        R"({}{{"name": "n{}", "rack": "{}", "mac": "02:00:00:00:01:0{}", "vtepMac": "02:00:00:00:04:0{}"}})",
+        n > 1 ? ", " : "", n, n == 3 ? 2 : 1, n, n);
+    pods += fmt::format(R"({}{{"name": "p{}", "node": "n{}", "address": "192.168.{}.{}"}})", n > 1 ? ", " : "", n, n,
+                        10 * n, 64 * (n - 1) + 2);
+  }
+  return fmt::format(
+      R"({{"format": 1, "cluster": {{"podCIDR": "192.168.0.0/16", "cni": {}, "nodes": [{}], "pods": [{}]}},
+    "traffic": [{{"type": "ping", "from": "p1", "to": "{}", "df": "dont"}}], "capture": [{{"on": "n1/eth0"}}]}})",
+      cni, nodes, pods, to);
+}
+
+struct Wire {
+  const char* golden;
+  const char* cni;
+  const char* to;
+};
+class FlavourPackets : public testing::TestWithParam<Wire> {};
+
+TEST_P(FlavourPackets, AreThoseOfTheKernel) {
+  const Ran ran(ThreeNodes(GetParam().cni, GetParam().to));
+  ASSERT_TRUE(ran.outcome);
+  std::string error;
+  const auto capture = ReadCapture(ran.outcome->directory / run_file::kPackets, error);
+  ASSERT_TRUE(capture) << error;
+  const std::string golden = Golden(GetParam().golden);
+  std::string seen;
+  for (const ReadFrame& frame : capture->frames) {
+    std::string hex;
+    for (size_t i = 0; i < frame.bytes.size(); ++i)
+      hex += 2 * i < golden.size() && golden[2 * i] == '.' ? ".." : fmt::format("{:02x}", frame.bytes[i]);
+    if (hex == golden) return;
+    seen += hex + "\n";
+  }
+  FAIL() << "not there: " << golden << "\nbut\n" << seen;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, FlavourPackets,
+    testing::Values(Wire{"calico-vxlan-echo-request", R"({"type": "calico", "vxlanMode": "CrossSubnet"})", "p3"},
+                    Wire{"calico-direct-echo-request", R"({"type": "calico", "vxlanMode": "CrossSubnet"})", "p2"}),
+    [](const auto& param) {
+      std::string name = param.param.golden;
+      for (char& c : name)
+        if (c == '-') c = '_';
+      return name;
+    });
+
+}  // namespace
+}  // namespace overlaysim
