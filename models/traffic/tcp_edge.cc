@@ -446,16 +446,16 @@ void TcpEdge::SendTcp(wire::FramePtr packet) {
   } while (sent < dataBytes);
 }
 
-/// A SYN with the option that ns-3 leaves out: tcp_advertise_mss(), by the MTU of the device.
+/// A SYN with the option that ns-3 leaves out: tcp_advertise_mss(), by the MTU of the path as far as it is known.
 wire::FramePtr TcpEdge::WithMss(const wire::Frame& syn, const host::Stack::RouteOut& out) const {
   const uint32_t fixedBytes = wire::kIpv4HeaderBytes + wire::kTcpHeaderBytes;
-  const uint32_t deviceMtu = m_stack.Ns().GetLink(out.answer.nextHop.ifindex)->mtu;
+  const uint32_t mtu = m_stack.OutputMtu(out, wire::Ipv4{const_cast<uint8_t*>(syn.Data())}.Destination());
   wire::FramePtr packet = wire::MakeFrameLike(syn, syn.Size() + kOptionMssBytes);
   std::memcpy(packet->Data(), syn.Data(), fixedBytes);
   uint8_t* option = packet->Data() + fixedBytes;
   option[0] = kOptionMss;
   option[1] = kOptionMssBytes;
-  wire::Put16(option + 2, std::min<uint32_t>(deviceMtu, UINT16_MAX) - fixedBytes);
+  wire::Put16(option + 2, std::min<uint32_t>(mtu, UINT16_MAX) - fixedBytes);
   std::memcpy(option + kOptionMssBytes, syn.Data() + fixedBytes, syn.Size() - fixedBytes);
   uint8_t* dataOffset = packet->Data() + wire::kIpv4HeaderBytes + 12;
   *dataOffset = static_cast<uint8_t>(*dataOffset + (1 << 4));

@@ -61,7 +61,7 @@ class TcpEnd {
   void OnClosed(ns3::Ptr<ns3::Socket> socket);
   void OnSegment(ns3::Ptr<const ns3::Packet> packet, const ns3::TcpHeader& header,
                  ns3::Ptr<const ns3::TcpSocketBase> socket);
-  void OnState(ns3::TcpSocket::TcpStates_t before, ns3::TcpSocket::TcpStates_t now) { m_state = now, (void)before; }
+  void OnState(ns3::TcpSocket::TcpStates_t before, ns3::TcpSocket::TcpStates_t now);
   void OnIcmp(ns3::Ipv4Address from, uint8_t ttl, uint8_t type, uint8_t code, uint32_t info);
 
   TcpEdge& m_edge;
