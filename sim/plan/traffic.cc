@@ -322,6 +322,7 @@ class TrafficPlanner {
     Workload w;
     w.id = FlowId(m_plan.workloads.size());
     w.kind = WorkloadKind::Command;
+    if (traffic.id) w.icmpId = traffic.id->value;
     w.name = traffic.name ? traffic.name->value : traffic.command->value;
     w.from = on->netns;
     w.fromName = on->name;

@@ -553,7 +553,7 @@ ObjectType MakeTraffic() {
       .Default("1MB");
   o.Add("port", &Traffic::port, "Destination port.").For({udp, tcp, rpc, bulk}).Default(number(5001));
   o.Add("sport", &Traffic::sport, "Source port.").For({udp, tcp}).Otherwise("as the kernel picks it");
-  o.Add("id", &Traffic::id, "ICMP identifier.").For({ping, echo}).Otherwise("as the kernel gives it");
+  o.Add("id", &Traffic::id, "ICMP identifier.").For({ping, echo, command}).Otherwise("as the kernel gives it");
   o.Add("seq", &Traffic::seq, "ICMP sequence number of the first request.").For({ping, echo}).Default(number(1));
   o.Add("ttl", &Traffic::ttl, "TTL.").For({ping, udp, tcp, echo}).Range(1, UINT8_MAX).Default(number(64));
   o.Add("tos", &Traffic::tos, "TOS byte: DSCP and ECN.").For({ping, udp, tcp, echo}).Default(number(0));

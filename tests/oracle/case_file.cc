@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sim/scenario/load.h"
+#include "tests/oracle/lab_processes.h"
 
 namespace overlaysim::oracle {
 namespace {
@@ -108,6 +109,34 @@ std::vector<std::string> KeysOf(const json& object) {
   return keys;
 }
 
+/// Typed commands get the process ids that they had: ping's identifier. Changes of a step's own come after its start.
+void GiveProcessIds(CaseScenario& s, LabProcesses& processes) {
+  std::vector<std::string> setup;
+  for (const auto& command : s.scenario.lab->setup) setup.push_back(command.value);
+  processes.Setup(setup, s.captured);
+  size_t change = 0;
+  auto changesBefore = [&](Nanoseconds time) {
+    for (; change < s.scenario.events.size() && s.scenario.events[change].at.value < time; ++change)
+      processes.Change(s.scenario.events[change].exec->value);
+  };
+  for (Step& step : s.steps) {
+    changesBefore(step.begin);
+    const size_t watched = step.watched ? step.watched->size() : 0;
+    processes.Count(watched);
+    if (step.traffic) {
+      scenario::Traffic& traffic = s.scenario.traffic[*step.traffic];
+      if (step.op == "command")
+        traffic.id = Located<uint16_t>(static_cast<uint16_t>(processes.Typed()));
+      else  // the sender, and a receiver where there is one
+        processes.Fork(traffic.listen && traffic.listen->on.value != "none" ? 2 : 1);
+    }
+    changesBefore(step.end);
+    processes.Count(watched);
+  }
+  changesBefore(s.scenario.duration->value);
+  processes.Finish(s.ipv6);
+}
+
 CaseScenario ReadScenario(const json& s) {
   CaseScenario out;
   out.name = s.at("scenario");
@@ -170,9 +199,11 @@ std::optional<std::vector<CaseScenario>> ReadCase(const std::string& directory, 
   std::vector<CaseScenario> all;
   try {
     const json document = json::parse(file);
+    LabProcesses processes;
     for (const json& s : document.at("scenarios")) {
       try {
         all.push_back(ReadScenario(s));
+        GiveProcessIds(all.back(), processes);
       } catch (const std::exception& e) {
         all.push_back({.name = s.at("scenario"), .error = e.what()});
       }
