@@ -50,8 +50,8 @@ void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kern
   const uint16_t sourcePort = wire::OuterSourcePort(frame->hash, kernel::SourcePorts(*m_ns, options));
   const uint8_t tosSetting = options.tos == 1 ? inner.tos : options.tos;
 
-  SendRequest request{.source = options.local,
-                      .destination = remote.ip,
+  SendRequest request{.source = options.local.V4(),
+                      .destination = remote.ip.V4(),
                       .protocol = wire::kIpProtoUdp,
                       .tos = static_cast<uint8_t>(tosSetting & 0x1e),
                       .sourcePort = sourcePort,
@@ -80,12 +80,12 @@ void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kern
       link.stats.txBytes +=
           frame->Size() - wire::kEthernetHeaderBytes;  // iptunnel_xmit() counts from the network header
       if (to.vxlan.learning)
-        kernel::SnoopVxlan(*m_ns, to, wire::GetMac(frame->Data() + 6), {0x7f000001}, engine::Now());
+        kernel::SnoopVxlan(*m_ns, to, wire::GetMac(frame->Data() + 6), Ipv4Address{0x7f000001}, engine::Now());
       return m_backlog.Push({this, to.ifindex, std::move(frame)});
     }
     return fail(Verdict::VxlanUnknownVni, nullptr);
   }
-  if (VxlanCheckPmtu(link, *frame, OutputMtu(out, remote.ip)) != 0) {
+  if (VxlanCheckPmtu(link, *frame, OutputMtu(out, remote.ip.V4())) != 0) {
     ++link.stats.txPackets;  // vxlan_encap_bypass(): the answer has been sent in place of the frame
     link.stats.txBytes += frame->Size();
     return Finish(Stage::VxlanRoute, Verdict::FragNeeded, std::move(frame), link.ifindex);
@@ -105,19 +105,20 @@ void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kern
   wire::Put16(udp + 4, udpBytes);
   wire::Put16(udp + 6, 0);
   if (options.udpCsum) {
-    const uint64_t pseudo = wire::PseudoHeaderSum(out.source, remote.ip, wire::kIpProtoUdp, udpBytes);
+    const uint64_t pseudo = wire::PseudoHeaderSum(out.source, remote.ip.V4(), wire::kIpProtoUdp, udpBytes);
     const uint16_t checksum = wire::ChecksumFold(wire::ChecksumAdd(udp, udpBytes, pseudo));
     wire::Put16(udp + 6, checksum != 0 ? checksum : 0xffffu);
   }
   uint8_t* ip = frame->Push(wire::kIpv4HeaderBytes);
-  wire::WriteIpv4(ip, {.tos = tos,
-                       .totalBytes = static_cast<uint16_t>(frame->Size()),
-                       .identification = NewIdentification(remote.ip, wire::kIpProtoUdp),  // iptunnel_xmit(): never 0
-                       .fragmentField = df ? wire::kIpDf : uint16_t{0},
-                       .ttl = ttl,
-                       .protocol = wire::kIpProtoUdp,
-                       .source = out.source,
-                       .destination = remote.ip});
+  wire::WriteIpv4(ip,
+                  {.tos = tos,
+                   .totalBytes = static_cast<uint16_t>(frame->Size()),
+                   .identification = NewIdentification(remote.ip.V4(), wire::kIpProtoUdp),  // iptunnel_xmit(): never 0
+                   .fragmentField = df ? wire::kIpDf : uint16_t{0},
+                   .ttl = ttl,
+                   .protocol = wire::kIpProtoUdp,
+                   .source = out.source,
+                   .destination = remote.ip.V4()});
   // iptunnel_xmit(): the packet begins a new life as the host's own; only a socket's hash stays with it
   if (!frame->socketHash) frame->hash = 0;
   frame->ignoreDf = false;

@@ -39,7 +39,7 @@ class BridgeFdb {
 
 /// Where a VXLAN FDB entry sends to: `dst IP [port P] [vni V] [via DEV]`.
 struct VxlanRemote {
-  Ipv4Address ip;
+  IpAddress ip;
   uint16_t port = 0;  ///< 0: the device's
   uint32_t vni = 0;   ///< 0: the device's
   int ifindex = 0;    ///< 0: by routing

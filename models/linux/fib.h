@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "models/linux/table_change.h"
 #include "sim/base/addresses.h"
 
 namespace overlaysim::kernel {
@@ -15,6 +16,7 @@ enum class RouteType : uint8_t {
   Unicast = 1,
   Local = 2,
   Broadcast = 3,
+  Anycast = 4,
   Multicast = 5,
   Blackhole = 6,
   Unreachable = 7,
@@ -38,36 +40,39 @@ enum RouteProtocol : uint8_t {
 };
 enum RouteTableId : uint32_t { kTableDefault = 253, kTableMain = 254, kTableLocal = 255 };
 
-struct NextHop {
-  Ipv4Address gateway;  ///< zero: the destination is on the link
-  int ifindex = 0;      ///< 0 for blackhole, unreachable, prohibit
+template <typename A>
+struct BasicNextHop {
+  A gateway;        ///< zero: the destination is on the link
+  int ifindex = 0;  ///< 0 for blackhole, unreachable, prohibit
   uint32_t weight = 1;
   bool onlink = false;
 
-  bool operator==(const NextHop&) const = default;
+  bool operator==(const BasicNextHop&) const = default;
 };
 
-/// One line of `ip route`.
-struct Route {
-  Ipv4Prefix dst;
+/// One line of `ip route`; A is the address type of its family.
+template <typename A>
+struct BasicRoute {
+  PrefixOf<A> dst;
   uint8_t tos = 0;
   uint32_t metric = 0;  ///< priority: lower wins
   RouteType type = RouteType::Unicast;
-  uint8_t scope = kScopeGlobal;
+  uint8_t scope = kScopeGlobal;  ///< IPv6 has none: always global
   uint8_t protocol = kProtoBoot;
-  Ipv4Address prefSrc;
+  A prefSrc;
   uint32_t table = kTableMain;
   uint32_t mtu = 0;  ///< `mtu N`; 0: none
   bool mtuLocked = false;
-  std::vector<NextHop> nextHops;
+  std::vector<BasicNextHop<A>> nextHops;
   uint32_t rowId = 0;  ///< identity of this row in its namespace, never used twice; given by the table
 };
 
 /// One line of `ip rule`.
-struct Rule {
+template <typename A>
+struct BasicRule {
   uint32_t preference = 0;
-  Ipv4Prefix from;  ///< /0: all
-  Ipv4Prefix to;
+  PrefixOf<A> from;  ///< /0: all
+  PrefixOf<A> to;
   std::string iif;  ///< empty: any
   std::string oif;
   uint32_t fwmark = 0, fwmask = 0;
@@ -78,41 +83,90 @@ struct Rule {
   uint32_t rowId = 0;
 };
 
+/// What a route lookup asks for.
+template <typename A>
+struct BasicRouteQuery {
+  A dst, src;   ///< src zero: not known yet
+  int iif = 0;  ///< 0: sent by this host
+  int oif = 0;  ///< only routes through this device; 0: any
+  uint8_t tos = 0;
+  uint32_t mark = 0;
+  uint32_t flowHash = 0;  ///< chooses among several next hops
+};
+
+/// How the FIB answered (net/ipv4/fib_semantics.c, struct fib_result). `error` is a positive errno; 0: found.
+template <typename A>
+struct BasicRouteAnswer {
+  int error = 101;  // ENETUNREACH
+  BasicRoute<A> route;
+  BasicNextHop<A> nextHop;
+  uint32_t ruleId = 0;
+};
+
 /// One routing table: longest prefix first, then lowest metric, then first come.
-class FibTable {
+template <typename A>
+class BasicFibTable {
  public:
+  using Route = BasicRoute<A>;
+  using Prefix = PrefixOf<A>;
+
   /// Visits the routes that cover `dst`, best first, until the visitor answers true. Returns that route, or nullptr.
   template <typename Visitor>
-  const Route* Find(Ipv4Address dst, Visitor&& visitor) const {
-    for (uint64_t lengths = m_lengths; lengths != 0;) {
-      const int length = 63 - __builtin_clzll(lengths);
-      lengths &= ~(uint64_t{1} << length);
-      auto it = m_byPrefix.find(
-          Key({{dst.value & Ipv4Prefix::MaskOf(static_cast<uint8_t>(length))}, static_cast<uint8_t>(length)}));
-      if (it == m_byPrefix.end()) continue;
-      for (const Route& route : it->second)
-        if (visitor(route)) return &route;
-    }
+  const Route* Find(const A& dst, Visitor&& visitor) const {
+    for (size_t word = m_lengths.size(); word-- > 0;)
+      for (uint64_t lengths = m_lengths[word]; lengths != 0;) {
+        const int bit = 63 - __builtin_clzll(lengths);
+        lengths &= ~(uint64_t{1} << bit);
+        const auto length = static_cast<uint8_t>(word * 64 + static_cast<size_t>(bit));
+        auto it = m_byPrefix.find(Prefix{dst.Masked(length), length});
+        if (it == m_byPrefix.end()) continue;
+        for (const Route& route : it->second)
+          if (visitor(route)) return &route;
+      }
     return nullptr;
   }
-  const Route* Find(Ipv4Address dst) const {
+  const Route* Find(const A& dst) const {
     return Find(dst, [](const Route&) { return true; });
   }
   /// All routes of exactly this prefix, by metric.
-  const std::vector<Route>* At(const Ipv4Prefix& prefix) const;
+  const std::vector<Route>* At(const Prefix& prefix) const;
   Route& Insert(Route route, bool append);  ///< keeps order by metric; behind (append) or before its equals
   /// Removes those for which `which` answers true; calls `removed` for each.
   size_t Erase(const std::function<bool(const Route&)>& which, const std::function<void(const Route&)>& removed);
-  std::vector<const Route*> Sorted() const;  ///< in the order in which `ip route` prints: by address, then longest last
+  /// In the order in which `ip route` prints. IPv4: by address, then longest last. IPv6: a tree's nodes behind what is
+  /// below them, so that a default route comes last.
+  std::vector<const Route*> Sorted() const;
   size_t Size() const { return m_size; }
-  std::vector<Route>* MutableAt(const Ipv4Prefix& prefix);
+  std::vector<Route>* MutableAt(const Prefix& prefix);
 
  private:
-  static uint64_t Key(const Ipv4Prefix& p) { return uint64_t{p.length} << 32 | p.address.value; }
-  uint64_t m_lengths = 0;  ///< bit n: there is a route with prefix length n
+  std::array<uint64_t, A::kBits / 64 + 1> m_lengths{};  ///< bit n: there is a route with prefix length n
   size_t m_size = 0;
-  std::array<uint32_t, 33> m_count{};
-  std::unordered_map<uint64_t, std::vector<Route>> m_byPrefix;
+  std::array<uint32_t, A::kBits + 1> m_count{};
+  std::unordered_map<Prefix, std::vector<Route>> m_byPrefix;
 };
+
+using NextHop = BasicNextHop<Ipv4Address>;
+using Route = BasicRoute<Ipv4Address>;
+using Rule = BasicRule<Ipv4Address>;
+using RouteQuery = BasicRouteQuery<Ipv4Address>;
+using RouteAnswer = BasicRouteAnswer<Ipv4Address>;
+using FibTable = BasicFibTable<Ipv4Address>;
+
+using NextHop6 = BasicNextHop<Ipv6Address>;
+using Route6 = BasicRoute<Ipv6Address>;
+using Rule6 = BasicRule<Ipv6Address>;
+using Route6Query = BasicRouteQuery<Ipv6Address>;
+using Route6Answer = BasicRouteAnswer<Ipv6Address>;
+using FibTable6 = BasicFibTable<Ipv6Address>;
+
+/// Blackhole, unreachable, prohibit and throw: routes without next hops.
+inline bool IsUnreachableType(RouteType type) {
+  return type == RouteType::Blackhole || type == RouteType::Unreachable || type == RouteType::Prohibit ||
+         type == RouteType::Throw;
+}
+
+extern template class BasicFibTable<Ipv4Address>;
+extern template class BasicFibTable<Ipv6Address>;
 
 }  // namespace overlaysim::kernel

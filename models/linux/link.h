@@ -58,8 +58,8 @@ enum class VxlanDf : uint8_t { Unset, Set, Inherit };
 /// What `ip -d link` shows of a vxlan device. Source: drivers/net/vxlan/vxlan_core.c, vxlan_nl2conf().
 struct VxlanOptions {
   uint32_t vni = 0;
-  Ipv4Address local;     ///< zero: none given
-  Ipv4Address remote;    ///< default destination (remote, or group when multicast); zero: none
+  IpAddress local;       ///< none: not given
+  IpAddress remote;      ///< default destination (remote, or group when multicast); none: not given
   int lowerIfindex = 0;  ///< `dev`; 0: none
   uint16_t dstPort = 8472;
   uint16_t srcPortLow = 0;  ///< 0 and 0: net.ipv4.ip_local_port_range
@@ -72,6 +72,7 @@ struct VxlanOptions {
   uint32_t ageing = 300;    ///< seconds
   uint32_t maxAddress = 0;  ///< 0: unlimited
   bool udpCsum = true;
+  uint32_t flowLabel = 0;  ///< of an IPv6 outer header; 0: by the flow (`flowlabel N`)
   bool udp6ZeroCsumTx = false;
   bool udp6ZeroCsumRx = false;
   bool proxy = false;
@@ -81,6 +82,8 @@ struct VxlanOptions {
   bool gbp = false;
   bool external = false;
   bool localBypass = true;
+
+  bool IsIpv6() const { return local.IsV6() || remote.IsV6(); }  ///< VXLAN_F_IPV6: the family of its socket
 };
 
 /// The counters of `ip -s -s link` (struct rtnl_link_stats64).

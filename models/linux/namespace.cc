@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <tuple>
 
+#include "models/linux/fib_select.h"
 #include "models/wire/headers.h"
 #include "sim/base/check.h"
 
@@ -12,17 +13,14 @@ namespace {
 constexpr uint32_t kMainRulePreference = 32766;
 constexpr uint32_t kDefaultRulePreference = 32767;
 
-bool IsUnreachableType(RouteType type) {
-  return type == RouteType::Blackhole || type == RouteType::Unreachable || type == RouteType::Prohibit ||
-         type == RouteType::Throw;
-}
-
 }  // namespace
 
+Namespace::~Namespace() = default;
 Namespace::Namespace(NetnsId id, std::string name) : m_id(id), m_name(std::move(name)) {
   m_rules.push_back({.preference = 0, .table = kTableLocal, .rowId = NextRowId()});
   m_rules.push_back({.preference = kMainRulePreference, .table = kTableMain, .rowId = NextRowId()});
   m_rules.push_back({.preference = kDefaultRulePreference, .table = kTableDefault, .rowId = NextRowId()});
+  m_ipv6 = std::make_unique<Ipv6Tables>(*this);
   m_links.push_back(nullptr);
   AddLink({.name = "lo", .kind = LinkKind::Loopback, .mtu = 65536, .minMtu = 0, .maxMtu = 0});
 }
@@ -48,6 +46,7 @@ Link& Namespace::AddLink(Link link) {
   }
   if (made.kind == LinkKind::Veth && !made.peerNetns.IsNone() && made.peerNetns != m_id) NetnsIdOf(made.peerNetns);
   Changed(Table::Link, TableChange::Op::Add, &made, static_cast<uint32_t>(made.ifindex));
+  m_ipv6->LinkAdded(made.ifindex);
   return made;
 }
 
@@ -80,6 +79,7 @@ int Namespace::DeleteLink(int ifindex) {
     return std::any_of(r.nextHops.begin(), r.nextHops.end(), [&](const NextHop& h) { return h.ifindex == ifindex; });
   });
   FlushNeighbours([&](const Neighbour& n) { return n.ifindex == ifindex; });
+  m_ipv6->LinkDeleted(ifindex);
   Changed(Table::Link, TableChange::Op::Delete, link, static_cast<uint32_t>(ifindex));
   m_bridgeFdbs.erase(ifindex);
   m_vxlanFdbs.erase(ifindex);
@@ -129,11 +129,14 @@ int Namespace::SetLinkUp(int ifindex, bool up, Nanoseconds) {
   LinkChanged(ifindex);
   if (up) {
     if (link->kind == LinkKind::Loopback && !IsLocalAddress({0x7f000001}))
-      return AddAddress({.ifindex = ifindex, .local = {0x7f000001}, .prefixLength = 8, .scope = kScopeHost});
-    for (const Address& a : m_addresses)
-      if (a.ifindex == ifindex) AddAddressRoutes(a);
+      AddAddress({.ifindex = ifindex, .local = {0x7f000001}, .prefixLength = 8, .scope = kScopeHost});
+    else
+      for (const Address& a : m_addresses)
+        if (a.ifindex == ifindex) AddAddressRoutes(a);
+    BringIpv6(*link);
     return 0;
   }
+  m_ipv6->LinkDown(ifindex);
   // fib_disable_ip(): every route through the device but those of host scope; arp_ifdown(): every neighbour.
   FlushRoutes([&](const Route& r) {
     return r.scope < kScopeHost &&
@@ -169,6 +172,7 @@ int Namespace::SetLinkMtu(int ifindex, uint32_t mtu) {
   link->mtu = mtu;
   link->mtuSet = true;
   LinkChanged(ifindex);
+  BringIpv6(*link);
   if (link->master != 0) SetLinkMaster(ifindex, link->master);  // the bridge follows its smallest port
   return 0;
 }
@@ -234,6 +238,7 @@ int Namespace::SetLinkMaster(int ifindex, int master) {
       SyncBridgeLocal(master, ifindex, true);
     }
     LinkChanged(ifindex);
+    BringIpv6(*link);
   }
   for (int changed : {before, master}) {
     Link* b = changed != 0 ? GetLink(changed) : nullptr;
@@ -250,6 +255,7 @@ int Namespace::SetLinkMaster(int ifindex, int master) {
     if (!b->mtuSet && b->mtu != mtu) {
       b->mtu = mtu;
       LinkChanged(changed);
+      BringIpv6(*b);
     }
     if (!b->addressSet && b->address != lowest) {  // br_stp_recalculate_bridge_id(): zero when the last port has gone
       SyncBridgeLocal(changed, changed, false);
@@ -268,7 +274,14 @@ int Namespace::SetCarrier(int ifindex, bool carrier) {
   link->carrier = carrier;
   ++link->stats.carrierChanges;
   LinkChanged(ifindex);
+  BringIpv6(*link);
   return 0;
+}
+
+/// A device, and the bridge that it is a port of, may be able to send now, or have another MTU.
+void Namespace::BringIpv6(const Link& link) {
+  m_ipv6->LinkChanged(link.ifindex);
+  if (link.master != 0) m_ipv6->LinkChanged(link.master);
 }
 
 // ------------------------------------------------------------------------------------------------ addresses
@@ -538,24 +551,15 @@ std::vector<Route> Namespace::Routes(uint32_t table) const {
   return out;
 }
 
-/// fib_rule_match() of net/core/fib_rules.c, without FIB_RULE_INVERT.
-bool Namespace::RuleMatches(const Rule& rule, const RouteQuery& query) const {
-  auto named = [&](const std::string& name, int ifindex) {
-    const Link* link = GetLink(ifindex);
-    return name.empty() || (link && link->name == name);
-  };
-  constexpr int kLoopback = 1;  // what this host sends comes in from lo
-  return (rule.from.length == 0 || rule.from.Contains(query.src)) &&
-         (rule.to.length == 0 || rule.to.Contains(query.dst)) &&
-         named(rule.iif, query.iif != 0 ? query.iif : kLoopback) && named(rule.oif, query.oif) &&
-         ((query.mark ^ rule.fwmark) & rule.fwmask) == 0 && (rule.tos == 0 || rule.tos == query.tos);
-}
-
 /// fib_lookup() and fib_select_path(): the rules in order, in each table the longest usable prefix.
 RouteAnswer Namespace::Lookup(const RouteQuery& query) const {
   RouteAnswer answer;
+  auto isNamed = [&](const std::string& name, int ifindex) {
+    const Link* link = GetLink(ifindex);
+    return link && link->name == name;
+  };
   for (const Rule& rule : m_rules) {
-    if (RuleMatches(rule, query) == rule.inverted) continue;
+    if (!Selects(rule, query, isNamed)) continue;
     answer.ruleId = rule.rowId;
     if (rule.action == RouteType::Blackhole) return answer.error = EINVAL, answer;
     if (rule.action == RouteType::Unreachable) return answer.error = ENETUNREACH, answer;
@@ -593,25 +597,12 @@ RouteAnswer Namespace::Lookup(const RouteQuery& query) const {
         break;
     }
     answer.error = 0;
-    // fib_select_multipath(): the hash space of 31 bits is divided by weight among the usable next hops. Those without
-    // carrier
-    // ("linkdown") are: ignore_routes_with_linkdown is off by default.
-    uint64_t total = 0;
-    std::vector<const NextHop*> hops;
-    for (const NextHop& h : answer.route.nextHops) {
+    // Hops without carrier ("linkdown") are taken: ignore_routes_with_linkdown is off by default.
+    answer.nextHop = SelectNextHop(answer.route, query.flowHash, [&](const NextHop& h) {
       const Link* link = GetLink(h.ifindex);
-      if (!link || (!link->adminUp && answer.route.type != RouteType::Local)) continue;
-      if (query.oif != 0 && query.oif != h.ifindex) continue;
-      hops.push_back(&h);
-      total += h.weight;
-    }
-    const uint64_t at = static_cast<uint64_t>(query.flowHash >> 1) * total;
-    uint64_t bound = 0;
-    for (const NextHop* h : hops) {
-      bound += h->weight;
-      answer.nextHop = *h;
-      if (at < bound << 31) break;
-    }
+      return link && (link->adminUp || answer.route.type == RouteType::Local) &&
+             (query.oif == 0 || query.oif == h.ifindex);
+    });
     return answer;
   }
   answer.error = ENETUNREACH;
@@ -623,10 +614,7 @@ int Namespace::AddRule(Rule rule) {
     rule.preference = m_rules.size() > 1 && m_rules[1].preference > 0 ? m_rules[1].preference - 1 : 0;
   }
   for (const Rule& r : m_rules)
-    if (std::tie(r.preference, r.from, r.to, r.iif, r.oif, r.fwmark, r.fwmask, r.table, r.action, r.tos, r.inverted) ==
-        std::tie(rule.preference, rule.from, rule.to, rule.iif, rule.oif, rule.fwmark, rule.fwmask, rule.table,
-                 rule.action, rule.tos, rule.inverted))
-      return EEXIST;
+    if (IsSameRule(r, rule)) return EEXIST;
   rule.rowId = NextRowId();
   auto at = std::upper_bound(m_rules.begin(), m_rules.end(), rule,
                              [](const Rule& a, const Rule& b) { return a.preference < b.preference; });
@@ -636,22 +624,12 @@ int Namespace::AddRule(Rule rule) {
 }
 
 int Namespace::DeleteRule(const Rule& pattern) {
-  for (auto it = m_rules.begin(); it != m_rules.end(); ++it) {
-    if (pattern.preference != 0 && it->preference != pattern.preference) continue;
-    if (pattern.from.length > 0 && it->from != pattern.from) continue;
-    if (pattern.to.length > 0 && it->to != pattern.to) continue;
-    if (!pattern.iif.empty() && it->iif != pattern.iif) continue;
-    if (!pattern.oif.empty() && it->oif != pattern.oif) continue;
-    if (pattern.fwmask != 0 && (it->fwmark != pattern.fwmark || it->fwmask != pattern.fwmask)) continue;
-    if (pattern.table != 0 && it->table != pattern.table) continue;
-    if (pattern.action != RouteType::Unicast && it->action != pattern.action) continue;
-    if ((pattern.tos != 0 && it->tos != pattern.tos) || (pattern.inverted && !it->inverted)) continue;
-    const Rule gone = *it;
-    m_rules.erase(it);
-    Changed(Table::Rule, TableChange::Op::Delete, &gone, gone.rowId);
-    return 0;
-  }
-  return ENOENT;
+  auto it = std::find_if(m_rules.begin(), m_rules.end(), [&](const Rule& r) { return HasAllOf(r, pattern); });
+  if (it == m_rules.end()) return ENOENT;
+  const Rule gone = *it;
+  m_rules.erase(it);
+  Changed(Table::Rule, TableChange::Op::Delete, &gone, gone.rowId);
+  return 0;
 }
 
 void Namespace::LearnPmtu(Ipv4Address dst, uint32_t mtu, Nanoseconds expires, bool locked) {

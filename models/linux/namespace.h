@@ -13,9 +13,11 @@
 #include "models/linux/counters.h"
 #include "models/linux/fdb.h"
 #include "models/linux/fib.h"
+#include "models/linux/ipv6_tables.h"
 #include "models/linux/link.h"
 #include "models/linux/neighbour.h"
 #include "models/linux/netfilter.h"
+#include "models/linux/table_change.h"
 #include "sim/base/ids.h"
 
 namespace overlaysim::kernel {
@@ -30,20 +32,6 @@ struct Address {
   bool noPrefixRoute = false;
   bool secondary = false;
   Ipv4Prefix Subnet() const { return Ipv4Prefix{local, prefixLength}.Canonical(); }
-};
-
-/// Which table of a namespace a row is in.
-enum class Table : uint8_t { Link, Address, Route, Neighbour, BridgeFdb, VxlanFdb, Filter, Rule, Sysctl };
-
-/// One change of a table: what a listener (the trace) is told. Row ids are unique in a namespace.
-struct TableChange {
-  enum class Op : uint8_t { Add, Change, Delete } op = Op::Add;
-  Table table = Table::Route;
-  uint32_t rowId = 0;
-  uint32_t version = 0;  ///< the namespace's version after the change
-  const void* row =
-      nullptr;      ///< the row itself (Link, Address, Route, Neighbour, ...), after Add/Change or before Delete
-  int ifindex = 0;  ///< the device of a BridgeFdb or VxlanFdb row
 };
 
 /// A part of a namespace's tables that many namespaces share: the entries that a CNI's agent has written for all the
@@ -61,23 +49,6 @@ class PeerTables {
   virtual std::vector<VxlanFdbEntry> VxlanFdbEntries(int ifindex) const = 0;
 };
 
-struct RouteQuery {
-  Ipv4Address dst, src;  ///< src zero: not known yet
-  int iif = 0;           ///< 0: sent by this host
-  int oif = 0;           ///< only routes through this device; 0: any
-  uint8_t tos = 0;
-  uint32_t mark = 0;
-  uint32_t flowHash = 0;  ///< chooses among several next hops
-};
-
-/// How the FIB answered (net/ipv4/fib_semantics.c, struct fib_result). `error` is a positive errno; 0: found.
-struct RouteAnswer {
-  int error = 101;  // ENETUNREACH
-  Route route;
-  NextHop nextHop;
-  uint32_t ruleId = 0;
-};
-
 /// Everything that `ip`, `bridge`, `sysctl` and `iptables` can show or set in one network namespace, with the kernel's
 /// own side effects: an address brings its local and connected routes, a link that goes down takes its routes along,
 /// and so on. Plain data and decisions: no packets, no clock (times are handed in). Functions that change answer 0 or a
@@ -85,8 +56,9 @@ struct RouteAnswer {
 class Namespace {
  public:
   Namespace(NetnsId id, std::string name);
-  Namespace(Namespace&&) = default;
-  Namespace& operator=(Namespace&&) = default;
+  ~Namespace();
+  Namespace(const Namespace&) = delete;
+  Namespace& operator=(const Namespace&) = delete;
 
   NetnsId Id() const { return m_id; }
   const std::string& Name() const { return m_name; }
@@ -199,8 +171,12 @@ class Namespace {
   bool Forwarding(int ifindex) const { return GetConf(ifindex).forwarding; }
   uint8_t RpFilter(int ifindex) const { return std::max(allConf.rpFilter, GetConf(ifindex).rpFilter); }
 
+  /// The namespace's IPv6: addresses, routes, neighbours, groups and settings.
+  Ipv6Tables& Ipv6() { return *m_ipv6; }
+  const Ipv6Tables& Ipv6() const { return *m_ipv6; }
+
   Filter filter;
-  SnmpCounters snmp;
+  SnmpCounters snmp;                        ///< of both families
   std::shared_ptr<const PeerTables> peers;  ///< may be null
 
   // --- identity and history
@@ -213,9 +189,9 @@ class Namespace {
   FibTable& TableOf(uint32_t id);
   void AddAddressRoutes(const Address& address);
   void DeleteAddressRoutes(const Address& address);
-  bool RuleMatches(const Rule& rule, const RouteQuery& query) const;
   int CheckNextHop(Route& route, NextHop& hop, std::string* why) const;
   void SyncBridgeLocal(int bridge, int port, bool add);
+  void BringIpv6(const Link& link);
 
   NetnsId m_id;
   std::string m_name;
@@ -228,6 +204,7 @@ class Namespace {
   std::map<int, DeviceConf> m_conf;
   std::map<int, BridgeFdb> m_bridgeFdbs;
   std::map<int, VxlanFdb> m_vxlanFdbs;
+  std::unique_ptr<Ipv6Tables> m_ipv6;
   std::map<std::string, std::string> m_otherSysctls;
   std::vector<NetnsId> m_netnsIds;
   struct Pmtu {

@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "models/linux/table_change.h"
 #include "sim/base/addresses.h"
 #include "sim/base/units.h"
 
@@ -26,9 +27,10 @@ constexpr bool NudHasAddress(NudState s) {  // NUD_VALID
 }
 const char* NudStateName(NudState state);  ///< "REACHABLE", ...
 
-/// One line of `ip neigh`.
-struct Neighbour {
-  Ipv4Address ip;
+/// One line of `ip neigh`; A is the address type of its family.
+template <typename A>
+struct BasicNeighbour {
+  A ip;
   int ifindex = 0;
   MacAddress mac;
   NudState state = NudState::None;
@@ -43,7 +45,7 @@ struct Neighbour {
   uint32_t rowId = 0;
 };
 
-/// net.ipv4.neigh.DEV.* (net/ipv4/arp.c, arp_tbl.parms).
+/// net.ipv4.neigh.DEV.* and net.ipv6.neigh.DEV.* (net/ipv4/arp.c, arp_tbl.parms; net/ipv6/ndisc.c, nd_tbl.parms).
 struct NeighbourParms {
   uint8_t mcastSolicit = 3;
   uint8_t ucastSolicit = 3;
@@ -56,21 +58,39 @@ struct NeighbourParms {
   uint32_t unresQlenBytes = 212992;  ///< queue behind an unresolved neighbour
 };
 
-/// The IPv4 neighbour table of a namespace: (device, address) -> entry, in order of creation.
-class NeighbourTable {
+/// The neighbour table of one family in a namespace: (device, address) -> entry.
+template <typename A>
+class BasicNeighbourTable {
  public:
-  Neighbour* Find(int ifindex, Ipv4Address ip);
-  const Neighbour* Find(int ifindex, Ipv4Address ip) const;
+  using Neighbour = BasicNeighbour<A>;
+
+  Neighbour* Find(int ifindex, const A& ip);
+  const Neighbour* Find(int ifindex, const A& ip) const;
   Neighbour& Insert(const Neighbour& entry);  ///< must not be there yet
-  void Erase(int ifindex, Ipv4Address ip);
+  void Erase(int ifindex, const A& ip);
   std::vector<const Neighbour*> Sorted() const;  ///< by device, then address
   size_t Size() const { return m_entries.size(); }
 
  private:
-  static uint64_t Key(int ifindex, Ipv4Address ip) {
-    return static_cast<uint64_t>(static_cast<uint32_t>(ifindex)) << 32 | ip.value;
-  }
-  std::unordered_map<uint64_t, Neighbour> m_entries;
+  struct Key {
+    int ifindex;
+    A ip;
+    bool operator==(const Key&) const = default;
+  };
+  struct Hash {
+    size_t operator()(const Key& key) const noexcept {
+      return std::hash<A>{}(key.ip) ^ static_cast<size_t>(static_cast<uint32_t>(key.ifindex)) * 0x9e3779b97f4a7c15ULL;
+    }
+  };
+  std::unordered_map<Key, Neighbour, Hash> m_entries;
 };
+
+using Neighbour = BasicNeighbour<Ipv4Address>;
+using Neighbour6 = BasicNeighbour<Ipv6Address>;
+using NeighbourTable = BasicNeighbourTable<Ipv4Address>;
+using NeighbourTable6 = BasicNeighbourTable<Ipv6Address>;
+
+extern template class BasicNeighbourTable<Ipv4Address>;
+extern template class BasicNeighbourTable<Ipv6Address>;
 
 }  // namespace overlaysim::kernel

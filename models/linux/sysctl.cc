@@ -2,98 +2,62 @@
 
 #include <cerrno>
 #include <charconv>
-#include <functional>
 
 #include "models/linux/namespace.h"
+#include "models/linux/sysctl_access.h"
 
 namespace overlaysim::kernel {
 namespace {
 
-/// One setting as text: read it, or write a whole number into it.
-struct Access {
-  std::function<int64_t()> get;
-  std::function<void(int64_t)> set;
-};
-
-template <typename T>
-Access Number(T& field) {
-  return {[&field] { return static_cast<int64_t>(field); }, [&field](int64_t v) { field = static_cast<T>(v); }};
-}
-Access Span(Nanoseconds& field, int64_t unit) {
-  return {[&field, unit] { return field.count / unit; }, [&field, unit](int64_t v) { field.count = v * unit; }};
-}
+using Access = SysctlAccess;
 
 std::optional<Access> OfDevice(Namespace::DeviceConf& c, std::string_view key) {
-  if (key == "forwarding") return Number(c.forwarding);
-  if (key == "proxy_arp") return Number(c.proxyArp);
-  if (key == "proxy_arp_pvlan") return Number(c.proxyArpPvlan);
-  if (key == "route_localnet") return Number(c.routeLocalnet);
-  if (key == "accept_local") return Number(c.acceptLocal);
-  if (key == "arp_accept") return Number(c.arpAccept);
-  if (key == "send_redirects") return Number(c.sendRedirects);
-  if (key == "accept_redirects") return Number(c.acceptRedirects);
-  if (key == "drop_gratuitous_arp") return Number(c.dropGratuitousArp);
-  if (key == "rp_filter") return Number(c.rpFilter);
-  if (key == "arp_ignore") return Number(c.arpIgnore);
-  if (key == "arp_announce") return Number(c.arpAnnounce);
-  if (key == "arp_filter") return Number(c.arpFilter);
-  if (key == "arp_notify") return Number(c.arpNotify);
-  return std::nullopt;
-}
-
-std::optional<Access> OfNeighbours(NeighbourParms& p, std::string_view key) {
-  if (key == "mcast_solicit") return Number(p.mcastSolicit);
-  if (key == "ucast_solicit") return Number(p.ucastSolicit);
-  if (key == "app_solicit") return Number(p.appSolicit);
-  if (key == "retrans_time_ms") return Span(p.retransTime, 1000000);
-  if (key == "base_reachable_time_ms") return Span(p.baseReachableTime, 1000000);
-  if (key == "base_reachable_time") return Span(p.baseReachableTime, 1000000000);
-  if (key == "delay_first_probe_time") return Span(p.delayFirstProbeTime, 1000000000);
-  if (key == "gc_stale_time") return Span(p.gcStaleTime, 1000000000);
-  if (key == "proxy_delay") return Span(p.proxyDelay, 10000000);  // in jiffies; USER_HZ is 100
-  if (key == "unres_qlen_bytes") return Number(p.unresQlenBytes);
+  if (key == "forwarding") return SysctlNumber(c.forwarding);
+  if (key == "proxy_arp") return SysctlNumber(c.proxyArp);
+  if (key == "proxy_arp_pvlan") return SysctlNumber(c.proxyArpPvlan);
+  if (key == "route_localnet") return SysctlNumber(c.routeLocalnet);
+  if (key == "accept_local") return SysctlNumber(c.acceptLocal);
+  if (key == "arp_accept") return SysctlNumber(c.arpAccept);
+  if (key == "send_redirects") return SysctlNumber(c.sendRedirects);
+  if (key == "accept_redirects") return SysctlNumber(c.acceptRedirects);
+  if (key == "drop_gratuitous_arp") return SysctlNumber(c.dropGratuitousArp);
+  if (key == "rp_filter") return SysctlNumber(c.rpFilter);
+  if (key == "arp_ignore") return SysctlNumber(c.arpIgnore);
+  if (key == "arp_announce") return SysctlNumber(c.arpAnnounce);
+  if (key == "arp_filter") return SysctlNumber(c.arpFilter);
+  if (key == "arp_notify") return SysctlNumber(c.arpNotify);
   return std::nullopt;
 }
 
 std::optional<Access> OfNamespace(Namespace& ns, std::string_view key) {
-  if (key == "net.ipv4.ip_default_ttl") return Number(ns.defaultTtl);
-  if (key == "net.ipv4.ip_forward_use_pmtu") return Number(ns.ipForwardUsePmtu);
-  if (key == "net.ipv4.fib_multipath_hash_policy") return Number(ns.fibMultipathHashPolicy);
-  if (key == "net.ipv4.icmp_ratelimit") return Number(ns.icmpRateLimitMs);
-  if (key == "net.ipv4.icmp_ratemask") return Number(ns.icmpRateMask);
-  if (key == "net.ipv4.icmp_msgs_per_sec") return Number(ns.icmpMsgsPerSec);
-  if (key == "net.ipv4.icmp_msgs_burst") return Number(ns.icmpMsgsBurst);
-  if (key == "net.ipv4.icmp_echo_ignore_all") return Number(ns.icmpEchoIgnoreAll);
-  if (key == "net.ipv4.icmp_errors_use_inbound_ifaddr") return Number(ns.icmpErrorsUseInboundIfaddr);
-  if (key == "net.ipv4.ipfrag_time") return Span(ns.ipfragTime, 1000000000);
-  if (key == "net.ipv4.route.min_pmtu") return Number(ns.minPmtu);
-  if (key == "net.ipv4.route.mtu_expires") return Span(ns.pmtuExpires, 1000000000);
-  if (key == "net.bridge.bridge-nf-call-iptables") return Number(ns.bridgeNfCallIptables);
+  if (key == "net.ipv4.ip_default_ttl") return SysctlNumber(ns.defaultTtl);
+  if (key == "net.ipv4.ip_forward_use_pmtu") return SysctlNumber(ns.ipForwardUsePmtu);
+  if (key == "net.ipv4.fib_multipath_hash_policy") return SysctlNumber(ns.fibMultipathHashPolicy);
+  if (key == "net.ipv4.icmp_ratelimit") return SysctlNumber(ns.icmpRateLimitMs);
+  if (key == "net.ipv4.icmp_ratemask") return SysctlNumber(ns.icmpRateMask);
+  if (key == "net.ipv4.icmp_msgs_per_sec") return SysctlNumber(ns.icmpMsgsPerSec);
+  if (key == "net.ipv4.icmp_msgs_burst") return SysctlNumber(ns.icmpMsgsBurst);
+  if (key == "net.ipv4.icmp_echo_ignore_all") return SysctlNumber(ns.icmpEchoIgnoreAll);
+  if (key == "net.ipv4.icmp_errors_use_inbound_ifaddr") return SysctlNumber(ns.icmpErrorsUseInboundIfaddr);
+  if (key == "net.ipv4.ipfrag_time") return SysctlSpan(ns.ipfragTime, 1000000000);
+  if (key == "net.ipv4.route.min_pmtu") return SysctlNumber(ns.minPmtu);
+  if (key == "net.ipv4.route.mtu_expires") return SysctlSpan(ns.pmtuExpires, 1000000000);
+  if (key == "net.bridge.bridge-nf-call-iptables") return SysctlNumber(ns.bridgeNfCallIptables);
   return std::nullopt;
-}
-
-/// Splits "net.ipv4.conf.flannel.1.rp_filter" into the device and the setting; a device's name may have dots.
-bool SplitDevice(std::string_view name, std::string_view prefix, std::string_view& device, std::string_view& key) {
-  if (name.substr(0, prefix.size()) != prefix) return false;
-  const size_t dot = name.rfind('.');
-  if (dot <= prefix.size()) return false;
-  device = name.substr(prefix.size(), dot - prefix.size());
-  key = name.substr(dot + 1);
-  return true;
 }
 
 std::optional<Access> Find(Namespace& ns, std::string_view name) {
   std::string_view device, key;
-  if (SplitDevice(name, "net.ipv4.conf.", device, key)) {
+  if (SplitSysctlDevice(name, "net.ipv4.conf.", device, key)) {
     if (device == "all") return OfDevice(ns.allConf, key);
     if (device == "default") return OfDevice(ns.defaultConf, key);
     const Link* link = ns.FindLink(device);
     return link ? OfDevice(ns.Conf(link->ifindex), key) : std::nullopt;
   }
-  if (SplitDevice(name, "net.ipv4.neigh.", device, key)) {
-    if (device == "default") return OfNeighbours(ns.defaultNeighbourParms, key);
+  if (SplitSysctlDevice(name, "net.ipv4.neigh.", device, key)) {
+    if (device == "default") return SysctlOfNeighbours(ns.defaultNeighbourParms, key);
     const Link* link = ns.FindLink(device);
-    return link ? OfNeighbours(ns.Parms(link->ifindex), key) : std::nullopt;
+    return link ? SysctlOfNeighbours(ns.Parms(link->ifindex), key) : std::nullopt;
   }
   return OfNamespace(ns, name);
 }
@@ -105,14 +69,42 @@ std::string WithDots(const std::string& name) {
   return out;
 }
 
-std::optional<int64_t> WholeNumber(std::string_view text) {
+}  // namespace
+
+SysctlAccess SysctlSpan(Nanoseconds& field, int64_t unit) {
+  return {[&field, unit] { return field.count / unit; }, [&field, unit](int64_t v) { field.count = v * unit; }};
+}
+
+std::optional<SysctlAccess> SysctlOfNeighbours(NeighbourParms& p, std::string_view key) {
+  if (key == "mcast_solicit") return SysctlNumber(p.mcastSolicit);
+  if (key == "ucast_solicit") return SysctlNumber(p.ucastSolicit);
+  if (key == "app_solicit") return SysctlNumber(p.appSolicit);
+  if (key == "retrans_time_ms") return SysctlSpan(p.retransTime, 1000000);
+  if (key == "base_reachable_time_ms") return SysctlSpan(p.baseReachableTime, 1000000);
+  if (key == "base_reachable_time") return SysctlSpan(p.baseReachableTime, 1000000000);
+  if (key == "delay_first_probe_time") return SysctlSpan(p.delayFirstProbeTime, 1000000000);
+  if (key == "gc_stale_time") return SysctlSpan(p.gcStaleTime, 1000000000);
+  if (key == "proxy_delay") return SysctlSpan(p.proxyDelay, 10000000);  // in jiffies; USER_HZ is 100
+  if (key == "unres_qlen_bytes") return SysctlNumber(p.unresQlenBytes);
+  return std::nullopt;
+}
+
+bool SplitSysctlDevice(std::string_view name, std::string_view prefix, std::string_view& device,
+                       std::string_view& key) {
+  if (name.substr(0, prefix.size()) != prefix) return false;
+  const size_t dot = name.rfind('.');
+  if (dot <= prefix.size()) return false;
+  device = name.substr(prefix.size(), dot - prefix.size());
+  key = name.substr(dot + 1);
+  return true;
+}
+
+std::optional<int64_t> SysctlWholeNumber(std::string_view text) {
   int64_t value = 0;
   auto [next, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || next != text.data() + text.size()) return std::nullopt;
   return value;
 }
-
-}  // namespace
 
 Namespace::DeviceConf& Namespace::Conf(int ifindex) { return m_conf.try_emplace(ifindex, defaultConf).first->second; }
 const Namespace::DeviceConf& Namespace::GetConf(int ifindex) const {
@@ -122,22 +114,29 @@ const Namespace::DeviceConf& Namespace::GetConf(int ifindex) const {
 
 int Namespace::SetSysctl(const std::string& given, const std::string& value) {
   const std::string name = WithDots(given);
-  if (name == "net.ipv4.ip_local_port_range") {
+  if (name.rfind("net.ipv6.", 0) == 0) {
+    const int error = m_ipv6->SetSysctl(name, value);
+    const bool isOfDevice = name.rfind("net.ipv6.conf.", 0) == 0 || name.rfind("net.ipv6.neigh.", 0) == 0;
+    if (error == ENOENT && !isOfDevice)
+      m_otherSysctls[name] = value;
+    else if (error != 0)
+      return error;
+  } else if (name == "net.ipv4.ip_local_port_range") {
     size_t gap = value.find_first_of(" \t");
-    auto low = WholeNumber(value.substr(0, gap));
+    auto low = SysctlWholeNumber(value.substr(0, gap));
     auto high =
-        gap == std::string::npos ? std::nullopt : WholeNumber(value.substr(value.find_first_not_of(" \t", gap)));
+        gap == std::string::npos ? std::nullopt : SysctlWholeNumber(value.substr(value.find_first_not_of(" \t", gap)));
     if (!low || !high || *low < 1 || *high > 65535 || *low > *high) return EINVAL;
     localPortLow = static_cast<uint16_t>(*low);
     localPortHigh = static_cast<uint16_t>(*high);
   } else if (name == "net.ipv4.ip_forward" || name == "net.ipv4.conf.all.forwarding") {
-    auto number = WholeNumber(value);
+    auto number = SysctlWholeNumber(value);
     if (!number) return EINVAL;
     // inet_forward_change(): for all devices, those to come included
     ipForward = allConf.forwarding = defaultConf.forwarding = *number != 0;
     for (auto& [ifindex, conf] : m_conf) conf.forwarding = ipForward;
   } else if (auto access = Find(*this, name)) {
-    auto number = WholeNumber(value);
+    auto number = SysctlWholeNumber(value);
     if (!number || (name == "net.ipv4.ip_default_ttl" && (*number < 1 || *number > 255))) return EINVAL;
     access->set(*number);
   } else if (name.rfind("net.", 0) == 0 && name.rfind("net.ipv4.conf.", 0) != 0 &&
@@ -153,6 +152,8 @@ int Namespace::SetSysctl(const std::string& given, const std::string& value) {
 
 std::optional<std::string> Namespace::GetSysctl(const std::string& given) const {
   const std::string name = WithDots(given);
+  if (name.rfind("net.ipv6.", 0) == 0)
+    if (auto value = m_ipv6->GetSysctl(name)) return value;
   if (name == "net.ipv4.ip_local_port_range")
     return std::to_string(localPortLow) + "\t" + std::to_string(localPortHigh);
   if (name == "net.ipv4.ip_forward" || name == "net.ipv4.conf.all.forwarding") return ipForward ? "1" : "0";

@@ -59,21 +59,28 @@ const char* SnmpName(Snmp counter) {
   return kNames[static_cast<size_t>(counter)];
 }
 
-Neighbour* NeighbourTable::Find(int ifindex, Ipv4Address ip) {
-  auto it = m_entries.find(Key(ifindex, ip));
+template <typename A>
+BasicNeighbour<A>* BasicNeighbourTable<A>::Find(int ifindex, const A& ip) {
+  auto it = m_entries.find({ifindex, ip});
   return it == m_entries.end() ? nullptr : &it->second;
 }
-const Neighbour* NeighbourTable::Find(int ifindex, Ipv4Address ip) const {
-  auto it = m_entries.find(Key(ifindex, ip));
+template <typename A>
+const BasicNeighbour<A>* BasicNeighbourTable<A>::Find(int ifindex, const A& ip) const {
+  auto it = m_entries.find({ifindex, ip});
   return it == m_entries.end() ? nullptr : &it->second;
 }
-Neighbour& NeighbourTable::Insert(const Neighbour& entry) {
-  auto [it, isNew] = m_entries.emplace(Key(entry.ifindex, entry.ip), entry);
+template <typename A>
+BasicNeighbour<A>& BasicNeighbourTable<A>::Insert(const Neighbour& entry) {
+  auto [it, isNew] = m_entries.emplace(Key{entry.ifindex, entry.ip}, entry);
   OVERLAYSIM_CHECK(isNew, "neighbour {} twice", entry.ip.ToString());
   return it->second;
 }
-void NeighbourTable::Erase(int ifindex, Ipv4Address ip) { m_entries.erase(Key(ifindex, ip)); }
-std::vector<const Neighbour*> NeighbourTable::Sorted() const {
+template <typename A>
+void BasicNeighbourTable<A>::Erase(int ifindex, const A& ip) {
+  m_entries.erase({ifindex, ip});
+}
+template <typename A>
+std::vector<const BasicNeighbour<A>*> BasicNeighbourTable<A>::Sorted() const {
   std::vector<const Neighbour*> out;
   for (const auto& [key, entry] : m_entries) out.push_back(&entry);
   std::sort(out.begin(), out.end(), [](const Neighbour* a, const Neighbour* b) {
@@ -81,6 +88,8 @@ std::vector<const Neighbour*> NeighbourTable::Sorted() const {
   });
   return out;
 }
+template class BasicNeighbourTable<Ipv4Address>;
+template class BasicNeighbourTable<Ipv6Address>;
 
 const BridgeFdbEntry* BridgeFdb::Find(MacAddress mac) const {
   auto it = m_entries.find(mac);

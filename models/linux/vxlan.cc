@@ -97,7 +97,7 @@ wire::PortRange SourcePorts(const Namespace& ns, const VxlanOptions& options) {
   return {options.srcPortLow, options.srcPortHigh};
 }
 
-VxlanSnoop SnoopVxlan(Namespace& ns, const Link& link, MacAddress source, Ipv4Address remote, Nanoseconds now) {
+VxlanSnoop SnoopVxlan(Namespace& ns, const Link& link, MacAddress source, IpAddress remote, Nanoseconds now) {
   if (source.IsZero() || source.IsMulticast()) return VxlanSnoop::InvalidSource;
   VxlanFdbEntry* own = ns.FdbOfVxlan(link.ifindex).Find(source);
   VxlanFdbEntry scratch;

@@ -62,7 +62,7 @@ wire::PortRange SourcePorts(const Namespace& ns, const VxlanOptions& options);
 /// vxlan_snoop(): what a received frame teaches a learning device. An entry that is there follows the sender to its new
 /// remote unless it is static; a table that is full (maxaddress) learns nothing, and the frame passes all the same.
 enum class VxlanSnoop : uint8_t { Accepted, InvalidSource, EntryExists };
-VxlanSnoop SnoopVxlan(Namespace& ns, const Link& link, MacAddress source, Ipv4Address remote, Nanoseconds now);
+VxlanSnoop SnoopVxlan(Namespace& ns, const Link& link, MacAddress source, IpAddress remote, Nanoseconds now);
 
 /// vxlan_cleanup(): forgets learned entries that were not refreshed for `ageing` seconds. Returns when the next one is
 /// due; nothing when no entry ages.

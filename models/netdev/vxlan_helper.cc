@@ -50,7 +50,7 @@ void VxlanHelper::AddPeer(ns3::Ptr<ns3::NetDevice> device, ns3::Ipv4Address remo
 void VxlanHelper::FullMesh(const ns3::NetDeviceContainer& devices) {
   for (auto device = devices.Begin(); device != devices.End(); ++device)
     for (auto peer = devices.Begin(); peer != devices.End(); ++peer)
-      if (peer != device) AddPeer(*device, ToNs3(AsVxlan(*peer)->Options().local));
+      if (peer != device) AddPeer(*device, ToNs3(AsVxlan(*peer)->Options().local.V4()));
 }
 
 void VxlanHelper::EnablePcapInternal(std::string prefix, ns3::Ptr<ns3::NetDevice> device, bool promiscuous,

@@ -259,7 +259,7 @@ bool VxlanNetDevice::SendFrom(ns3::Ptr<ns3::Packet> packet, const ns3::Address& 
 // vxlan_xmit_one()
 Verdict VxlanNetDevice::Encapsulate(const Outgoing& outgoing, const kernel::VxlanRemote& remote) {
   const VxlanOptions& options = m_link.vxlan;
-  const ns3::Ipv4Address to = ToNs3(remote.ip);
+  const ns3::Ipv4Address to = ToNs3(remote.ip.V4());
   const auto datagram = outgoing.frame->Copy();
 
   const auto ip = m_node->GetObject<ns3::Ipv4L3Protocol>();
@@ -300,7 +300,7 @@ Verdict VxlanNetDevice::Encapsulate(const Outgoing& outgoing, const kernel::Vxla
     wire::Put16(head.data() + 4, size);
     wire::Put32(head.data() + 8, vxlan.FlagsWord());
     wire::Put32(head.data() + 12, vxlan.VniWord());
-    const uint64_t pseudo = wire::PseudoHeaderSum(FromNs3(from), remote.ip, wire::kIpProtoUdp, size);
+    const uint64_t pseudo = wire::PseudoHeaderSum(FromNs3(from), remote.ip.V4(), wire::kIpProtoUdp, size);
     const uint16_t checksum = wire::ChecksumFold(wire::ChecksumAdd(head.data(), head.size(), pseudo) + outgoing.sum);
     // RFC 768: zero stands for none. ns-3 writes a forced checksum low byte first.
     udp.ForceChecksum(checksum != 0 ? static_cast<uint16_t>(checksum << 8 | checksum >> 8) : 0xffff);
@@ -438,9 +438,9 @@ uint16_t VxlanNetDevice::GetMtu() const {
   return static_cast<uint16_t>(ip->GetMtu(static_cast<uint32_t>(lower)) - wire::kVxlanOverheadBytes);
 }
 
-ns3::Ipv4Address VxlanNetDevice::GetLocal() const { return ToNs3(m_link.vxlan.local); }
+ns3::Ipv4Address VxlanNetDevice::GetLocal() const { return ToNs3(m_link.vxlan.local.V4()); }
 void VxlanNetDevice::SetLocal(ns3::Ipv4Address local) { m_link.vxlan.local = FromNs3(local); }
-ns3::Ipv4Address VxlanNetDevice::GetRemote() const { return ToNs3(m_link.vxlan.remote); }
+ns3::Ipv4Address VxlanNetDevice::GetRemote() const { return ToNs3(m_link.vxlan.remote.V4()); }
 void VxlanNetDevice::SetRemote(ns3::Ipv4Address remote) {
   NS_ABORT_MSG_IF(remote.IsMulticast(), "Remote " << remote << ": multicast groups are not supported yet");
   m_link.vxlan.remote = FromNs3(remote);

@@ -177,7 +177,7 @@ void EventPlanner::PlanFault(const Event& event) {
       return;
     }
   }
-  const auto fdbCommand = [&](const char* verb, Ipv4Address dst) {
+  const auto fdbCommand = [&](const char* verb, IpAddress dst) {
     return fmt::format("bridge fdb {} {} dev {} dst {} self permanent", verb, rows.fdb->mac.ToString(), dev,
                        dst.ToString());
   };

@@ -49,6 +49,11 @@ std::string RowText(const kernel::Namespace& ns, const TableChange& change) {
       return iproute2::RuleLine(ns, *static_cast<const kernel::Rule*>(change.row));
     case Table::Sysctl:
       return *static_cast<const std::string*>(change.row);
+    case Table::Address6:
+    case Table::Route6:
+    case Table::Neighbour6:
+    case Table::Rule6:
+      break;
     case Table::Filter:
       break;  // Row ids stand for rules, whose chain the change does not tell: WriteTables() writes them
   }
