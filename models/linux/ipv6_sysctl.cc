@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "models/linux/namespace.h"
 #include "models/linux/sysctl_access.h"
@@ -10,6 +11,38 @@ namespace overlaysim::kernel {
 namespace {
 
 using Access = SysctlAccess;
+
+/// Settings of a device that change nothing here, with their defaults.
+constexpr std::pair<std::string_view, int64_t> kWithoutEffect[] = {{"accept_ra_defrtr", 1},
+                                                                   {"accept_ra_from_local", 0},
+                                                                   {"accept_ra_min_hop_limit", 1},
+                                                                   {"accept_ra_min_lft", 0},
+                                                                   {"accept_ra_mtu", 1},
+                                                                   {"accept_ra_pinfo", 1},
+                                                                   {"accept_ra_rt_info_max_plen", 0},
+                                                                   {"accept_ra_rt_info_min_plen", 0},
+                                                                   {"accept_ra_rtr_pref", 1},
+                                                                   {"disable_policy", 0},
+                                                                   {"drop_unicast_in_l2_multicast", 0},
+                                                                   {"force_forwarding", 0},
+                                                                   {"force_tllao", 0},
+                                                                   {"max_desync_factor", 600},
+                                                                   {"mc_forwarding", 0},
+                                                                   {"ndisc_evict_nocarrier", 1},
+                                                                   {"ra_defrtr_metric", 1024},
+                                                                   {"ra_honor_pio_life", 0},
+                                                                   {"ra_honor_pio_pflag", 0},
+                                                                   {"regen_max_retry", 3},
+                                                                   {"regen_min_advance", 2},
+                                                                   {"router_probe_interval", 60},
+                                                                   {"router_solicitation_max_interval", 3600},
+                                                                   {"rpl_seg_enabled", 0},
+                                                                   {"seg6_enabled", 0},
+                                                                   {"seg6_require_hmac", 0},
+                                                                   {"suppress_frag_ndisc", 1},
+                                                                   {"temp_prefered_lft", 86400},
+                                                                   {"temp_valid_lft", 604800},
+                                                                   {"use_optimistic", 0}};
 
 std::optional<Access> OfDevice(Ipv6Tables::DeviceConf& c, std::string_view key) {
   const std::pair<const char*, int32_t*> fields[] = {
@@ -45,6 +78,14 @@ std::optional<Access> OfDevice(Ipv6Tables::DeviceConf& c, std::string_view key) 
   if (key == "forwarding") return SysctlNumber(c.forwarding);
   for (const auto& [name, field] : fields)
     if (key == name) return SysctlNumber(*field);
+  for (const auto& [name, value] : kWithoutEffect) {
+    if (key != name) continue;
+    auto get = [&others = c.others, known = name, otherwise = value] {
+      const auto it = others.find(known);
+      return it == others.end() ? otherwise : it->second;
+    };
+    return Access{get, [&others = c.others, known = name](int64_t v) { others[known] = v; }};
+  }
   return std::nullopt;
 }
 
@@ -107,6 +148,11 @@ int Ipv6Tables::SetSysctl(std::string_view name, std::string_view value) {
   const auto number = SysctlWholeNumber(value);
   if (!place.access) return ENOENT;
   if (!number) return EINVAL;
+  if (place.isConf && place.key == "hop_limit" && (*number < 1 || *number > 255)) return EINVAL;
+  if (place.isConf && place.key == "mtu") {
+    const Link* link = m_ns.FindLink(place.device);
+    if (*number < kIpv6MinMtu || *number > (link ? link->mtu : 65536)) return EINVAL;
+  }
   const bool isSwitch = place.isConf && (place.key == "disable_ipv6" || place.key == "forwarding");
   if (!isSwitch || place.device == "default") return place.access->set(*number), 0;
   auto set = [&](int ifindex) {

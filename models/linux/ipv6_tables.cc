@@ -270,11 +270,13 @@ int Ipv6Tables::AddAddress(Address6 address, std::string* why) {
   const Link* link = LinkOf(address.ifindex);
   if (!link) return ENODEV;
   const Device* device = Find(address.ifindex);
-  if (!device->isThere) return fail(EINVAL, "ipv6: IPv6 is disabled on this device");
+  if (!device->isThere) return EINVAL;
   if (device->conf.disableIpv6) return fail(EACCES, "ipv6: IPv6 is disabled on this device");
-  if (address.local.IsZero() || address.local.IsMulticast() ||
-      (address.local.IsLoopback() && link->kind != LinkKind::Loopback))
-    return fail(EADDRNOTAVAIL, "ipv6: Cannot assign requested address");
+  if (address.local.IsMulticast())
+    return fail(EADDRNOTAVAIL, "ipv6: Cannot assign multicast address without \"IFA_F_MCAUTOJOIN\" flag");
+  if (address.local.IsZero()) return fail(EADDRNOTAVAIL, "ipv6: Invalid address");
+  if (address.local.IsLoopback() && link->kind != LinkKind::Loopback)
+    return fail(EADDRNOTAVAIL, "ipv6: Cannot assign loopback address on this device");
   if (FindAddress(address.ifindex, address.local)) return fail(EEXIST, "ipv6: address already assigned");
   if (link->kind != LinkKind::Loopback) AddMulticastRoute(address.ifindex);
   address.tentative = !address.noDad;
@@ -549,7 +551,10 @@ int Ipv6Tables::AddRoute(Route6 route, uint8_t flags, std::string* why) {
   }
   FibTable6& table = m_tables[route.table];
   auto* there = table.MutableAt(route.dst);
-  if (!there && !(flags & Namespace::kCreate)) return ENOENT;
+  if (!there && !(flags & Namespace::kCreate)) {
+    if (why) *why = "Can not replace route - no match found";
+    return ENOENT;
+  }
   Route6* sibling = nullptr;  // one of the same metric that is by a gateway as this one is, or not as this one is not
   Route6* equal = nullptr;    // any of the same metric
   if (there)

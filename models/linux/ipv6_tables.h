@@ -150,6 +150,7 @@ class Ipv6Tables {
     int32_t proxyNdp = 0, ndiscNotify = 0, ndiscTclass = 0, dropUnsolicitedNa = 0, acceptUntrackedNa = 0;
     int32_t forceMldVersion = 0, mldv1ReportInterval = 10000, mldv2ReportInterval = 1000;  ///< ms
     int32_t ignoreRoutesWithLinkdown = 0;
+    std::map<std::string_view, int64_t> others;  ///< set, and without effect here
   };
   DeviceConf& Conf(int ifindex);
   const DeviceConf& GetConf(int ifindex) const;

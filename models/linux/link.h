@@ -89,8 +89,7 @@ struct VxlanOptions {
 /// The counters of `ip -s -s link` (struct rtnl_link_stats64).
 struct LinkStats {
   uint64_t rxPackets = 0, rxBytes = 0, rxErrors = 0, rxDropped = 0, rxMissed = 0, multicast = 0;
-  uint64_t rxLengthErrors = 0, rxCrcErrors = 0, rxFrameErrors = 0, rxFifoErrors = 0, rxOverErrors = 0,
-           rxOtherhost = 0;
+  uint64_t rxLengthErrors = 0, rxCrcErrors = 0, rxFrameErrors = 0, rxFifoErrors = 0, rxOverErrors = 0, rxOtherhost = 0;
   uint64_t txPackets = 0, txBytes = 0, txErrors = 0, txDropped = 0, collisions = 0;
   uint64_t txAbortedErrors = 0, txCarrierErrors = 0, txFifoErrors = 0, txHeartbeatErrors = 0, txWindowErrors = 0;
   uint64_t carrierChanges = 0;

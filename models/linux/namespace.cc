@@ -168,7 +168,8 @@ int Namespace::SetLinkMtu(int ifindex, uint32_t mtu) {
   if (!link) return ENODEV;
   if (mtu < link->minMtu || (link->maxMtu > 0 && mtu > link->maxMtu)) return EINVAL;
   if (const Link* lower = link->kind == LinkKind::Vxlan ? GetLink(link->vxlan.lowerIfindex) : nullptr)
-    if (mtu > lower->mtu - wire::kVxlanOverheadBytes) return EINVAL;  // vxlan_change_mtu()
+    if (mtu > lower->mtu - (link->vxlan.IsIpv6() ? wire::kVxlan6OverheadBytes : wire::kVxlanOverheadBytes))
+      return EINVAL;  // vxlan_change_mtu()
   link->mtu = mtu;
   link->mtuSet = true;
   LinkChanged(ifindex);

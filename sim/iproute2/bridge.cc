@@ -83,6 +83,9 @@ void RefuseDeviceList(const Link& link) {
 
 int AddToVxlan(Namespace& ns, const FdbRequest& request, uint8_t flags, Nanoseconds now) {
   if (!request.remote) return EINVAL;
+  const kernel::VxlanOptions& options = ns.GetLink(request.ifindex)->vxlan;
+  if (request.remote->ip.IsV6() != options.IsIpv6() && !(options.local.IsNone() && options.remote.IsNone()))
+    return EAFNOSUPPORT;
   const bool permanent = !request.isStatic && !request.isDynamic;
   if (int error = ns.AddVxlanFdb(request.ifindex, request.mac, *request.remote, permanent, flags, now)) return error;
   if (kernel::VxlanFdbEntry* entry = ns.FdbOfVxlan(request.ifindex).Find(request.mac)) {

@@ -69,9 +69,9 @@ kernel::Namespace& RequireNetns(Session& session, const std::string& name) {
 bool TakeOption(Session& session, Words& words, std::string_view option) {
   ShowOptions& show = session.show;
   if (option == "-4") {
-    show.onlyIpv4 = true;
+    show.family = Family::Inet;
   } else if (option == "-6") {
-    NotSupported("IPv6");
+    show.family = Family::Inet6;
   } else if (Abbreviates(option, "-details")) {
     show.details = true;
   } else if (Abbreviates(option, "-json")) {
@@ -86,9 +86,8 @@ bool TakeOption(Session& session, Words& words, std::string_view option) {
     // no colours here
   } else if (Abbreviates(option, "-family")) {
     const std::string family = words.Next();
-    if (family == "inet6") NotSupported("IPv6");
-    if (family != "inet") NotSupported(fmt::format("the family \"{}\"", family));
-    show.onlyIpv4 = true;
+    if (family != "inet" && family != "inet6") NotSupported(fmt::format("the family \"{}\"", family));
+    show.family = family == "inet" ? Family::Inet : Family::Inet6;
   } else {
     return false;
   }

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "sim/iproute2/names.h"
@@ -8,12 +9,15 @@
 namespace overlaysim::iproute2 {
 
 using kernel::Address;
+using kernel::Address6;
 using kernel::Namespace;
 
 namespace {
 
 struct AddressRequest {
   Address address;
+  Address6 address6;  ///< the one that is meant when isIpv6
+  bool isIpv6 = false;
   std::string device;
   std::string text;  ///< the address as written
   bool hasLength = false;
@@ -23,14 +27,14 @@ struct AddressRequest {
 AddressRequest ParseRequest(Session& session, Words& words) {
   AddressRequest request;
   Address& a = request.address;
-  bool hasScope = false, plusBroadcast = false, minusBroadcast = false;
+  bool hasScope = false, hasMetric = false, plusBroadcast = false, minusBroadcast = false;
   while (!words.Done()) {
     std::string word = words.Next();
     if (word == "broadcast" || word == "brd") {
       const std::string broadcast = words.Next();
       plusBroadcast = broadcast == "+";
       minusBroadcast = broadcast == "-";
-      if (!plusBroadcast && !minusBroadcast) a.broadcast = ParseAddress(broadcast);
+      if (!plusBroadcast && !minusBroadcast) a.broadcast = ParseAddressOf<Ipv4Address>(broadcast);
     } else if (word == "dev") {
       request.device = words.Next();
     } else if (word == "scope") {
@@ -40,22 +44,35 @@ AddressRequest ParseRequest(Session& session, Words& words) {
       a.scope = *number;
       hasScope = true;
     } else if (word == "noprefixroute") {
-      a.noPrefixRoute = true;
-    } else if (word == "nodad" || word == "home" || word == "mngtmpaddr") {
-      continue;  // of IPv6 addresses only
+      a.noPrefixRoute = request.address6.noPrefixRoute = true;
+    } else if (word == "nodad") {
+      request.address6.noDad = true;
+    } else if (word == "home") {
+      request.address6.homeAddress = true;
+    } else if (word == "metric" || word == "priority" || word == "preference") {
+      request.address6.metric =
+          static_cast<uint32_t>(ParseNumberOr(words.Next(), 0xffffffff, "\"metric\" value is invalid\n"));
+      hasMetric = true;
     } else if (word == "valid_lft" || word == "preferred_lft") {
       if (words.Next() != "forever") NotSupported("an address that expires");
     } else if (word == "label") {
       if (words.Next() != request.device && !request.device.empty())
         NotSupported("a label other than the device's name");
-    } else if (word == "peer" || word == "remote" || word == "anycast" || word == "metric" || word == "priority") {
+    } else if (word == "peer" || word == "remote" || word == "anycast" || word == "mngtmpaddr" || word == "autojoin" ||
+               word == "optimistic") {
       NotSupported(fmt::format("\"ip addr\" with \"{}\"", word));
     } else {
       if (word == "local") word = words.Next();
       if (!request.text.empty()) Garbage("local", word);
-      const Ipv4Prefix prefix = ParsePrefix(word);
-      a.local = prefix.address;
-      a.prefixLength = prefix.length;
+      const AnyPrefix prefix = ParsePrefix(word, session.show.family);
+      if (const auto* v6 = std::get_if<Ipv6Prefix>(&prefix)) {
+        request.isIpv6 = true;
+        request.address6.local = v6->address;
+        request.address6.prefixLength = v6->length;
+      } else {
+        a.local = std::get<Ipv4Prefix>(prefix).address;
+        a.prefixLength = std::get<Ipv4Prefix>(prefix).length;
+      }
       request.text = word;
       request.hasLength = word.find('/') != std::string::npos;
     }
@@ -65,13 +82,20 @@ AddressRequest ParseRequest(Session& session, Words& words) {
   if (plusBroadcast && a.prefixLength < 31) a.broadcast = prefix.Broadcast();
   if (minusBroadcast && a.prefixLength < 31) a.broadcast = prefix.Canonical().address;
   if (!hasScope) a.scope = a.local.IsLoopback() ? kernel::kScopeHost : kernel::kScopeGlobal;
-  a.ifindex = RequireDevice(session.Ns(), request.device).ifindex;
+  a.ifindex = request.address6.ifindex = RequireDevice(session.Ns(), request.device).ifindex;
+  if (hasMetric && !request.isIpv6) NotSupported("\"ip addr\" with \"metric\"");
   return request;
 }
 
 void Add(Session& session, Words& words, bool mayExist, bool mustExist) {
   const AddressRequest request = ParseRequest(session, words);
   Namespace& ns = session.Ns();
+  if (request.isIpv6) {  // what is to be changed is made when it is not there
+    std::string why;
+    const int error = mustExist || mayExist ? ns.Ipv6().ReplaceAddress(request.address6, &why)
+                                            : ns.Ipv6().AddAddress(request.address6, &why);
+    return CheckRtnetlink(session, error, why);
+  }
   if (mustExist || mayExist) {
     for (const Address& a : ns.Addresses())
       if (a.ifindex == request.address.ifindex && a.local == request.address.local &&
@@ -92,6 +116,11 @@ void Add(Session& session, Words& words, bool mayExist, bool mustExist) {
 void Delete(Session& session, Words& words) {
   const AddressRequest request = ParseRequest(session, words);
   Namespace& ns = session.Ns();
+  if (request.isIpv6) {
+    const Address6& a = request.address6;
+    const int error = ns.Ipv6().DeleteAddress(a.ifindex, {a.local, a.prefixLength});
+    return CheckRtnetlink(session, error, error == EADDRNOTAVAIL ? "ipv6: address not found" : "");
+  }
   Ipv4Prefix which{request.address.local, request.address.prefixLength};
   if (!request.hasLength) {
     for (const Address& a : ns.Addresses())
@@ -116,7 +145,7 @@ AddrFilter ParseFilter(Session& session, Words& words) {
   while (!words.Done()) {
     const std::string word = words.Next();
     if (word == "to") {
-      filter.to = ParsePrefix(words.Next()).Canonical();
+      filter.to = ParsePrefix(words.Next(), session.show.family);
     } else if (word == "scope") {
       const std::string scope = words.Next();
       if (scope != "all") {
@@ -127,7 +156,11 @@ AddrFilter ParseFilter(Session& session, Words& words) {
       filter.secondary = word != "primary";
     } else if (word == "permanent") {
       continue;  // all are
-    } else if (word == "label" || word == "dynamic" || word == "tentative" || word == "deprecated") {
+    } else if (word == "tentative" || word == "-tentative") {
+      filter.tentative = word[0] != '-';
+    } else if (word == "deprecated" || word == "-deprecated") {
+      filter.deprecated = word[0] != '-';
+    } else if (word == "label" || word == "dynamic") {
       NotSupported(fmt::format("\"ip addr show\" with \"{}\"", word));
     } else if (!TakeLinkSelector(session, word, words, filter.link)) {
       TakeShownDevice(session, word, words, filter.link);
@@ -140,19 +173,23 @@ void Flush(Session& session, Words& words) {
   if (words.Done()) throw Failure{1, "Flush requires arguments.\n"};
   const AddrFilter filter = ParseFilter(session, words);
   Namespace& ns = session.Ns();
-  for (bool again = true; again;) {  // a primary address takes its secondary ones along
-    again = false;
-    for (const Address& a : ns.Addresses()) {
-      const kernel::Link& link = *ns.GetLink(a.ifindex);
-      if ((filter.link.ifindex != 0 && a.ifindex != filter.link.ifindex) || !filter.Accepts(a)) continue;
-      if (filter.link.onlyUp && !link.adminUp) continue;
-      if (filter.link.master != 0 && link.master != filter.link.master) continue;
-      if (!filter.link.kind.empty() && filter.link.kind != kernel::LinkKindName(link.kind)) continue;
-      ns.DeleteAddress(a.ifindex, {a.local, a.prefixLength});
-      again = true;
-      break;
+  auto isMeant = [&](const auto& a) {
+    const kernel::Link& link = *ns.GetLink(a.ifindex);
+    if ((filter.link.ifindex != 0 && a.ifindex != filter.link.ifindex) || !filter.Accepts(a)) return false;
+    if (filter.link.onlyUp && !link.adminUp) return false;
+    if (filter.link.master != 0 && link.master != filter.link.master) return false;
+    return filter.link.kind.empty() || filter.link.kind == kernel::LinkKindName(link.kind);
+  };
+  auto flush = [&](auto& tables) {  // a primary address takes its secondary ones along: one at a time
+    for (;;) {
+      const auto& all = tables.Addresses();
+      const auto next = std::find_if(all.begin(), all.end(), isMeant);
+      if (next == all.end()) return;
+      tables.DeleteAddress(next->ifindex, {next->local, next->prefixLength});
     }
-  }
+  };
+  if (session.show.family != Family::Inet6) flush(ns);
+  if (session.show.family != Family::Inet) flush(ns.Ipv6());
 }
 
 }  // namespace

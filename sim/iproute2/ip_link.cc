@@ -301,7 +301,7 @@ void IpLink(Session& session, Words& words) {
     if (!TakeLinkSelector(session, word, words, filter)) TakeShownDevice(session, word, words, filter);
   }
   ShowOptions show = session.show;
-  show.onlyIpv4 = false;
+  show.family = Family::Any;
   session.result.out += LinkShow(session.Ns(), filter, show);
 }
 

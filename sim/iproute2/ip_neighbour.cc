@@ -8,7 +8,6 @@
 namespace overlaysim::iproute2 {
 
 using kernel::Namespace;
-using kernel::Neighbour;
 using kernel::NudState;
 
 namespace {
@@ -27,10 +26,12 @@ int ParseStates(const std::string& word) {
   InvalidArgument(word, "nud state is bad");
 }
 
-/// ipneigh_modify()
-void Modify(Session& session, Words& words, uint8_t flags) {
+/// ipneigh_modify(). The words have been looked through: the address is of family A.
+template <typename A>
+void ModifyOf(Session& session, Words& words, uint8_t flags) {
   Namespace& ns = session.Ns();
-  Neighbour entry;
+  auto& tables = TablesOf<A>(ns);
+  kernel::BasicNeighbour<A> entry;
   entry.state = NudState::Permanent;
   std::optional<std::string> address, linkAddress, device;
   while (!words.Done()) {
@@ -58,7 +59,7 @@ void Modify(Session& session, Words& words, uint8_t flags) {
     }
   }
   if (!address || !device) throw Failure{255, "Device and destination are required arguments.\n"};
-  entry.ip = ParseAddress(*address);
+  entry.ip = ParseAddressOf<A>(*address);
   entry.ifindex = RequireDevice(ns, *device).ifindex;
   if (entry.proxy) entry.state = NudState::None;
   if (linkAddress) {
@@ -66,15 +67,20 @@ void Modify(Session& session, Words& words, uint8_t flags) {
     if (!mac) CheckRtnetlink(session, EINVAL, "Invalid link address");
     entry.mac = *mac;
   } else if (!entry.proxy && NudHasAddress(entry.state)) {
-    const Neighbour* there = ns.Neighbours().Find(entry.ifindex, entry.ip);
+    const auto* there = tables.Neighbours().Find(entry.ifindex, entry.ip);
     if (!there || !NudHasAddress(there->state)) CheckRtnetlink(session, EINVAL, "No link layer address given");
   }
   entry.updated = entry.confirmed = entry.used = session.now;
   const bool isConnected =
       entry.state == NudState::Permanent || entry.state == NudState::Noarp || entry.state == NudState::Reachable;
   if (!isConnected)  // ___neigh_create(): long ago
-    entry.confirmed = session.now - ns.Parms(entry.ifindex).baseReachableTime * 2;
-  CheckRtnetlink(session, ns.SetNeighbour(entry, flags));
+    entry.confirmed = session.now - tables.Parms(entry.ifindex).baseReachableTime * 2;
+  CheckRtnetlink(session, tables.SetNeighbour(entry, flags));
+}
+
+void Modify(Session& session, Words& words, uint8_t flags) {
+  if (FamilyOf(session, words) == Family::Inet6) return ModifyOf<Ipv6Address>(session, words, flags);
+  ModifyOf<Ipv4Address>(session, words, flags);
 }
 
 void Delete(Session& session, Words& words) {
@@ -93,12 +99,15 @@ void Delete(Session& session, Words& words) {
     }
   }
   if (!address || !device) throw Failure{255, "Device and destination are required arguments.\n"};
-  const Ipv4Address ip = ParseAddress(*address);
-  CheckRtnetlink(session, ns.DeleteNeighbour(RequireDevice(ns, *device).ifindex, ip));
+  const IpAddress ip = ParseAddress(*address, session.show.family);
+  const int ifindex = RequireDevice(ns, *device).ifindex;
+  CheckRtnetlink(session,
+                 ip.IsV6() ? ns.Ipv6().DeleteNeighbour(ifindex, ip.V6()) : ns.DeleteNeighbour(ifindex, ip.V4()));
 }
 
 NeighFilter ParseFilter(Session& session, Words& words) {
   NeighFilter filter;
+  filter.family = session.show.family;
   bool hasState = false;
   while (!words.Done()) {
     std::string word = words.Next();
@@ -116,7 +125,7 @@ NeighFilter ParseFilter(Session& session, Words& words) {
       NotSupported(fmt::format("\"ip neigh show\" with \"{}\"", word));
     } else {
       if (word == "to") word = words.Next();
-      filter.to = ParsePrefix(word);
+      filter.to = ParsePrefix(word, session.show.family);
     }
   }
   return filter;
@@ -127,16 +136,24 @@ void Flush(Session& session, Words& words) {
   NeighFilter filter = ParseFilter(session, words);
   if (filter.states < 0)  // permanent entries stay unless they are asked for
     filter.states = kAllStates & ~static_cast<int>(NudState::Permanent) & ~static_cast<int>(NudState::Noarp);
-  session.Ns().FlushNeighbours([&](const Neighbour& n) { return filter.Accepts(n); });
+  auto isMeant = [&](const auto& n) { return filter.Accepts(n); };
+  if (filter.family != Family::Inet6) session.Ns().FlushNeighbours(isMeant);
+  if (filter.family != Family::Inet) session.Ns().Ipv6().FlushNeighbours(isMeant);
 }
 
 void Get(Session& session, Words& words) {
   NeighFilter filter = ParseFilter(session, words);
   if (!filter.to || filter.ifindex == 0) throw Failure{255, "Device and address are required arguments.\n"};
-  Neighbour scratch;
-  const Neighbour* found = session.Ns().FindNeighbour(filter.ifindex, filter.to->address, scratch);
-  if (!found) CheckRtnetlink(session, ENOENT);
-  session.result.out += NeighLine(session.Ns(), *found) + " \n";
+  const Namespace& ns = session.Ns();
+  auto print = [&](const auto* found) {
+    if (!found) CheckRtnetlink(session, ENOENT, "Neighbour entry not found");
+    session.result.out += NeighLine(ns, *found) + " \n";
+  };
+  kernel::Neighbour scratch;
+  if (const auto* v6 = std::get_if<Ipv6Prefix>(&*filter.to))
+    print(ns.Ipv6().FindNeighbour(filter.ifindex, v6->address));
+  else
+    print(ns.FindNeighbour(filter.ifindex, std::get<Ipv4Prefix>(*filter.to).address, scratch));
 }
 
 }  // namespace

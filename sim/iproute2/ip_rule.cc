@@ -9,7 +9,6 @@ namespace overlaysim::iproute2 {
 
 using kernel::Namespace;
 using kernel::RouteType;
-using kernel::Rule;
 
 namespace {
 
@@ -25,6 +24,7 @@ uint32_t ParseTableOr(const std::string& word) {
   return *table;
 }
 
+template <typename Rule>
 void ParseMark(const std::string& word, Rule& rule) {
   const size_t slash = word.find('/');
   rule.fwmark = static_cast<uint32_t>(ParseNumberOr(word.substr(0, slash), 0xffffffff, "fwmark value is invalid\n"));
@@ -35,14 +35,23 @@ void ParseMark(const std::string& word, Rule& rule) {
 }
 
 /// iprule_modify()
-Rule ParseRule(Words& words) {
-  Rule rule;
+template <typename A>
+kernel::BasicRule<A> ParseRule(Session& session, Words& words) {
+  kernel::BasicRule<A> rule;
+  // Without -6 a rule is IPv4's, whatever its addresses are: the kernel refuses these.
+  auto prefix = [&](const char* refusal) {
+    const AnyPrefix given =
+        ParsePrefix(words.Next(), kFamilyOf<A> == Family::Inet6 ? Family::Inet6 : session.show.family);
+    const auto* of = std::get_if<PrefixOf<A>>(&given);
+    if (!of) CheckRtnetlink(session, EINVAL, refusal);
+    return *of;
+  };
   while (!words.Done()) {
     std::string word = words.Next();
     if (word == "from") {
-      rule.from = ParsePrefix(words.Next());
+      rule.from = prefix("Invalid source address");
     } else if (word == "to") {
-      rule.to = ParsePrefix(words.Next());
+      rule.to = prefix("Invalid destination address");
     } else if (Abbreviates(word, "preference") || word == "order" || Abbreviates(word, "priority")) {
       rule.preference = static_cast<uint32_t>(ParseNumberOr(words.Next(), 0xffffffff, "preference value is invalid\n"));
     } else if (word == "fwmark") {
@@ -74,29 +83,33 @@ Rule ParseRule(Words& words) {
   return rule;
 }
 
+template <typename A>
 void Add(Session& session, Words& words) {
   if (words.Done()) throw Failure{1, "\"ip rule add\" requires arguments.\n"};
-  Rule rule = ParseRule(words);
+  auto rule = ParseRule<A>(session, words);
   if (rule.table == 0 && rule.action == RouteType::Unicast) rule.table = kernel::kTableMain;
   if (rule.action != RouteType::Unicast) rule.table = 0;
-  CheckRtnetlink(session, session.Ns().AddRule(std::move(rule)));
+  CheckRtnetlink(session, TablesOf<A>(session.Ns()).AddRule(std::move(rule)));
 }
 
+template <typename A>
 void Delete(Session& session, Words& words) {
   if (words.Done()) throw Failure{1, "\"ip rule del\" requires arguments.\n"};
-  const Rule rule = ParseRule(words);
-  CheckRtnetlink(session, session.Ns().DeleteRule(rule));
+  const auto rule = ParseRule<A>(session, words);
+  CheckRtnetlink(session, TablesOf<A>(session.Ns()).DeleteRule(rule));
 }
 
+template <typename A>
 void Flush(Session& session) {
-  Namespace& ns = session.Ns();
-  std::vector<Rule> all = ns.Rules();
-  for (const Rule& rule : all)
-    if (rule.preference != 0) ns.DeleteRule(rule);
+  auto& tables = TablesOf<A>(session.Ns());
+  const auto all = tables.Rules();
+  for (const auto& rule : all)
+    if (rule.preference != 0) tables.DeleteRule(rule);
 }
 
 void Show(Session& session, Words& words) {
   RuleFilter filter;
+  filter.family = session.show.family;
   while (!words.Done()) {
     const std::string word = words.Next();
     if (Abbreviates(word, "preference") || word == "order" || Abbreviates(word, "priority")) {
@@ -105,9 +118,9 @@ void Show(Session& session, Words& words) {
     } else if (Abbreviates(word, "table") || Abbreviates(word, "lookup")) {
       filter.table = ParseTableOr(words.Next());
     } else if (word == "from") {
-      filter.from = ParsePrefix(words.Next());
+      filter.from = ParsePrefix(words.Next(), session.show.family);
     } else if (word == "to") {
-      filter.to = ParsePrefix(words.Next());
+      filter.to = ParsePrefix(words.Next(), session.show.family);
     } else if (word == "iif" || word == "dev") {
       filter.iif = words.Next();
     } else if (word == "oif") {
@@ -119,15 +132,21 @@ void Show(Session& session, Words& words) {
   session.result.out += RuleShow(session.Ns(), filter, session.show);
 }
 
-}  // namespace
-
-void IpRule(Session& session, Words& words) {
-  if (words.TakeAbbreviated({"add"})) return Add(session, words);
-  if (words.TakeAbbreviated({"delete"})) return Delete(session, words);
-  if (words.TakeAbbreviated({"flush"})) return Flush(session);
+template <typename A>
+void RunOf(Session& session, Words& words) {
+  if (words.TakeAbbreviated({"add"})) return Add<A>(session, words);
+  if (words.TakeAbbreviated({"delete"})) return Delete<A>(session, words);
+  if (words.TakeAbbreviated({"flush"})) return Flush<A>(session);
   if (!words.Done() && !words.TakeAbbreviated({"list", "show", "lst"}))
     throw Failure{255, fmt::format("Command \"{}\" is unknown, try \"ip rule help\".\n", words.Peek())};
   Show(session, words);
+}
+
+}  // namespace
+
+void IpRule(Session& session, Words& words) {
+  if (session.show.family == Family::Inet6) return RunOf<Ipv6Address>(session, words);
+  RunOf<Ipv4Address>(session, words);
 }
 
 }  // namespace overlaysim::iproute2

@@ -61,7 +61,7 @@ std::string NeedValue(Words& words, const std::string& option) {
 
 Ipv4Prefix ParseNetwork(const std::string& word) {
   try {
-    return ParsePrefix(word).Canonical();
+    return ParsePrefixOf<Ipv4Address>(word).Canonical();
   } catch (const Failure&) {
     Refuse(fmt::format("host/network `{}' not found", word));
   }

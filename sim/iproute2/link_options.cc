@@ -91,6 +91,9 @@ kernel::VxlanDf ParseDf(const std::string& word) {
 void ParseVxlanOptions(Session& session, Words& words, VxlanOptions& vxlan, bool isChange) {
   bool hasVni = isChange, hasPort = isChange, learningGiven = isChange;
   constexpr uint32_t kMaxVni = (1u << 24) - 1;
+  auto familyOf = [](const IpAddress& other) {  // both ends are of one family
+    return other.IsNone() ? Family::Any : other.IsV6() ? Family::Inet6 : Family::Inet;
+  };
   while (!words.Done()) {
     const std::string word = words.Next();
     if (word == "id" || word == "vni") {
@@ -100,12 +103,12 @@ void ParseVxlanOptions(Session& session, Words& words, VxlanOptions& vxlan, bool
       hasVni = true;
     } else if (word == "group" || word == "remote") {
       const std::string address = words.Next();
-      vxlan.remote = ParseAddress(address);
+      vxlan.remote = ParseAddress(address, familyOf(vxlan.local));
       if (vxlan.remote.IsMulticast() != (word == "group"))
         InvalidArgument(address, fmt::format("invalid {} address", word));
     } else if (word == "local") {
       const std::string address = words.Next();
-      vxlan.local = ParseAddress(address);
+      vxlan.local = ParseAddress(address, familyOf(vxlan.remote));
       if (vxlan.local.IsMulticast()) InvalidArgument(address, "invalid local address");
     } else if (word == "dev") {
       vxlan.lowerIfindex = RequireDevice(session.Ns(), words.Next(), 255).ifindex;
@@ -133,8 +136,9 @@ void ParseVxlanOptions(Session& session, Words& words, VxlanOptions& vxlan, bool
       vxlan.gbp = true;
     } else if (TakeVxlanSwitch(word, vxlan)) {
       learningGiven |= word == "learning" || word == "nolearning";
-    } else if (word == "gpe" || word == "vnifilter" || word == "remcsumtx" || word == "remcsumrx" ||
-               word == "flowlabel") {
+    } else if (word == "flowlabel") {
+      vxlan.flowLabel = static_cast<uint32_t>(ParseNumberOr(words.Next(), 0xfffff, "invalid flowlabel"));
+    } else if (word == "gpe" || word == "vnifilter" || word == "remcsumtx" || word == "remcsumrx") {
       NotSupported(fmt::format("the vxlan option \"{}\"", word));
     } else {
       throw Failure{1, fmt::format("vxlan: unknown command \"{}\"?\n", word)};

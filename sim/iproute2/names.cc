@@ -13,7 +13,7 @@ using kernel::RouteType;
 constexpr std::pair<RouteType, const char*> kTypes[] = {
     {RouteType::Unicast, "unicast"},     {RouteType::Local, "local"},         {RouteType::Broadcast, "broadcast"},
     {RouteType::Multicast, "multicast"}, {RouteType::Blackhole, "blackhole"}, {RouteType::Unreachable, "unreachable"},
-    {RouteType::Prohibit, "prohibit"},   {RouteType::Throw, "throw"},
+    {RouteType::Prohibit, "prohibit"},   {RouteType::Throw, "throw"},         {RouteType::Anycast, "anycast"},
 };
 
 struct Named {
@@ -86,9 +86,17 @@ std::optional<uint64_t> ParseNumber(std::string_view word, uint64_t max) {
   return value;
 }
 
-std::string PrefixText(const Ipv4Prefix& prefix) {
+namespace {
+
+template <typename Prefix>
+std::string TextOf(const Prefix& prefix) {
   if (prefix.length == 0 && prefix.address.IsZero()) return "default";
-  return prefix.length == 32 ? prefix.address.ToString() : prefix.ToString();
+  return prefix.length == prefix.address.kBits ? prefix.address.ToString() : prefix.ToString();
 }
+
+}  // namespace
+
+std::string PrefixText(const Ipv4Prefix& prefix) { return TextOf(prefix); }
+std::string PrefixText(const Ipv6Prefix& prefix) { return TextOf(prefix); }
 
 }  // namespace overlaysim::iproute2

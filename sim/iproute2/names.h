@@ -26,5 +26,6 @@ std::optional<uint64_t> ParseNumber(std::string_view word, uint64_t max);
 
 /// "default", "10.0.0.0/8", and a host without its /32.
 std::string PrefixText(const Ipv4Prefix& prefix);
+std::string PrefixText(const Ipv6Prefix& prefix);
 
 }  // namespace overlaysim::iproute2

@@ -60,10 +60,17 @@ int PrepareVxlan(const Namespace& ns, Link& link, std::string* why) {
   };
   const kernel::VxlanOptions& v = link.vxlan;
   for (const Link* other : ns.Links())
-    if (other->kind == LinkKind::Vxlan && other->vxlan.vni == v.vni && other->vxlan.dstPort == v.dstPort)
+    if (other->kind == LinkKind::Vxlan && other->vxlan.vni == v.vni && other->vxlan.dstPort == v.dstPort &&
+        other->vxlan.IsIpv6() == v.IsIpv6())
       return fail(EEXIST, "A VXLAN device with the specified VNI already exists");
+  auto isOfLink = [](const Ipv6Address& a) { return a.IsLinkLocal() || a.IsLinkLocalMulticast(); };
+  if (v.remote.IsV6() && isOfLink(v.remote.V6()) != isOfLink(v.local.V6()))
+    return fail(EINVAL, "Invalid combination of local and remote address scopes");
+  if (v.IsIpv6() && v.lowerIfindex != 0 && ns.Ipv6().GetConf(v.lowerIfindex).disableIpv6)
+    return fail(EPERM, "IPv6 support disabled by administrator");
   if (v.lowerIfindex != 0) {
-    const uint32_t most = ns.GetLink(v.lowerIfindex)->mtu - wire::kVxlanOverheadBytes;
+    const uint32_t most =
+        ns.GetLink(v.lowerIfindex)->mtu - (v.IsIpv6() ? wire::kVxlan6OverheadBytes : wire::kVxlanOverheadBytes);
     if (!link.mtuSet || link.mtu > most) link.mtu = most;
   }
   return 0;

@@ -21,13 +21,14 @@ void PrintFlags(Output& out, const kernel::Namespace& ns, const kernel::Link& li
 /// "eth0@if4: ", in JSON what it is linked to and its name. `text` formats the name.
 void PrintName(Output& out, const kernel::Namespace& ns, const kernel::Link& link, const char* text);
 
-enum class LinkHead : uint8_t { Link, Address };  ///< as `ip link` or as `ip addr` prints it
+enum class LinkHead : uint8_t { Link, Address, Ipv6Dump };  ///< as `ip link`, `ip addr` or `ip -6 addr` prints it
 /// A device without the line break at its end.
 void PrintLink(Output& out, const kernel::Namespace& ns, const kernel::Link& link, LinkHead head,
                const ShowOptions& options);
 void PrintBriefLink(Output& out, const kernel::Namespace& ns, const kernel::Link& link, LinkHead head);
 /// What `-d` adds to it.
-void PrintLinkDetails(Output& out, const kernel::Namespace& ns, const kernel::Link& link);
+/// `withIpv6`: also how its IPv6 addresses are made, as without `-4` and `-6`.
+void PrintLinkDetails(Output& out, const kernel::Namespace& ns, const kernel::Link& link, bool withIpv6);
 /// What `-s` adds to it; `errors`: `-s -s`.
 void PrintLinkStatistics(Output& out, const kernel::LinkStats& stats, bool errors);
 

@@ -88,8 +88,44 @@ void PrintName(Output& out, const Namespace& ns, const Link& link, const char* t
   out.String("ifname", text, out.IsJson() ? link.name : link.name + suffix);
 }
 
+namespace {
+
+/// The dump of IPv6 devices knows less of a link than that of all, and not which namespace the other end of a veth is
+/// in: its index is taken for one of this namespace's (inet6_fill_ifinfo()).
+const Link* LinkedTo(const Namespace& ns, const Link& link) {
+  if (link.kind != LinkKind::Veth || link.peerNetns.IsNone() || link.peerIfindex == link.ifindex) return nullptr;
+  return ns.GetLink(link.peerIfindex);
+}
+
+void PrintIpv6Name(Output& out, const Namespace& ns, const Link& link, const char* text) {
+  const Link* linked = LinkedTo(ns, link);
+  const bool isElsewhere =
+      link.kind == LinkKind::Veth && !linked && !link.peerNetns.IsNone() && link.peerIfindex != link.ifindex;
+  const std::string other = linked ? linked->name : isElsewhere ? fmt::format("if{}", link.peerIfindex) : "";
+  if (out.IsJson() && !other.empty()) out.String("link", nullptr, other);
+  out.String("ifname", text, out.IsJson() || other.empty() ? link.name : link.name + "@" + other);
+}
+
+void PrintIpv6Link(Output& out, const Namespace& ns, const Link& link) {
+  out.Number("ifindex", "{}: ", link.ifindex);
+  PrintIpv6Name(out, ns, link, "{}: ");
+  out.OpenArray("flags");
+  std::vector<const char*> flags = Flags(ns, link);
+  const Link* linked = LinkedTo(ns, link);
+  if (linked && !linked->adminUp) flags.push_back("M-DOWN");
+  for (size_t i = 0; i < flags.size(); ++i) out.String(nullptr, i == 0 ? "<{}" : ",{}", flags[i]);
+  out.Text(flags.empty() ? "<> " : "> ");
+  out.CloseArray();
+  out.Number("mtu", "mtu {} ", link.mtu);
+  out.String("operstate", "state {} ", OperState(ns, link));
+  out.Number("txqlen", "qlen {}", link.txQueueLen);
+}
+
+}  // namespace
+
 /// print_linkinfo(), without the line break at its end.
 void PrintLink(Output& out, const Namespace& ns, const Link& link, LinkHead head, const ShowOptions& options) {
+  if (head == LinkHead::Ipv6Dump) return PrintIpv6Link(out, ns, link);
   out.Number("ifindex", "{}: ", link.ifindex);
   PrintName(out, ns, link, "{}: ");
   PrintFlags(out, ns, link);
@@ -100,7 +136,7 @@ void PrintLink(Output& out, const Namespace& ns, const Link& link, LinkHead head
   if (head == LinkHead::Link) out.String("linkmode", "mode {} ", "DEFAULT");
   out.String("group", "group {} ", "default");
   out.Number("txqlen", "qlen {}", link.txQueueLen);
-  if (!options.onlyIpv4) {
+  if (options.family == Family::Any || options.details) {
     out.Text("\n    ");
     const bool isLoopback = link.kind == LinkKind::Loopback;
     out.String("link_type", "link/{} ", isLoopback ? "loopback" : "ether");
@@ -108,15 +144,18 @@ void PrintLink(Output& out, const Namespace& ns, const Link& link, LinkHead head
     out.String("broadcast", " brd {}", (isLoopback ? MacAddress{} : MacAddress::Broadcast()).ToString());
   }
   PrintPeerNetns(out, ns, link, options);
-  if (options.details) PrintLinkDetails(out, ns, link);
+  if (options.details) PrintLinkDetails(out, ns, link, options.family == Family::Any);
   if (options.statistics > 0) PrintLinkStatistics(out, link.stats, options.statistics > 1);
 }
 
 /// print_linkinfo_brief()
 void PrintBriefLink(Output& out, const Namespace& ns, const Link& link, LinkHead head) {
-  PrintName(out, ns, link, "{:<16} ");
+  if (head == LinkHead::Ipv6Dump)
+    PrintIpv6Name(out, ns, link, "{:<16} ");
+  else
+    PrintName(out, ns, link, "{:<16} ");
   out.String("operstate", "{:<14} ", OperState(ns, link));
-  if (head == LinkHead::Address) return;
+  if (head != LinkHead::Link) return;
   out.String("address", "{} ", link.address.ToString());
   PrintFlags(out, ns, link);
 }

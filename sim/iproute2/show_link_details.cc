@@ -161,10 +161,10 @@ void PrintVxlan(Output& out, const Namespace& ns, const Link& link) {
   PrintIf(out, "external", "external", v.external);
   out.Number("id", "id {} ", v.vni);
   if (v.remote.IsMulticast())
-    out.String("group", "group {} ", v.remote.ToString());
+    out.String(v.remote.IsV6() ? "group6" : "group", "group {} ", v.remote.ToString());
   else if (!v.remote.IsZero())
-    out.String("remote", "remote {} ", v.remote.ToString());
-  if (!v.local.IsZero()) out.String("local", "local {} ", v.local.ToString());
+    out.String(v.remote.IsV6() ? "remote6" : "remote", "remote {} ", v.remote.ToString());
+  if (!v.local.IsZero()) out.String(v.local.IsV6() ? "local6" : "local", "local {} ", v.local.ToString());
   if (v.lowerIfindex != 0) out.String("link", "dev {} ", DeviceName(ns, v.lowerIfindex));
   out.OpenObject("port_range");
   out.Number("low", "srcport {} ", v.srcPortLow);
@@ -190,6 +190,7 @@ void PrintVxlan(Output& out, const Namespace& ns, const Link& link) {
   constexpr const char* kDf[] = {"unset", "set", "inherit"};
   const char* df = kDf[static_cast<size_t>(v.df)];
   if (out.IsJson() || v.df != kernel::VxlanDf::Unset) out.String("df", "df {} ", df);
+  if (v.flowLabel != 0) out.String("label", "flowlabel {} ", fmt::format("{:#x}", v.flowLabel));
   if (v.ageing == 0)
     out.Text("ageing none ");
   else
@@ -227,13 +228,17 @@ void PrintKind(Output& out, const Namespace& ns, const Link& link) {
 
 }  // namespace
 
-void PrintLinkDetails(Output& out, const Namespace& ns, const Link& link) {
+void PrintLinkDetails(Output& out, const Namespace& ns, const Link& link, bool withIpv6) {
   out.Number("promiscuity", " promiscuity {} ", link.promiscuity + (link.promisc ? 1 : 0));
   out.Number("allmulti", " allmulti {} ", link.master != 0 ? 1 : 0);
   out.Number("min_mtu", "minmtu {} ", link.minMtu);
   out.Number("max_mtu", "maxmtu {} ", link.maxMtu);
   PrintKind(out, ns, link);
-  out.String("inet6_addr_gen_mode", "addrgenmode {} ", "eui64");
+  if (withIpv6 && link.mtu >= kernel::kIpv6MinMtu) {
+    constexpr const char* kModes[] = {"eui64", "none", "stable_secret", "random"};
+    const auto mode = static_cast<size_t>(ns.Ipv6().GetConf(link.ifindex).addrGenMode);
+    out.String("inet6_addr_gen_mode", "addrgenmode {} ", kModes[std::min(mode, std::size(kModes) - 1)]);
+  }
   const int queues = link.kind == LinkKind::Veth ? 2 : 1;
   out.Number("num_tx_queues", "numtxqueues {} ", queues);
   out.Number("num_rx_queues", "numrxqueues {} ", queues);

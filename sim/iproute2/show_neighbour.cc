@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "sim/iproute2/names.h"
 #include "sim/iproute2/show.h"
 #include "sim/iproute2/show_internal.h"
@@ -9,7 +11,6 @@ namespace overlaysim::iproute2 {
 using kernel::Link;
 using kernel::LinkKind;
 using kernel::Namespace;
-using kernel::Neighbour;
 using kernel::NudState;
 
 namespace {
@@ -17,7 +18,9 @@ namespace {
 int64_t SecondsSince(Nanoseconds then, Nanoseconds now) { return (now - then).count / 1000000000; }
 
 /// print_neigh()
-void PrintNeighbour(Output& out, const Namespace& ns, const Neighbour& n, bool withDevice, const ShowOptions& options) {
+template <typename A>
+void PrintNeighbour(Output& out, const Namespace& ns, const kernel::BasicNeighbour<A>& n, bool withDevice,
+                    const ShowOptions& options) {
   out.OpenObject();
   out.String("dst", "{} ", n.ip.ToString());
   if (withDevice) out.String("dev", "dev {} ", DeviceName(ns, n.ifindex));
@@ -96,20 +99,27 @@ FdbRow RowOf(int ifindex, const kernel::VxlanFdbEntry& e, const kernel::VxlanRem
   return row;
 }
 
-/// The multicast addresses that a device listens to (ndo_dflt_fdb_dump()): all hosts of IPv6 from the start, those of
-/// IPv4 and, on a bridge that snoops, all snoopers while it is up.
-std::vector<MacAddress> MulticastAddresses(const Link& link) {
-  constexpr uint64_t kAllNodes6 = 0x333300000001, kAllSnoopers6 = 0x33330000006a;
-  constexpr uint64_t kAllHosts4 = 0x01005e000001, kAllSnoopers4 = 0x01005e00006a;
+/// The multicast addresses that a device listens to (ndo_dflt_fdb_dump()): its IPv6 groups, and while it is up all
+/// hosts of IPv4 and, on a bridge that snoops, all snoopers.
+std::vector<MacAddress> MulticastAddresses(const Namespace& ns, const Link& link) {
+  constexpr uint64_t kAllSnoopers6 = 0x33330000006a, kAllHosts4 = 0x01005e000001, kAllSnoopers4 = 0x01005e00006a;
   std::vector<MacAddress> out;
   if (link.kind == LinkKind::Loopback || link.kind == LinkKind::Vxlan) return out;
-  out.push_back(MacAddress::FromUint64(kAllNodes6));
-  if (!link.adminUp) return out;
-  if (link.kind == LinkKind::Bridge && link.bridge.mcastSnooping) {
-    out.push_back(MacAddress::FromUint64(kAllSnoopers4));
-    out.push_back(MacAddress::FromUint64(kAllSnoopers6));
+  std::vector<MacAddress> later;  // after those that it has from the start
+  for (const kernel::Ipv6Tables::Group& group : ns.Ipv6().Groups(link.ifindex)) {
+    if (!group.isLoaded || group.address.MulticastScope() < 2) continue;
+    const bool isFirst = group.address == Ipv6Address::AllNodes() || group.address == Ipv6Address::AllRouters();
+    (isFirst ? out : later).push_back(MulticastMac(group.address));
   }
-  out.push_back(MacAddress::FromUint64(kAllHosts4));
+  if (link.adminUp) {
+    if (link.kind == LinkKind::Bridge && link.bridge.mcastSnooping) {
+      out.push_back(MacAddress::FromUint64(kAllSnoopers4));
+      out.push_back(MacAddress::FromUint64(kAllSnoopers6));
+    }
+    out.push_back(MacAddress::FromUint64(kAllHosts4));
+  }
+  for (MacAddress mac : later)
+    if (std::find(out.begin(), out.end(), mac) == out.end()) out.push_back(mac);
   return out;
 }
 
@@ -123,7 +133,7 @@ void VisitFdb(const Namespace& ns, Nanoseconds now, Visit&& visit) {
           if (e->port == link->ifindex) visit(RowOf(ns, bridge, *e, now));
     };
     if (link->kind != LinkKind::Bridge) visitBridge();
-    for (MacAddress mac : MulticastAddresses(*link))
+    for (MacAddress mac : MulticastAddresses(ns, *link))
       visit(FdbRow{.mac = mac, .ifindex = link->ifindex, .isSelf = true, .state = "permanent"});
     if (link->kind == LinkKind::Bridge) visitBridge();
     if (link->kind == LinkKind::Vxlan)
@@ -134,10 +144,11 @@ void VisitFdb(const Namespace& ns, Nanoseconds now, Visit&& visit) {
 
 }  // namespace
 
-bool NeighFilter::Accepts(const Neighbour& n) const {
+template <typename A>
+bool NeighFilter::Accepts(const kernel::BasicNeighbour<A>& n) const {
   if (n.proxy != proxies) return false;
   if (ifindex != 0 && n.ifindex != ifindex) return false;
-  if (to && !to->Contains(n.ip)) return false;
+  if (to && !Covers(*to, n.ip)) return false;
   if (proxies || n.externLearn) return true;  // whatever its state
   const int state = static_cast<int>(n.state);
   const int wanted = states >= 0 ? states : 0xff & ~static_cast<int>(NudState::Noarp);
@@ -145,11 +156,18 @@ bool NeighFilter::Accepts(const Neighbour& n) const {
   return (wanted & state) != 0 || (state == 0 && wanted == kAll);
 }
 
+template bool NeighFilter::Accepts(const kernel::Neighbour& neighbour) const;
+template bool NeighFilter::Accepts(const kernel::Neighbour6& neighbour) const;
+
 std::string NeighShow(const Namespace& ns, const NeighFilter& filter, const ShowOptions& options) {
   Output out(options.format);
   out.OpenArray();
-  for (const Neighbour& n : ns.AllNeighbours())
-    if (filter.Accepts(n)) PrintNeighbour(out, ns, n, filter.ifindex == 0, options);
+  auto print = [&](const auto& neighbours) {
+    for (const auto& n : neighbours)
+      if (filter.Accepts(n)) PrintNeighbour(out, ns, n, filter.ifindex == 0, options);
+  };
+  if (filter.family != Family::Inet6) print(ns.AllNeighbours());
+  if (filter.family != Family::Inet) print(ns.Ipv6().AllNeighbours());
   out.CloseArray();
   return out.Take();
 }
@@ -171,7 +189,13 @@ std::string FdbShow(const Namespace& ns, const FdbFilter& filter, const ShowOpti
   return out.Take();
 }
 
-std::string NeighLine(const Namespace& ns, const Neighbour& neighbour) {
+std::string NeighLine(const Namespace& ns, const kernel::Neighbour& neighbour) {
+  Output out(Format::Text);
+  PrintNeighbour(out, ns, neighbour, true, {});
+  return OneLine(out.Take());
+}
+
+std::string NeighLine(const Namespace& ns, const kernel::Neighbour6& neighbour) {
   Output out(Format::Text);
   PrintNeighbour(out, ns, neighbour, true, {});
   return OneLine(out.Take());

@@ -38,6 +38,10 @@ std::vector<std::string> Words::Rest() {
   return rest;
 }
 
+std::vector<std::string> Words::Left() const {
+  return {m_words.begin() + static_cast<std::ptrdiff_t>(m_at), m_words.end()};
+}
+
 bool Abbreviates(std::string_view word, std::string_view full) {
   return !word.empty() && full.substr(0, word.size()) == word;
 }
@@ -78,36 +82,62 @@ std::optional<Ipv4Address> ParseDotted(std::string_view text) {
   }
 }
 
-void RefuseIpv6(std::string_view word) {
-  if (word.find(':') != std::string_view::npos) NotSupported("IPv6");
+bool IsDefault(std::string_view word) { return word == "default" || word == "any" || word == "all"; }
+
+const char* Expected(Family family) {
+  return family == Family::Any ? "any valid" : family == Family::Inet ? "inet" : "inet6";
+}
+
+std::optional<Ipv4Prefix> ParsePrefix4(std::string_view word) {
+  const size_t slash = word.find('/');
+  const auto address = ParseDotted(word.substr(0, slash));
+  if (!address) return std::nullopt;
+  if (slash == std::string_view::npos) return Ipv4Prefix{*address, 32};
+  const std::string_view text = word.substr(slash + 1);
+  std::optional<uint64_t> length = ParseNumber(text, 32);
+  if (const auto mask = length ? std::nullopt : ParseDotted(text))  // a netmask with no holes
+    for (uint8_t bits = 0; bits <= 32; ++bits)
+      if (Ipv4Prefix::MaskOf(bits) == mask->value) length = bits;
+  return length ? std::optional(Ipv4Prefix{*address, static_cast<uint8_t>(*length)}) : std::nullopt;
+}
+
+std::optional<Ipv6Prefix> ParsePrefix6(std::string_view word) {
+  const size_t slash = word.find('/');
+  const auto address = Ipv6Address::Parse(word.substr(0, slash));
+  const auto length = slash == std::string_view::npos ? 128 : ParseNumber(word.substr(slash + 1), 128);
+  if (!address || !length) return std::nullopt;
+  return Ipv6Prefix{*address, static_cast<uint8_t>(*length)};
 }
 
 }  // namespace
 
-Ipv4Prefix ParsePrefix(const std::string& word, std::string_view expected) {
-  if (word == "default" || word == "any" || word == "all") return {};
-  RefuseIpv6(word);
-  const size_t slash = word.find('/');
-  const auto address = ParseDotted(std::string_view(word).substr(0, slash));
-  std::optional<uint64_t> length = 32;
-  if (slash != std::string::npos) {
-    const std::string_view text = std::string_view(word).substr(slash + 1);
-    length = ParseNumber(text, 32);
-    if (const auto mask = length ? std::nullopt : ParseDotted(text))  // a netmask with no holes
-      for (uint8_t bits = 0; bits <= 32; ++bits)
-        if (Ipv4Prefix::MaskOf(bits) == mask->value) length = bits;
-  }
-  if (!address || !length)
-    throw Failure{1, fmt::format("Error: {} prefix is expected rather than \"{}\".\n", expected, word)};
-  return {*address, static_cast<uint8_t>(*length)};
+AnyPrefix ParsePrefix(const std::string& word, Family family) {
+  if (IsDefault(word)) return family == Family::Inet6 ? AnyPrefix(Ipv6Prefix{}) : AnyPrefix(Ipv4Prefix{});
+  if (family != Family::Inet6)
+    if (const auto prefix = ParsePrefix4(word)) return *prefix;
+  if (family != Family::Inet)
+    if (const auto prefix = ParsePrefix6(word)) return *prefix;
+  throw Failure{1, fmt::format("Error: {} prefix is expected rather than \"{}\".\n", Expected(family), word)};
 }
 
-Ipv4Address ParseAddress(const std::string& word, std::string_view expected) {
-  RefuseIpv6(word);
-  if (word == "default" || word == "any" || word == "all") return {};
-  const auto address = ParseDotted(word);
-  if (!address) throw Failure{1, fmt::format("Error: {} address is expected rather than \"{}\".\n", expected, word)};
-  return *address;
+IpAddress ParseAddress(const std::string& word, Family family) {
+  if (IsDefault(word)) return family == Family::Inet6 ? IpAddress(Ipv6Address{}) : IpAddress(Ipv4Address{});
+  if (family != Family::Inet6)
+    if (const auto address = ParseDotted(word)) return *address;
+  if (family != Family::Inet)
+    if (const auto address = Ipv6Address::Parse(word)) return *address;
+  throw Failure{1, fmt::format("Error: {} address is expected rather than \"{}\".\n", Expected(family), word)};
+}
+
+Family FamilyOf(const Session& session, const Words& words) {
+  if (session.show.family != Family::Any) return session.show.family;
+  bool isName = false;  // what follows `dev` is no address
+  for (const std::string& word : words.Left()) {
+    if (!isName && ParsePrefix6(word)) return Family::Inet6;
+    if (!isName && word.find('.') != std::string::npos && ParsePrefix4(word)) return Family::Inet;
+    isName = word == "dev" || word == "oif" || word == "iif";
+  }
+  return Family::Any;
 }
 
 uint64_t ParseNumberOr(const std::string& word, uint64_t max, std::string_view message) {

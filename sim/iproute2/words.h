@@ -41,6 +41,7 @@ class Words {
   /// Eats one of several words, abbreviated or not, if it is next (matches() of lib/utils.c).
   bool TakeAbbreviated(std::initializer_list<std::string_view> words);
   std::vector<std::string> Rest();
+  std::vector<std::string> Left() const;  ///< those that Rest() would eat
 
  private:
   std::vector<std::string> m_words;
@@ -59,10 +60,36 @@ bool Abbreviates(std::string_view word, std::string_view full);
 /// The kernel's answer: its extended message, or strerror(). Returns when `error` is 0.
 void CheckRtnetlink(const Session& session, int error, const std::string& why = {});
 
-/// An IPv4 prefix as iproute2 reads it: "default", "any", "all", "10/8", "10.1.2.3", "10.0.0.0/255.0.0.0"; host bits
-/// stay. `expected` words the refusal: "any valid" or "inet".
-Ipv4Prefix ParsePrefix(const std::string& word, std::string_view expected = "any valid");
-Ipv4Address ParseAddress(const std::string& word, std::string_view expected = "any valid");
+/// An IPv4 prefix as iproute2 reads it: "default", "any", "all", "10/8", "10.1.2.3", "10.0.0.0/255.0.0.0"; or an IPv6
+/// prefix. Host bits stay. A family that is given is a must, and words the refusal ("inet prefix is expected ...");
+/// without one "default" is IPv4's.
+AnyPrefix ParsePrefix(const std::string& word, Family family = Family::Any);
+IpAddress ParseAddress(const std::string& word, Family family = Family::Any);
+template <typename A>
+constexpr Family kFamilyOf = std::is_same_v<A, Ipv4Address> ? Family::Inet : Family::Inet6;
+/// The same for a command that is about one family.
+template <typename A>
+PrefixOf<A> ParsePrefixOf(const std::string& word) {
+  return std::get<PrefixOf<A>>(ParsePrefix(word, kFamilyOf<A>));
+}
+template <typename A>
+A ParseAddressOf(const std::string& word) {
+  const IpAddress address = ParseAddress(word, kFamilyOf<A>);
+  if constexpr (std::is_same_v<A, Ipv4Address>)
+    return address.V4();
+  else
+    return address.V6();
+}
+/// A namespace's tables of one family.
+template <typename A>
+auto& TablesOf(kernel::Namespace& ns) {
+  if constexpr (std::is_same_v<A, Ipv4Address>)
+    return ns;
+  else
+    return ns.Ipv6();
+}
+/// The family that a command is about: what `-4` or `-6` said, else that of its first word that is an address.
+Family FamilyOf(const Session& session, const Words& words);
 uint64_t ParseNumberOr(const std::string& word, uint64_t max, std::string_view message);
 /// Six hex pairs; other lengths are refused as by ll_addr_a2n().
 MacAddress ParseLinkAddress(const std::string& word);

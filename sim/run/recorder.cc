@@ -1,6 +1,7 @@
 #include "sim/run/recorder.h"
 
 #include <fmt/format.h>
+#include <algorithm>
 
 #include <array>
 
@@ -50,10 +51,13 @@ std::string RowText(const kernel::Namespace& ns, const TableChange& change) {
     case Table::Sysctl:
       return *static_cast<const std::string*>(change.row);
     case Table::Address6:
+      return iproute2::AddressLine(ns, *static_cast<const kernel::Address6*>(change.row));
     case Table::Route6:
+      return iproute2::RouteLine(ns, *static_cast<const kernel::Route6*>(change.row));
     case Table::Neighbour6:
+      return iproute2::NeighLine(ns, *static_cast<const kernel::Neighbour6*>(change.row));
     case Table::Rule6:
-      break;
+      return iproute2::RuleLine(ns, *static_cast<const kernel::Rule6*>(change.row));
     case Table::Filter:
       break;  // Row ids stand for rules, whose chain the change does not tell: WriteTables() writes them
   }
@@ -217,6 +221,16 @@ void Recorder::WriteTables(host::Stack& stack) {
   for (const kernel::Route& route : ns.Routes(0)) write(Table::Route, route.rowId, &route);
   for (const kernel::Neighbour& neighbour : ns.AllNeighbours())
     write(Table::Neighbour, neighbour.rowId, &neighbour, neighbour.ifindex);
+  const kernel::Ipv6Tables& ipv6 = ns.Ipv6();
+  const std::vector<const kernel::Link*> links = ns.Links();
+  if (std::any_of(links.begin(), links.end(), [&](const kernel::Link* l) { return ipv6.IsEnabled(l->ifindex); })) {
+    for (const kernel::Address6& address : ipv6.Addresses())
+      write(Table::Address6, address.rowId, &address, address.ifindex);
+    for (const kernel::Rule6& rule : ipv6.Rules()) write(Table::Rule6, rule.rowId, &rule);
+    for (const kernel::Route6& route : ipv6.Routes(0)) write(Table::Route6, route.rowId, &route);
+    for (const kernel::Neighbour6& neighbour : ipv6.AllNeighbours())
+      write(Table::Neighbour6, neighbour.rowId, &neighbour, neighbour.ifindex);
+  }
   for (const kernel::Link* link : ns.Links()) {
     if (const kernel::BridgeFdb* fdb =
             link->kind == kernel::LinkKind::Bridge ? ns.FindBridgeFdb(link->ifindex) : nullptr)

@@ -216,6 +216,8 @@ int RunOne(const CaseScenario& scenario, const std::filesystem::path& out) {
         << "{\"ip -d link show\": " << iproute2::LinkShow(ns, {}, details)
         << ",\n\"ip addr show\": " << iproute2::AddrShow(ns, {}, options)
         << ",\n\"ip route show table all\": " << iproute2::RouteShow(ns, {.table = 0}, options)
+        << ",\n\"ip -6 route show table all\": "
+        << iproute2::RouteShow(ns, {.family = iproute2::Family::Inet6, .table = 0}, options)
         << ",\n\"ip neigh show\": " << iproute2::NeighShow(ns, {}, options)
         << ",\n\"bridge fdb show\": " << iproute2::FdbShow(ns, {}, options) << "}\n";
   }
