@@ -58,6 +58,13 @@ int PolicyLabel(const Ipv6Address& a) {
   return 1;
 }
 
+/// An address is in use while its local route is there: not while it is tentative, or kept on a link that is down.
+bool IsInUse(const FibTable6* local, const Address6& a) {
+  const std::vector<Route6>* routes = local ? local->At({a.local, 128}) : nullptr;
+  return routes && std::any_of(routes->begin(), routes->end(),
+                               [&](const Route6& r) { return r.type == RouteType::Local && IsThrough(r, a.ifindex); });
+}
+
 /// IFF_MULTICAST
 bool TakesGroups(const Link& link) { return link.kind != LinkKind::Loopback && link.kind != LinkKind::Dummy; }
 /// IFF_LOOPBACK or IFF_NOARP: nobody to ask for addresses
@@ -106,11 +113,8 @@ bool Ipv6Tables::IsReady(int ifindex) const {
 }
 
 void Ipv6Tables::LinkAdded(int ifindex) {
-  const Link& link = *LinkOf(ifindex);
-  Device& device = m_devices[ifindex];
-  device.conf = defaultConf;
-  if (link.kind == LinkKind::Loopback) device.conf.acceptDad = device.conf.useTempaddr = -1;
-  if (link.mtu >= kIpv6MinMtu) Start(ifindex);
+  m_devices[ifindex].conf = defaultConf;
+  if (LinkOf(ifindex)->mtu >= kIpv6MinMtu) Start(ifindex);
 }
 
 void Ipv6Tables::LinkDeleted(int ifindex) {
@@ -121,11 +125,14 @@ void Ipv6Tables::LinkDeleted(int ifindex) {
 
 void Ipv6Tables::Start(int ifindex) {
   Device& device = m_devices[ifindex];
+  const Link& link = *LinkOf(ifindex);
   device.isThere = true;
-  device.conf.mtu = static_cast<int32_t>(LinkOf(ifindex)->mtu);
+  device.conf = defaultConf;
+  if (link.kind == LinkKind::Loopback) device.conf.acceptDad = device.conf.useTempaddr = -1;
+  device.conf.mtu = static_cast<int32_t>(link.mtu);
   JoinGroup(ifindex, kInterfaceAllNodes);
   JoinGroup(ifindex, Ipv6Address::AllNodes());
-  if (device.conf.forwarding && TakesGroups(*LinkOf(ifindex))) JoinGroup(ifindex, Ipv6Address::AllRouters());
+  if (device.conf.forwarding && TakesGroups(link)) JoinGroup(ifindex, Ipv6Address::AllRouters());
 }
 
 void Ipv6Tables::LinkDown(int ifindex) { Stop(ifindex, false); }
@@ -135,12 +142,6 @@ void Ipv6Tables::Stop(int ifindex, bool forGood) {
   Device* device = Find(ifindex);
   if (!device || !device->isThere) return;
   device->isReady = false;
-  FlushRoutes([&](const Route6& r) {
-    return IsThrough(r, ifindex) && std::all_of(r.nextHops.begin(), r.nextHops.end(), [&](const NextHop6& h) {
-             const Link* link = LinkOf(h.ifindex);
-             return h.ifindex == ifindex || !link || !link->adminUp;
-           });
-  });
   FlushNeighbours([&](const Neighbour6& n) { return n.ifindex == ifindex; });
   std::vector<Address6> gone;
   for (Address6& a : m_addresses) {
@@ -149,10 +150,16 @@ void Ipv6Tables::Stop(int ifindex, bool forGood) {
       gone.push_back(a);
     } else {  // kept, and to be checked again
       RemoveFromUse(a);
-      a.tentative = true;
+      a.tentative = !a.noDad;
     }
   }
   for (const Address6& a : gone) DeleteAddress(ifindex, {a.local, a.prefixLength});
+  FlushRoutes([&](const Route6& r) {
+    return IsThrough(r, ifindex) && std::all_of(r.nextHops.begin(), r.nextHops.end(), [&](const NextHop6& h) {
+             const Link* link = LinkOf(h.ifindex);
+             return h.ifindex == ifindex || !link || !link->adminUp;
+           });
+  });
   if (forGood) {
     device->groups.clear();
     device->isThere = false;
@@ -178,8 +185,11 @@ void Ipv6Tables::Bring(int ifindex) {
   const Link* link = LinkOf(ifindex);
   Device* device = Find(ifindex);
   if (!device->isThere || device->conf.disableIpv6 || !link->adminUp || device->isReady) return;
-  for (const Address6& a : m_addresses)  // addrconf_permanent_addr(): those given while the link was down
-    if (a.ifindex == ifindex) AddPrefixRoute(a);
+  for (const Address6& a : m_addresses) {  // addrconf_permanent_addr(): those given or kept while the link was down
+    if (a.ifindex != ifindex) continue;
+    TakeIntoUse(a);
+    AddPrefixRoute(a);
+  }
   if (!m_ns.IsRunning(*link)) return;
   device->isReady = true;
   for (Group& group : device->groups) {  // ipv6_mc_up()
@@ -210,6 +220,7 @@ void Ipv6Tables::GenerateAddresses(int ifindex) {
 }
 
 void Ipv6Tables::AddMulticastRoute(int ifindex) {
+  if (!LinkOf(ifindex)->adminUp) return;
   AddOwnRoute(ifindex, RouteType::Multicast, kMulticast, kTableLocal, kIpv6AddressMetric);
 }
 
@@ -354,13 +365,13 @@ int Ipv6Tables::EndDad(int ifindex, const Ipv6Address& ip, bool isDuplicate) {
 }
 
 void Ipv6Tables::TakeIntoUse(const Address6& a) {
-  if (a.tentative) return;
+  if (a.tentative || IsInUse(FindTable(kTableLocal), a)) return;
   AddOwnRoute(a.ifindex, RouteType::Local, {a.local, 128}, kTableLocal, 0);
   if (GetConf(a.ifindex).forwarding) JoinAnycast(a);
 }
 
 void Ipv6Tables::RemoveFromUse(const Address6& a) {
-  if (a.tentative) return;
+  if (!IsInUse(FindTable(kTableLocal), a)) return;
   if (GetConf(a.ifindex).forwarding) LeaveAnycast(a);
   DeleteOwnRoute(a.ifindex, RouteType::Local, {a.local, 128}, kTableLocal, 0);
 }

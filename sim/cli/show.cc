@@ -19,7 +19,7 @@ struct ShowArguments {
   ScenarioArguments scenario;
   std::string what;
   std::vector<std::string> where;  ///< NODE SCENARIO, or SCENARIO
-  bool json = false, pretty = false, details = false;
+  bool json = false, pretty = false, details = false, ipv6 = false;
   std::string at;     ///< "": the start
   std::string table;  ///< of routes: "main", "local", "all", ...
 };
@@ -30,11 +30,11 @@ constexpr std::array kLists = {"nodes", "pods", "links"};
 std::string TableText(const kernel::Namespace& ns, const std::string& what, const iproute2::RouteFilter& routes,
                       const iproute2::ShowOptions& options) {
   if (what == "route") return iproute2::RouteShow(ns, routes, options);
-  if (what == "neigh") return iproute2::NeighShow(ns, {}, options);
+  if (what == "neigh") return iproute2::NeighShow(ns, {.family = options.family}, options);
   if (what == "fdb") return iproute2::FdbShow(ns, {}, options);
   if (what == "link") return iproute2::LinkShow(ns, {}, options);
   if (what == "addr") return iproute2::AddrShow(ns, {}, options);
-  return iproute2::RuleShow(ns, {}, options);
+  return iproute2::RuleShow(ns, {.family = options.family}, options);
 }
 
 /// Columns as kubectl prints them.
@@ -138,6 +138,7 @@ int Show(ShowArguments arguments) {
   iproute2::ShowOptions options;
   options.format = arguments.pretty ? Format::PrettyJson : arguments.json ? Format::Json : Format::Text;
   options.details = arguments.details;
+  if (arguments.ipv6) options.family = routes.family = iproute2::Family::Inet6;
   options.netnsName = [&](NetnsId peer) {  // elsewhere namespaces of pods have no names that a person would know
     const NetnsInfo info = loaded->plan->Info(peer);
     return info.role == NetnsRole::Lab ? info.name : std::string();
@@ -175,6 +176,7 @@ void AddShow(CLI::App& program, Action& run) {
       ->expected(1, 2);
   verb->add_flag("-j,--json", arguments->json, "iproute2's JSON");
   verb->add_flag("-p,--pretty", arguments->pretty, "the same with line breaks");
+  verb->add_flag("-6,--ipv6", arguments->ipv6, "only what is IPv6's; routes and rules are IPv4's without it");
   verb->add_flag("-d,--details", arguments->details, "as ip -d");
   verb->add_option("--at", arguments->at, "run the scenario up to that time, or to its end, and show the tables then")
       ->type_name("TIME|end");

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <charconv>
 
 #include "sim/iproute2/names.h"
 #include "sim/iproute2/words.h"
@@ -24,6 +26,18 @@ int ParseStates(const std::string& word) {
   }
   if (const auto number = ParseNumber(word, kAllStates)) return static_cast<int>(*number);
   InvalidArgument(word, "nud state is bad");
+}
+
+/// ll_addr_a2n() refuses what does not begin with a number of one byte; the rest is the kernel's to refuse.
+void CheckLinkAddress(const std::string& word) {
+  for (size_t begin = 0; begin <= word.size();) {
+    const size_t end = std::min(word.find(':', begin), word.size());
+    unsigned value = 0;
+    const auto [next, error] = std::from_chars(word.data() + begin, word.data() + end, value, 16);
+    if (error != std::errc{} || value > 255)
+      throw Failure{1, fmt::format("\"{}\" is invalid lladdr.\n", word.substr(begin, end - begin))};
+    begin = end + 1;
+  }
 }
 
 /// ipneigh_modify(). The words have been looked through: the address is of family A.
@@ -59,12 +73,16 @@ void ModifyOf(Session& session, Words& words, uint8_t flags) {
     }
   }
   if (!address || !device) throw Failure{255, "Device and destination are required arguments.\n"};
+  if (session.show.family == Family::Any) ParseAddress(*address);  // refused as neither family's
   entry.ip = ParseAddressOf<A>(*address);
   entry.ifindex = RequireDevice(ns, *device).ifindex;
   if (entry.proxy) entry.state = NudState::None;
   if (linkAddress) {
     const auto mac = MacAddress::Parse(*linkAddress);
-    if (!mac) CheckRtnetlink(session, EINVAL, "Invalid link address");
+    if (!mac) {
+      CheckLinkAddress(*linkAddress);
+      CheckRtnetlink(session, EINVAL, "Invalid link address");
+    }
     entry.mac = *mac;
   } else if (!entry.proxy && NudHasAddress(entry.state)) {
     const auto* there = tables.Neighbours().Find(entry.ifindex, entry.ip);

@@ -203,16 +203,16 @@ TEST_F(Ipv6, RoutesOfOneMetricByGatewayBecomeOneWithManyHops) {
   EXPECT_EQ(Route("fd00:2::/64", "fd00::2", 0, Namespace::kCreate | Namespace::kAppend), EEXIST);
   EXPECT_EQ(Route("fd00:2::/64", "fd00::3", 0, Namespace::kCreate | Namespace::kAppend), 0);
   EXPECT_EQ(Route("fd00:2::/64", nullptr, eth1, Namespace::kCreate | Namespace::kAppend), 0);  // stands by itself
-  EXPECT_EQ(RouteList(kTableMain).front(), "fd00:2::/64 via fd00::2 eth0 via fd00::3 eth0");
-  EXPECT_EQ(RouteList(kTableMain)[1], "fd00:2::/64 eth1");
+  EXPECT_EQ(RouteList(kTableMain)[1], "fd00:2::/64 via fd00::2 eth0 via fd00::3 eth0");
+  EXPECT_EQ(RouteList(kTableMain)[2], "fd00:2::/64 eth1");
   Route6 pattern;
   pattern.dst = Net6("fd00:2::/64");
   pattern.protocol = kProtoUnspec;
   pattern.nextHops = {{.gateway = Ip6("fd00::2")}};
   EXPECT_EQ(tables.DeleteRoute(pattern), 0);
-  EXPECT_EQ(RouteList(kTableMain).front(), "fd00:2::/64 via fd00::3 eth0");
+  EXPECT_EQ(RouteList(kTableMain)[1], "fd00:2::/64 via fd00::3 eth0");
   EXPECT_EQ(Route("fd00:2::/64", "fd00::9", 0, Namespace::kReplace), 0);
-  EXPECT_EQ(RouteList(kTableMain).front(), "fd00:2::/64 via fd00::9 eth0");
+  EXPECT_EQ(RouteList(kTableMain)[1], "fd00:2::/64 via fd00::9 eth0");
   EXPECT_EQ(Route("fd00:3::/64", "fd00::9", 0, Namespace::kReplace), ENOENT);
 }
 
