@@ -102,9 +102,20 @@ std::vector<uint8_t> Ping::Payload(Nanoseconds now) const {
 void Ping::Start() {
   m_start = m_last = engine::Now();
   m_socket = m_stack.OpenRawIcmp([this](const host::Received& message) { Received(message); });
-  m_result.output += fmt::format("PING {} ({}) {}({}) bytes of data.\n", m_settings.destinationText,
-                                 m_settings.destination.ToString(), m_settings.payload, m_settings.payload + 28);
-  const auto probe = m_stack.RouteOutput({.source = m_settings.source, .destination = m_settings.destination});
+  const auto probe = m_stack.RouteOutput(
+      {.source = m_settings.source, .destination = m_settings.destination, .oif = m_settings.oif});
+  const bool isBound = !m_settings.source.IsZero() || m_settings.oif != 0;
+  m_result.output +=
+      fmt::format("PING {} ({}) {}{}({}) bytes of data.\n", m_settings.destinationText,
+                  m_settings.destination.ToString(),
+                  isBound ? fmt::format("from {} {}: ", probe.source.ToString(), m_settings.device) : std::string(),
+                  m_settings.payload, m_settings.payload + wire::kIpv4HeaderBytes + wire::kIcmpHeaderBytes);
+  if (probe.error == 0 && probe.broadcast && !m_settings.allowBroadcast) {
+    m_result.output.clear();
+    m_result.errorOutput = "ping: Do you want to ping broadcast? Then -b. If not, check your local firewall rules\n";
+    m_result.exit = 2;
+    return Done();
+  }
   if (probe.error != 0) {  // ping asks for its source address by connect() before it prints anything
     m_result.output.clear();
     m_result.error = std::strerror(probe.error);
@@ -116,6 +127,13 @@ void Ping::Start() {
   }
   if (m_settings.deadline) m_stack.After(*m_settings.deadline, [this] { End(); });
   Pinger();
+}
+
+/// print_timestamp(): "[1700000000.123456] " with -D.
+std::string Ping::TimePrefix() const {
+  if (!m_settings.printTime) return {};
+  const int64_t us = engine::Now().count / 1000;
+  return fmt::format("[{}.{:06}] ", us / 1000000, us % 1000000);
 }
 
 void Ping::ArmWake(Nanoseconds delay) {
@@ -149,7 +167,13 @@ void Ping::Pinger() {
                             .ttl = m_settings.ttl,
                             .tos = m_settings.tos,
                             .pmtu = m_settings.pmtu,
+                            .oif = m_settings.oif,
                             .flow = m_settings.flow};
+  if (m_settings.reportOutstanding && m_sent > 0) {
+    const auto previous = m_outstanding.find(static_cast<uint16_t>(sequence - 1));
+    if (previous != m_outstanding.end() && !previous->second.answered)
+      m_result.output += fmt::format("{}no answer yet for icmp_seq={}\n", TimePrefix(), previous->first);
+  }
   m_outstanding[sequence] = {now};
   ++m_sent;
   ++m_result.offeredPackets;
@@ -205,7 +229,7 @@ void Ping::Received(const host::Received& message) {
   }
   if (!m_settings.quiet)
     m_result.output += fmt::format(
-        "{} bytes from {}: icmp_seq={} ttl={}{}{}\n", bytes + wire::kIcmpHeaderBytes, answer.from.ToString(), sequence,
+        "{}{} bytes from {}: icmp_seq={} ttl={}{}{}\n", TimePrefix(), bytes + wire::kIcmpHeaderBytes, answer.from.ToString(), sequence,
         answer.ttl, bytes >= kTimestampBytes ? " time=" + PingMilliseconds(rtt.count / 1000) + " ms" : "",
         duplicate ? " (DUP!)" : "");
   if (EnoughAnswers()) End();
@@ -231,7 +255,7 @@ void Ping::ReceivedError(const host::Received& message) {
   if (!m_firstError) m_firstError = error;
   ++m_errors;
   if (!m_settings.quiet)
-    m_result.output += fmt::format("From {} icmp_seq={} {}\n", error.from.ToString(), sequence,
+    m_result.output += fmt::format("{}From {} icmp_seq={} {}\n", TimePrefix(), error.from.ToString(), sequence,
                                    DescribeIcmpError(type, code, error.info));
   if (EnoughAnswers()) End();
 }
@@ -263,7 +287,7 @@ void Ping::End() {
         fmt::format("rtt min/avg/max/mdev = {}/{}/{}/{} ms", ms(m_minUs), ms(mean), ms(m_maxUs), ms(deviation));
   }
   m_result.output += "\n";
-  if (m_received == 0) m_result.exit = 1;
+  if (m_received == 0 || (m_settings.deadline && m_received < m_settings.count)) m_result.exit = 1;
   Done();
 }
 

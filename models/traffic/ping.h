@@ -11,7 +11,9 @@ namespace overlaysim::traffic {
 struct PingSettings {
   std::string destinationText;  ///< as typed: "10.244.2.2" or a name
   Ipv4Address destination;
-  Ipv4Address source;                   ///< -I; zero: by routing
+  Ipv4Address source;                   ///< -I ADDRESS; zero: by routing
+  std::string device;                   ///< -I DEVICE, and its ifindex
+  int oif = 0;
   uint64_t count = 0;                   ///< -c; 0: until stopped
   Nanoseconds interval = Seconds(1);    ///< -i
   std::optional<Nanoseconds> linger;    ///< -W; left out: twice the longest round trip, or 10 s without any
@@ -21,6 +23,9 @@ struct PingSettings {
   uint8_t tos = 0;                      ///< -Q
   host::SendRequest::Pmtu pmtu = host::SendRequest::Pmtu::Want;  ///< -M do|want|dont
   bool quiet = false;                                            ///< -q
+  bool reportOutstanding = false;                                ///< -O
+  bool printTime = false;                                        ///< -D
+  bool allowBroadcast = true;  ///< -b; a raw socket of other programs does not ask
   uint16_t id = 0;
   uint16_t firstSequence = 1;
   bool ownPayload = true;  ///< ping's: a time stamp, then counting bytes; false: bytes that count from 0
@@ -64,6 +69,7 @@ class Ping : public Flow {
   bool EnoughAnswers() const;
   void End();
   void ArmWake(Nanoseconds delay);
+  std::string TimePrefix() const;
   std::vector<uint8_t> Payload(Nanoseconds now) const;
 
   host::Stack& m_stack;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <charconv>
 
 #include "models/engine/engine.h"
@@ -31,8 +32,35 @@ std::unique_ptr<traffic::Flow> Answer(int exit, std::string error) {
   return std::make_unique<Immediate>([exit, error] { return iproute2::CommandResult{exit, "", error}; });
 }
 
+constexpr int64_t kMostPayload = 65507;  // what an IPv4 packet holds behind its own header and ICMP's
+
 /// "0.2" seconds, without going through floating point.
 std::optional<Nanoseconds> ParseSeconds(std::string_view text) { return Nanoseconds::Parse(std::string(text) + "s"); }
+
+/// strtol() with base 0 or 10, and the words of strtol_or_err() for what is no number of that range.
+struct Number {
+  int64_t value = 0;
+  std::string error;
+};
+Number ParseInRange(const std::string& text, int64_t low, int64_t high) {
+  Number out;
+  auto [next, error] = std::from_chars(text.data(), text.data() + text.size(), out.value);
+  if (error != std::errc{} || next != text.data() + text.size())
+    out.error = fmt::format("ping: invalid argument: '{}'\n", text);
+  else if (out.value < low || out.value > high)
+    out.error = fmt::format("ping: invalid argument: '{}': out of range: {} <= value <= {}\n", text, low, high);
+  return out;
+}
+
+/// parsetos(): decimal, or hexadecimal behind 0x. None: not 0 to 255.
+std::optional<uint8_t> ParseTos(std::string_view text) {
+  const bool isHex = text.substr(0, 2) == "0x" || text.substr(0, 2) == "0X";
+  if (isHex) text.remove_prefix(2);
+  unsigned value = 0;
+  auto [next, error] = std::from_chars(text.data(), text.data() + text.size(), value, isHex ? 16 : 10);
+  if (error != std::errc{} || next != text.data() + text.size() || value > UINT8_MAX) return std::nullopt;
+  return static_cast<uint8_t>(value);
+}
 
 template <typename T>
 bool ParseNumber(std::string_view text, T& out) {
@@ -44,6 +72,7 @@ std::unique_ptr<traffic::Flow> MakePing(host::Stack& stack, const std::vector<st
                                         uint32_t flow, const std::function<Ipv4Address(std::string_view)>& resolve) {
   traffic::PingSettings s;
   s.id = icmpId;
+  s.allowBroadcast = false;
   s.flow = flow;
   auto invalid = [](const std::string& what) { return Answer(1, "ping: invalid argument: '" + what + "'\n"); };
   for (size_t i = 1; i < words.size(); ++i) {
@@ -56,10 +85,17 @@ std::unique_ptr<traffic::Flow> MakePing(host::Stack& stack, const std::vector<st
     for (size_t at = 1; at < word.size(); ++at) {
       const char option = word[at];
       if (option == 'n' || option == '4') continue;
-      if (option == 'q') {
-        s.quiet = true;
+      bool* const flag = option == 'q'   ? &s.quiet
+                         : option == 'O' ? &s.reportOutstanding
+                         : option == 'D' ? &s.printTime
+                         : option == 'b' ? &s.allowBroadcast
+                                         : nullptr;
+      if (flag) {
+        *flag = true;
         continue;
       }
+      if (std::string_view("aABCdefFhHlLmNprRSTUvV36").find(option) != std::string_view::npos)
+        return Answer(2, fmt::format("ping: -{} is not supported yet\n", option));
       if (std::string_view("ciWwstMIQ").find(option) == std::string_view::npos)
         return Answer(2, fmt::format("ping: invalid option -- '{}'\n", option));
       std::string value = word.substr(at + 1);
@@ -68,10 +104,12 @@ std::unique_ptr<traffic::Flow> MakePing(host::Stack& stack, const std::vector<st
         value = words[i];
       }
       std::optional<Nanoseconds> time;
-      unsigned number = 0;
+      Number number;
       switch (option) {
         case 'c':
-          if (!ParseNumber(value, s.count) || s.count == 0) return invalid(value);
+          number = ParseInRange(value, 1, INT64_MAX);
+          if (!number.error.empty()) return Answer(1, number.error);
+          s.count = static_cast<uint64_t>(number.value);
           break;
         case 'i':
         case 'W':
@@ -81,15 +119,21 @@ std::unique_ptr<traffic::Flow> MakePing(host::Stack& stack, const std::vector<st
           (option == 'i' ? s.interval : option == 'W' ? s.linger.emplace() : s.deadline.emplace()) = *time;
           break;
         case 's':
-          if (!ParseNumber(value, s.payload) || s.payload > 65507) return invalid(value);
+          number = ParseInRange(value, 0, kMostPayload);
+          if (!number.error.empty()) return Answer(1, number.error);
+          s.payload = static_cast<uint32_t>(number.value);
           break;
         case 't':
-          if (!ParseNumber(value, number) || number < 1 || number > 255) return invalid(value);
-          s.ttl = static_cast<uint8_t>(number);
+          number = ParseInRange(value, 0, UINT8_MAX);
+          if (!number.error.empty()) return Answer(1, number.error);
+          if (number.value == 0) return Answer(2, "ping: cannot set unicast time-to-live: Invalid argument\n");
+          s.ttl = static_cast<uint8_t>(number.value);
           break;
         case 'Q':
-          if (!ParseNumber(value, number) || number > 255) return invalid(value);
-          s.tos = static_cast<uint8_t>(number);
+          if (const auto tos = ParseTos(value))
+            s.tos = *tos;
+          else
+            return Answer(2, fmt::format("ping: the decimal value of TOS bits must be in range 0-255: {}\n", value));
           break;
         case 'M':
           using Pmtu = host::SendRequest::Pmtu;
@@ -100,15 +144,17 @@ std::unique_ptr<traffic::Flow> MakePing(host::Stack& stack, const std::vector<st
           else if (value == "dont")
             s.pmtu = Pmtu::Dont;
           else
-            return Answer(2, "ping: invalid -M argument\n");
+            return Answer(2, fmt::format("ping: invalid -M argument: {}\n", value));
           break;
         case 'I':
           if (auto address = Ipv4Address::Parse(value)) {
+            if (!stack.Ns().IsLocalAddress(*address)) return Answer(2, "ping: bind: Cannot assign requested address\n");
             s.source = *address;
           } else if (const kernel::Link* link = stack.Ns().FindLink(value)) {
-            s.source = stack.Ns().SelectAddress(link->ifindex, {}, kernel::kScopeGlobal);
+            s.device = value;
+            s.oif = link->ifindex;
           } else {
-            return Answer(2, fmt::format("ping: unknown iface: {}\n", value));
+            return Answer(2, fmt::format("ping: SO_BINDTODEVICE {}: No such device\n", value));
           }
           break;
         default:
