@@ -86,7 +86,7 @@ void Stack::BridgePassUp(kernel::Link& bridge, wire::FramePtr frame) {
 
 /// should_deliver().
 bool Stack::BridgeMayDeliver(const kernel::Link& to, const kernel::Link* from) const {
-  if (!to.adminUp || to.master == 0 || to.port.disabled) return false;
+  if (!to.adminUp || !to.carrier || to.master == 0 || to.port.disabled) return false;  // br_port_carrier_check()
   if (!from) return true;
   return (to.port.hairpin || to.ifindex != from->ifindex) && !(to.port.isolated && from->port.isolated);
 }

@@ -1,15 +1,18 @@
 // Devices: what a link does with a frame that it is given to send, and where a received frame goes (net/core/dev.c).
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 #include "models/host/stack.h"
+#include "models/host/stack_inline.h"
 
 namespace overlaysim::host {
 
 namespace {
 
 constexpr int kMostTransmits = 8;  // XMIT_RECURSION_LIMIT
+constexpr Nanoseconds kLinkwatchDelay = Seconds(1);
 
 constexpr uint32_t kVlanTagBytes = 4;
 constexpr uint32_t kTaggedHeaderBytes = wire::kEthernetHeaderBytes + kVlanTagBytes;
@@ -42,6 +45,11 @@ int Stack::Transmit(int ifindex, wire::FramePtr frame) {
     ++link->stats.txDropped;
     return lost(Verdict::LinkDown);
   }
+  if (IsDeactivated(*link)) {  // noop_enqueue(): the sender is not told
+    ++link->stats.txDropped;
+    Finish(Stage::Transmit, Verdict::LinkDown, std::move(frame), ifindex);
+    return 0;
+  }
   if (IsCaptured(ifindex)) m_network.observer->OnFrame(*this, *link, *frame, true);
   if (m_transmitDepth > kMostTransmits) return lost(Verdict::VxlanLoop);
   struct Depth {
@@ -71,6 +79,27 @@ int Stack::Transmit(int ifindex, wire::FramePtr frame) {
       return 0;
   }
   return 0;
+}
+
+/// dev_deactivate(): without carrier a device's queue takes nothing. A bridge has none when its ports are down; when
+/// they have merely lost theirs, it hears of it up to a second later (linkwatch), until when it finds no port to send
+/// to.
+bool Stack::IsDeactivated(const kernel::Link& link) const {
+  if (link.kind == kernel::LinkKind::Veth) return !link.carrier;
+  if (link.kind != kernel::LinkKind::Bridge) return false;
+  const std::vector<int> ports = m_ns->BridgePorts(link.ifindex);
+  return !ports.empty() &&
+         std::none_of(ports.begin(), ports.end(), [&](int port) { return m_ns->GetLink(port)->adminUp; });
+}
+
+/// A bridge that has lost its last running port forgets its neighbours, when linkwatch tells it.
+void Stack::LinkTableChanged(const kernel::Link& port) {
+  const kernel::Link* bridge = port.master != 0 ? m_ns->GetLink(port.master) : nullptr;
+  if (!bridge || !bridge->adminUp || m_ns->IsRunning(*bridge) || m_ns->IsRunning(port)) return;
+  After(port.adminUp ? kLinkwatchDelay : Nanoseconds{0}, [this, ifindex = bridge->ifindex] {
+    const kernel::Link* there = m_ns->GetLink(ifindex);
+    if (there && !m_ns->IsRunning(*there)) m_ns->ForgetNeighboursWithoutCarrier(ifindex);
+  });
 }
 
 void Stack::SendFrame(int ifindex, wire::FramePtr frame) {

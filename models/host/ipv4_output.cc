@@ -46,7 +46,6 @@ Stack::RouteOut Stack::RouteOutput(const SendRequest& request) {
     out.answer = m_ns->Lookup(query);
   }
   if (out.answer.error != 0) {
-    Count(Snmp::IpOutNoRoutes);
     out.error = out.answer.error;
     return out;
   }

@@ -10,6 +10,8 @@ Stack::Stack(Network& network, std::unique_ptr<kernel::Namespace> ns, Backlog& b
   m_ns->onChange = [this](const kernel::TableChange& change) {
     if (m_onwardChange) m_onwardChange(change);
     if (change.table == kernel::Table::Neighbour) NeighbourTableChanged(change);
+    if (change.table == kernel::Table::Link && change.op == kernel::TableChange::Op::Change)
+      LinkTableChanged(*static_cast<const kernel::Link*>(change.row));
   };
 }
 Stack::~Stack() = default;

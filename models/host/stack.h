@@ -151,6 +151,8 @@ class Stack {
   // device.cc
   void TransmitPhysical(kernel::Link& link, wire::FramePtr frame);
   int TransmitVeth(kernel::Link& link, wire::FramePtr frame);
+  bool IsDeactivated(const kernel::Link& link) const;
+  void LinkTableChanged(const kernel::Link& port);
   void TransmitLoopback(kernel::Link& link, wire::FramePtr frame);
   void NetifReceive(kernel::Link& link, wire::FramePtr frame);
   void ClassifyFrame(const kernel::Link& link, wire::Frame& frame);

@@ -26,7 +26,10 @@ int Stack::SendUdp(const SendRequest& given, uint16_t sourcePort, uint16_t desti
   request.destinationPort = destinationPort;
   if (data.size() + wire::kUdpHeaderBytes > 0xffff) return EMSGSIZE;
   const RouteOut out = RouteOutput(request);
-  if (out.error != 0) return out.error;
+  if (out.error != 0) {
+    if (out.error == ENETUNREACH) Count(Snmp::IpOutNoRoutes);
+    return out.error;
+  }
   std::vector<uint8_t> datagram(wire::kUdpHeaderBytes + data.size());
   const uint32_t length = static_cast<uint32_t>(datagram.size());
   wire::Put16(&datagram[0], sourcePort);

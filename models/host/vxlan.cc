@@ -65,7 +65,7 @@ void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kern
     Finish(Stage::VxlanRoute, verdict, std::move(frame), link.ifindex, {Table::Route, out.answer.route.rowId});
   };
   if (out.error != 0)
-    return fail(Verdict::VxlanNoRoute, out.error == ENETUNREACH ? &kernel::LinkStats::txCarrierErrors : nullptr);
+    return fail(Verdict::VxlanNoRoute, &kernel::LinkStats::txCarrierErrors);  // udp_tunnel_dst_lookup(): ENETUNREACH
   if (out.answer.nextHop.ifindex == link.ifindex) return fail(Verdict::VxlanLoop, &kernel::LinkStats::collisions);
   Trace(Stage::VxlanRoute, Verdict::Continue, *frame, out.answer.nextHop.ifindex,
         {Table::Route, out.answer.route.rowId});

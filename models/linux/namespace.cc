@@ -149,18 +149,21 @@ int Namespace::SetLinkUp(int ifindex, bool up, Nanoseconds) {
       if (!e->isPermanent && !e->isStatic) gone.push_back(e->mac);
     for (const MacAddress& mac : gone) DeleteVxlanFdb(ifindex, mac, nullptr);
   }
-  // A port that goes down forgets what it learnt (br_stp_disable_port()).
-  if (link->master != 0) {
-    std::vector<BridgeFdbEntry> gone;
-    BridgeFdb& fdb = FdbOfBridge(link->master);
-    for (const BridgeFdbEntry* e : fdb.Sorted())
-      if (e->port == ifindex && !e->isLocal && !e->isStatic) gone.push_back(*e);
-    for (const BridgeFdbEntry& e : gone) {
-      FdbChanged(Table::BridgeFdb, TableChange::Op::Delete, &e, e.rowId, link->master);
-      fdb.Erase(e.mac);
-    }
-  }
+  DisablePort(*link);
   return 0;
+}
+
+/// br_stp_disable_port(): a port without its link forgets what it learnt.
+void Namespace::DisablePort(const Link& port) {
+  if (port.master == 0) return;
+  std::vector<BridgeFdbEntry> gone;
+  BridgeFdb& fdb = FdbOfBridge(port.master);
+  for (const BridgeFdbEntry* e : fdb.Sorted())
+    if (e->port == port.ifindex && !e->isLocal && !e->isStatic) gone.push_back(*e);
+  for (const BridgeFdbEntry& e : gone) {
+    FdbChanged(Table::BridgeFdb, TableChange::Op::Delete, &e, e.rowId, port.master);
+    fdb.Erase(e.mac);
+  }
 }
 
 int Namespace::SetLinkMtu(int ifindex, uint32_t mtu) {
@@ -268,6 +271,11 @@ int Namespace::SetLinkMaster(int ifindex, int master) {
   return 0;
 }
 
+/// neigh_carrier_down()
+void Namespace::ForgetNeighboursWithoutCarrier(int ifindex) {
+  FlushNeighbours([&](const Neighbour& n) { return n.ifindex == ifindex && n.state != NudState::Permanent; });
+}
+
 int Namespace::SetCarrier(int ifindex, bool carrier) {
   Link* link = GetLink(ifindex);
   if (!link) return ENODEV;
@@ -276,6 +284,9 @@ int Namespace::SetCarrier(int ifindex, bool carrier) {
   ++link->stats.carrierChanges;
   LinkChanged(ifindex);
   BringIpv6(*link);
+  if (carrier) return 0;
+  ForgetNeighboursWithoutCarrier(ifindex);
+  DisablePort(*link);
   return 0;
 }
 

@@ -81,6 +81,7 @@ class Namespace {
   int SetLinkMaster(int ifindex, int master);  ///< 0: none; EINVAL if it is no bridge
   /// A veth's carrier is its peer's IFF_UP: whoever changes one end calls this on the other's namespace.
   int SetCarrier(int ifindex, bool carrier);
+  void ForgetNeighboursWithoutCarrier(int ifindex);  ///< all but permanent ones
   void LinkChanged(int ifindex);  ///< after editing a Link's options in place
   /// Operational: up, and with carrier. A bridge has it while one of its ports has.
   bool IsRunning(const Link& link) const;
@@ -186,6 +187,7 @@ class Namespace {
   void Changed(Table table, TableChange::Op op, const void* row, uint32_t rowId, int ifindex = 0);
 
  private:
+  void DisablePort(const Link& port);
   FibTable& TableOf(uint32_t id);
   void AddAddressRoutes(const Address& address);
   void DeleteAddressRoutes(const Address& address);

@@ -102,14 +102,13 @@ std::vector<uint8_t> Ping::Payload(Nanoseconds now) const {
 void Ping::Start() {
   m_start = m_last = engine::Now();
   m_socket = m_stack.OpenRawIcmp([this](const host::Received& message) { Received(message); });
-  const auto probe = m_stack.RouteOutput(
-      {.source = m_settings.source, .destination = m_settings.destination, .oif = m_settings.oif});
+  const auto probe =
+      m_stack.RouteOutput({.source = m_settings.source, .destination = m_settings.destination, .oif = m_settings.oif});
   const bool isBound = !m_settings.source.IsZero() || m_settings.oif != 0;
-  m_result.output +=
-      fmt::format("PING {} ({}) {}{}({}) bytes of data.\n", m_settings.destinationText,
-                  m_settings.destination.ToString(),
-                  isBound ? fmt::format("from {} {}: ", probe.source.ToString(), m_settings.device) : std::string(),
-                  m_settings.payload, m_settings.payload + wire::kIpv4HeaderBytes + wire::kIcmpHeaderBytes);
+  m_result.output += fmt::format(
+      "PING {} ({}) {}{}({}) bytes of data.\n", m_settings.destinationText, m_settings.destination.ToString(),
+      isBound ? fmt::format("from {} {}: ", probe.source.ToString(), m_settings.device) : std::string(),
+      m_settings.payload, m_settings.payload + wire::kIpv4HeaderBytes + wire::kIcmpHeaderBytes);
   if (probe.error == 0 && probe.broadcast && !m_settings.allowBroadcast) {
     m_result.output.clear();
     m_result.errorOutput = "ping: Do you want to ping broadcast? Then -b. If not, check your local firewall rules\n";
@@ -228,10 +227,11 @@ void Ping::Received(const host::Received& message) {
     m_sumSquares += static_cast<Wide>(us) * us;
   }
   if (!m_settings.quiet)
-    m_result.output += fmt::format(
-        "{}{} bytes from {}: icmp_seq={} ttl={}{}{}\n", TimePrefix(), bytes + wire::kIcmpHeaderBytes, answer.from.ToString(), sequence,
-        answer.ttl, bytes >= kTimestampBytes ? " time=" + PingMilliseconds(rtt.count / 1000) + " ms" : "",
-        duplicate ? " (DUP!)" : "");
+    m_result.output +=
+        fmt::format("{}{} bytes from {}: icmp_seq={} ttl={}{}{}\n", TimePrefix(), bytes + wire::kIcmpHeaderBytes,
+                    answer.from.ToString(), sequence, answer.ttl,
+                    bytes >= kTimestampBytes ? " time=" + PingMilliseconds(rtt.count / 1000) + " ms" : "",
+                    duplicate ? " (DUP!)" : "");
   if (EnoughAnswers()) End();
 }
 

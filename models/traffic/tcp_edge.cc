@@ -230,7 +230,10 @@ int TcpEdge::Connect(ns3::Ptr<ns3::Socket> socket, Ipv4Address source, uint16_t 
   if (!source.IsZero() && !m_stack.Ns().IsLocalAddress(source)) return EADDRNOTAVAIL;
   const host::Stack::RouteOut out =
       m_stack.RouteOutput({.source = source, .destination = destination, .protocol = wire::kIpProtoTcp});
-  if (out.error != 0) return out.error;
+  if (out.error != 0) {
+    if (out.error == ENETUNREACH) m_stack.Ns().snmp.Add(kernel::Snmp::IpOutNoRoutes);
+    return out.error;
+  }
   TcpName name{out.source, sourcePort, destination, destinationPort};
   if (sourcePort == 0) name.localPort = EphemeralPort(out.source, destination, destinationPort);
   if (name.localPort == 0 || IsConnected(name)) return EADDRNOTAVAIL;

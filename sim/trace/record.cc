@@ -62,6 +62,7 @@ std::string KernelDrop(Stage stage, Verdict verdict) {
   // A VTEP's UDP socket checks the sum of what is longer than 76 bytes itself, and ip_fragment() gives no reason for
   // DF.
   if (verdict == Verdict::UdpChecksum && stage == Stage::Decapsulate) return "UDP_CSUM at udp_queue_rcv_one_skb";
+  if (verdict == Verdict::LinkDown && stage == Stage::Receive) return {};
   if (verdict == Verdict::FragNeeded && stage == Stage::VxlanRoute) return {};  // the frame itself becomes the answer
   if (verdict == Verdict::FragNeeded && stage == Stage::Fragment) return "NOT_SPECIFIED at ip_fragment.constprop.0";
   if (*info.kernelFunction == '\0') return info.kernelReason;

@@ -70,7 +70,7 @@ enum class Fate : uint8_t {
   X(Delivered, Arrived, "", "", "handed to the socket or protocol handler it was meant for")                           \
   X(Consumed, Arrived, "", "", "used up by the stack itself: ARP, or an ICMP message without a socket")                \
   X(Unfinished, Unended, "", "", "still under way, queued or held for reassembly when the run ended")                  \
-  X(LinkDown, Dropped, "", "", "the sending device is down or has no carrier")                                         \
+  X(LinkDown, Dropped, "QDISC_DROP", "__dev_queue_xmit", "the sending device is down or has no carrier")               \
   X(CableCut, Dropped, "", "", "on the cable when the cable failed")                                                   \
   X(DeviceGone, Dropped, "", "", "the device or namespace it was meant for was deleted")                               \
   X(QueueFull, Dropped, "QDISC_DROP", "__dev_xmit_skb", "the device's queue has no room for the whole frame")          \
