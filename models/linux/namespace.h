@@ -147,6 +147,8 @@ class Namespace {
   /// Dotted names below /proc/sys ("net.ipv4.ip_forward", "net.ipv4.conf.eth0.rp_filter"). Unknown names: ENOENT.
   int SetSysctl(const std::string& name, const std::string& value);
   std::optional<std::string> GetSysctl(const std::string& name) const;
+  /// Names that SetSysctl() was given, each once, in the order in which they were last set.
+  const std::vector<std::string>& WrittenSysctls() const { return m_writtenSysctls; }
   bool ipForward = false;
   uint8_t defaultTtl = 64;
   bool ipForwardUsePmtu = false;
@@ -208,6 +210,7 @@ class Namespace {
   std::map<int, VxlanFdb> m_vxlanFdbs;
   std::unique_ptr<Ipv6Tables> m_ipv6;
   std::map<std::string, std::string> m_otherSysctls;
+  std::vector<std::string> m_writtenSysctls;
   std::vector<NetnsId> m_netnsIds;
   struct Pmtu {
     uint32_t mtu;

@@ -145,6 +145,8 @@ int Namespace::SetSysctl(const std::string& given, const std::string& value) {
   } else {
     return ENOENT;
   }
+  std::erase(m_writtenSysctls, name);
+  m_writtenSysctls.push_back(name);
   const std::string line = name + " = " + value;
   Changed(Table::Sysctl, TableChange::Op::Change, &line, 0);
   return 0;

@@ -8,6 +8,7 @@
 #include "sim/iproute2/show.h"
 #include "sim/run/plan_json.h"
 #include "sim/run/tables_at.h"
+#include "sim/verify/plan_commands.h"
 
 namespace overlaysim::cli {
 namespace {
@@ -25,7 +26,7 @@ struct ShowArguments {
 };
 
 constexpr std::array kTables = {"route", "neigh", "fdb", "link", "addr", "rule"};
-constexpr std::array kLists = {"nodes", "pods", "links"};
+constexpr std::array kLists = {"nodes", "pods", "links", "commands"};
 
 std::string TableText(const kernel::Namespace& ns, const std::string& what, const iproute2::RouteFilter& routes,
                       const iproute2::ShowOptions& options) {
@@ -129,6 +130,13 @@ int Show(ShowArguments arguments) {
     s.capture.clear();
   });
   if (!loaded) return kUsage;
+  if (arguments.what == "commands") {
+    std::string error;
+    const auto commands = verify::CommandsOf(*loaded->plan, error);
+    if (!commands) return Complain(kFailed, fmt::format("the plan cannot be said in commands: {}", error));
+    fmt::print("{}", verify::ScriptOf(*loaded->plan, *commands));
+    return kOk;
+  }
   if (isList) {
     fmt::print("{}", List(*loaded->plan, arguments.what, arguments.json));
     return kOk;
@@ -162,11 +170,12 @@ void AddShow(CLI::App& program, Action& run) {
               {"show route node1 scenarios/tutorial/two-nodes.json",
                "show neigh node1 scenarios/tutorial/two-nodes.json --at end",
                "show link node1 scenarios/tutorial/two-nodes.json -d -j | jq '.[].ifname'",
-               "show links scenarios/tutorial/leaf-spine.json"});
+               "show links scenarios/tutorial/leaf-spine.json",
+               "show commands scenarios/tutorial/two-nodes.json > cluster.sh"});
   auto arguments = std::make_shared<ShowArguments>();
   std::vector<std::string> all(kTables.begin(), kTables.end());
   all.insert(all.end(), kLists.begin(), kLists.end());
-  verb->add_option("WHAT", arguments->what, "route, neigh, fdb, link, addr or rule of a node; or nodes, pods, links")
+  verb->add_option("WHAT", arguments->what, "route, neigh, fdb, link, addr or rule of a node; or nodes, pods, links; or commands that build it all")
       ->required()
       ->check(CLI::IsMember(all))
       ->type_name("");

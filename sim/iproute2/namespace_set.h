@@ -35,6 +35,20 @@ class MachineNamespaces : public NamespaceSet {
   kernel::Machine& m_machine;
 };
 
+/// One namespace, for commands that are typed in it.
+class SingleNamespace : public NamespaceSet {
+ public:
+  explicit SingleNamespace(kernel::Namespace& ns) : m_ns(ns) {}
+  kernel::Namespace* Find(std::string_view) override { return nullptr; }
+  kernel::Namespace* Get(NetnsId id) override { return id == m_ns.Id() ? &m_ns : nullptr; }
+  kernel::Namespace* Add(const std::string&) override { return nullptr; }
+  bool Remove(NetnsId) override { return false; }
+  std::vector<std::string> Names() const override { return {}; }
+
+ private:
+  kernel::Namespace& m_ns;
+};
+
 // What concerns links in more than one namespace, with the kernel's side effects. All answer 0 or an errno; `why` gets
 // the kernel's extended message.
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "models/wire/headers.h"
 #include "sim/base/check.h"
 #include "sim/plan/names.h"
 
@@ -309,13 +310,16 @@ void CompiledPlan::AddTunnel(kernel::Namespace& ns, NodeId nodeId, size_t number
   const NodeLinks links = LinksOf(nodeId);
   const Tunnel& tunnel = profile.tunnels[number];
   const int ifindex = links.firstTunnel + static_cast<int>(number);
+  // vxlan_config_apply() of drivers/net/vxlan/vxlan_core.c cuts what is asked for to what the lower device carries.
+  const uint32_t mostMtu = node.ports.front().mtu - wire::kVxlanOverheadBytes;
+  const uint32_t mtu = MtuOf(nodeId, tunnel);
   kernel::Link link{.ifindex = ifindex,
                     .name = tunnel.device,
                     .kind = tunnel.kind,
                     .address = *node.vtepMac,
                     .addressSet = true,
                     .mtuSet = true,
-                    .mtu = MtuOf(nodeId, tunnel)};
+                    .mtu = tunnel.kind == kernel::LinkKind::Vxlan ? std::min(mtu, mostMtu) : mtu};
   link.vxlan = tunnel.vxlan;
   link.vxlan.local = node.Address();
   link.vxlan.lowerIfindex = kFirstIfindex;
