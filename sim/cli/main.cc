@@ -32,7 +32,7 @@ int Main(int argc, char** argv) {
   program.require_subcommand(1);
   Action action;
   for (auto add :
-       {AddRun, AddTrace, AddPing, AddCapture, AddShow, AddImport, AddResolve, AddValidate, AddSchema, AddVersion})
+       {AddRun, AddTrace, AddPing, AddCapture, AddShow, AddVerify, AddImport, AddResolve, AddValidate, AddSchema, AddVersion})
     add(program, action);
   try {
     program.parse(argc, argv);

@@ -36,6 +36,13 @@ std::string Quoted(const std::string& word) {
   return out + "'";
 }
 
+/// `name`, or with a number behind it that makes it new; it is then taken.
+std::string FreeName(std::set<std::string>& taken, const std::string& name) {
+  std::string free = name;
+  for (int n = 2; !taken.insert(free).second; ++n) free = fmt::format("{}-{}", name, n);
+  return free;
+}
+
 /// What the plan cannot be exported for.
 struct Unsayable : std::runtime_error {
   using std::runtime_error::runtime_error;
@@ -153,9 +160,11 @@ Words RuleWords(const Namespace& ns, const kernel::Rule& rule) {
 /// A line of `ip neigh`; its state stands for itself at the end ("PERMANENT").
 Words NeighbourWords(const Namespace& ns, const kernel::Neighbour& neighbour) {
   Words words = SplitLine(iproute2::NeighLine(ns, neighbour));
-  if (neighbour.proxy) return Concat({"proxy"}, {neighbour.ip.ToString(), "dev", iproute2::DeviceName(ns, neighbour.ifindex)});
+  if (neighbour.proxy)
+    return Concat({"proxy"}, {neighbour.ip.ToString(), "dev", iproute2::DeviceName(ns, neighbour.ifindex)});
   std::string state = words.back();
-  std::transform(state.begin(), state.end(), state.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
+  std::transform(state.begin(), state.end(), state.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
   words.back() = "nud";
   words.push_back(state);
   return words;
@@ -183,22 +192,29 @@ bool IsDynamic(const kernel::Neighbour& n) {
   return !n.proxy && n.state != kernel::NudState::Permanent && n.state != kernel::NudState::Noarp;
 }
 
+/// The device of a breakable cable at its end a or b.
+std::string CableEndName(CableId cable, bool isA) { return fmt::format("c{}{}", cable.value, isA ? "a" : "b"); }
+
 // ------------------------------------------------------------------------------------------------ the exporter
 
 /// Writes the commands, and carries each out on tables of its own, so that it knows what the kernel will have added by
 /// itself and asks only for what is then still different.
 class Exporter {
  public:
-  Exporter(const ClusterPlan& plan) : m_plan(plan), m_names(plan), m_all(m_machine) {}
+  Exporter(const ClusterPlan& plan, const std::set<CableId>& breakable)
+      : m_plan(plan), m_breakable(breakable), m_names(plan), m_all(m_machine) {}
 
   std::vector<PlanCommand> Export() {
     for (size_t i = 0; i < m_plan.NetnsCount(); ++i) {
       m_wanted.push_back(m_plan.Materialise(NetnsId(i)));
       Run("", {"ip", "netns", "add", m_names.Of(NetnsId(i))});
     }
-    for (const CablePlan& cable : m_plan.cables) {
+    if (!m_breakable.empty()) Run("", {"ip", "netns", "add", m_names.Cables()});
+    for (size_t c = 0; c < m_plan.cables.size(); ++c) {
+      const CablePlan& cable = m_plan.cables[c];
       m_farEnd[{cable.a.netns, cable.a.ifindex}] = {cable.b.netns, cable.b.ifindex};
       m_farEnd[{cable.b.netns, cable.b.ifindex}] = {cable.a.netns, cable.a.ifindex};
+      if (m_breakable.contains(CableId(c))) AddBreakable(CableId(c), cable);
     }
     for (const auto& ns : m_wanted) AddLinks(*ns, false);
     for (const auto& ns : m_wanted) AddLinks(*ns, true);
@@ -238,6 +254,23 @@ class Exporter {
     if (link.kind != LinkKind::Bridge || link.addressSet) words = Concat(words, {"address", link.address.ToString()});
     if (link.kind != LinkKind::Vxlan || link.mtuSet) words = Concat(words, {"mtu", fmt::format("{}", link.mtu)});
     return words;
+  }
+
+  void AddBreakable(CableId id, const CablePlan& cable) {
+    const std::string bridge = fmt::format("cable{}", id.value);
+    Run(m_names.Cables(), {"ip", "link", "add", "name", bridge, "type", "bridge", "mcast_snooping", "0"});
+    Run(m_names.Cables(), {"ip", "link", "set", "dev", bridge, "up"});
+    for (const CablePlan::End* end : {&cable.a, &cable.b}) {
+      const Namespace& ns = *m_wanted[end->netns.value];
+      const Link& link = *ns.GetLink(end->ifindex);
+      const std::string port = CableEndName(id, end == &cable.a);
+      Ip(ns,
+         Concat(Concat({"link", "add"}, LinkWords(link)),
+                {"type", "veth", "peer", "name", port, "mtu", fmt::format("{}", link.mtu), "netns", m_names.Cables()}));
+      Run(m_names.Cables(), {"ip", "link", "set", "dev", port, "master", bridge});
+      Run(m_names.Cables(), {"ip", "link", "set", "dev", port, "type", "bridge_slave", "learning", "off"});
+      Run(m_names.Cables(), {"ip", "link", "set", "dev", port, cable.up ? "up" : "down"});
+    }
   }
 
   void AddLinks(const Namespace& ns, bool vxlans) {
@@ -345,7 +378,12 @@ class Exporter {
     const std::multiset<Words> wanted = lines(ns);
     for (const Words& line : made)
       if (!wanted.contains(line)) Ip(ns, Concat({"route", "del"}, line));
-    for (const kernel::Route& route : ns.Routes(0)) {
+    std::vector<kernel::Route> routes = ns.Routes(0);
+    std::stable_partition(routes.begin(), routes.end(), [](const kernel::Route& route) {  // a gateway must be reachable
+      return std::all_of(route.nextHops.begin(), route.nextHops.end(),
+                         [](const kernel::NextHop& hop) { return hop.gateway.IsZero(); });
+    });
+    for (const kernel::Route& route : routes) {
       const Words line = RouteWords(ns, route);
       if (const auto there = made.find(line); there != made.end())
         made.erase(there);
@@ -406,8 +444,7 @@ class Exporter {
       const std::vector<Words> wanted = FilterLines(*m_wanted[ns.Id().value], table);
       const std::vector<Words> made = FilterLines(Made(ns), table);
       for (const Words& line : wanted)
-        if (line[0] == "-A" || !Contains(made, line))
-          Run(NameOf(ns), Concat({"iptables", "-t", table}, line));
+        if (line[0] == "-A" || !Contains(made, line)) Run(NameOf(ns), Concat({"iptables", "-t", table}, line));
     }
   }
 
@@ -425,6 +462,7 @@ class Exporter {
   }
 
   const ClusterPlan& m_plan;
+  const std::set<CableId>& m_breakable;
   NetnsNames m_names;
   std::vector<std::unique_ptr<Namespace>> m_wanted;
   std::map<std::pair<NetnsId, int>, End> m_farEnd;
@@ -454,14 +492,22 @@ NetnsNames::NetnsNames(const ClusterPlan& plan) {
     for (char& c : name)
       if (!IsPlain(c)) c = '-';
     if (name.empty() || name[0] == '-' || name[0] == '.') name = "ns" + name;
-    for (int n = 2; !taken.insert(name).second; ++n) name = fmt::format("{}-{}", name, n);
-    m_names.push_back(name);
+    m_names.push_back(FreeName(taken, name));
   }
+  m_cables = FreeName(taken, "cables");
 }
 
-std::optional<std::vector<PlanCommand>> CommandsOf(const ClusterPlan& plan, std::string& error) {
+std::vector<PlanCommand> CableSwitch(const NetnsNames& names, CableId cable, bool up) {
+  std::vector<PlanCommand> commands;
+  for (bool isA : {true, false})
+    commands.push_back({names.Cables(), {"ip", "link", "set", "dev", CableEndName(cable, isA), up ? "up" : "down"}});
+  return commands;
+}
+
+std::optional<std::vector<PlanCommand>> CommandsOf(const ClusterPlan& plan, std::string& error,
+                                                   const std::set<CableId>& breakable) {
   try {
-    return Exporter(plan).Export();
+    return Exporter(plan, breakable).Export();
   } catch (const Unsayable& why) {
     error = why.what();
     return std::nullopt;
@@ -480,19 +526,23 @@ std::vector<PlanCommand> RouteChanges(const ClusterPlan& plan, const NetnsNames&
     const NetnsRole role = plan.Info(NetnsId(i)).role;
     if (role == NetnsRole::Pod || role == NetnsRole::Lab || role == NetnsRole::Node) continue;
     const auto ns = plan.Materialise(NetnsId(i));
-    auto lines = [&](uint32_t epoch) {
-      std::vector<Words> out;
-      for (const kernel::Route& route : plan.UnderlayRoutes(NetnsId(i), epoch)) out.push_back(RouteWords(*ns, route));
-      return out;
+    const std::vector<kernel::Route> before = plan.UnderlayRoutes(NetnsId(i), from);
+    const std::vector<kernel::Route> after = plan.UnderlayRoutes(NetnsId(i), to);
+    auto has = [&](const std::vector<kernel::Route>& routes, const kernel::Route& route) {
+      return std::any_of(routes.begin(), routes.end(),
+                         [&](const kernel::Route& r) { return RouteWords(*ns, r) == RouteWords(*ns, route); });
     };
-    const std::vector<Words> before = lines(from), after = lines(to);
-    auto run = [&](const char* verb, const Words& line) {
-      commands.push_back({names.Of(NetnsId(i)), Concat({"ip", "route", verb}, line)});
+    auto hasPlace = [](const std::vector<kernel::Route>& routes, const kernel::Route& route) {
+      return std::any_of(routes.begin(), routes.end(),
+                         [&](const kernel::Route& r) { return r.dst == route.dst && r.metric == route.metric; });
     };
-    for (const Words& line : before)
-      if (!Contains(after, line)) run("del", line);
-    for (const Words& line : after)
-      if (!Contains(before, line)) run("add", line);
+    auto run = [&](const char* verb, const kernel::Route& route) {
+      commands.push_back({names.Of(NetnsId(i)), Concat({"ip", "route", verb}, RouteWords(*ns, route))});
+    };
+    for (const kernel::Route& route : after)  // in place of the one before, so that there is no moment without
+      if (!has(before, route)) run("replace", route);
+    for (const kernel::Route& route : before)
+      if (!hasPlace(after, route)) run("del", route);
   }
   return commands;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,9 +25,12 @@ class NetnsNames {
   explicit NetnsNames(const ClusterPlan& plan);
   const std::string& Of(NetnsId id) const { return m_names[id.value]; }
   size_t Count() const { return m_names.size(); }
+  /// A further namespace, that of breakable cables.
+  const std::string& Cables() const { return m_cables; }
 
  private:
-  std::vector<std::string> m_names;  ///< "": shares another one's namespace
+  std::vector<std::string> m_names;
+  std::string m_cables;
 };
 
 /// Commands of ip, bridge, sysctl and iptables that build what the plan has at time 0: namespaces, links with their
@@ -34,7 +38,14 @@ class NetnsNames {
 /// kernel adds by itself (connected routes, local FDB entries) is left to it.
 ///
 /// nullopt, with `error`, for what cannot be said in commands.
-std::optional<std::vector<PlanCommand>> CommandsOf(const ClusterPlan& plan, std::string& error);
+///
+/// @param breakable  cables that are to be plugged and unplugged: a bridge in a namespace of their own stands between
+///                   two veth pairs, so that both ends can lose their carrier while they are up (CableSwitch())
+std::optional<std::vector<PlanCommand>> CommandsOf(const ClusterPlan& plan, std::string& error,
+                                                   const std::set<CableId>& breakable = {});
+
+/// Commands that plug or unplug a breakable cable.
+std::vector<PlanCommand> CableSwitch(const NetnsNames& names, CableId cable, bool up);
 
 /// The commands as a script for /bin/sh that ends at the first failure.
 std::string ScriptOf(const ClusterPlan& plan, const std::vector<PlanCommand>& commands);
