@@ -31,16 +31,17 @@ void Stack::ArpReceive(kernel::Link& link, wire::FramePtr frame) {
   };
   if (link.noArp || link.kind == kernel::LinkKind::Loopback) return done(Verdict::Consumed);
   if (frame->type == wire::PacketType::OtherHost) return done(Verdict::Consumed);
-  if (frame->Size() < wire::kEthernetHeaderBytes + wire::kArpBytes) return done(Verdict::ArpMalformed);
+  if (frame->Size() < wire::kEthernetHeaderBytes + wire::kArpBytes) return done(Verdict::ArpTooShort);
   const wire::Arp arp{frame->Data() + wire::kEthernetHeaderBytes};
   const uint16_t operation = arp.Operation();
   if (!arp.IsIpv4OverEthernet()) return done(Verdict::ArpMalformed);
-  if (operation != wire::kArpRequest && operation != wire::kArpReply) return done(Verdict::Consumed);
+  if (operation != wire::kArpRequest && operation != wire::kArpReply) return done(Verdict::ArpIgnored);
   const Ipv4Address sip = arp.SenderIp(), tip = arp.TargetIp();
   const MacAddress sha = arp.SenderMac();
   const auto& conf = m_ns->GetConf(link.ifindex);
-  if (sip == tip && (conf.dropGratuitousArp || m_ns->allConf.dropGratuitousArp)) return done(Verdict::Consumed);
-  if (tip.IsMulticast() || (tip.IsLoopback() && !conf.routeLocalnet)) return done(Verdict::Consumed);
+  if (tip.IsMulticast() || (tip.IsLoopback() && !conf.routeLocalnet && !m_ns->allConf.routeLocalnet))
+    return done(Verdict::ArpIgnored);
+  if (sip == tip && (conf.dropGratuitousArp || m_ns->allConf.dropGratuitousArp)) return done(Verdict::ArpIgnored);
   const uint64_t cause = frame->journey;
 
   auto isLocal = [&] { return m_ns->IsLocalAddress(tip); };
@@ -66,7 +67,7 @@ void Stack::ArpReceive(kernel::Link& link, wire::FramePtr frame) {
   }
   if (operation == wire::kArpRequest) {
     // ip_route_input(tip, sip): a sender that is one of our own addresses, or a martian, gets no answer
-    const bool sane = !sip.IsMulticast() && !sip.IsLimitedBroadcast() && !sip.IsLoopback() &&
+    const bool sane = !tip.IsZero() && !sip.IsMulticast() && !sip.IsLimitedBroadcast() && !sip.IsLoopback() &&
                       !m_ns->IsLocalAddress(sip) && ValidateSource(link, sip, tip, 0, 0) == Verdict::Continue;
     kernel::RouteAnswer route = m_ns->Lookup({.dst = tip, .src = sip, .iif = link.ifindex});
     if (sane && route.error == 0 && route.route.type == kernel::RouteType::Local) {
@@ -76,9 +77,10 @@ void Stack::ArpReceive(kernel::Link& link, wire::FramePtr frame) {
       }
       return done(Verdict::Consumed);
     }
-    const bool proxy = conf.proxyArp || m_ns->allConf.proxyArp;
-    if (sane && route.error == 0 && conf.forwarding && route.route.type == kernel::RouteType::Unicast && proxy &&
-        route.nextHop.ifindex != link.ifindex) {
+    const bool isHere = route.nextHop.ifindex == link.ifindex;  // arp_fwd_pvlan() or arp_fwd_proxy()
+    const bool proxy = isHere ? sip != tip && (conf.proxyArpPvlan || m_ns->allConf.proxyArpPvlan)
+                              : conf.proxyArp || m_ns->allConf.proxyArp;
+    if (sane && route.error == 0 && conf.forwarding && route.route.type == kernel::RouteType::Unicast && proxy) {
       learnFromRequest();
       const Nanoseconds delay = m_ns->Parms(link.ifindex).proxyDelay;
       if (frame->type == wire::PacketType::Host || delay.count == 0) {

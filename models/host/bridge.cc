@@ -2,6 +2,7 @@
 
 #include "models/engine/engine.h"
 #include "models/host/stack.h"
+#include "models/wire/checksum.h"
 
 namespace overlaysim::host {
 
@@ -15,6 +16,9 @@ void Stack::BridgeInput(kernel::Link& port, kernel::Link& bridge, wire::FramePtr
     return Finish(Stage::BridgeInput, Verdict::BridgeBadSource, std::move(frame), port.ifindex);
   if (!bridge.adminUp || port.port.disabled)
     return Finish(Stage::BridgeInput, Verdict::BridgePortState, std::move(frame), port.ifindex);
+  if (m_ns->bridgeNfCallIptables && wire::Ethernet{frame->Data()}.Type() == wire::kEtherTypeIpv4 &&
+      !BridgeValidateIpv4(*frame))
+    return Finish(Stage::BridgeInput, Verdict::BridgeIpHeader, std::move(frame), port.ifindex);
   if (destination == bridge.address) frame->type = wire::PacketType::Host;
   if (port.port.learning) BridgeLearn(bridge, port, source);
   // tcpdump on the bridge makes it promiscuous: it then gets a copy of everything that is bridged.
@@ -41,6 +45,32 @@ void Stack::BridgeInput(kernel::Link& port, kernel::Link& bridge, wire::FramePtr
     Finish(Stage::BridgeForward, to.ifindex == port.ifindex ? Verdict::BridgeSamePort : Verdict::BridgePortBlocked,
            std::move(frame), to.ifindex);
   if (copy) BridgePassUp(bridge, std::move(copy));
+}
+
+/// br_validate_ipv4() of bridge netfilter: what is no IPv4 packet goes no further, and padding is cut off.
+bool Stack::BridgeValidateIpv4(wire::Frame& frame) {
+  const uint32_t held = frame.Size() - wire::kEthernetHeaderBytes;
+  const wire::Ipv4 ip{frame.Data() + wire::kEthernetHeaderBytes};
+  if (held < wire::kIpv4HeaderBytes || ip.HeaderBytes() < wire::kIpv4HeaderBytes || ip.Version() != 4 ||
+      held < ip.HeaderBytes()) {
+    Count(kernel::Snmp::IpInHdrErrors);
+    return false;
+  }
+  if (wire::Checksum(ip.p, ip.HeaderBytes()) != 0) {
+    Count(kernel::Snmp::IpExtInCsumErrors);
+    Count(kernel::Snmp::IpInHdrErrors);
+    return false;
+  }
+  if (held < ip.TotalBytes()) {
+    Count(kernel::Snmp::IpExtInTruncatedPkts);
+    return false;
+  }
+  if (ip.TotalBytes() < ip.HeaderBytes()) {
+    Count(kernel::Snmp::IpInHdrErrors);
+    return false;
+  }
+  frame.Trim(wire::kEthernetHeaderBytes + ip.TotalBytes());
+  return true;
 }
 
 /// br_fdb_update(): where that address was last seen.

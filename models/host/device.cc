@@ -17,6 +17,17 @@ constexpr Nanoseconds kLinkwatchDelay = Seconds(1);
 constexpr uint32_t kVlanTagBytes = 4;
 constexpr uint32_t kTaggedHeaderBytes = wire::kEthernetHeaderBytes + kVlanTagBytes;
 
+bool IsVlan(const wire::Frame& frame) {
+  const uint16_t type = wire::Get16(frame.Data() + 2 * sizeof(MacAddress));
+  return type == wire::kEtherTypeVlan || type == wire::kEtherTypeServiceVlan;
+}
+
+/// validate_xmit_skb(): whether the device takes the frame with its checksum open. A bridge offers nothing for tunnelled
+/// packets (hw_enc_features).
+bool OffloadsChecksum(const kernel::Link& link, const wire::Frame& frame) {
+  return link.txChecksum && !(frame.encapsulated && link.kind == kernel::LinkKind::Bridge);
+}
+
 /// is_skb_forwardable() of net/core/dev.c: a device takes no frame longer than its MTU, link header and a VLAN tag.
 bool IsForwardable(const kernel::Link& link, const wire::Frame& frame) {
   return link.adminUp && frame.Size() <= link.mtu + kTaggedHeaderBytes;
@@ -50,6 +61,7 @@ int Stack::Transmit(int ifindex, wire::FramePtr frame) {
     Finish(Stage::Transmit, Verdict::LinkDown, std::move(frame), ifindex);
     return 0;
   }
+  if (frame->HasOpenChecksum() && !OffloadsChecksum(*link, *frame)) frame->CompleteChecksum();
   if (IsCaptured(ifindex)) m_network.observer->OnFrame(*this, *link, *frame, true);
   if (m_transmitDepth > kMostTransmits) return lost(Verdict::VxlanLoop);
   struct Depth {
@@ -118,6 +130,7 @@ void Stack::TransmitPhysical(kernel::Link& link, wire::FramePtr frame) {
   ++link.stats.txPackets;
   link.stats.txBytes += frame->Size();
   Trace(Stage::Transmit, Verdict::Continue, *frame, link.ifindex);
+  frame->CompleteChecksum();  // by the network card
   at.cable->Send(at.side, std::move(frame));
 }
 
@@ -176,15 +189,19 @@ void Stack::NetifReceive(kernel::Link& link, wire::FramePtr frame) {
   // A bridge hands up frames already classified by their port.
   if (link.kind != kernel::LinkKind::Bridge) ClassifyFrame(link, *frame);
   frame->iif = link.ifindex;
+  if (IsVlan(*frame) && frame->Size() < kTaggedHeaderBytes + 2)  // skb_vlan_untag(), before any tap
+    return Finish(Stage::Receive, Verdict::FrameTooShort, std::move(frame), link.ifindex);
   if (IsCaptured(link.ifindex)) m_network.observer->OnFrame(*this, link, *frame, false);
   Trace(Stage::Receive, Verdict::Continue, *frame, link.ifindex);
   if (link.master != 0) return BridgeInput(link, *m_ns->GetLink(link.master), std::move(frame));
-  if (wire::Ethernet{frame->Data()}.Type() == wire::kEtherTypeVlan && frame->Size() >= kTaggedHeaderBytes) {
-    // skb_vlan_untag(): no VLAN devices here, so a tag of priority alone (VID 0) is ignored, any other makes it another
-    // host's.
-    if (wire::Get16(frame->Data() + wire::kEthernetHeaderBytes) & 0xfff) frame->type = wire::PacketType::OtherHost;
+  while (IsVlan(*frame) && frame->Size() >= kTaggedHeaderBytes) {
+    // No VLAN devices here, so tags of priority alone (VID 0) are ignored, any other makes it another host's.
+    const bool another = wire::Get16(frame->Data() + wire::kEthernetHeaderBytes) & 0xfff;
     std::memmove(frame->Data() + kVlanTagBytes, frame->Data(), 2 * sizeof(MacAddress));
     frame->Pull(kVlanTagBytes);
+    if (!another) continue;
+    frame->type = wire::PacketType::OtherHost;
+    break;
   }
   switch (wire::Ethernet{frame->Data()}.Type()) {
     case wire::kEtherTypeIpv4:

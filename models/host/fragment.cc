@@ -19,6 +19,7 @@ constexpr uint8_t kEcnMask = 3;
 }  // namespace
 
 int Stack::Fragment(wire::FramePtr packet, uint32_t mtu, const std::function<int(wire::FramePtr)>& output) {
+  packet->CompleteChecksum();
   const wire::Ipv4 ip{packet->Data()};
   const uint32_t header = ip.HeaderBytes();
   if (packet->maxFragment != 0) mtu = std::min<uint32_t>(mtu, packet->maxFragment);
@@ -43,6 +44,7 @@ int Stack::Fragment(wire::FramePtr packet, uint32_t mtu, const std::function<int
     wire::Put16(piece->Data() + 2, header + bytes);
     wire::Put16(piece->Data() + 6,
                 static_cast<uint32_t>(firstField & wire::kIpDf) | (more ? wire::kIpMf : 0u) | (base + at) / 8);
+    if (at > 0) ClearUncopiedOptions(piece->Data());
     wire::Ipv4{piece->Data()}.FillChecksum();
     piece->maxFragment = 0;
     at += bytes;
@@ -102,7 +104,7 @@ wire::FramePtr Stack::Reassemble(wire::FramePtr fragment) {
     Count(Snmp::IpReasmFails);
     if (fragment) Finish(Stage::Reassemble, Verdict::FragmentInvalid, std::move(fragment), iif);
     for (auto& piece : queue.pieces)
-      Finish(Stage::Reassemble, Verdict::FragmentInvalid, std::move(piece.frame), queue.iif);
+      Finish(Stage::Reassemble, Verdict::FragmentAbandoned, std::move(piece.frame), queue.iif);
     m_reassembly.queues.erase(it);
     return nullptr;
   };

@@ -17,10 +17,12 @@ namespace {
 constexpr uint32_t kMostErrorBytes = 576;  // RFC 1812: as much of the packet as fits
 constexpr int64_t kBurstFactor = 6;        // XRLIM_BURST_FACTOR
 constexpr uint8_t kLastIcmpType = 18;      // NR_ICMP_TYPES
+constexpr uint8_t kLastUnreachCode = 15;   // NR_ICMP_UNREACH
+constexpr uint8_t kIcmpSourceQuench = 4;
 
-bool IsIcmpError(uint8_t type) {  // icmp_pointers[type].error
-  return type == wire::kIcmpDestUnreach || type == 4 || type == wire::kIcmpRedirect ||
-         type == wire::kIcmpTimeExceeded || type == wire::kIcmpParameterProblem;
+bool IsIcmpError(uint8_t type) {  // icmp_pointers[type].error; unassigned types and router discovery count too
+  return type <= kLastIcmpType && type != wire::kIcmpEchoReply && type != wire::kIcmpEcho &&
+         type <= wire::kIcmpParameterProblem;
 }
 
 void CountOut(kernel::SnmpCounters& snmp, uint8_t type) {
@@ -28,6 +30,8 @@ void CountOut(kernel::SnmpCounters& snmp, uint8_t type) {
   switch (type) {
     case wire::kIcmpEchoReply:
       return snmp.Add(Snmp::IcmpOutEchoReps);
+    case wire::kIcmpTimestampReply:
+      return snmp.Add(Snmp::IcmpOutTimestampReps);
     case wire::kIcmpEcho:
       return snmp.Add(Snmp::IcmpOutEchos);
     case wire::kIcmpDestUnreach:
@@ -51,7 +55,7 @@ void CountIn(kernel::SnmpCounters& snmp, uint8_t type) {
       return snmp.Add(Snmp::IcmpInEchos);
     case wire::kIcmpDestUnreach:
       return snmp.Add(Snmp::IcmpInDestUnreachs);
-    case 4:
+    case kIcmpSourceQuench:
       return snmp.Add(Snmp::IcmpInSrcQuenchs);
     case wire::kIcmpRedirect:
       return snmp.Add(Snmp::IcmpInRedirects);
@@ -59,9 +63,9 @@ void CountIn(kernel::SnmpCounters& snmp, uint8_t type) {
       return snmp.Add(Snmp::IcmpInTimeExcds);
     case wire::kIcmpParameterProblem:
       return snmp.Add(Snmp::IcmpInParmProbs);
-    case 13:
+    case wire::kIcmpTimestamp:
       return snmp.Add(Snmp::IcmpInTimestamps);
-    case 14:
+    case wire::kIcmpTimestampReply:
       return snmp.Add(Snmp::IcmpInTimestampReps);
     case 17:
       return snmp.Add(Snmp::IcmpInAddrMasks);
@@ -111,36 +115,90 @@ void Stack::DeliverRawIcmp(const Received& message) {
 }
 
 /// icmp_rcv().
-void Stack::IcmpReceive(kernel::Link& link, wire::FramePtr packet) {
+void Stack::IcmpReceive(kernel::Link& link, wire::FramePtr packet, bool toGroup) {
   const wire::Ipv4 ip{packet->Data()};
   const Received message{*packet, ip, ip.Payload(), packet->Size() - ip.HeaderBytes()};
   Count(Snmp::IcmpInMsgs);
   auto done = [&](Verdict verdict) { Finish(Stage::LocalDeliver, verdict, std::move(packet), link.ifindex); };
-  if (message.payloadBytes < wire::kIcmpHeaderBytes) {
-    Count(Snmp::IcmpInErrors);
-    return done(Verdict::IcmpTooShort);
-  }
   if (wire::Checksum(message.payload, message.payloadBytes) != 0) {
     Count(Snmp::IcmpInCsumErrors);
     Count(Snmp::IcmpInErrors);
     return done(Verdict::IcmpChecksum);
   }
-  const uint8_t type = message.payload[0], code = message.payload[1];
+  if (message.payloadBytes < wire::kIcmpHeaderBytes) {
+    Count(Snmp::IcmpInErrors);
+    return done(Verdict::IcmpTooShort);
+  }
+  const uint8_t type = message.payload[0];
   CountIn(m_ns->snmp, type);
+  if (type == wire::kIcmpExtendedEcho || type == wire::kIcmpExtendedEchoReply)
+    return done(Verdict::Consumed);  // icmp_echo_enable_probe is off
   if (type > kLastIcmpType) {
     Count(Snmp::IcmpInErrors);
     return done(Verdict::IcmpUnknownType);
   }
-  const bool group = packet->type == wire::PacketType::Broadcast || packet->type == wire::PacketType::Multicast ||
-                     ip.Destination().IsMulticast() || ip.Destination().IsLimitedBroadcast();
-  if (type == wire::kIcmpEcho) {
-    if (m_ns->icmpEchoIgnoreAll || group) return done(Verdict::IcmpEchoIgnored);  // icmp_echo_ignore_broadcasts is on
-    IcmpReply(*packet);
-    return done(Verdict::Consumed);
+  if (toGroup) {
+    const bool answered =
+        (type == wire::kIcmpEcho || type == wire::kIcmpTimestamp) && !m_ns->icmpEchoIgnoreBroadcasts;
+    const bool addressMask = type == 17 || type == 18;
+    if (!answered && !addressMask) {
+      Count(Snmp::IcmpInErrors);
+      return done(Verdict::IcmpToGroup);
+    }
+  }
+  const uint8_t* const begin = message.payload;
+  switch (type) {
+    case wire::kIcmpEcho:
+      if (m_ns->icmpEchoIgnoreAll) return done(Verdict::IcmpEchoIgnored);
+      IcmpReply(*packet, {begin, begin + message.payloadBytes});
+      break;
+    case wire::kIcmpTimestamp: {
+      if (message.payloadBytes < wire::kIcmpHeaderBytes + 4) {
+        Count(Snmp::IcmpInErrors);
+        return done(Verdict::IcmpTooShort);
+      }
+      std::vector<uint8_t> answer(begin, begin + wire::kIcmpHeaderBytes + 4);
+      answer.resize(wire::kIcmpHeaderBytes + 12);
+      wire::Put32(&answer[12], TimeOfDay());
+      wire::Put32(&answer[16], TimeOfDay());
+      answer[0] = wire::kIcmpTimestampReply;
+      answer[1] = 0;
+      IcmpReply(*packet, std::move(answer));
+      break;
+    }
+    case wire::kIcmpDestUnreach:
+    case kIcmpSourceQuench:
+    case wire::kIcmpRedirect:
+    case wire::kIcmpTimeExceeded:
+    case wire::kIcmpParameterProblem:
+      return done(IcmpError(message));
+    default:
+      break;
+  }
+  done(Verdict::Consumed);
+}
+
+/// icmp_unreach() and icmp_redirect(): an error finds the socket whose packet it quotes, or counts as one.
+Verdict Stack::IcmpError(const Received& message) {
+  const uint8_t type = message.payload[0], code = message.payload[1];
+  const uint32_t quotedBytes = message.payloadBytes - wire::kIcmpHeaderBytes;
+  const wire::Ipv4 quoted{const_cast<uint8_t*>(message.payload) + wire::kIcmpHeaderBytes};
+  if (quotedBytes < wire::kIpv4HeaderBytes || quoted.HeaderBytes() < wire::kIpv4HeaderBytes) {
+    Count(Snmp::IcmpInErrors);
+    return Verdict::IcmpErrorMalformed;
+  }
+  if (type == wire::kIcmpDestUnreach && code > kLastUnreachCode) return Verdict::Consumed;
+  if (type == wire::kIcmpTimeExceeded && code == 1) return Verdict::Consumed;  // reassembly: no socket is told
+  if (quotedBytes < quoted.HeaderBytes() + 8) {  // icmp_socket_deliver()
+    Count(Snmp::IcmpInErrors);
+    return Verdict::Consumed;
   }
   if (type == wire::kIcmpDestUnreach && code == wire::kIcmpFragNeeded)
     IcmpPmtu(message, wire::Get16(message.payload + 6));
-  done(Verdict::Consumed);
+  const bool nobodys = (quoted.Protocol() == wire::kIpProtoUdp && !UdpHasSender(quoted, quotedBytes)) ||
+                       (quoted.Protocol() == wire::kIpProtoTcp && !m_tcp);
+  if (nobodys) Count(Snmp::IcmpInErrors);
+  return Verdict::Consumed;
 }
 
 /// ipv4_update_pmtu() for the packet that an error quotes, from whoever sent it: the socket's own setting is checked
@@ -159,23 +217,27 @@ void Stack::IcmpPmtu(const Received& message, uint32_t mtu) {
                   engine::Now() + m_ns->pmtuExpires, locked);
 }
 
-/// icmp_reply(): an echo answered in kind.
-void Stack::IcmpReply(const wire::Frame& packet) {
+/// icmp_reply(): `message` is the answer to a request, its checksum not yet in place; an echo's type becomes the reply's.
+void Stack::IcmpReply(const wire::Frame& packet, std::vector<uint8_t> message) {
   const wire::Ipv4 ip{const_cast<uint8_t*>(packet.Data())};
+  if (message[0] == wire::kIcmpEcho) message[0] = wire::kIcmpEchoReply;
   SendRequest request{.destination = ip.Source(),
                       .protocol = wire::kIpProtoIcmp,
                       .tos = ip.Tos(),
                       .mark = 0,
                       .cause = packet.journey,
                       .flow = packet.flow};
-  request.source = ip.Destination();
+  // A group or broadcast address is not one to answer from (fib_compute_spec_dst()).
+  if (m_ns->IsLocalAddress(ip.Destination())) request.source = ip.Destination();
   const RouteOut out = RouteOutput(request);
-  if (out.error != 0 || !IcmpAllowed(ip.Source(), wire::kIcmpEchoReply, 0, out)) return;
-  std::vector<uint8_t> message(packet.Data() + ip.HeaderBytes(), packet.Data() + packet.Size());
-  message[0] = wire::kIcmpEchoReply;
+  if (out.error != 0 || !IcmpAllowed(ip.Source(), message[0], 0, out)) return;
+  const auto options = EchoOptions(packet, out.source);
+  if (!options) return;
+  request.options = *options;
   wire::Put16(&message[2], 0);
-  wire::Put16(&message[2], wire::Checksum(message.data(), message.size()));
-  if (SendIpv4(request, message, &out) == 0) CountOut(m_ns->snmp, wire::kIcmpEchoReply);
+  const uint16_t checksum = wire::Checksum(message.data(), message.size());
+  wire::Put16(&message[2], checksum == 0xffff ? 0 : checksum);  // the kernel's sum of nothing but zeros is -0
+  if (SendIpv4(request, message, &out) == 0) CountOut(m_ns->snmp, message[0]);
 }
 
 Stack::PeerTokens& Stack::TokensOf(Ipv4Address peer) {
@@ -247,9 +309,12 @@ void Stack::IcmpSend(const wire::Frame& packet, uint8_t type, uint8_t code, uint
   else if (m_ns->icmpErrorsUseInboundIfaddr && packet.iif != 0)
     request.source = m_ns->SelectAddress(packet.iif, ip.Source(), kernel::kScopeLink);
   const RouteOut out = RouteOutput(request);
-  if (out.error != 0 || !IcmpAllowed(ip.Source(), type, code, out)) return;
+  if (out.error != 0) return;
+  const auto options = EchoOptions(packet, out.source);
+  if (!options || !IcmpAllowed(ip.Source(), type, code, out)) return;
+  request.options = *options;
   uint32_t room = std::min(OutputMtu(out, request.destination), kMostErrorBytes);
-  room -= wire::kIpv4HeaderBytes + wire::kIcmpHeaderBytes;
+  room -= wire::kIpv4HeaderBytes + static_cast<uint32_t>(options->size()) + wire::kIcmpHeaderBytes;
   const uint32_t quoted = std::min(packet.Size(), room);
   std::vector<uint8_t> message(wire::kIcmpHeaderBytes + quoted);
   message[0] = type;

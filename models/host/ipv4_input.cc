@@ -49,13 +49,35 @@ void Stack::Ipv4Receive(kernel::Link& link, wire::FramePtr frame) {
   const Row row{Table::Route, route.answer.route.rowId};
   if (route.verdict != Verdict::Continue) {
     if (route.verdict == Verdict::RpFilter) Count(Snmp::TcpExtIPReversePathFilter);
-    if (route.error != 0) return Ipv4Error(link, std::move(frame), route);
+    if (route.error != 0) {
+      if (PassesOptions(link, frame, route)) Ipv4Error(link, std::move(frame), route);
+      return;
+    }
     return Finish(Stage::RouteInput, route.verdict, std::move(frame), link.ifindex, row);
   }
+  if (!PassesOptions(link, frame, route)) return;
   Trace(Stage::RouteInput, Verdict::Continue, *frame, link.ifindex, row);
   if (route.broadcast) Count(ip.Destination().IsMulticast() ? Snmp::IpExtInMcastPkts : Snmp::IpExtInBcastPkts);
   if (route.local) return Ipv4Deliver(link, std::move(frame), route.broadcast);
   Ipv4Forward(link, std::move(frame), route.answer);
+}
+
+/// ip_rcv_options(): malformed options are answered with a parameter problem, source routes are not followed
+/// (net.ipv4.conf.all.accept_source_route is 0).
+bool Stack::PassesOptions(kernel::Link& link, wire::FramePtr& packet, const InputRoute& route) {
+  packet->options = {};
+  if (wire::Ipv4{packet->Data()}.HeaderBytes() == wire::kIpv4HeaderBytes) return true;
+  Verdict verdict = Verdict::Continue;
+  if (const uint8_t fault = CompileOptions(link, *packet, route)) {
+    IcmpSend(*packet, wire::kIcmpParameterProblem, 0, uint32_t{fault} << 24);
+    Count(Snmp::IpInHdrErrors);
+    verdict = Verdict::IpOptionsError;
+  } else if (packet->options.sourceRoute != 0) {
+    verdict = Verdict::SourceRouteRefused;
+  }
+  if (verdict == Verdict::Continue) return true;
+  Finish(Stage::RouteInput, verdict, std::move(packet), link.ifindex);
+  return false;
 }
 
 /// ip_route_input_slow().
@@ -73,22 +95,29 @@ Stack::InputRoute Stack::RouteInput(kernel::Link& link, const wire::Frame& packe
     result.broadcast = result.answer.route.type == RouteType::Broadcast;
     return result;
   }
-  if (destination.IsMulticast()) {  // ip_mc_validate_source(); every interface listens to 224.0.0.1 alone
-    if (source.IsMulticast() || source.IsLimitedBroadcast() || source.IsLoopback()) return fail(Verdict::InvalidSource);
-    if (destination.value != 0xe0000001) return fail(Verdict::NotForwarding);
+  auto validated = [&] { return ValidateSource(link, source, destination, tos, packet.mark); };
+  if (destination.IsMulticast()) {  // ip_mc_validate_source()
+    if (!m_ns->HasJoined(link.ifindex, destination)) return fail(Verdict::GroupNotJoined);
+    if (source.IsMulticast() || source.IsLimitedBroadcast()) return fail(Verdict::InvalidSource);
+    if (source.IsLoopback() && !(conf.routeLocalnet || m_ns->allConf.routeLocalnet))
+      return fail(Verdict::LoopbackAddress);
+    if (source.IsZero()) {
+      if (destination.value >> 8 != 0xe00000 && ip.Protocol() != wire::kIpProtoIgmp) return fail(Verdict::InvalidSource);
+    } else if (Verdict v = validated(); v != Verdict::Continue) {
+      return fail(v);
+    }
     result.local = result.broadcast = true;
     return result;
   }
   if (source.IsMulticast() || source.IsLimitedBroadcast()) return fail(Verdict::InvalidSource);
-  auto validated = [&] { return ValidateSource(link, source, destination, tos, packet.mark); };
   if (destination.IsLimitedBroadcast() || (source.IsZero() && destination.IsZero())) {
     if (!source.IsZero())
       if (Verdict v = validated(); v != Verdict::Continue) return fail(v);
     result.local = result.broadcast = true;
     return result;
   }
-  if (source.value >> 24 == 0) return fail(Verdict::InvalidSource);
-  if (destination.value >> 24 == 0) return fail(Verdict::InvalidDestination);
+  if (source.IsZero()) return fail(Verdict::InvalidSource);
+  if (destination.IsZero()) return fail(Verdict::InvalidDestination);
   if ((destination.IsLoopback() || source.IsLoopback()) && !(conf.routeLocalnet || m_ns->allConf.routeLocalnet))
     return fail(Verdict::LoopbackAddress);
 
@@ -248,13 +277,16 @@ void Stack::Ipv4Deliver(kernel::Link& link, wire::FramePtr packet, bool broadcas
     case wire::kIpProtoIcmp:
       Count(Snmp::IpInDelivers);
       DeliverRawIcmp(received);
-      return IcmpReceive(link, std::move(packet));
+      return IcmpReceive(link, std::move(packet), broadcast);
     case wire::kIpProtoUdp:
       Count(Snmp::IpInDelivers);
       return UdpReceive(link, std::move(packet), broadcast);
     case wire::kIpProtoTcp:
       Count(Snmp::IpInDelivers);
       return TcpReceive(link, std::move(packet));
+    case wire::kIpProtoIgmp:  // igmp_rcv(): nobody here routes groups
+      Count(Snmp::IpInDelivers);
+      return Finish(Stage::LocalDeliver, Verdict::Consumed, std::move(packet), link.ifindex);
     default:
       Count(Snmp::IpInUnknownProtos);
       IcmpSend(*packet, wire::kIcmpDestUnreach, wire::kIcmpProtUnreach, 0);
@@ -293,6 +325,7 @@ void Stack::Ipv4Forward(kernel::Link& link, wire::FramePtr packet, const kernel:
     ip.DecrementTtl();
   }
   if (!PassesFilter(FilterChain::Forward, Stage::FilterForward, packet, link.ifindex, out->ifindex)) return;
+  if (packet->options.bytes != 0) ForwardOptions(*packet, answer);
   Ipv4Output(std::move(packet), answer, mtu);
 }
 

@@ -15,10 +15,22 @@ using kernel::RouteType;
 using kernel::Snmp;
 using kernel::Table;
 
+namespace {
+
+constexpr uint32_t kUdpChecksumOffset = 6;
+
+}  // namespace
+
 uint32_t Stack::MultipathHashOf(const wire::Frame& packet) const {
   wire::FlowKeys keys;
   if (!wire::DissectIpv4(packet.Data(), packet.Size(), keys)) return 0;
   return wire::MultipathHash(keys, m_ns->fibMultipathHashPolicy == 1, m_network.seed);
+}
+
+/// fib_result_prefsrc(): the route's, else an address of the device that suits the gateway.
+Ipv4Address Stack::PreferredSource(const kernel::RouteAnswer& answer) const {
+  if (!answer.route.prefSrc.IsZero()) return answer.route.prefSrc;
+  return m_ns->SelectAddress(answer.nextHop.ifindex, answer.nextHop.gateway, answer.route.scope);
 }
 
 /// ip_route_output_key().
@@ -53,13 +65,10 @@ Stack::RouteOut Stack::RouteOutput(const SendRequest& request) {
   out.broadcast |= route.type == RouteType::Broadcast;
   out.toLocal = route.type == RouteType::Local;
   if (out.source.IsZero()) {
-    // fib_result_prefsrc(): the route's, else an address of the device that suits the gateway.
     if (out.toLocal && route.prefSrc.IsZero())
       out.source = request.destination;
-    else if (!route.prefSrc.IsZero())
-      out.source = route.prefSrc;
     else
-      out.source = m_ns->SelectAddress(out.answer.nextHop.ifindex, out.answer.nextHop.gateway, route.scope);
+      out.source = PreferredSource(out.answer);
   }
   if (out.toLocal) out.answer.nextHop = {{}, 1, 1, false};  // by loopback
   return out;
@@ -101,7 +110,8 @@ int Stack::Ipv4Append(const SendRequest& request, const RouteOut& out, std::span
                       uint64_t* journey) {
   const kernel::Link* link = m_ns->GetLink(out.answer.nextHop.ifindex);
   const uint32_t pathMtu = OutputMtu(out, request.destination);
-  const uint32_t total = wire::kIpv4HeaderBytes + static_cast<uint32_t>(payload.size());
+  const uint32_t header = wire::kIpv4HeaderBytes + static_cast<uint32_t>(request.options.size());
+  const uint32_t total = header + static_cast<uint32_t>(payload.size());
   if (total > 0xffff) return EMSGSIZE;
   if (request.pmtu == SendRequest::Pmtu::Do && total > pathMtu) return EMSGSIZE;
   const bool df =
@@ -124,7 +134,13 @@ int Stack::Ipv4Append(const SendRequest& request, const RouteOut& out, std::span
                                    .protocol = request.protocol,
                                    .source = out.source,
                                    .destination = request.destination});
-  if (!payload.empty()) std::memcpy(packet->Data() + wire::kIpv4HeaderBytes, payload.data(), payload.size());
+  if (!request.options.empty()) {
+    packet->Data()[0] = static_cast<uint8_t>(4 << 4 | header / 4);
+    std::memcpy(packet->Data() + wire::kIpv4HeaderBytes, request.options.data(), request.options.size());
+    wire::Ipv4{packet->Data()}.FillChecksum();
+  }
+  if (!payload.empty()) std::memcpy(packet->Data() + header, payload.data(), payload.size());
+  if (request.openChecksum) packet->LeaveChecksum(packet->Data() + header, kUdpChecksumOffset);
   if (journey) *journey = packet->journey;
   Trace(Stage::Send, Verdict::Continue, *packet, 0);
   Trace(Stage::RouteOutput, Verdict::Continue, *packet, link ? link->ifindex : 0,

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <vector>
@@ -27,9 +28,11 @@ struct SendRequest {
   uint32_t mark = 0;
   uint64_t cause = 0;  ///< journey that made us send this
   uint32_t flow = UINT32_MAX;
-  uint32_t socketHash = 0;  ///< hash of the sending TCP socket; 0: none
+  std::span<const uint8_t> options;  ///< of the IPv4 header, a multiple of 4 bytes
+  uint32_t socketHash = 0;           ///< hash of the sending TCP socket; 0: none
   bool connected = false;   ///< a connected socket numbers even its DF packets
-  bool anySource = false;   ///< the source need not be an address of ours (FLOWI_FLAG_ANYSRC)
+  bool openChecksum = false;  ///< UDP: the checksum field holds the pseudo header's sum
+  bool anySource = false;     ///< the source need not be an address of ours (FLOWI_FLAG_ANYSRC)
 };
 
 /// A received packet as its protocol sees it.
@@ -94,6 +97,8 @@ class Stack {
   /// Bound to an address (zero: any) and a port; 0 or EADDRINUSE.
   int BindUdp(Ipv4Address address, uint16_t port, UdpHandler handler);
   void CloseUdp(Ipv4Address address, uint16_t port);
+  /// The socket that sent from that port is closed: ICMP errors about its datagrams find nobody any more.
+  void CloseUdpSender(uint16_t port) { m_udpSenders.erase(port); }
   int OpenRawIcmp(IcmpHandler handler);  ///< returns a handle for CloseRawIcmp
   void CloseRawIcmp(int handle);
   /// What speaks TCP for this namespace; without one every segment is answered with RST.
@@ -159,6 +164,7 @@ class Stack {
 
   // bridge.cc
   void BridgeInput(kernel::Link& port, kernel::Link& bridge, wire::FramePtr frame);
+  bool BridgeValidateIpv4(wire::Frame& frame);
   void BridgeTransmit(kernel::Link& bridge, wire::FramePtr frame);
   void BridgePassUp(kernel::Link& bridge, wire::FramePtr frame);
   bool BridgeMayDeliver(const kernel::Link& to, const kernel::Link* from) const;
@@ -201,6 +207,7 @@ class Stack {
   InputRoute RouteInput(kernel::Link& link, const wire::Frame& packet);
   Verdict ValidateSource(const kernel::Link& link, Ipv4Address source, Ipv4Address destination, uint8_t tos,
                          uint32_t mark);
+  bool PassesOptions(kernel::Link& link, wire::FramePtr& packet, const InputRoute& route);
   void Ipv4Deliver(kernel::Link& link, wire::FramePtr packet, bool broadcast);
   void Ipv4Forward(kernel::Link& link, wire::FramePtr packet, const kernel::RouteAnswer& answer);
   void Ipv4Error(kernel::Link& link, wire::FramePtr packet, const InputRoute& route);
@@ -212,21 +219,32 @@ class Stack {
   int Ipv4FinishOutput(wire::FramePtr packet, const kernel::RouteAnswer& answer);
   int Ipv4Append(const SendRequest& request, const RouteOut& out, std::span<const uint8_t> payload, uint64_t* journey);
   uint32_t MultipathHashOf(const wire::Frame& packet) const;
+  Ipv4Address PreferredSource(const kernel::RouteAnswer& answer) const;
 
   // fragment.cc
   int Fragment(wire::FramePtr packet, uint32_t mtu, const std::function<int(wire::FramePtr)>& output);
   wire::FramePtr Reassemble(wire::FramePtr fragment);  ///< the whole datagram, or null while parts are missing
 
+  // ip_options.cc
+  Ipv4Address SpecificDestination(const kernel::Link& link, const wire::Frame& packet, const InputRoute& route);
+  uint8_t CompileOptions(const kernel::Link& link, wire::Frame& packet, const InputRoute& route);
+  void ForwardOptions(wire::Frame& packet, const kernel::RouteAnswer& answer);
+  std::optional<std::vector<uint8_t>> EchoOptions(const wire::Frame& packet, Ipv4Address source) const;
+  static void ClearUncopiedOptions(uint8_t* ip);
+  static uint32_t TimeOfDay();  ///< of ICMP and IPv4 timestamps: milliseconds since midnight; a run begins at midnight
+
   // icmp.cc
   void DeliverRawIcmp(const Received& message);
-  void IcmpReceive(kernel::Link& link, wire::FramePtr packet);
-  void IcmpReply(const wire::Frame& request);
+  void IcmpReceive(kernel::Link& link, wire::FramePtr packet, bool toGroup);
+  void IcmpReply(const wire::Frame& request, std::vector<uint8_t> message);
   void IcmpSend(const wire::Frame& packet, uint8_t type, uint8_t code, uint32_t info);
   bool RouteErrorAllowed(Ipv4Address to);
   bool IcmpAllowed(Ipv4Address to, uint8_t type, uint8_t code, const RouteOut& out);
+  Verdict IcmpError(const Received& message);
   void IcmpPmtu(const Received& message, uint32_t mtu);
 
   // udp.cc
+  bool UdpHasSender(const wire::Ipv4& quoted, uint32_t bytes) const;
   void UdpReceive(kernel::Link& link, wire::FramePtr packet, bool broadcast);
   void TcpReceive(kernel::Link& link, wire::FramePtr packet);
   void TcpReset(const wire::Frame& packet, uint8_t tos);
@@ -248,6 +266,7 @@ class Stack {
   uint64_t m_sequence = 0;
   std::map<std::pair<int, uint32_t>, NeighbourQueue> m_neighbourQueues;
   std::map<std::pair<uint16_t, uint32_t>, UdpHandler> m_udp;  ///< by port, address
+  std::set<uint16_t> m_udpSenders;                           ///< ports of sockets that have sent
   std::vector<std::pair<int, IcmpHandler>> m_rawIcmp;
   int m_lastHandle = 0;
   int m_transmitDepth = 0;  ///< dev_xmit_recursion()

@@ -1,6 +1,7 @@
 // UDP (net/ipv4/udp.c), and TCP as far as it is ours: whoever speaks it, a segment that nobody takes is answered with
 // RST.
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -37,11 +38,37 @@ int Stack::SendUdp(const SendRequest& given, uint16_t sourcePort, uint16_t desti
   wire::Put16(&datagram[4], length);
   std::copy(data.begin(), data.end(), datagram.begin() + wire::kUdpHeaderBytes);
   const uint64_t pseudo = wire::PseudoHeaderSum(out.source, request.destination, wire::kIpProtoUdp, length);
-  uint16_t checksum = wire::ChecksumFold(wire::ChecksumAdd(datagram.data(), datagram.size(), pseudo));
-  wire::Put16(&datagram[6], checksum != 0 ? checksum : 0xffffu);
+  // __ip_append_data(): a device that offloads checksums gets them open, if the datagram goes in one piece
+  const kernel::Link* device = m_ns->GetLink(out.answer.nextHop.ifindex);
+  request.openChecksum = device && device->txChecksum &&
+                         wire::kIpv4HeaderBytes + length <= OutputMtu(out, request.destination);
+  if (request.openChecksum) {
+    wire::Put16(&datagram[6], static_cast<uint16_t>(~wire::ChecksumFold(pseudo)));
+  } else {
+    const uint16_t checksum = wire::ChecksumFold(wire::ChecksumAdd(datagram.data(), datagram.size(), pseudo));
+    wire::Put16(&datagram[6], checksum != 0 ? checksum : 0xffffu);
+  }
+  m_udpSenders.insert(sourcePort);
   const int error = SendIpv4(request, datagram, &out, journey);
   if (error == 0) Count(Snmp::UdpOutDatagrams);
   return error;
+}
+
+/// __udp4_lib_err(): whether an ICMP error about a datagram of ours is somebody's business. `quoted` is the datagram's
+/// IPv4 header; at least eight bytes follow it.
+bool Stack::UdpHasSender(const wire::Ipv4& quoted, uint32_t bytes) const {
+  const wire::Udp udp{quoted.Payload()};
+  const uint16_t port = udp.SourcePort();
+  if (m_udpElsewhere || m_udpSenders.count(port) || m_udp.count({port, quoted.Source().value}) || m_udp.count({port, 0}))
+    return true;
+  // vxlan_err_lookup(): one that a vxlan device of ours has sent, if the VXLAN header is quoted too
+  if (bytes < quoted.HeaderBytes() + wire::kUdpHeaderBytes + wire::kVxlanHeaderBytes) return false;
+  const wire::Vxlan vxlan{udp.p + wire::kUdpHeaderBytes};
+  return (vxlan.FlagsWord() & wire::Vxlan::kFlagVni) &&
+         std::any_of(m_ns->Links().begin(), m_ns->Links().end(), [&](const kernel::Link* link) {
+           return link->kind == kernel::LinkKind::Vxlan && link->adminUp &&
+                  link->vxlan.dstPort == udp.DestinationPort() && link->vxlan.vni == vxlan.VniWord() >> 8;
+         });
 }
 
 /// __udp4_lib_rcv().
@@ -51,14 +78,18 @@ void Stack::UdpReceive(kernel::Link& link, wire::FramePtr packet, bool broadcast
   const uint32_t offset = ip.HeaderBytes();
   const uint32_t held = packet->Size() - offset;
   const wire::Udp udp{packet->Data() + offset};
-  if (held < wire::kUdpHeaderBytes || udp.Length() < wire::kUdpHeaderBytes || udp.Length() > held) {
+  if (held < wire::kUdpHeaderBytes) {
+    Count(Snmp::UdpInErrors);
+    return done(Verdict::UdpHeaderCut);
+  }
+  if (udp.Length() < wire::kUdpHeaderBytes || udp.Length() > held) {
     Count(Snmp::UdpInErrors);
     return done(Verdict::UdpTooShort);
   }
   packet->Trim(offset + udp.Length());
   const uint32_t length = udp.Length();
   const bool rightChecksum =
-      udp.Checksum() == 0 ||
+      udp.Checksum() == 0 || packet->HasOpenChecksum() ||  // what has not left this host cannot be damaged
       wire::ChecksumFold(wire::ChecksumAdd(
           udp.p, length, wire::PseudoHeaderSum(ip.Source(), ip.Destination(), wire::kIpProtoUdp, length))) == 0;
   auto checksumError = [&] {
@@ -80,10 +111,10 @@ void Stack::UdpReceive(kernel::Link& link, wire::FramePtr packet, bool broadcast
     }
     if (broadcast) {  // __udp4_lib_mcast_deliver()
       Count(Snmp::UdpIgnoredMulti);
-    } else {
-      Count(Snmp::UdpNoPorts);
-      IcmpSend(*packet, wire::kIcmpDestUnreach, wire::kIcmpPortUnreach, 0);
+      return done(Verdict::UdpGroupIgnored);
     }
+    Count(Snmp::UdpNoPorts);
+    IcmpSend(*packet, wire::kIcmpDestUnreach, wire::kIcmpPortUnreach, 0);
     return done(Verdict::UdpNoSocket);
   }
   if (!rightChecksum) return checksumError();

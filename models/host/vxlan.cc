@@ -44,6 +44,10 @@ void Stack::VxlanTransmit(kernel::Link& link, wire::FramePtr frame) {
 void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kernel::VxlanRemote& remote, Row) {
   const kernel::VxlanOptions& options = link.vxlan;
   const kernel::InnerHeader inner = kernel::ReadInnerHeader(frame->Data(), frame->Size());
+  if (inner.truncated) {  // skb_vlan_inet_prepare()
+    ++link.stats.txDropped;
+    return Finish(Stage::VxlanRoute, Verdict::VxlanInnerTooShort, std::move(frame), link.ifindex);
+  }
   const uint16_t port = remote.port != 0 ? remote.port : options.dstPort;
   const uint32_t vni = remote.vni != 0 ? remote.vni : options.vni;
   if (frame->hash == 0) frame->hash = wire::FlowHash(frame->Data(), frame->Size(), m_network.seed);
@@ -98,6 +102,7 @@ void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kern
       frame->Size() - wire::kEthernetHeaderBytes;  // iptunnel_xmit() counts from the network header
   uint8_t* vxlan = frame->Push(wire::kVxlanHeaderBytes);
   wire::Vxlan{vxlan}.Write(vni);
+  frame->encapsulated = frame->HasOpenChecksum();
   const uint32_t udpBytes = wire::kUdpHeaderBytes + frame->Size();
   uint8_t* udp = frame->Push(wire::kUdpHeaderBytes);
   wire::Put16(udp, sourcePort);
@@ -105,9 +110,21 @@ void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kern
   wire::Put16(udp + 4, udpBytes);
   wire::Put16(udp + 6, 0);
   if (options.udpCsum) {
+    // udp_set_csum()
     const uint64_t pseudo = wire::PseudoHeaderSum(out.source, remote.ip.V4(), wire::kIpProtoUdp, udpBytes);
-    const uint16_t checksum = wire::ChecksumFold(wire::ChecksumAdd(udp, udpBytes, pseudo));
-    wire::Put16(udp + 6, checksum != 0 ? checksum : 0xffffu);
+    const kernel::Link* device = m_ns->GetLink(out.answer.nextHop.ifindex);
+    if (!frame->HasOpenChecksum() && device && device->txChecksum) {
+      wire::Put16(udp + 6, static_cast<uint16_t>(~wire::ChecksumFold(pseudo)));
+      frame->LeaveChecksum(udp, 6);
+    } else {
+      // lco_csum(): what an open inner checksum covers will add up to the inverse of what stands in its field
+      const uint32_t summed =
+          frame->HasOpenChecksum() ? static_cast<uint32_t>(frame->ChecksumStart() - udp) : udpBytes;
+      uint64_t sum = wire::ChecksumAdd(udp, summed, pseudo);
+      if (frame->HasOpenChecksum()) sum += static_cast<uint16_t>(~wire::Get16(frame->ChecksumField()));
+      const uint16_t checksum = wire::ChecksumFold(sum);
+      wire::Put16(udp + 6, checksum != 0 ? checksum : 0xffffu);
+    }
   }
   uint8_t* ip = frame->Push(wire::kIpv4HeaderBytes);
   wire::WriteIpv4(ip,
@@ -251,6 +268,7 @@ void Stack::VxlanReceive(kernel::Link& in, wire::FramePtr packet, uint32_t udpOf
   std::vector<uint8_t> removed;
   if (Tracing()) removed.assign(packet->Data(), packet->Data() + outerBytes);
   packet->Pull(outerBytes);
+  packet->encapsulated = false;
   if (wire::GetMac(packet->Data() + 6) == link->address) return drop(Verdict::VxlanLocalMac);
   if (link->vxlan.learning) {
     const MacAddress source = wire::GetMac(packet->Data() + 6);

@@ -16,7 +16,7 @@ namespace overlaysim::kernel {
   X(IcmpInSrcQuenchs) X(IcmpInRedirects) X(IcmpInEchos) X(IcmpInEchoReps) X(IcmpInTimestamps) X(IcmpInTimestampReps) \
   X(IcmpInAddrMasks) X(IcmpInAddrMaskReps) X(IcmpOutMsgs) X(IcmpOutErrors) X(IcmpOutRateLimitGlobal) \
   X(IcmpOutRateLimitHost) X(IcmpOutDestUnreachs) X(IcmpOutTimeExcds) X(IcmpOutParmProbs) X(IcmpOutRedirects) \
-  X(IcmpOutEchos) X(IcmpOutEchoReps) \
+  X(IcmpOutEchos) X(IcmpOutEchoReps) X(IcmpOutTimestampReps) \
   X(UdpInDatagrams) X(UdpNoPorts) X(UdpInErrors) X(UdpOutDatagrams) X(UdpRcvbufErrors) X(UdpSndbufErrors) \
   X(UdpInCsumErrors) X(UdpIgnoredMulti) \
   X(TcpActiveOpens) X(TcpPassiveOpens) X(TcpAttemptFails) X(TcpEstabResets) X(TcpInSegs) X(TcpOutSegs) \

@@ -118,7 +118,9 @@ struct Link {
   BridgeOptions bridge;    ///< Bridge only
   BridgePortOptions port;  ///< when master != 0
   VxlanOptions vxlan;      ///< Vxlan only
-  bool txChecksum = true;  ///< `ethtool -K DEV tx on`: checksums may be left to a later device
+  /// `ethtool -K DEV tx on`: checksums may be left to a later device, and captures on the way show them unfinished.
+  /// `ip link add` makes devices with it on; planned ones have it off, so that captures show what a cable carries.
+  bool txChecksum = false;
   LinkStats stats;
 };
 

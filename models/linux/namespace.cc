@@ -858,4 +858,14 @@ void Machine::Remove(NetnsId id) {
   m_all[id.value].reset();
 }
 
+bool Namespace::HasJoined(int ifindex, Ipv4Address group) const {
+  constexpr Ipv4Address kAllHosts{0xe0000001};
+  if (group == kAllHosts) return true;
+  const auto links = Links();
+  return std::any_of(links.begin(), links.end(), [&](const Link* link) {
+    return link->kind == LinkKind::Vxlan && link->adminUp && link->vxlan.remote == group &&
+           link->vxlan.lowerIfindex == ifindex;
+  });
+}
+
 }  // namespace overlaysim::kernel

@@ -143,6 +143,10 @@ class Namespace {
   std::vector<VxlanFdbEntry> AllVxlanFdb(int ifindex) const;  ///< peers' included, by address
   void FdbChanged(Table table, TableChange::Op op, const void* row, uint32_t rowId, int ifindex);
 
+  /// Whether this host listens to a multicast group on a device: all to 224.0.0.1, and the underlay device of a vxlan
+  /// device that is up to its group (ip_check_mc_rcu()).
+  bool HasJoined(int ifindex, Ipv4Address group) const;
+
   // --- settings
   /// Dotted names below /proc/sys ("net.ipv4.ip_forward", "net.ipv4.conf.eth0.rp_filter"). Unknown names: ENOENT.
   int SetSysctl(const std::string& name, const std::string& value);
@@ -154,12 +158,13 @@ class Namespace {
   bool ipForwardUsePmtu = false;
   uint16_t localPortLow = 32768, localPortHigh = 60999;
   uint8_t fibMultipathHashPolicy = 0;
-  bool bridgeNfCallIptables = false;
+  bool bridgeNfCallIptables = true;
   Nanoseconds ipfragTime = Seconds(30);
   uint32_t icmpRateLimitMs = 1000;
   uint32_t icmpRateMask = 6168;
   uint32_t icmpMsgsPerSec = 1000, icmpMsgsBurst = 50;
   bool icmpEchoIgnoreAll = false;
+  bool icmpEchoIgnoreBroadcasts = true;
   bool icmpErrorsUseInboundIfaddr = false;
   uint32_t minPmtu = 552;
   Nanoseconds pmtuExpires = Seconds(600);

@@ -38,6 +38,7 @@ std::optional<Access> OfNamespace(Namespace& ns, std::string_view key) {
   if (key == "net.ipv4.icmp_msgs_per_sec") return SysctlNumber(ns.icmpMsgsPerSec);
   if (key == "net.ipv4.icmp_msgs_burst") return SysctlNumber(ns.icmpMsgsBurst);
   if (key == "net.ipv4.icmp_echo_ignore_all") return SysctlNumber(ns.icmpEchoIgnoreAll);
+  if (key == "net.ipv4.icmp_echo_ignore_broadcasts") return SysctlNumber(ns.icmpEchoIgnoreBroadcasts);
   if (key == "net.ipv4.icmp_errors_use_inbound_ifaddr") return SysctlNumber(ns.icmpErrorsUseInboundIfaddr);
   if (key == "net.ipv4.ipfrag_time") return SysctlSpan(ns.ipfragTime, 1000000000);
   if (key == "net.ipv4.route.min_pmtu") return SysctlNumber(ns.minPmtu);

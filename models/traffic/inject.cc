@@ -20,8 +20,8 @@ void Inject::Start() {
       m_listener.on = nullptr;
     }
   }
-  host::Backlog::Guard guard(m_stack.KernelBacklog());
   for (const auto& bytes : m_frames) {
+    host::Backlog::Guard guard(m_stack.KernelBacklog());  // each send() has run its course before the next
     ++m_result.offeredPackets;
     m_result.offeredBytes += bytes.size();
     m_stack.SendFrame(m_ifindex, wire::MakeFrame(bytes));

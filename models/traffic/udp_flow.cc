@@ -57,13 +57,17 @@ void UdpFlow::SendNext() {
                                   .flow = m_settings.flow};
   const bool last = m_result.offeredPackets >= m_settings.count;
   m_sentAll = last;
-  uint64_t journey = 0;
-  host::Backlog::Guard guard(m_from.KernelBacklog());  // so that the journey is known before it can arrive
-  if (int error = m_from.SendUdp(request, m_settings.sourcePort, m_settings.destinationPort, m_payload, &journey)) {
-    m_result.error = std::strerror(error);
-  } else if (m_open) {
-    m_underWay.emplace(journey, engine::Now());
+  {
+    uint64_t journey = 0;
+    host::Backlog::Guard guard(m_from.KernelBacklog());  // so that the journey is known before it can arrive
+    if (int error = m_from.SendUdp(request, m_settings.sourcePort, m_settings.destinationPort, m_payload, &journey)) {
+      m_result.error = std::strerror(error);
+    } else if (m_open) {
+      m_underWay.emplace(journey, engine::Now());
+    }
   }
+  if (last) m_from.CloseUdpSender(m_settings.sourcePort);
+  if (IsDone()) return;
   if (!last) return m_from.After(m_settings.interval, [this] { SendNext(); });
   if (!m_open || m_underWay.empty()) return Close();
   m_from.After(m_settings.wait, [this] { Close(); });

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include "models/wire/bytes.h"
+#include "models/wire/checksum.h"
 #include "sim/base/check.h"
 
 namespace overlaysim::wire {
@@ -60,6 +62,7 @@ uint8_t* Frame::Push(uint32_t bytes) {
     FramePtr larger = MakeFrame(Size() + bytes);
     larger->Pull(bytes);
     std::memcpy(larger->Data(), Data(), Size());
+    if (m_checksumStart != 0) m_checksumStart += larger->m_begin - m_begin;
     std::swap(m_buffer, larger->m_buffer);
     std::swap(m_capacity, larger->m_capacity);
     m_begin = larger->m_begin;
@@ -71,6 +74,7 @@ uint8_t* Frame::Push(uint32_t bytes) {
 uint8_t* Frame::Pull(uint32_t bytes) {
   OVERLAYSIM_CHECK(bytes <= Size(), "pulling {} bytes of {}", bytes, Size());
   m_begin += bytes;
+  if (m_begin > m_checksumStart) m_checksumStart = 0;
   return Data();
 }
 uint8_t* Frame::Append(uint32_t bytes) {
@@ -82,6 +86,18 @@ uint8_t* Frame::Append(uint32_t bytes) {
 void Frame::Trim(uint32_t size) {
   OVERLAYSIM_CHECK(size <= Size(), "trimming {} bytes to {}", Size(), size);
   m_end = m_begin + size;
+}
+
+void Frame::LeaveChecksum(const uint8_t* transport, uint32_t offset) {
+  m_checksumStart = static_cast<uint32_t>(transport - m_buffer.get());
+  m_checksumOffset = offset;
+}
+void Frame::CompleteChecksum() {
+  if (m_checksumStart == 0) return;
+  const uint16_t checksum = Checksum(ChecksumStart(), m_end - m_checksumStart);
+  Put16(ChecksumField(), checksum != 0 ? checksum : 0xffff);
+  m_checksumStart = 0;
+  encapsulated = false;
 }
 
 FramePtr MakeFrame(uint32_t size) { return FramePtr(FramePool::Get().Take(size)); }
@@ -105,12 +121,17 @@ FramePtr MakeFrameLike(const Frame& like, uint32_t size) {
   frame->type = like.type;
   frame->ignoreDf = like.ignoreDf;
   frame->maxFragment = like.maxFragment;
+  frame->options = like.options;
   return frame;
 }
 
 FramePtr CloneFrame(const Frame& frame) {
   FramePtr copy = MakeFrameLike(frame, frame.Size());
   std::memcpy(copy->Data(), frame.Data(), frame.Size());
+  if (frame.m_checksumStart != 0) {
+    copy->LeaveChecksum(copy->Data() + (frame.m_checksumStart - frame.m_begin), frame.m_checksumOffset);
+    copy->encapsulated = frame.encapsulated;
+  }
   return copy;
 }
 

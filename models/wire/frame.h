@@ -9,6 +9,18 @@ namespace overlaysim::wire {
 /// How the device's layer 2 address relates to a received frame (include/uapi/linux/if_packet.h, PACKET_*).
 enum class PacketType : uint8_t { Host, Broadcast, Multicast, OtherHost, Outgoing };
 
+/// What ip_options_compile() found in the header of a received IPv4 packet: where each option begins in the header; 0:
+/// not there.
+struct IpOptions {
+  uint8_t bytes = 0;
+  uint8_t recordRoute = 0, timestamp = 0, sourceRoute = 0, cipso = 0;
+  bool recordsAddress = false;  ///< record route had room: who sends the packet on puts its address there
+  bool stampsAddress = false, stampsTime = false;  ///< the same of the timestamp option
+  bool changed = false;                            ///< the header checksum is out of date
+};
+
+struct FrameDeleter;
+
 /// A packet in flight, as a kernel's sk_buff: flat bytes with headroom, edited in place. What Data() points at depends
 /// on where the packet is: the Ethernet header on a device or cable, the IP header inside the IP layer.
 class Frame {
@@ -26,6 +38,15 @@ class Frame {
   uint8_t* Append(uint32_t bytes);  ///< makes room behind (not initialised); returns its begin
   void Trim(uint32_t size);         ///< cuts the end so that Size() is `size`
 
+  /// Leaves the transport checksum to a later device (CHECKSUM_PARTIAL): the field, `offset` bytes behind `transport`,
+  /// holds the pseudo header's sum, and the sum runs from `transport` to the frame's end. It is forgotten when the
+  /// header is pulled off.
+  void LeaveChecksum(const uint8_t* transport, uint32_t offset);
+  bool HasOpenChecksum() const { return m_checksumStart != 0; }
+  uint8_t* ChecksumStart() { return m_buffer.get() + m_checksumStart; }
+  uint8_t* ChecksumField() { return m_buffer.get() + m_checksumStart + m_checksumOffset; }
+  void CompleteChecksum();  ///< skb_checksum_help()
+
   uint64_t journey = 0;  ///< the same for all copies, fragments and encapsulations of what was sent once; 0: none
   uint32_t packet = 0;   ///< which packet of the journey: 0 the one that was sent, then fragments and copies as made
   uint64_t cause = 0;    ///< the journey that made the namespace send this; 0: none
@@ -37,12 +58,16 @@ class Frame {
   PacketType type = PacketType::Outgoing;
   bool ignoreDf = false;     ///< may be fragmented although DF is set (skb->ignore_df)
   uint16_t maxFragment = 0;  ///< IPCB(skb)->frag_max_size: largest fragment that a reassembled packet came in
+  bool encapsulated = false;  ///< its open checksum is that of a tunnelled packet (skb->encapsulation)
+  IpOptions options;
 
  private:
   friend class FramePool;
   friend struct FrameDeleter;
+  friend std::unique_ptr<Frame, FrameDeleter> CloneFrame(const Frame& frame);
   std::unique_ptr<uint8_t[]> m_buffer;
   uint32_t m_begin = 0, m_end = 0, m_capacity = 0;
+  uint32_t m_checksumStart = 0, m_checksumOffset = 0;  ///< where in the buffer the open checksum begins; 0: none is open
 };
 
 struct FrameDeleter {

@@ -28,18 +28,28 @@ enum EtherType : uint16_t {
   kEtherTypeIpv4 = 0x0800,
   kEtherTypeArp = 0x0806,
   kEtherTypeVlan = 0x8100,
+  kEtherTypeServiceVlan = 0x88a8,
   kEtherTypeIpv6 = 0x86dd
 };
 enum IpProtocol : uint8_t {
   kIpProtoHopByHop = 0,
   kIpProtoIcmp = 1,
+  kIpProtoIgmp = 2,
+  kIpProtoIpip = 4,
   kIpProtoTcp = 6,
   kIpProtoUdp = 17,
+  kIpProtoDccp = 33,
+  kIpProtoIpv6 = 41,
   kIpProtoRouting = 43,
   kIpProtoFragment = 44,
+  kIpProtoGre = 47,
+  kIpProtoEsp = 50,
+  kIpProtoAh = 51,
   kIpProtoIcmpv6 = 58,
   kIpProtoNone = 59,  ///< nothing follows
-  kIpProtoDestinationOptions = 60
+  kIpProtoDestinationOptions = 60,
+  kIpProtoSctp = 132,
+  kIpProtoUdpLite = 136
 };
 enum IcmpType : uint8_t {
   kIcmpEchoReply = 0,
@@ -47,7 +57,11 @@ enum IcmpType : uint8_t {
   kIcmpRedirect = 5,
   kIcmpEcho = 8,
   kIcmpTimeExceeded = 11,
-  kIcmpParameterProblem = 12
+  kIcmpParameterProblem = 12,
+  kIcmpTimestamp = 13,
+  kIcmpTimestampReply = 14,
+  kIcmpExtendedEcho = 42,
+  kIcmpExtendedEchoReply = 43
 };
 enum IcmpUnreachCode : uint8_t {
   kIcmpNetUnreach = 0,
@@ -206,7 +220,10 @@ struct Udp {
 /// ARP for IPv4 over Ethernet (RFC 826).
 struct Arp {
   uint8_t* p;
-  bool IsIpv4OverEthernet() const { return Get16(p) == 1 && Get16(p + 2) == kEtherTypeIpv4 && p[4] == 6 && p[5] == 4; }
+  /// Hardware type Ethernet or IEEE 802, which Linux takes for the same.
+  bool IsIpv4OverEthernet() const {
+    return (Get16(p) == 1 || Get16(p) == 6) && Get16(p + 2) == kEtherTypeIpv4 && p[4] == 6 && p[5] == 4;
+  }
   uint16_t Operation() const { return Get16(p + 6); }
   MacAddress SenderMac() const { return GetMac(p + 8); }
   Ipv4Address SenderIp() const { return GetIpv4(p + 14); }

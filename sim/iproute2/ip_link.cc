@@ -100,6 +100,7 @@ std::string FreeName(const Namespace& ns, std::string_view kind) {
 Link LinkOf(const Session& session, const Namespace& ns, const LinkRequest& request, LinkKind kind) {
   Link link;
   link.kind = kind;
+  link.txChecksum = true;
   link.name = request.device.empty() ? FreeName(ns, kernel::LinkKindName(kind)) : request.device;
   if (!IsValidLinkName(link.name)) CheckRtnetlink(session, ERANGE, "Attribute failed policy validation");
   if (request.index) {

@@ -144,10 +144,10 @@ enum class Fate : uint8_t {
     "learning is on, and a static FDB entry has the inner source MAC at another remote")                               \
   X(EcnMalformed, Dropped, "IP_TUNNEL_ECN", "vxlan_rcv", "outer ECN is CE and the inner packet is not ECN-capable")    \
   X(UnknownProtocol, Dropped, "IP_NOPROTO", "ip_protocol_deliver_rcu", "nothing takes that IPv4 protocol")             \
-  X(IcmpTooShort, Dropped, "PKT_TOO_SMALL", "icmp_rcv", "shorter than its ICMP header")                                \
+  X(IcmpTooShort, Dropped, "NOT_SPECIFIED", "icmp_rcv", "shorter than its ICMP header")                                \
   X(IcmpChecksum, Dropped, "ICMP_CSUM", "icmp_rcv", "the ICMP checksum is wrong")                                      \
   X(IcmpUnknownType, Dropped, "UNHANDLED_PROTO", "icmp_rcv", "an ICMP type that is not known")                         \
-  X(IcmpEchoIgnored, Dropped, "", "", "icmp_echo_ignore_all, or an echo to a broadcast address")                       \
+  X(IcmpEchoIgnored, Dropped, "", "", "icmp_echo_ignore_all is on")                       \
   X(UdpTooShort, Dropped, "PKT_TOO_SMALL", "__udp4_lib_rcv",                                                           \
     "the UDP length is below 8 or above what the packet holds")                                                        \
   X(UdpChecksum, Dropped, "UDP_CSUM", "__udp4_lib_rcv", "the UDP checksum is not zero and wrong")                      \
@@ -155,7 +155,23 @@ enum class Fate : uint8_t {
   X(UdpBufferFull, Dropped, "SOCKET_RCVBUFF", "udp_queue_rcv_one_skb", "the socket's receive buffer has no room")      \
   X(TcpTooShort, Dropped, "PKT_TOO_SMALL", "tcp_v4_rcv", "the TCP header is cut short")                                \
   X(TcpChecksum, Dropped, "TCP_CSUM", "tcp_v4_rcv", "the TCP checksum is wrong")                                       \
-  X(TcpNoSocket, Dropped, "NO_SOCKET", "tcp_v4_rcv", "no TCP socket for it; answered with a RST")
+  X(TcpNoSocket, Dropped, "NO_SOCKET", "tcp_v4_rcv", "no TCP socket for it; answered with a RST")                      \
+  X(SourceRouteRefused, Dropped, "NOT_SPECIFIED", "ip_rcv_finish_core",                                                \
+    "it has a source route option, and accept_source_route is off")                                                    \
+  X(GroupNotJoined, Dropped, "NOT_SPECIFIED", "ip_rcv_finish_core",                                                    \
+    "to a multicast group that nobody has joined on the device")                                                       \
+  X(ArpTooShort, Dropped, "PKT_TOO_SMALL", "arp_rcv", "fewer than 28 bytes of ARP")                                    \
+  X(ArpIgnored, Dropped, "NOT_SPECIFIED", "arp_process",                                                               \
+    "neither request nor reply, or about a group, loopback or (drop_gratuitous_arp) its own sender's address")         \
+  X(BridgeIpHeader, Dropped, "IP_INHDR", "br_nf_pre_routing",                                                          \
+    "bridge-nf-call-iptables is on, and the IPv4 header is malformed, cut short or has a wrong checksum")              \
+  X(UdpHeaderCut, Dropped, "NOT_SPECIFIED", "__udp4_lib_rcv", "shorter than a UDP header")                             \
+  X(UdpGroupIgnored, Dropped, "NOT_SPECIFIED", "__udp4_lib_rcv", "no UDP socket takes that broadcast or multicast")    \
+  X(IcmpToGroup, Dropped, "INVALID_PROTO", "icmp_rcv",                                                                 \
+    "to a broadcast or multicast address: an echo or timestamp that is ignored, or an error")                          \
+  X(IcmpErrorMalformed, Dropped, "NOT_SPECIFIED", "icmp_unreach", "an ICMP error that quotes no whole IPv4 header")    \
+  X(FragmentAbandoned, Dropped, "NOT_SPECIFIED", "inet_frag_rbtree_purge",                                             \
+    "its datagram was given up for another fragment's sake")
 
 enum class Verdict : uint8_t {
 #define OVERLAYSIM_X(name, fate, reason, function, condition) name,
