@@ -8,6 +8,12 @@ namespace overlaysim::host {
 
 using kernel::Table;
 
+namespace {
+
+constexpr uint64_t kLinkLocalGroups = 0x0180c2000000;  // to ...0f: not forwarded by bridges
+
+}  // namespace
+
 /// br_handle_frame() and br_handle_frame_finish().
 void Stack::BridgeInput(kernel::Link& port, kernel::Link& bridge, wire::FramePtr frame) {
   const MacAddress destination = wire::GetMac(frame->Data());
@@ -16,6 +22,15 @@ void Stack::BridgeInput(kernel::Link& port, kernel::Link& bridge, wire::FramePtr
     return Finish(Stage::BridgeInput, Verdict::BridgeBadSource, std::move(frame), port.ifindex);
   if (!bridge.adminUp || port.port.disabled)
     return Finish(Stage::BridgeInput, Verdict::BridgePortState, std::move(frame), port.ifindex);
+  if ((destination.ToUint64() & ~uint64_t{0xf}) == kLinkLocalGroups) {
+    // 802.1D, 7.12.6. Without STP its address is one like others; pause frames end here; the rest is for the port itself.
+    const uint32_t last = destination.bytes[5];
+    if (last == 1) return Finish(Stage::BridgeInput, Verdict::BridgeMacControl, std::move(frame), port.ifindex);
+    if (last != 0 && !(bridge.bridge.groupFwdMask >> last & 1)) {
+      if (port.port.learning) BridgeLearn(bridge, port, source);
+      return PassUp(port, std::move(frame));
+    }
+  }
   if (m_ns->bridgeNfCallIptables && wire::Ethernet{frame->Data()}.Type() == wire::kEtherTypeIpv4 &&
       !BridgeValidateIpv4(*frame))
     return Finish(Stage::BridgeInput, Verdict::BridgeIpHeader, std::move(frame), port.ifindex);

@@ -194,6 +194,11 @@ void Stack::NetifReceive(kernel::Link& link, wire::FramePtr frame) {
   if (IsCaptured(link.ifindex)) m_network.observer->OnFrame(*this, link, *frame, false);
   Trace(Stage::Receive, Verdict::Continue, *frame, link.ifindex);
   if (link.master != 0) return BridgeInput(link, *m_ns->GetLink(link.master), std::move(frame));
+  PassUp(link, std::move(frame));
+}
+
+/// The rest of __netif_receive_skb_core(): the frame is for a protocol of this host.
+void Stack::PassUp(kernel::Link& link, wire::FramePtr frame) {
   while (IsVlan(*frame) && frame->Size() >= kTaggedHeaderBytes) {
     // No VLAN devices here, so tags of priority alone (VID 0) are ignored, any other makes it another host's.
     const bool another = wire::Get16(frame->Data() + wire::kEthernetHeaderBytes) & 0xfff;

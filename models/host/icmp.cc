@@ -195,10 +195,38 @@ Verdict Stack::IcmpError(const Received& message) {
   }
   if (type == wire::kIcmpDestUnreach && code == wire::kIcmpFragNeeded)
     IcmpPmtu(message, wire::Get16(message.payload + 6));
+  if (type == wire::kIcmpRedirect) FollowRedirect(message, quoted);
   const bool nobodys = (quoted.Protocol() == wire::kIpProtoUdp && !UdpHasSender(quoted, quotedBytes)) ||
                        (quoted.Protocol() == wire::kIpProtoTcp && !m_tcp);
   if (nobodys) Count(Snmp::IcmpInErrors);
   return Verdict::Consumed;
+}
+
+/// __ip_do_redirect(): believed from the router that the packet went to. One that has to be asked for its address first
+/// is taken when it is named again.
+void Stack::FollowRedirect(const Received& message, const wire::Ipv4& quoted) {
+  constexpr Nanoseconds kExpires = Seconds(300);  // net.ipv4.route.gc_timeout
+  const Ipv4Address gateway{wire::Get32(message.payload + 4)}, destination = quoted.Destination();
+  if (message.payload[1] > 3) return;
+  const RouteOut out = RouteOutput({.destination = destination, .tos = quoted.Tos()});
+  if (out.error != 0 || out.toLocal) return;
+  const int ifindex = out.answer.nextHop.ifindex;
+  const auto& conf = m_ns->GetConf(ifindex);
+  const bool accepts = conf.forwarding ? conf.acceptRedirects && m_ns->allConf.acceptRedirects
+                                       : conf.acceptRedirects || m_ns->allConf.acceptRedirects;
+  const Ipv4Address old = out.answer.nextHop.gateway.IsZero() ? destination : out.answer.nextHop.gateway;
+  if (!accepts || old != message.ip.Source() || gateway == old || gateway.IsZero() || gateway.IsMulticast() ||
+      gateway.IsLimitedBroadcast())
+    return;
+  const kernel::RouteAnswer way = m_ns->Lookup({.dst = gateway});
+  if (way.error != 0 || way.route.type != kernel::RouteType::Unicast) return;
+  kernel::Neighbour* entry = m_ns->Neighbours().Find(ifindex, gateway);
+  if (!entry) entry = &NeighbourCreate(ifindex, gateway);
+  if (!kernel::NudHasAddress(entry->state)) {
+    if (NeighbourBegin(*entry)) NeighbourSolicit(*entry);
+    return;
+  }
+  m_redirects[destination.value] = {gateway, engine::Now() + kExpires};
 }
 
 /// ipv4_update_pmtu() for the packet that an error quotes, from whoever sent it: the socket's own setting is checked

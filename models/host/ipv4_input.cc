@@ -294,6 +294,37 @@ void Stack::Ipv4Deliver(kernel::Link& link, wire::FramePtr packet, bool broadcas
   }
 }
 
+/// Whether the way back to a sender is its own network on that device (fib_validate_source() > 0).
+bool Stack::IsOnLink(const kernel::Link& link, Ipv4Address sender) const {
+  const kernel::RouteAnswer back = m_ns->Lookup({.dst = sender, .iif = 1});
+  return back.error == 0 && back.route.type == RouteType::Unicast && back.nextHop.ifindex == link.ifindex &&
+         back.nextHop.gateway.IsZero();
+}
+
+/// ip_rt_send_redirect(): at most nine that are ignored, each after twice the time of the one before.
+void Stack::RedirectSender(const wire::Frame& packet, const kernel::Link& link, const kernel::RouteAnswer& answer) {
+  constexpr Nanoseconds kLoad = Milliseconds(20), kSilence = Milliseconds(20 << 10);
+  constexpr uint32_t kMost = 9;
+  if (!m_ns->allConf.sendRedirects && !m_ns->GetConf(link.ifindex).sendRedirects) return;
+  const wire::Ipv4 ip{const_cast<uint8_t*>(packet.Data())};
+  PeerTokens& peer = TokensOf(ip.Source());
+  const Nanoseconds now = engine::Now();
+  if (now > peer.last + kSilence || peer.isNew) {
+    peer.tokens = {};
+    peer.redirects = 0;
+  }
+  peer.isNew = false;
+  if (peer.redirects >= kMost) {
+    peer.last = now;
+    return;
+  }
+  if (peer.redirects != 0 && now <= peer.last + kLoad * (int64_t{1} << peer.redirects)) return;
+  const Ipv4Address gateway = answer.nextHop.gateway.IsZero() ? ip.Destination() : answer.nextHop.gateway;
+  peer.last = now;
+  ++peer.redirects;
+  IcmpSend(packet, wire::kIcmpRedirect, 1, gateway.value);
+}
+
 /// ip_forward().
 void Stack::Ipv4Forward(kernel::Link& link, wire::FramePtr packet, const kernel::RouteAnswer& answer) {
   const Row row{Table::Route, answer.route.rowId};
@@ -306,6 +337,9 @@ void Stack::Ipv4Forward(kernel::Link& link, wire::FramePtr packet, const kernel:
     return Finish(Stage::Forward, Verdict::TtlExpired, std::move(packet), link.ifindex, row);
   }
   Count(Snmp::IpForwDatagrams);
+  // __mkroute_input(): back out of the device that it came in on, from a sender that is on that network
+  const bool mayRedirect = answer.nextHop.ifindex == link.ifindex && packet->options.sourceRoute == 0 &&
+                           IsOnLink(link, ip.Source());
   // ip_dst_mtu_maybe_forward(): the route's own MTU, else the device's; what was learnt only if ip_forward_use_pmtu
   // says so.
   const kernel::Link* out = m_ns->GetLink(answer.nextHop.ifindex);
@@ -324,6 +358,7 @@ void Stack::Ipv4Forward(kernel::Link& link, wire::FramePtr packet, const kernel:
   } else {
     ip.DecrementTtl();
   }
+  if (mayRedirect) RedirectSender(*packet, *out, answer);
   if (!PassesFilter(FilterChain::Forward, Stage::FilterForward, packet, link.ifindex, out->ifindex)) return;
   if (packet->options.bytes != 0) ForwardOptions(*packet, answer);
   Ipv4Output(std::move(packet), answer, mtu);

@@ -52,6 +52,7 @@ Stack::RouteOut Stack::RouteOutput(const SendRequest& request) {
                                        m_ns->fibMultipathHashPolicy == 1, m_network.seed);
   if (request.destination.IsLimitedBroadcast() && request.oif != 0) {
     out.broadcast = true;
+    out.answer.route.type = RouteType::Broadcast;
     out.answer.error = 0;
     out.answer.nextHop.ifindex = request.oif;
   } else {
@@ -70,6 +71,10 @@ Stack::RouteOut Stack::RouteOutput(const SendRequest& request) {
     else
       out.source = PreferredSource(out.answer);
   }
+  if (!out.toLocal && !out.broadcast)
+    if (const auto it = m_redirects.find(request.destination.value);
+        it != m_redirects.end() && engine::Now() < it->second.expires)
+      out.answer.nextHop.gateway = it->second.gateway;
   if (out.toLocal) out.answer.nextHop = {{}, 1, 1, false};  // by loopback
   return out;
 }
@@ -163,7 +168,17 @@ int Stack::SendPacket(wire::FramePtr packet, const RouteOut& routed) {
 int Stack::Ipv4LocalOut(wire::FramePtr packet, const RouteOut& out) {
   if (!PassesFilter(FilterChain::Output, Stage::FilterOutput, packet, 0, out.answer.nextHop.ifindex)) return EPERM;
   const uint32_t mtu = OutputMtu(out, wire::Ipv4{packet->Data()}.Destination());
-  return Ipv4Output(std::move(packet), out.answer, mtu);
+  wire::FramePtr own = out.broadcast ? Copy(*packet) : nullptr;
+  const int error = Ipv4Output(std::move(packet), out.answer, mtu);
+  if (kernel::Link* link = own ? m_ns->GetLink(out.answer.nextHop.ifindex) : nullptr) {
+    // ip_mc_output(): the host hears its own broadcasts, past all taps
+    own->type = wire::PacketType::Broadcast;
+    own->iif = link->ifindex;
+    Count(Snmp::IpInReceives);
+    Count(Snmp::IpExtInBcastPkts);
+    Ipv4Deliver(*link, std::move(own), true);
+  }
+  return error;
 }
 
 /// ip_output() and ip_fragment(): POSTROUTING, then whole or in fragments to the neighbour.
@@ -190,6 +205,10 @@ int Stack::Ipv4FinishOutput(wire::FramePtr packet, const kernel::RouteAnswer& an
     return ENETDOWN;
   }
   Count(Snmp::IpOutTransmits);
+  if (wire::Ipv4{packet->Data()}.Destination().IsMulticast())
+    Count(Snmp::IpExtOutMcastPkts);
+  else if (answer.route.type == RouteType::Broadcast)
+    Count(Snmp::IpExtOutBcastPkts);
   const Ipv4Address nextHop =
       answer.nextHop.gateway.IsZero() ? wire::Ipv4{packet->Data()}.Destination() : answer.nextHop.gateway;
   return NeighbourOutput(*link, nextHop, std::move(packet));

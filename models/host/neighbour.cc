@@ -30,6 +30,19 @@ kernel::Neighbour& Stack::NeighbourCreate(int ifindex, Ipv4Address ip) {
   return made;
 }
 
+/// __neigh_event_send() of an entry without address: from now on it is being asked for. False: it has one, or is
+/// being asked for already.
+bool Stack::NeighbourBegin(kernel::Neighbour& entry) {
+  if (entry.state != NudState::None && entry.state != NudState::Failed) return false;
+  const auto& parms = m_ns->Parms(entry.ifindex);
+  entry.probes = parms.ucastSolicit;
+  entry.state = NudState::Incomplete;
+  entry.updated = engine::Now();
+  m_ns->NeighbourChanged(entry, TableChange::Op::Change);
+  NeighbourArm(entry, parms.retransTime);
+  return true;
+}
+
 /// ip_finish_output2() with neigh_resolve_output(): `packet` starts at its IPv4 header.
 int Stack::NeighbourOutput(kernel::Link& link, Ipv4Address nextHop, wire::FramePtr packet) {
   const Ipv4Address destination = wire::Ipv4{packet->Data()}.Destination();
@@ -66,16 +79,8 @@ int Stack::NeighbourOutput(kernel::Link& link, Ipv4Address nextHop, wire::FrameP
   // __neigh_event_send()
   const Nanoseconds now = engine::Now();
   entry->used = now;
-  bool probe = false;
-  if (entry->state == NudState::None || entry->state == NudState::Failed) {
-    const auto& parms = m_ns->Parms(link.ifindex);
-    entry->probes = parms.ucastSolicit;
-    entry->state = NudState::Incomplete;
-    entry->updated = now;
-    m_ns->NeighbourChanged(*entry, TableChange::Op::Change);
-    NeighbourArm(*entry, parms.retransTime);
-    probe = true;
-  } else if (entry->state == NudState::Stale) {
+  const bool probe = NeighbourBegin(*entry);
+  if (entry->state == NudState::Stale) {
     entry->state = NudState::Delay;
     entry->updated = now;
     m_ns->NeighbourChanged(*entry, TableChange::Op::Change);

@@ -160,6 +160,7 @@ class Stack {
   void LinkTableChanged(const kernel::Link& port);
   void TransmitLoopback(kernel::Link& link, wire::FramePtr frame);
   void NetifReceive(kernel::Link& link, wire::FramePtr frame);
+  void PassUp(kernel::Link& link, wire::FramePtr frame);
   void ClassifyFrame(const kernel::Link& link, wire::Frame& frame);
 
   // bridge.cc
@@ -184,6 +185,7 @@ class Stack {
   };
   int NeighbourOutput(kernel::Link& link, Ipv4Address nextHop, wire::FramePtr packet);
   int NeighbourSend(kernel::Link& link, const MacAddress& to, wire::FramePtr packet);
+  bool NeighbourBegin(kernel::Neighbour& entry);
   void NeighbourSolicit(kernel::Neighbour& entry);
   void NeighbourTimer(int ifindex, Ipv4Address ip, uint32_t generation);
   void NeighbourArm(kernel::Neighbour& entry, Nanoseconds delay);
@@ -210,6 +212,8 @@ class Stack {
   bool PassesOptions(kernel::Link& link, wire::FramePtr& packet, const InputRoute& route);
   void Ipv4Deliver(kernel::Link& link, wire::FramePtr packet, bool broadcast);
   void Ipv4Forward(kernel::Link& link, wire::FramePtr packet, const kernel::RouteAnswer& answer);
+  bool IsOnLink(const kernel::Link& link, Ipv4Address sender) const;
+  void RedirectSender(const wire::Frame& packet, const kernel::Link& link, const kernel::RouteAnswer& answer);
   void Ipv4Error(kernel::Link& link, wire::FramePtr packet, const InputRoute& route);
   bool PassesFilter(kernel::FilterChain chain, Stage stage, wire::FramePtr& packet, int in, int out);
 
@@ -241,6 +245,7 @@ class Stack {
   bool RouteErrorAllowed(Ipv4Address to);
   bool IcmpAllowed(Ipv4Address to, uint8_t type, uint8_t code, const RouteOut& out);
   Verdict IcmpError(const Received& message);
+  void FollowRedirect(const Received& message, const wire::Ipv4& quoted);
   void IcmpPmtu(const Received& message, uint32_t mtu);
 
   // udp.cc
@@ -275,6 +280,8 @@ class Stack {
   std::map<uint64_t, uint16_t> m_identifications;  ///< by destination and protocol: the next one
   struct PeerTokens {
     Nanoseconds tokens, last;
+    uint32_t redirects = 0;
+    bool isNew = true;  ///< as if it had been silent for a minute
     bool Take(Nanoseconds now, Nanoseconds cost, int64_t burst);
   };
   PeerTokens& TokensOf(Ipv4Address peer);
@@ -282,6 +289,11 @@ class Stack {
   Nanoseconds m_icmpGlobalStamp;
   uint32_t m_icmpGlobalCredit = 0;
   bool m_icmpGlobalStarted = false;
+  struct Redirect {
+    Ipv4Address gateway;
+    Nanoseconds expires;
+  };
+  std::map<uint32_t, Redirect> m_redirects;  ///< by destination: the router that another has named
   std::set<int> m_vxlanAgeing;  ///< vxlan devices with a timer for their learnt entries
   std::function<void(const kernel::TableChange&)> m_onwardChange;
 };

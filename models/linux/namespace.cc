@@ -863,7 +863,7 @@ bool Namespace::HasJoined(int ifindex, Ipv4Address group) const {
   if (group == kAllHosts) return true;
   const auto links = Links();
   return std::any_of(links.begin(), links.end(), [&](const Link* link) {
-    return link->kind == LinkKind::Vxlan && link->adminUp && link->vxlan.remote == group &&
+    return link->kind == LinkKind::Vxlan && link->adminUp && link->vxlan.remote == IpAddress(group) &&
            link->vxlan.lowerIfindex == ifindex;
   });
 }

@@ -171,7 +171,8 @@ enum class Fate : uint8_t {
     "to a broadcast or multicast address: an echo or timestamp that is ignored, or an error")                          \
   X(IcmpErrorMalformed, Dropped, "NOT_SPECIFIED", "icmp_unreach", "an ICMP error that quotes no whole IPv4 header")    \
   X(FragmentAbandoned, Dropped, "NOT_SPECIFIED", "inet_frag_rbtree_purge",                                             \
-    "its datagram was given up for another fragment's sake")
+    "its datagram was given up for another fragment's sake")                                                           \
+  X(BridgeMacControl, Dropped, "MAC_IEEE_MAC_CONTROL", "br_handle_frame", "a pause frame: bridges forward none")
 
 enum class Verdict : uint8_t {
 #define OVERLAYSIM_X(name, fate, reason, function, condition) name,
