@@ -64,8 +64,9 @@ bool Stack::UdpHasSender(const wire::Ipv4& quoted, uint32_t bytes) const {
   // vxlan_err_lookup(): one that a vxlan device of ours has sent, if the VXLAN header is quoted too
   if (bytes < quoted.HeaderBytes() + wire::kUdpHeaderBytes + wire::kVxlanHeaderBytes) return false;
   const wire::Vxlan vxlan{udp.p + wire::kUdpHeaderBytes};
+  const auto links = m_ns->Links();
   return (vxlan.FlagsWord() & wire::Vxlan::kFlagVni) &&
-         std::any_of(m_ns->Links().begin(), m_ns->Links().end(), [&](const kernel::Link* link) {
+         std::any_of(links.begin(), links.end(), [&](const kernel::Link* link) {
            return link->kind == kernel::LinkKind::Vxlan && link->adminUp &&
                   link->vxlan.dstPort == udp.DestinationPort() && link->vxlan.vni == vxlan.VniWord() >> 8;
          });

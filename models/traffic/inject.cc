@@ -21,10 +21,10 @@ void Inject::Start() {
     }
   }
   for (const auto& bytes : m_frames) {
-    host::Backlog::Guard guard(m_stack.KernelBacklog());  // each send() has run its course before the next
     ++m_result.offeredPackets;
     m_result.offeredBytes += bytes.size();
-    m_stack.SendFrame(m_ifindex, wire::MakeFrame(bytes));
+    // An event each: one send() has run its course inside the kernel before the next.
+    m_stack.After({}, [this, &bytes] { m_stack.SendFrame(m_ifindex, wire::MakeFrame(bytes)); });
   }
   if (!m_listener.on) return Done();
   m_stack.After(m_listener.wait, [this] { Close(); });

@@ -66,7 +66,8 @@ void UdpFlow::SendNext() {
       m_underWay.emplace(journey, engine::Now());
     }
   }
-  if (last) m_from.CloseUdpSender(m_settings.sourcePort);
+  // It closes once what it has sent is on its way, and errors that come at once have found it.
+  if (last) m_from.After({}, [this] { m_from.CloseUdpSender(m_settings.sourcePort); });
   if (IsDone()) return;
   if (!last) return m_from.After(m_settings.interval, [this] { SendNext(); });
   if (!m_open || m_underWay.empty()) return Close();

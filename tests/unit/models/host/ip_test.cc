@@ -262,7 +262,7 @@ TEST_F(IpPath, DropsImpossibleHeaders) {
                              {.protocol = 17, .source = Ip("10.0.1.2"), .destination = Ip("10.0.2.2")}, Counting(40));
   cut.resize(50);
   world.SendFrame("a", "ea", cut);
-  for (const char* source : {"224.0.0.1", "0.1.2.3", "127.0.0.1", "10.0.1.1"})
+  for (const char* source : {"224.0.0.1", "0.0.0.0", "127.0.0.1", "10.0.1.1"})
     world.SendFrame("a", "ea",
                     test::Ipv4Frame("02:00:00:00:00:01", "02:00:00:00:00:0a",
                                     {.protocol = 17, .source = Ip(source), .destination = Ip("10.0.2.2")},

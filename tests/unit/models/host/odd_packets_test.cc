@@ -87,7 +87,8 @@ TEST_F(OddPackets, TellsWhereOptionsAreAtFault) {
   EXPECT_EQ(FaultOf({1, 1, 1, 0x63}), 23);               // no length
   EXPECT_EQ(FaultOf({7, 7, 2, 0, 0, 0, 0, 0}), 22);      // its pointer points before the route
   EXPECT_EQ(FaultOf({7, 3, 4, 7, 3, 4, 0, 0}), 23);      // twice
-  EXPECT_EQ(FaultOf({0x86, 8, 0, 0, 0, 1, 0, 0}), 22);   // CIPSO of an unknown domain
+  EXPECT_EQ(FaultOf({0x86, 8, 0, 0, 0, 1, 0, 0}), 0);    // CIPSO of an unknown domain: the error has it too
+  EXPECT_EQ(Counter("a", Snmp::IpInHdrErrors), 1u);      // .. so that nobody takes it
   EXPECT_EQ(FaultOf({68, 8, 9, 0xf0, 0, 0, 0, 1}), 23);  // timestamp overflow is at its end
   EXPECT_EQ(Counter("r", Snmp::IpInHdrErrors), 7u);
 }
