@@ -131,6 +131,8 @@ void Stack::TransmitPhysical(kernel::Link& link, wire::FramePtr frame) {
   link.stats.txBytes += frame->Size();
   Trace(Stage::Transmit, Verdict::Continue, *frame, link.ifindex);
   frame->CompleteChecksum();  // by the network card
+  frame->ResetConnection();
+  frame->mark = 0;
   at.cable->Send(at.side, std::move(frame));
 }
 
@@ -147,7 +149,9 @@ int Stack::TransmitVeth(kernel::Link& link, wire::FramePtr frame) {
   ++link.stats.txPackets;
   link.stats.txBytes += frame->Size();
   Trace(Stage::Transmit, Verdict::Continue, *frame, link.ifindex);
-  frame->mark = 0;  // skb_scrub_packet() between namespaces
+  // skb_scrub_packet()
+  frame->ResetConnection();
+  if (peer != this) frame->mark = 0;
   m_backlog.Push({peer, to->ifindex, std::move(frame)});
   return 0;
 }

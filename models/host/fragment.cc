@@ -75,11 +75,11 @@ ReassemblyQueue::Place ReassemblyQueue::Fit(uint32_t begin, uint32_t end) const 
   return Place::Free;
 }
 
-wire::FramePtr Stack::Reassemble(wire::FramePtr fragment) {
+wire::FramePtr Stack::Reassemble(wire::FramePtr fragment, ReassemblyUser user) {
   Count(Snmp::IpReasmReqds);
   const wire::Ipv4 ip{fragment->Data()};
   const uint32_t header = ip.HeaderBytes();
-  const ReassemblyKey key{ip.Source().value, ip.Destination().value, ip.Identification(), ip.Protocol()};
+  const ReassemblyKey key{ip.Source().value, ip.Destination().value, ip.Identification(), ip.Protocol(), user};
   const auto inserted = m_reassembly.queues.try_emplace(key);
   const auto it = inserted.first;  // not a structured binding: clang 14 lets no lambda capture one
   ReassemblyQueue& queue = it->second;
@@ -164,7 +164,7 @@ wire::FramePtr Stack::Reassemble(wire::FramePtr fragment) {
   wire::Put16(whole->Data() + 6, df ? wire::kIpDf : 0u);
   wire::Ipv4{whole->Data()}.FillChecksum();
   whole->ignoreDf = df;
-  whole->maxFragment = df ? done.maxFragmentBytes : uint16_t{0};
+  whole->maxFragment = std::max(done.maxDfBytes, done.maxFragmentBytes);
   if (Tracing()) whole->packet = m_network.observer->NextPacket(whole->journey);
   for (auto& piece : done.pieces) Finish(Stage::Reassemble, Verdict::Reassembled, std::move(piece.frame), done.iif);
   Count(Snmp::IpReasmOKs);

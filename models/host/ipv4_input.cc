@@ -9,7 +9,7 @@
 
 namespace overlaysim::host {
 
-using kernel::FilterChain;
+using kernel::Hook;
 using kernel::RouteType;
 using kernel::Snmp;
 using kernel::Table;
@@ -44,6 +44,7 @@ void Stack::Ipv4Receive(kernel::Link& link, wire::FramePtr frame) {
                                           Snmp::IpExtInCEPkts};
   Count(kEcnCounters[ip.Tos() & 3]);
   Trace(Stage::IpReceive, Verdict::Continue, *frame, link.ifindex);
+  if (!PassesHook(Hook::Prerouting, frame, {.in = link.ifindex})) return;
 
   InputRoute route = RouteInput(link, *frame);
   const Row row{Table::Route, route.answer.route.rowId};
@@ -212,65 +213,13 @@ void Stack::Ipv4Error(kernel::Link& link, wire::FramePtr packet, const InputRout
   Finish(Stage::RouteInput, verdict, std::move(packet), link.ifindex, row);
 }
 
-bool Stack::PassesFilter(FilterChain chain, Stage stage, wire::FramePtr& packet, int in, int out) {
-  if (m_ns->filter.Empty()) return true;
-  const wire::Ipv4 ip{packet->Data()};
-  const kernel::Link* inLink = m_ns->GetLink(in);
-  const kernel::Link* outLink = m_ns->GetLink(out);
-  kernel::FilterPacket what{.source = ip.Source(), .destination = ip.Destination(), .protocol = ip.Protocol()};
-  what.inDevice = inLink ? &inLink->name : nullptr;
-  what.outDevice = outLink ? &outLink->name : nullptr;
-  what.bytes = packet->Size();
-  const uint8_t* payload = ip.Payload();
-  const uint32_t payloadBytes = packet->Size() - std::min(packet->Size(), ip.HeaderBytes());
-  const bool transport = ip.OffsetBytes() == 0;
-  if (transport && (what.protocol == wire::kIpProtoUdp || what.protocol == wire::kIpProtoTcp) && payloadBytes >= 4) {
-    what.hasPorts = true;
-    what.sourcePort = wire::Get16(payload);
-    what.destinationPort = wire::Get16(payload + 2);
-  }
-  if (transport && what.protocol == wire::kIpProtoIcmp && payloadBytes >= 2) {
-    what.icmpType = payload[0];
-    what.icmpCode = payload[1];
-  }
-  const kernel::FilterVerdict verdict = m_ns->filter.Decide(chain, what);
-  const Row row{Table::Filter, verdict.rule ? verdict.rule->rowId : 0};
-  if (verdict.target == kernel::FilterTarget::Accept || verdict.target == kernel::FilterTarget::Return) {
-    Trace(stage, Verdict::Continue, *packet, in != 0 ? in : out, row);
-    return true;
-  }
-  if (verdict.target == kernel::FilterTarget::Reject) {
-    if (verdict.rule->rejectWith == "tcp-reset") {
-      // nf_send_reset(): not about a segment cut short or damaged
-      if (what.protocol == wire::kIpProtoTcp && transport && payloadBytes >= wire::kTcpHeaderBytes &&
-          wire::ChecksumFold(wire::ChecksumAdd(
-              payload, payloadBytes,
-              wire::PseudoHeaderSum(what.source, what.destination, what.protocol, payloadBytes))) == 0)
-        TcpReset(*packet, 0);
-    } else {
-      static constexpr std::pair<const char*, uint8_t> kCodes[] = {
-          {"icmp-net-unreachable", wire::kIcmpNetUnreach},    {"icmp-host-unreachable", wire::kIcmpHostUnreach},
-          {"icmp-proto-unreachable", wire::kIcmpProtUnreach}, {"icmp-net-prohibited", wire::kIcmpNetAno},
-          {"icmp-host-prohibited", wire::kIcmpHostAno},       {"icmp-admin-prohibited", wire::kIcmpPktFiltered}};
-      uint8_t code = wire::kIcmpPortUnreach;
-      for (const auto& [name, value] : kCodes)
-        if (verdict.rule->rejectWith == name) code = value;
-      IcmpSend(*packet, wire::kIcmpDestUnreach, code, 0);
-    }
-    Finish(stage, Verdict::FilterReject, std::move(packet), in != 0 ? in : out, row);
-    return false;
-  }
-  Finish(stage, Verdict::FilterDrop, std::move(packet), in != 0 ? in : out, row);
-  return false;
-}
-
 /// ip_local_deliver().
 void Stack::Ipv4Deliver(kernel::Link& link, wire::FramePtr packet, bool broadcast) {
   if (wire::Ipv4{packet->Data()}.IsFragment()) {
-    packet = Reassemble(std::move(packet));
+    packet = Reassemble(std::move(packet), ReassemblyUser::LocalDeliver);
     if (!packet) return;
   }
-  if (!PassesFilter(FilterChain::Input, Stage::FilterInput, packet, link.ifindex, 0)) return;
+  if (!PassesHook(Hook::Input, packet, {.in = link.ifindex})) return;
   const wire::Ipv4 ip{packet->Data()};
   const Received received{*packet, ip, ip.Payload(), packet->Size() - ip.HeaderBytes()};
   switch (ip.Protocol()) {
@@ -359,7 +308,7 @@ void Stack::Ipv4Forward(kernel::Link& link, wire::FramePtr packet, const kernel:
     ip.DecrementTtl();
   }
   if (mayRedirect) RedirectSender(*packet, *out, answer);
-  if (!PassesFilter(FilterChain::Forward, Stage::FilterForward, packet, link.ifindex, out->ifindex)) return;
+  if (!PassesHook(Hook::Forward, packet, {.in = link.ifindex, .out = out->ifindex})) return;
   if (packet->options.bytes != 0) ForwardOptions(*packet, answer);
   Ipv4Output(std::move(packet), answer, mtu);
 }

@@ -10,7 +10,7 @@
 
 namespace overlaysim::host {
 
-using kernel::FilterChain;
+using kernel::Hook;
 using kernel::RouteType;
 using kernel::Snmp;
 using kernel::Table;
@@ -127,6 +127,8 @@ int Stack::Ipv4Append(const SendRequest& request, const RouteOut& out, std::span
   packet->mark = request.mark;
   packet->hash = request.socketHash;
   packet->socketHash = request.socketHash != 0;
+  packet->connection = request.connection;
+  packet->connectionInfo = request.connectionInfo;
   packet->ignoreDf = request.pmtu != SendRequest::Pmtu::Do;  // ip_sk_ignore_df()
   const uint16_t id = df && !packet->ignoreDf && !request.connected
                           ? uint16_t{0}
@@ -166,11 +168,18 @@ int Stack::SendPacket(wire::FramePtr packet, const RouteOut& routed) {
 
 /// __ip_local_out(): the OUTPUT chain, then out.
 int Stack::Ipv4LocalOut(wire::FramePtr packet, const RouteOut& out) {
-  if (!PassesFilter(FilterChain::Output, Stage::FilterOutput, packet, 0, out.answer.nextHop.ifindex)) return EPERM;
-  const uint32_t mtu = OutputMtu(out, wire::Ipv4{packet->Data()}.Destination());
-  wire::FramePtr own = out.broadcast ? Copy(*packet) : nullptr;
-  const int error = Ipv4Output(std::move(packet), out.answer, mtu);
-  if (kernel::Link* link = own ? m_ns->GetLink(out.answer.nextHop.ifindex) : nullptr) {
+  const RouteOut* route = &out;
+  RouteOut changed;
+  if (m_ns->netfilter.IsActive(Hook::Output)) {
+    changed = out;
+    route = &changed;
+    const HookPlace place{.out = out.answer.nextHop.ifindex, .route = &changed};
+    if (!WalkHook(Hook::Output, packet, place)) return changed.error != 0 ? changed.error : EPERM;
+  }
+  const uint32_t mtu = OutputMtu(*route, wire::Ipv4{packet->Data()}.Destination());
+  wire::FramePtr own = route->broadcast ? Copy(*packet) : nullptr;
+  const int error = Ipv4Output(std::move(packet), route->answer, mtu);
+  if (kernel::Link* link = own ? m_ns->GetLink(route->answer.nextHop.ifindex) : nullptr) {
     // ip_mc_output(): the host hears its own broadcasts, past all taps
     own->type = wire::PacketType::Broadcast;
     own->iif = link->ifindex;
@@ -183,6 +192,9 @@ int Stack::Ipv4LocalOut(wire::FramePtr packet, const RouteOut& out) {
 
 /// ip_output() and ip_fragment(): POSTROUTING, then whole or in fragments to the neighbour.
 int Stack::Ipv4Output(wire::FramePtr packet, const kernel::RouteAnswer& answer, uint32_t mtu) {
+  if (!PassesHook(Hook::Postrouting, packet,
+                  {.in = packet->iif, .out = answer.nextHop.ifindex, .gateway = answer.nextHop.gateway}))
+    return EPERM;
   if (packet->Size() <= mtu && packet->maxFragment == 0) return Ipv4FinishOutput(std::move(packet), answer);
   const wire::Ipv4 ip{packet->Data()};
   if (ip.DontFragment() && (!packet->ignoreDf || packet->maxFragment > mtu)) {

@@ -31,11 +31,15 @@ struct ReassemblyQueue {
   Place Fit(uint32_t begin, uint32_t end) const;
 };
 
+/// Who puts fragments together (enum ip_defrag_users): each has queues of its own.
+enum class ReassemblyUser : uint8_t { LocalDeliver, TrackIn, TrackOut };
+
 /// By source, destination, identification and protocol.
 struct ReassemblyKey {
   uint32_t source, destination;
   uint16_t identification;
   uint8_t protocol;
+  ReassemblyUser user;
   auto operator<=>(const ReassemblyKey&) const = default;
 };
 

@@ -5,7 +5,7 @@
 namespace overlaysim::host {
 
 Stack::Stack(Network& network, std::unique_ptr<kernel::Namespace> ns, Backlog& backlog)
-    : m_network(network), m_ns(std::move(ns)), m_backlog(backlog) {
+    : m_network(network), m_ns(std::move(ns)), m_backlog(backlog), m_natPorts(network.seed, "nat-ports/" + m_ns->Name()) {
   m_onwardChange = std::move(m_ns->onChange);
   m_ns->onChange = [this](const kernel::TableChange& change) {
     if (m_onwardChange) m_onwardChange(change);
@@ -43,6 +43,7 @@ void Stack::DropFrame(Stage stage, Verdict verdict, const wire::Frame& frame, in
 
 void Stack::Finish(Stage stage, Verdict verdict, wire::FramePtr frame, int ifindex, Row row) {
   ++m_network.verdicts[static_cast<size_t>(verdict)];
+  if (frame->connection != 0) m_ns->conntrack.ForgetUnconfirmed(frame->connection);
   if (IsDrop(verdict)) {
     auto& drops = m_network.kernelDrops;
     const std::pair key{stage, verdict};

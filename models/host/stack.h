@@ -32,7 +32,9 @@ struct SendRequest {
   uint32_t socketHash = 0;           ///< hash of the sending TCP socket; 0: none
   bool connected = false;   ///< a connected socket numbers even its DF packets
   bool openChecksum = false;  ///< UDP: the checksum field holds the pseudo header's sum
-  bool anySource = false;     ///< the source need not be an address of ours (FLOWI_FLAG_ANYSRC)
+  uint32_t connection = 0;  ///< whose answer it is in connection tracking's eyes; see wire::Frame
+  uint8_t connectionInfo = 0;
+  bool anySource = false;   ///< the source need not be an address of ours (FLOWI_FLAG_ANYSRC)
 };
 
 /// A received packet as its protocol sees it.
@@ -63,7 +65,7 @@ struct Row {
 /// flat frames, from cable or socket to cable or socket. Inside a kernel a packet moves by calls; a cable is an event.
 ///
 /// The functions are named for the kernel's steps and stand in the files device.cc, bridge.cc, arp.cc, neighbour.cc,
-/// ipv4_input.cc, ipv4_output.cc, fragment.cc, icmp.cc, udp.cc, vxlan.cc.
+/// ipv4_input.cc, ipv4_output.cc, fragment.cc, netfilter.cc, icmp.cc, udp.cc, vxlan.cc.
 class Stack {
  public:
   Stack(Network& network, std::unique_ptr<kernel::Namespace> ns, Backlog& backlog);
@@ -215,7 +217,6 @@ class Stack {
   bool IsOnLink(const kernel::Link& link, Ipv4Address sender) const;
   void RedirectSender(const wire::Frame& packet, const kernel::Link& link, const kernel::RouteAnswer& answer);
   void Ipv4Error(kernel::Link& link, wire::FramePtr packet, const InputRoute& route);
-  bool PassesFilter(kernel::FilterChain chain, Stage stage, wire::FramePtr& packet, int in, int out);
 
   // ipv4_output.cc
   int Ipv4LocalOut(wire::FramePtr packet, const RouteOut& out);
@@ -225,9 +226,34 @@ class Stack {
   uint32_t MultipathHashOf(const wire::Frame& packet) const;
   Ipv4Address PreferredSource(const kernel::RouteAnswer& answer) const;
 
+  // netfilter.cc
+  struct HookPlace {
+    int in = 0, out = 0;
+    Ipv4Address gateway;        ///< of Postrouting
+    RouteOut* route = nullptr;  ///< of Output: changed when the packet is given another destination or mark
+  };
+  /// nf_hook(): false: the packet has ended there.
+  bool PassesHook(kernel::Hook hook, wire::FramePtr& packet, const HookPlace& place) {
+    return !m_ns->netfilter.IsActive(hook) || WalkHook(hook, packet, place);
+  }
+  bool WalkHook(kernel::Hook hook, wire::FramePtr& packet, const HookPlace& place);
+  bool WalkChain(kernel::Hook hook, const kernel::HookStep& step, wire::FramePtr& packet, const HookPlace& place);
+  kernel::FilterPacket DescribePacket(const wire::Frame& packet, const HookPlace& place);
+  void Reject(const wire::Frame& packet, kernel::RejectWith with);
+  static uint8_t AnswerInfo(const wire::Frame& packet);  ///< connectionInfo of an answer to it (nf_conntrack_attach())
+  bool Reroute(kernel::Hook hook, wire::FramePtr& packet, const HookPlace& place);
+  bool TrackConnection(kernel::Hook hook, wire::FramePtr& packet, const HookPlace& place);
+  void TrackError(wire::Frame& packet);
+  bool Translate(kernel::Hook hook, wire::FramePtr& packet, const HookPlace& place);
+  bool BindConnection(kernel::Hook hook, wire::FramePtr& packet, const HookPlace& place,
+                      kernel::Connection& connection);
+  bool TranslateError(kernel::Hook hook, wire::Frame& packet, const kernel::Connection& connection);
+  bool ConfirmConnection(wire::FramePtr& packet, const HookPlace& place);
+
   // fragment.cc
   int Fragment(wire::FramePtr packet, uint32_t mtu, const std::function<int(wire::FramePtr)>& output);
-  wire::FramePtr Reassemble(wire::FramePtr fragment);  ///< the whole datagram, or null while parts are missing
+  /// The whole datagram, or null while parts are missing.
+  wire::FramePtr Reassemble(wire::FramePtr fragment, ReassemblyUser user);
 
   // ip_options.cc
   Ipv4Address SpecificDestination(const kernel::Link& link, const wire::Frame& packet, const InputRoute& route);
@@ -252,7 +278,7 @@ class Stack {
   bool UdpHasSender(const wire::Ipv4& quoted, uint32_t bytes) const;
   void UdpReceive(kernel::Link& link, wire::FramePtr packet, bool broadcast);
   void TcpReceive(kernel::Link& link, wire::FramePtr packet);
-  void TcpReset(const wire::Frame& packet, uint8_t tos);
+  void TcpReset(const wire::Frame& packet, uint8_t tos, uint8_t connectionInfo = 0);
 
   // vxlan.cc
   void VxlanTransmit(kernel::Link& link, wire::FramePtr frame);
@@ -294,6 +320,7 @@ class Stack {
     Nanoseconds expires;
   };
   std::map<uint32_t, Redirect> m_redirects;  ///< by destination: the router that another has named
+  RandomStream m_natPorts;
   std::set<int> m_vxlanAgeing;  ///< vxlan devices with a timer for their learnt entries
   std::function<void(const kernel::TableChange&)> m_onwardChange;
 };

@@ -160,7 +160,7 @@ void Stack::TcpReceive(kernel::Link& link, wire::FramePtr packet) {
 }
 
 /// tcp_v4_send_reset() and ip_send_unicast_reply(); nf_send_reset() of a router does the same in the receiver's name.
-void Stack::TcpReset(const wire::Frame& packet, uint8_t tos) {
+void Stack::TcpReset(const wire::Frame& packet, uint8_t tos, uint8_t connectionInfo) {
   const wire::Ipv4 ip{const_cast<uint8_t*>(packet.Data())};
   const uint8_t* tcp = ip.Payload();
   const uint32_t bytes = packet.Size() - ip.HeaderBytes();
@@ -191,6 +191,8 @@ void Stack::TcpReset(const wire::Frame& packet, uint8_t tos) {
                       .pmtu = SendRequest::Pmtu::Do,
                       .cause = packet.journey,
                       .flow = packet.flow,
+                      .connection = connectionInfo != 0 ? packet.connection : 0,
+                      .connectionInfo = connectionInfo,
                       .anySource = true};
   Count(Snmp::TcpOutRsts);
   Count(Snmp::TcpOutSegs);

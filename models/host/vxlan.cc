@@ -136,7 +136,8 @@ void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kern
                    .protocol = wire::kIpProtoUdp,
                    .source = out.source,
                    .destination = remote.ip.V4()});
-  // iptunnel_xmit(): the packet begins a new life as the host's own; only a socket's hash stays with it
+  // iptunnel_xmit(): the packet begins a new life as the host's own; only a socket's hash and the mark stay with it
+  frame->ResetConnection();
   if (!frame->socketHash) frame->hash = 0;
   frame->ignoreDf = false;
   frame->maxFragment = 0;
@@ -269,6 +270,7 @@ void Stack::VxlanReceive(kernel::Link& in, wire::FramePtr packet, uint32_t udpOf
   if (Tracing()) removed.assign(packet->Data(), packet->Data() + outerBytes);
   packet->Pull(outerBytes);
   packet->encapsulated = false;
+  packet->ResetConnection();  // skb_scrub_packet()
   if (wire::GetMac(packet->Data() + 6) == link->address) return drop(Verdict::VxlanLocalMac);
   if (link->vxlan.learning) {
     const MacAddress source = wire::GetMac(packet->Data() + 6);

@@ -143,6 +143,7 @@ int Namespace::SetLinkUp(int ifindex, bool up, Nanoseconds) {
            std::any_of(r.nextHops.begin(), r.nextHops.end(), [&](const NextHop& h) { return h.ifindex == ifindex; });
   });
   FlushNeighbours([&](const Neighbour& n) { return n.ifindex == ifindex; });
+  conntrack.ForgetMasquerade(ifindex);
   if (link->kind == LinkKind::Vxlan) {  // vxlan_stop()
     std::vector<MacAddress> gone;
     for (const VxlanFdbEntry* e : FdbOfVxlan(ifindex).Sorted())

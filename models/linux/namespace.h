@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "models/linux/conntrack.h"
 #include "models/linux/counters.h"
 #include "models/linux/fdb.h"
 #include "models/linux/fib.h"
@@ -183,7 +184,8 @@ class Namespace {
   Ipv6Tables& Ipv6() { return *m_ipv6; }
   const Ipv6Tables& Ipv6() const { return *m_ipv6; }
 
-  Filter filter;
+  Ruleset netfilter;
+  Conntrack conntrack;
   SnmpCounters snmp;                        ///< of both families
   std::shared_ptr<const PeerTables> peers;  ///< may be null
 

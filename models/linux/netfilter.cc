@@ -1,68 +1,245 @@
 #include "models/linux/netfilter.h"
 
+#include <algorithm>
+#include <limits>
+
+#include "models/linux/namespace.h"
+
 namespace overlaysim::kernel {
 namespace {
 
-bool DeviceMatches(const std::string& pattern, const std::string* device) {
+constexpr uint8_t kIcmp = 1, kTcp = 6;
+
+bool NameMatches(const std::string& pattern, const std::string* device) {
   if (!device) return false;
   if (pattern.back() == '+') return device->compare(0, pattern.size() - 1, pattern, 0, pattern.size() - 1) == 0;
   return pattern == *device;
 }
 
-bool PortMatches(const std::optional<std::pair<uint16_t, uint16_t>>& range, bool isNot, uint16_t port) {
-  return !range || (port >= range->first && port <= range->second) != isNot;
+bool Contains(const std::vector<PortRange>& any, uint16_t port) {
+  return std::any_of(any.begin(), any.end(), [&](const PortRange& r) { return r.Contains(port); });
 }
 
-bool IcmpMatches(const FilterRule& rule, const FilterPacket& p) {
-  if (!rule.icmpType) return true;
-  if (p.protocol != 1) return false;
-  return (*rule.icmpType == p.icmpType && (!rule.icmpCode || *rule.icmpCode == p.icmpCode)) != rule.notIcmpType;
+/// inet_dev_addr_type(): what table local says; what it does not know is unicast.
+RouteType TypeOf(const Namespace& ns, Ipv4Address ip) {
+  if (ip.IsZero() || ip.IsLimitedBroadcast()) return RouteType::Broadcast;
+  if (ip.IsMulticast()) return RouteType::Multicast;
+  const FibTable* local = ns.FindTable(kTableLocal);
+  const Route* route = local ? local->Find(ip) : nullptr;
+  return route ? route->type : RouteType::Unicast;
 }
 
-bool Matches(const FilterRule& rule, const FilterPacket& p) {
-  if (rule.source && rule.source->Contains(p.source) == rule.notSource) return false;
-  if (rule.destination && rule.destination->Contains(p.destination) == rule.notDestination) return false;
-  if (!rule.inDevice.empty() && DeviceMatches(rule.inDevice, p.inDevice) == rule.notInDevice) return false;
-  if (!rule.outDevice.empty() && DeviceMatches(rule.outDevice, p.outDevice) == rule.notOutDevice) return false;
-  if (rule.protocol && (*rule.protocol == p.protocol) == rule.notProtocol) return false;
-  if (rule.sourcePorts || rule.destinationPorts) {
-    if (!p.hasPorts) return false;
-    if (!PortMatches(rule.sourcePorts, rule.notSourcePorts, p.sourcePort)) return false;
-    if (!PortMatches(rule.destinationPorts, rule.notDestinationPorts, p.destinationPort)) return false;
+struct Holds {
+  const FilterPacket& p;
+
+  bool operator()(const AddressMatch& m) const {
+    const Ipv4Address ip = m.isDestination ? p.destination : p.source;
+    return std::any_of(m.any.begin(), m.any.end(), [&](const Ipv4Prefix& n) { return n.Contains(ip); }) != m.isNot;
   }
-  return IcmpMatches(rule, p);
+  bool operator()(const DeviceMatch& m) const {
+    return NameMatches(m.name, m.isOut ? p.outDevice : p.inDevice) != m.isNot;
+  }
+  bool operator()(const ProtocolMatch& m) const { return (m.protocol == p.protocol) != m.isNot; }
+  bool operator()(const TransportMatch& m) const {
+    if (m.protocol != p.protocol || !p.hasPorts) return false;
+    if (m.source && m.source->Contains(p.sourcePort) == m.notSource) return false;
+    if (m.destination && m.destination->Contains(p.destinationPort) == m.notDestination) return false;
+    return m.flagMask == 0 || p.protocol != kTcp || ((p.tcpFlags & m.flagMask) == m.flags) != m.notFlags;
+  }
+  bool operator()(const MultiportMatch& m) const {
+    if (!p.hasPorts) return false;
+    const bool source = m.of != MultiportMatch::Of::Destination && Contains(m.any, p.sourcePort);
+    const bool destination = m.of != MultiportMatch::Of::Source && Contains(m.any, p.destinationPort);
+    return (source || destination) != m.isNot;
+  }
+  bool operator()(const IcmpMatch& m) const {
+    if (p.protocol != kIcmp || !p.hasIcmp) return false;
+    return !m.type || (*m.type == p.icmpType && (!m.code || *m.code == p.icmpCode)) != m.isNot;
+  }
+  bool operator()(const StateMatch& m) const { return ((m.any & p.state) != 0) != m.isNot; }
+  bool operator()(const MarkMatch& m) const { return ((p.mark & m.mask) == m.value) != m.isNot; }
+  bool operator()(const AddressTypeMatch& m) const {
+    auto holds = [&](uint16_t any, bool isNot, Ipv4Address ip) {
+      return any == 0 || (p.ns && (any >> static_cast<int>(TypeOf(*p.ns, ip)) & 1) != isNot);
+    };
+    return holds(m.source, m.notSource, p.source) && holds(m.destination, m.notDestination, p.destination);
+  }
+  bool operator()(const PhysdevMatch& m) const {
+    if (m.isIn && (p.physicalIn != nullptr) == m.notIsIn) return false;
+    if (m.isOut && (p.physicalOut != nullptr) == m.notIsOut) return false;
+    if (m.isBridged && p.isBridged == m.notIsBridged) return false;
+    if (!m.in.empty() && NameMatches(m.in, p.physicalIn) == m.notIn) return false;
+    return m.out.empty() || NameMatches(m.out, p.physicalOut) != m.notOut;
+  }
+  bool operator()(const Comment&) const { return true; }
+};
+
+bool HoldsFor(const FilterRule& rule, const FilterPacket& packet) {
+  for (const Match& match : rule.matches)
+    if (!std::visit(Holds{packet}, match)) return false;
+  return true;
+}
+
+/// nullopt: the end of the chain was reached, or a rule returned from it.
+std::optional<FilterVerdict> WalkRules(const FilterTable& table, FilterChain& chain, FilterPacket& packet) {
+  for (FilterRule& rule : chain.rules) {
+    if (!HoldsFor(rule, packet)) continue;
+    ++rule.packets;
+    rule.bytes += packet.bytes;
+    switch (rule.target.kind) {
+      case Target::Kind::None:
+      case Target::Kind::Log:
+        continue;
+      case Target::Kind::Mark:
+        packet.mark = (packet.mark & ~rule.target.mask) ^ rule.target.mark;
+        continue;
+      case Target::Kind::Notrack:
+        packet.untracked |= packet.state == kStateInvalid;
+        continue;
+      case Target::Kind::Return:
+        return std::nullopt;
+      case Target::Kind::Jump:
+      case Target::Kind::Goto: {
+        FilterChain* next = table.Find(rule.target.chain);
+        if (next)
+          if (auto verdict = WalkRules(table, *next, packet)) return verdict;
+        if (rule.target.kind == Target::Kind::Goto) return std::nullopt;
+        continue;
+      }
+      default:
+        return FilterVerdict{rule.target.kind, &rule};
+    }
+  }
+  return std::nullopt;
+}
+
+bool NeedsTracking(const FilterRule& rule) {
+  switch (rule.target.kind) {
+    case Target::Kind::Masquerade:
+    case Target::Kind::Snat:
+    case Target::Kind::Dnat:
+    case Target::Kind::Redirect:
+      return true;
+    default:
+      return std::any_of(rule.matches.begin(), rule.matches.end(),
+                         [](const Match& m) { return std::holds_alternative<StateMatch>(m); });
+  }
 }
 
 }  // namespace
 
-bool FilterRule::SameMatch(const FilterRule& o) const {
-  return source == o.source && destination == o.destination && notSource == o.notSource &&
-         notDestination == o.notDestination && inDevice == o.inDevice && outDevice == o.outDevice &&
-         protocol == o.protocol && sourcePorts == o.sourcePorts && destinationPorts == o.destinationPorts &&
-         icmpType == o.icmpType && icmpCode == o.icmpCode && notInDevice == o.notInDevice &&
-         notOutDevice == o.notOutDevice && notProtocol == o.notProtocol && notSourcePorts == o.notSourcePorts &&
-         notDestinationPorts == o.notDestinationPorts && notIcmpType == o.notIcmpType && rejectWith == o.rejectWith &&
-         target == o.target && comment == o.comment;
+FilterChain* FilterTable::Find(std::string_view chain) const {
+  for (const auto& c : chains)
+    if (c->name == chain) return c.get();
+  return nullptr;
 }
 
-bool Filter::Empty() const {
-  auto empty = [](const FilterChainState& c) { return c.rules.empty() && c.policy == FilterTarget::Accept; };
-  return empty(input) && empty(forward) && empty(output);
+FilterChain& FilterTable::Add(FilterChain chain) {
+  chains.push_back(std::make_unique<FilterChain>(std::move(chain)));
+  return *chains.back();
 }
 
-FilterVerdict Filter::Decide(FilterChain chain, const FilterPacket& packet) {
-  FilterChainState& state = Chain(chain);
-  for (FilterRule& rule : state.rules) {
-    if (!Matches(rule, packet)) continue;
-    ++rule.packets;
-    rule.bytes += packet.bytes;
-    if (rule.target == FilterTarget::Continue) continue;
-    if (rule.target == FilterTarget::Return) break;  // from a built-in chain: the policy decides
-    return {rule.target, &rule};
+FilterTable* Ruleset::Find(FilterFamily family, std::string_view name) const {
+  for (const auto& table : m_tables)
+    if (table->family == family && table->name == name) return table.get();
+  return nullptr;
+}
+
+FilterTable& Ruleset::Add(FilterFamily family, std::string name) {
+  m_tables.push_back(std::make_unique<FilterTable>());
+  m_tables.back()->family = family;
+  m_tables.back()->name = std::move(name);
+  return *m_tables.back();
+}
+
+void Ruleset::Remove(const FilterTable& table) {
+  std::erase_if(m_tables, [&](const auto& t) { return t.get() == &table; });
+}
+
+FilterChain& Ruleset::Builtin(std::string_view name, Hook hook) {
+  FilterTable* table = Find(FilterFamily::Ip, name);
+  if (!table) table = &Add(FilterFamily::Ip, std::string(name));
+  if (FilterChain* chain = table->Find(BuiltinName(hook))) return *chain;
+  for (const BuiltinChain& builtin : BuiltinChains(name))
+    if (builtin.hook == hook)
+      return table->Add(
+          {.name = BuiltinName(hook), .hook = hook, .type = builtin.type, .priority = builtin.priority});
+  return table->Add({.name = BuiltinName(hook)});
+}
+
+const FilterChain* Ruleset::FindBuiltin(std::string_view name, Hook hook) const {
+  const FilterTable* table = Find(FilterFamily::Ip, name);
+  return table ? table->Find(BuiltinName(hook)) : nullptr;
+}
+
+void Ruleset::Rebuild() {
+  m_tracks = false;
+  bool translates = false;
+  for (auto& steps : m_steps) steps.clear();
+  for (auto& steps : m_nat) steps.clear();
+  for (const auto& table : m_tables) {
+    if (table->family == FilterFamily::Bridge) continue;
+    for (const auto& chain : table->chains) {
+      for (const FilterRule& rule : chain->rules) m_tracks |= NeedsTracking(rule);
+      if (!chain->hook) continue;
+      translates |= chain->type == ChainType::Nat;
+      auto& steps = (chain->type == ChainType::Nat ? m_nat : m_steps)[static_cast<size_t>(*chain->hook)];
+      steps.push_back({HookStep::Kind::Chain, chain->priority, table.get(), chain.get()});
+    }
   }
-  ++state.packets;
-  state.bytes += packet.bytes;
-  return {state.policy, nullptr};
+  auto add = [&](Hook hook, HookStep::Kind kind, int priority) {
+    m_steps[static_cast<size_t>(hook)].push_back({kind, priority});
+  };
+  if (m_tracks) {
+    for (Hook hook : {Hook::Prerouting, Hook::Output}) {
+      add(hook, HookStep::Kind::Defragment, kPriorityDefrag);
+      add(hook, HookStep::Kind::Track, kPriorityConntrack);
+      if (translates) add(hook, HookStep::Kind::Translate, kPriorityDstnat);
+    }
+    for (Hook hook : {Hook::Input, Hook::Postrouting}) {
+      if (translates) add(hook, HookStep::Kind::Translate, kPrioritySrcnat);
+      add(hook, HookStep::Kind::Confirm, std::numeric_limits<int>::max());
+    }
+  }
+  for (auto* all : {&m_steps, &m_nat})
+    for (auto& steps : *all)
+      std::stable_sort(steps.begin(), steps.end(),
+                       [](const HookStep& a, const HookStep& b) { return a.priority < b.priority; });
+}
+
+FilterVerdict Ruleset::Walk(const FilterTable& table, FilterChain& chain, FilterPacket& packet) {
+  if (auto verdict = WalkRules(table, chain, packet)) return *verdict;
+  ++chain.packets;
+  chain.bytes += packet.bytes;
+  return {chain.drops ? Target::Kind::Drop : Target::Kind::Accept, nullptr};
+}
+
+std::vector<BuiltinChain> BuiltinChains(std::string_view table) {
+  if (table == "filter" || table == "security") {
+    const int priority = table == "filter" ? kPriorityFilter : kPrioritySecurity;
+    return {{Hook::Input, ChainType::Filter, priority},
+            {Hook::Forward, ChainType::Filter, priority},
+            {Hook::Output, ChainType::Filter, priority}};
+  }
+  if (table == "nat")
+    return {{Hook::Prerouting, ChainType::Nat, kPriorityDstnat},
+            {Hook::Input, ChainType::Nat, kPrioritySrcnat},
+            {Hook::Output, ChainType::Nat, kPriorityDstnat},
+            {Hook::Postrouting, ChainType::Nat, kPrioritySrcnat}};
+  if (table == "mangle")
+    return {{Hook::Prerouting, ChainType::Filter, kPriorityMangle},
+            {Hook::Input, ChainType::Filter, kPriorityMangle},
+            {Hook::Forward, ChainType::Filter, kPriorityMangle},
+            {Hook::Output, ChainType::Route, kPriorityMangle},
+            {Hook::Postrouting, ChainType::Filter, kPriorityMangle}};
+  if (table == "raw")
+    return {{Hook::Prerouting, ChainType::Filter, kPriorityRaw}, {Hook::Output, ChainType::Filter, kPriorityRaw}};
+  return {};
+}
+
+const char* BuiltinName(Hook hook) {
+  static constexpr const char* kNames[] = {"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"};
+  return kNames[static_cast<size_t>(hook)];
 }
 
 }  // namespace overlaysim::kernel

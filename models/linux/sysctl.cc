@@ -29,6 +29,32 @@ std::optional<Access> OfDevice(Namespace::DeviceConf& c, std::string_view key) {
   return std::nullopt;
 }
 
+constexpr std::string_view kConntrack = "net.netfilter.nf_conntrack_";
+
+/// net/netfilter/nf_conntrack_standalone.c, nf_ct_sysctl_table[].
+std::optional<Access> OfConntrack(Conntrack& conntrack, std::string_view key) {
+  ConntrackSettings& s = conntrack.settings;
+  constexpr int64_t kSecond = 1000000000;
+  if (key == "max") return SysctlNumber(s.max);
+  if (key == "buckets") return SysctlNumber(s.buckets);
+  if (key == "count") return Access{[&conntrack] { return static_cast<int64_t>(conntrack.Count()); }, {}};
+  if (key == "checksum") return SysctlNumber(s.checksum);
+  if (key == "tcp_loose") return SysctlNumber(s.tcpLoose);
+  if (key == "tcp_be_liberal") return SysctlNumber(s.tcpBeLiberal);
+  if (key == "generic_timeout") return SysctlSpan(s.generic, kSecond);
+  if (key == "icmp_timeout") return SysctlSpan(s.icmp, kSecond);
+  if (key == "udp_timeout") return SysctlSpan(s.udp, kSecond);
+  if (key == "udp_timeout_stream") return SysctlSpan(s.udpStream, kSecond);
+  static constexpr std::pair<std::string_view, TcpTrack> kTcp[] = {
+      {"tcp_timeout_syn_sent", TcpTrack::SynSent},        {"tcp_timeout_syn_recv", TcpTrack::SynRecv},
+      {"tcp_timeout_established", TcpTrack::Established}, {"tcp_timeout_fin_wait", TcpTrack::FinWait},
+      {"tcp_timeout_close_wait", TcpTrack::CloseWait},    {"tcp_timeout_last_ack", TcpTrack::LastAck},
+      {"tcp_timeout_time_wait", TcpTrack::TimeWait},      {"tcp_timeout_close", TcpTrack::Close}};
+  for (const auto& [name, state] : kTcp)
+    if (key == name) return SysctlSpan(s.tcp[static_cast<size_t>(state)], kSecond);
+  return std::nullopt;
+}
+
 std::optional<Access> OfNamespace(Namespace& ns, std::string_view key) {
   if (key == "net.ipv4.ip_default_ttl") return SysctlNumber(ns.defaultTtl);
   if (key == "net.ipv4.ip_forward_use_pmtu") return SysctlNumber(ns.ipForwardUsePmtu);
@@ -43,6 +69,8 @@ std::optional<Access> OfNamespace(Namespace& ns, std::string_view key) {
   if (key == "net.ipv4.ipfrag_time") return SysctlSpan(ns.ipfragTime, 1000000000);
   if (key == "net.ipv4.route.min_pmtu") return SysctlNumber(ns.minPmtu);
   if (key == "net.ipv4.route.mtu_expires") return SysctlSpan(ns.pmtuExpires, 1000000000);
+  if (key.substr(0, kConntrack.size()) == kConntrack)
+    return OfConntrack(ns.conntrack, key.substr(kConntrack.size()));
   if (key == "net.bridge.bridge-nf-call-iptables") return SysctlNumber(ns.bridgeNfCallIptables);
   return std::nullopt;
 }
@@ -138,6 +166,7 @@ int Namespace::SetSysctl(const std::string& given, const std::string& value) {
     for (auto& [ifindex, conf] : m_conf) conf.forwarding = ipForward;
   } else if (auto access = Find(*this, name)) {
     auto number = SysctlWholeNumber(value);
+    if (!access->set) return EACCES;
     if (!number || (name == "net.ipv4.ip_default_ttl" && (*number < 1 || *number > 255))) return EINVAL;
     access->set(*number);
   } else if (name.rfind("net.", 0) == 0 && name.rfind("net.ipv4.conf.", 0) != 0 &&

@@ -117,6 +117,8 @@ FramePtr MakeFrameLike(const Frame& like, uint32_t size) {
   frame->hash = like.hash;
   frame->socketHash = like.socketHash;
   frame->mark = like.mark;
+  frame->connection = like.connection;
+  frame->connectionInfo = like.connectionInfo;
   frame->iif = like.iif;
   frame->type = like.type;
   frame->ignoreDf = like.ignoreDf;

@@ -54,9 +54,13 @@ class Frame {
   uint32_t hash = 0;           ///< flow hash (skb->hash); 0: not computed
   bool socketHash = false;     ///< the hash is the sending socket's own (l4_hash): not to be recomputed on the way
   uint32_t mark = 0;           ///< skb->mark
+  uint32_t connection = 0;     ///< entry of connection tracking (skb->_nfct); 0: none
+  uint8_t connectionInfo = 0;  ///< how it belongs to that entry (host::ConnectionInfo); 0: not looked at
   int iif = 0;                 ///< device on which it came in; 0: sent by this host
   PacketType type = PacketType::Outgoing;
   bool ignoreDf = false;     ///< may be fragmented although DF is set (skb->ignore_df)
+  /// Forgets what connection tracking has said (nf_reset_ct()).
+  void ResetConnection() { connection = connectionInfo = 0; }
   uint16_t maxFragment = 0;  ///< IPCB(skb)->frag_max_size: largest fragment that a reassembled packet came in
   bool encapsulated = false;  ///< its open checksum is that of a tunnelled packet (skb->encapsulation)
   IpOptions options;

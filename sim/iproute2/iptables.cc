@@ -1,43 +1,52 @@
-// The program `iptables`: the filter table's built-in chains.
+// The programs `iptables`, `iptables-save` and `iptables-restore`, version 1.8.9 (nf_tables).
 
 #include "sim/iproute2/iptables.h"
 
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
 
 #include "sim/iproute2/names.h"
 #include "sim/iproute2/words.h"
 
 namespace overlaysim::iproute2 {
 
-using kernel::Filter;
 using kernel::FilterChain;
-using kernel::FilterChainState;
+using kernel::FilterFamily;
 using kernel::FilterRule;
-using kernel::FilterTarget;
+using kernel::FilterTable;
+using kernel::Hook;
 using kernel::Namespace;
 using kernel::Table;
 using kernel::TableChange;
+using kernel::Target;
+
+void RefuseParameter(std::string text) { throw IptablesRefusal{IptablesRefusal::Kind::Parameter, std::move(text)}; }
+void RefuseRule(std::string text) { throw IptablesRefusal{IptablesRefusal::Kind::Rule, std::move(text)}; }
+void RefuseKernel(std::string text) { throw IptablesRefusal{IptablesRefusal::Kind::Kernel, std::move(text)}; }
 
 namespace {
 
-constexpr std::pair<const char*, FilterChain> kChains[] = {
-    {"INPUT", FilterChain::Input}, {"FORWARD", FilterChain::Forward}, {"OUTPUT", FilterChain::Output}};
+constexpr const char* kTables[] = {"mangle", "security", "raw", "filter", "nat"};  // in the order of iptables-save
+constexpr const char* kNoSuchChain = "No chain/target/match by that name";
+constexpr size_t kLongestChainName = 28;
 
-[[noreturn]] void Refuse(const std::string& message) {
-  throw Failure{
-      2, fmt::format("iptables v1.8.9 (nf_tables): {}\nTry `iptables -h' or 'iptables --help' for more information.\n",
-                     message)};
+bool IsTable(std::string_view name) {
+  return std::any_of(std::begin(kTables), std::end(kTables), [&](const char* t) { return name == t; });
 }
 
-/// A rule of an unknown chain, match or target.
-[[noreturn]] void NoSuchChain() { throw Failure{1, "iptables: No chain/target/match by that name.\n"}; }
+std::optional<kernel::BuiltinChain> FindBuiltin(std::string_view table, std::string_view chain) {
+  for (const kernel::BuiltinChain& builtin : kernel::BuiltinChains(table))
+    if (chain == kernel::BuiltinName(builtin.hook)) return builtin;
+  return std::nullopt;
+}
 
 struct Invocation {
-  char command = 0;  ///< the letter of -A, -I, -D, -C, -R, -F, -P, -L, -S, -Z
-  std::string chain;
-  size_t position = 0;  ///< of -I, -D, -R; from 1; 0: none
-  FilterTarget policy = FilterTarget::Accept;
-  FilterRule rule;
+  char command = 0;  ///< the letter of -A, -I, -D, -C, -R, -F, -P, -L, -S, -Z, -N, -X, -E
+  std::string chain, newName, policy;
+  size_t position = 0;  ///< of -I, -D, -R, -L, -S; from 1; 0: none
+  IptablesRule rule;
   FilterListOptions list;
   std::string table = "filter";
 };
@@ -55,106 +64,8 @@ size_t TakePosition(Words& words) {
 }
 
 std::string NeedValue(Words& words, const std::string& option) {
-  if (words.Done()) Refuse(fmt::format("option \"{}\" requires an argument", option));
+  if (words.Done()) RefuseParameter(fmt::format("option \"{}\" requires an argument", option));
   return words.Next();
-}
-
-Ipv4Prefix ParseNetwork(const std::string& word) {
-  try {
-    return ParsePrefixOf<Ipv4Address>(word).Canonical();
-  } catch (const Failure&) {
-    Refuse(fmt::format("host/network `{}' not found", word));
-  }
-}
-
-uint16_t ParsePort(const std::string& word, uint16_t otherwise) {
-  if (word.empty()) return otherwise;
-  const auto port = ParseNumber(word, 65535);
-  if (!port) Refuse(fmt::format("Port \"{}\" does not resolve to anything.\n", word));
-  return static_cast<uint16_t>(*port);
-}
-
-/// "80", "80:90", ":90", "80:"
-std::pair<uint16_t, uint16_t> ParsePorts(const std::string& word) {
-  const size_t colon = word.find(':');
-  if (colon == std::string::npos) {
-    const uint16_t port = ParsePort(word, 0);
-    return {port, port};
-  }
-  return {ParsePort(word.substr(0, colon), 0), ParsePort(word.substr(colon + 1), 65535)};
-}
-
-FilterTarget ParseTarget(const std::string& word) {
-  for (FilterTarget target : {FilterTarget::Accept, FilterTarget::Drop, FilterTarget::Reject, FilterTarget::Return})
-    if (word == FilterTargetName(target)) return target;
-  for (const char* other :
-       {"LOG", "NFLOG", "MARK", "CONNMARK", "SNAT", "DNAT", "MASQUERADE", "REDIRECT", "TCPMSS", "NOTRACK", "CT"})
-    if (word == other) NotSupported(fmt::format("the target {}", word));
-  Refuse(fmt::format("Chain '{}' does not exist", word));
-}
-
-bool HasPorts(const FilterRule& rule) {
-  return rule.protocol && !rule.notProtocol &&
-         (*rule.protocol == 6 || *rule.protocol == 17 || *rule.protocol == 132 || *rule.protocol == 136);
-}
-
-/// One match or target option; false: not one of them.
-bool TakeMatch(Words& words, const std::string& option, bool isNot, FilterRule& rule) {
-  auto value = [&] { return NeedValue(words, option); };
-  if (option == "-p" || option == "--protocol" || option == "--proto") {
-    const std::string name = value();
-    const auto protocol = ParseIpProtocol(name);
-    if (!protocol) Refuse(fmt::format("unknown protocol \"{}\" specified", name));
-    if (*protocol != 0) rule.protocol = *protocol;
-    rule.notProtocol = isNot;
-  } else if (option == "-s" || option == "--source" || option == "--src") {
-    rule.source = ParseNetwork(value());
-    rule.notSource = isNot;
-  } else if (option == "-d" || option == "--destination" || option == "--dst") {
-    rule.destination = ParseNetwork(value());
-    rule.notDestination = isNot;
-  } else if (option == "-i" || option == "--in-interface") {
-    rule.inDevice = value();
-    rule.notInDevice = isNot;
-  } else if (option == "-o" || option == "--out-interface") {
-    rule.outDevice = value();
-    rule.notOutDevice = isNot;
-  } else if (HasPorts(rule) && (option == "--sport" || option == "--source-port")) {
-    rule.sourcePorts = ParsePorts(value());
-    rule.notSourcePorts = isNot;
-  } else if (HasPorts(rule) && (option == "--dport" || option == "--destination-port")) {
-    rule.destinationPorts = ParsePorts(value());
-    rule.notDestinationPorts = isNot;
-  } else if (rule.protocol == 1 && option == "--icmp-type") {
-    const std::string name = value();
-    if (name == "any") return true;
-    const auto match = ParseIcmpType(name);
-    if (!match) Refuse(fmt::format("Unknown ICMP type `{}'", name));
-    rule.icmpType = match->type;
-    rule.icmpCode = match->code;
-    rule.notIcmpType = isNot;
-  } else if (option == "--comment") {
-    rule.comment = value();
-  } else if (option == "-m" || option == "--match") {
-    const std::string name = value();
-    static constexpr const char* kMatches[] = {"tcp", "udp", "sctp", "icmp", "comment"};
-    static constexpr const char* kOthers[] = {"conntrack", "state",    "mark",    "multiport", "set", "limit",
-                                              "statistic", "addrtype", "physdev", "iprange",   "mac", "string",
-                                              "u32",       "length",   "ttl",     "owner"};
-    for (const char* other : kOthers)
-      if (name == other) NotSupported(fmt::format("the match \"{}\"", name));
-    if (std::none_of(std::begin(kMatches), std::end(kMatches), [&](const char* m) { return name == m; }))
-      Refuse(fmt::format("Couldn't load match `{}':No such file or directory\n", name));
-  } else if (option == "-j" || option == "--jump") {
-    rule.target = ParseTarget(value());
-  } else if (rule.target == FilterTarget::Reject && option == "--reject-with") {
-    const std::string name = value();
-    rule.rejectWith = RejectType(name);
-    if (rule.rejectWith.empty()) Refuse(fmt::format("unknown reject type \"{}\"", name));
-  } else {
-    return false;
-  }
-  return true;
 }
 
 /// The letter of a command option, or 0.
@@ -162,25 +73,20 @@ char CommandLetter(const std::string& option) {
   static constexpr std::pair<const char*, char> kCommands[] = {
       {"--append", 'A'},    {"--insert", 'I'},       {"--delete", 'D'},      {"--check", 'C'},      {"--replace", 'R'},
       {"--flush", 'F'},     {"--policy", 'P'},       {"--list", 'L'},        {"--list-rules", 'S'}, {"--zero", 'Z'},
-      {"--new-chain", 'N'}, {"--delete-chain", 'X'}, {"--rename-chain", 'E'}};
+      {"--new-chain", 'N'}, {"--delete-chain", 'X'}, {"--rename-chain", 'E'}, {"--new", 'N'}};
   for (const auto& [name, letter] : kCommands)
     if (option == name || (option.size() == 2 && option[0] == '-' && option[1] == letter)) return letter;
   return 0;
 }
 
 void TakeCommand(Words& words, char letter, const std::string& option, Invocation& call) {
-  if (call.command != 0) Refuse(fmt::format("Cannot use -{} with -{}\n", letter, call.command));
+  if (call.command != 0) RefuseParameter(fmt::format("Cannot use -{} with -{}\n", letter, call.command));
   call.command = letter;
   const bool chainMayLack = std::string_view("FLSZX").find(letter) != std::string_view::npos;
   call.chain = chainMayLack ? TakeOptional(words) : NeedValue(words, option);
-  if (letter == 'I' || letter == 'D' || letter == 'R' || letter == 'S' || letter == 'L')
-    call.position = TakePosition(words);
-  if (letter == 'P') {
-    const std::string policy = NeedValue(words, option);
-    if (policy != "ACCEPT" && policy != "DROP")
-      throw Failure{1, "iptables: Bad policy name. Run `dmesg' for more information.\n"};
-    call.policy = policy == "DROP" ? FilterTarget::Drop : FilterTarget::Accept;
-  }
+  if (std::string_view("IDRSL").find(letter) != std::string_view::npos) call.position = TakePosition(words);
+  if (letter == 'P') call.policy = NeedValue(words, option);
+  if (letter == 'E') call.newName = NeedValue(words, option);
 }
 
 bool TakeListOption(const std::string& option, FilterListOptions& list) {
@@ -196,7 +102,7 @@ std::vector<std::string> Unbundled(std::vector<std::string> words) {
   std::vector<std::string> out;
   for (std::string& word : words) {
     const bool bundle = word.size() > 2 && word[0] == '-' && word[1] != '-' &&
-                        word.find_first_not_of("nvxLSFZ", 1) == std::string::npos;
+                        word.find_first_not_of("nvxLSFZw", 1) == std::string::npos;
     if (!bundle) {
       out.push_back(std::move(word));
       continue;
@@ -206,157 +112,336 @@ std::vector<std::string> Unbundled(std::vector<std::string> words) {
   return out;
 }
 
-Invocation Parse(Words& words) {
+/// `-t TABLE` is looked for first: what stands behind -j depends on it.
+std::string TableOf(const std::vector<std::string>& words) {
+  for (size_t i = 0; i + 1 < words.size(); ++i)
+    if (words[i] == "-t" || words[i] == "--table") return words[i + 1];
+  return "filter";
+}
+
+Invocation Parse(const Namespace& ns, std::vector<std::string> line, std::string_view table) {
   Invocation call;
-  call.rule.target = FilterTarget::Continue;
+  call.table = table;
+  const FilterTable* chains = ns.netfilter.Find(FilterFamily::Ip, table);
+  Words words(Unbundled(std::move(line)));
   while (!words.Done()) {
     const bool isNot = words.Take("!");
     const std::string option = NeedValue(words, "!");
     if (const char letter = CommandLetter(option)) {
       TakeCommand(words, letter, option, call);
     } else if (option == "-t" || option == "--table") {
-      call.table = NeedValue(words, option);
-    } else if (option == "-V" || option == "--version") {
-      throw Failure{0, ""};
-    } else if (!TakeListOption(option, call.list) && !TakeMatch(words, option, isNot, call.rule)) {
+      NeedValue(words, option);
+    } else if (!TakeListOption(option, call.list) && !call.rule.Take(words, option, isNot, chains)) {
       if (option[0] != '-')
         throw Failure{
             2,
             fmt::format("Bad argument `{}'\nTry `iptables -h' or 'iptables --help' for more information.\n", option)};
-      Refuse(fmt::format("unknown option \"{}\"", option));
+      RefuseParameter(fmt::format("unknown option \"{}\"", option));
     }
   }
-  if (call.command == 0) Refuse("no command specified");
-  if (call.chain == "INPUT" && !call.rule.outDevice.empty()) Refuse("Can't use -o with INPUT\n");
-  if (call.chain == "OUTPUT" && !call.rule.inDevice.empty()) Refuse("Can't use -i with OUTPUT\n");
-  if (call.rule.target == FilterTarget::Reject) {
-    if (call.rule.rejectWith.empty()) call.rule.rejectWith = "icmp-port-unreachable";
-    if (call.rule.rejectWith == "tcp-reset" && call.rule.protocol != 6)
-      throw Failure{
-          4, fmt::format("iptables v1.8.9 (nf_tables):  RULE_APPEND failed (Invalid argument): rule in chain {}\n",
-                         call.chain)};
+  if (call.command == 0) RefuseParameter("no command specified");
+  if (std::string_view("AIDCR").find(call.command) != std::string_view::npos) {
+    if (call.rule.HasOut() && (call.chain == "INPUT" || call.chain == "PREROUTING"))
+      RefuseParameter(fmt::format("Can't use -o with {}\n", call.chain));
+    if (call.rule.HasIn() && (call.chain == "OUTPUT" || call.chain == "POSTROUTING"))
+      RefuseParameter(fmt::format("Can't use -i with {}\n", call.chain));
   }
   return call;
 }
 
-FilterChainState* FindChain(Filter& filter, const std::string& name) {
-  for (const auto& [chainName, chain] : kChains)
-    if (name == chainName) return &filter.Chain(chain);
-  return nullptr;
+/// What the kernel refuses: targets where they make no sense, and matches without their protocol.
+bool IsRefused(const FilterTable& table, const FilterChain& chain, const FilterRule& rule) {
+  auto protocol = [&]() -> int {
+    for (const kernel::Match& match : rule.matches)
+      if (const auto* p = std::get_if<kernel::ProtocolMatch>(&match); p && !p->isNot) return p->protocol;
+    return -1;
+  };
+  for (const kernel::Match& match : rule.matches) {
+    if (const auto* t = std::get_if<kernel::TransportMatch>(&match); t && protocol() != t->protocol) return true;
+    if (std::holds_alternative<kernel::IcmpMatch>(match) && protocol() != 1) return true;
+  }
+  auto onlyAt = [&](std::string_view name, std::initializer_list<Hook> hooks) {
+    if (table.name != name) return true;
+    return chain.hook && std::find(hooks.begin(), hooks.end(), *chain.hook) == hooks.end();
+  };
+  switch (rule.target.kind) {
+    case Target::Kind::Masquerade:
+      return onlyAt("nat", {Hook::Postrouting});
+    case Target::Kind::Snat:
+      return onlyAt("nat", {Hook::Postrouting, Hook::Input});
+    case Target::Kind::Dnat:
+    case Target::Kind::Redirect:
+      return onlyAt("nat", {Hook::Prerouting, Hook::Output});
+    case Target::Kind::Notrack:
+      return table.name != "raw";
+    case Target::Kind::Reject:
+      if (rule.target.rejectWith == kernel::RejectWith::TcpReset && protocol() != 6) return true;
+      return onlyAt("filter", {Hook::Input, Hook::Forward, Hook::Output});
+    default:
+      return false;
+  }
 }
 
-class FilterEditor {
- public:
-  explicit FilterEditor(Namespace& ns) : m_ns(ns) {}
+/// A jump back into the chain itself or one that leads to it.
+bool Leads(const FilterTable& table, const std::string& from, const std::string& to) {
+  if (from == to) return true;
+  const FilterChain* chain = table.Find(from);
+  return chain && std::any_of(chain->rules.begin(), chain->rules.end(), [&](const FilterRule& r) {
+           return !r.target.chain.empty() && Leads(table, r.target.chain, to);
+         });
+}
 
-  void Insert(FilterChainState& chain, size_t index, FilterRule rule) {
+class Editor {
+ public:
+  Editor(Namespace& ns, const std::string& table) : m_ns(ns), m_table(table) {}
+  ~Editor() { m_ns.netfilter.Rebuild(); }
+  Editor(const Editor&) = delete;
+  Editor& operator=(const Editor&) = delete;
+
+  /// nullptr: there is none. A built-in chain is made when it is first used.
+  FilterChain* Find(const std::string& name, bool makes) {
+    if (const auto builtin = FindBuiltin(m_table, name)) {
+      FilterTable* table = m_ns.netfilter.Find(FilterFamily::Ip, m_table);
+      FilterChain* chain = table ? table->Find(name) : nullptr;
+      return chain || !makes ? chain : &m_ns.netfilter.Builtin(m_table, builtin->hook);
+    }
+    FilterTable* table = m_ns.netfilter.Find(FilterFamily::Ip, m_table);
+    return table ? table->Find(name) : nullptr;
+  }
+  FilterTable& TheTable() {
+    FilterTable* table = m_ns.netfilter.Find(FilterFamily::Ip, m_table);
+    return table ? *table : m_ns.netfilter.Add(FilterFamily::Ip, m_table);
+  }
+  void Insert(FilterChain& chain, size_t index, FilterRule rule, const char* operation) {
+    const FilterTable& table = TheTable();
+    auto refuse = [&](const char* why) {
+      RefuseKernel(fmt::format(" {} failed ({}): rule in chain {}", operation, why, chain.name));
+    };
+    if (IsRefused(table, chain, rule)) refuse("Invalid argument");
+    if (!rule.target.chain.empty()) {
+      if (table.Find(rule.target.chain)->hook) refuse("Operation not supported");
+      if (Leads(table, rule.target.chain, chain.name)) refuse("Too many links");
+    }
     rule.rowId = m_ns.NextRowId();
     const auto at = chain.rules.insert(chain.rules.begin() + static_cast<std::ptrdiff_t>(index), std::move(rule));
     m_ns.Changed(Table::Filter, TableChange::Op::Add, &*at, at->rowId);
   }
-  void Erase(FilterChainState& chain, size_t index) {
+  void Erase(FilterChain& chain, size_t index) {
     const FilterRule gone = chain.rules[index];
     chain.rules.erase(chain.rules.begin() + static_cast<std::ptrdiff_t>(index));
     m_ns.Changed(Table::Filter, TableChange::Op::Delete, &gone, gone.rowId);
   }
-  void Clear(FilterChainState& chain) {
+  void Clear(FilterChain& chain) {
     while (!chain.rules.empty()) Erase(chain, chain.rules.size() - 1);
   }
 
  private:
   Namespace& m_ns;
+  std::string m_table;
 };
 
-size_t IndexOf(const FilterChainState& chain, const FilterRule& rule) {
+size_t IndexOf(const FilterChain& chain, const FilterRule& rule) {
   for (size_t i = 0; i < chain.rules.size(); ++i)
-    if (chain.rules[i].SameMatch(rule)) return i;
-  throw Failure{1, "iptables: Bad rule (does a matching rule exist in that chain?).\n"};
+    if (chain.rules[i].Same(rule)) return i;
+  RefuseRule("Bad rule (does a matching rule exist in that chain?)");
 }
 
-void Edit(Namespace& ns, const Invocation& call) {
-  FilterEditor editor(ns);
-  FilterChainState* chain = FindChain(ns.filter, call.chain);
+void SetPolicy(Editor& editor, const Invocation& call) {
+  if (call.table == "nat" && call.policy == "DROP")
+    RefuseParameter(
+        "\nThe \"nat\" table is not intended for filtering, the use of DROP is therefore inhibited.\n\n");
+  if (call.policy != "ACCEPT" && call.policy != "DROP")
+    RefuseRule("Bad policy name. Run `dmesg' for more information");
+  FilterChain* chain = FindBuiltin(call.table, call.chain) ? editor.Find(call.chain, true) : nullptr;
+  if (!chain) RefuseRule(kNoSuchChain);
+  chain->drops = call.policy == "DROP";
+}
+
+void EditRules(Namespace& ns, const Invocation& call) {
+  const std::vector<FilterRule> rules = call.rule.Finish();
+  Editor editor(ns, call.table);
+  const bool makes = call.command == 'A' || call.command == 'I' || call.command == 'R';
+  FilterChain* chain = editor.Find(call.chain, makes);
   if (!chain) {
-    if (call.command == 'D' || call.command == 'C') IndexOf({}, call.rule);
-    NoSuchChain();
+    if (call.command == 'D' || call.command == 'C') IndexOf({}, rules.front());
+    RefuseRule(kNoSuchChain);
   }
-  const size_t count = chain->rules.size();
-  switch (call.command) {
-    case 'A':
-      return editor.Insert(*chain, count, call.rule);
-    case 'I':
-      if (call.position > count + 1) throw Failure{1, "iptables: Index of insertion too big.\n"};
-      return editor.Insert(*chain, call.position == 0 ? 0 : call.position - 1, call.rule);
-    case 'D':
-      if (call.position > count) throw Failure{1, "iptables: Index of deletion too big.\n"};
-      return editor.Erase(*chain, call.position != 0 ? call.position - 1 : IndexOf(*chain, call.rule));
-    case 'R':
-      if (call.position == 0 || call.position > count) throw Failure{1, "iptables: Index of replacement too big.\n"};
-      editor.Erase(*chain, call.position - 1);
-      return editor.Insert(*chain, call.position - 1, call.rule);
-    case 'C':
-      IndexOf(*chain, call.rule);
-      return;
-    default:
-      chain->policy = call.policy;
-      return;
+  for (const FilterRule& rule : rules) {
+    const size_t count = chain->rules.size();
+    switch (call.command) {
+      case 'A':
+        editor.Insert(*chain, count, rule, "RULE_APPEND");
+        break;
+      case 'I':
+        if (call.position > count + 1) RefuseRule("Index of insertion too big");
+        editor.Insert(*chain, call.position == 0 ? 0 : call.position - 1, rule, "RULE_INSERT");
+        break;
+      case 'D':
+        if (call.position > count) RefuseRule("Index of deletion too big");
+        editor.Erase(*chain, call.position != 0 ? call.position - 1 : IndexOf(*chain, rule));
+        break;
+      case 'R':
+        if (call.position == 0 || call.position > count) RefuseRule("Index of replacement too big");
+        editor.Erase(*chain, call.position - 1);
+        editor.Insert(*chain, call.position - 1, rule, "RULE_REPLACE");
+        break;
+      default:
+        IndexOf(*chain, rule);
+    }
   }
 }
 
-/// -F, -Z, -L and -S, of one chain or of all.
-std::string VisitChains(Namespace& ns, const Invocation& call) {
-  if (!call.chain.empty() && !FindChain(ns.filter, call.chain)) NoSuchChain();
-  FilterEditor editor(ns);
-  std::string out;
-  bool first = true;
-  if (call.command == 'S')
-    for (const auto& [name, id] : kChains)
-      if (call.chain.empty() || call.chain == name)
-        out += fmt::format("-P {} {}\n", name, FilterTargetName(ns.filter.Chain(id).policy));
-  for (const auto& [name, id] : kChains) {
-    if (!call.chain.empty() && call.chain != name) continue;
-    FilterChainState& chain = ns.filter.Chain(id);
-    if (call.command == 'F') {
-      editor.Clear(chain);
-    } else if (call.command == 'Z') {
-      chain.packets = chain.bytes = 0;
-      for (FilterRule& rule : chain.rules) rule.packets = rule.bytes = 0;
-    } else if (call.command == 'L') {
-      if (!first) out += "\n";
-      out += FilterChainTable(name, chain, call.list);
-    } else {
-      for (const FilterRule& rule : chain.rules) out += FilterRuleLine(name, rule) + "\n";
-    }
-    first = false;
+void CheckNewName(const std::string& name) {
+  for (const char* target : {"ACCEPT", "DROP", "REJECT", "RETURN", "QUEUE", "LOG", "MARK", "MASQUERADE", "SNAT", "DNAT",
+                             "REDIRECT", "NOTRACK", "CT"})
+    if (name == target) RefuseParameter("chain name may not clash with target name");
+  if (name.size() > kLongestChainName)
+    RefuseParameter(fmt::format("chain name `{}' too long (must be under 29 chars)", name));
+}
+
+void AddChain(Namespace& ns, const Invocation& call) {
+  CheckNewName(call.chain);
+  Editor editor(ns, call.table);
+  if (FindBuiltin(call.table, call.chain) || editor.Find(call.chain, false)) RefuseRule("Chain already exists");
+  editor.TheTable().Add({.name = call.chain});
+}
+
+void DeleteChains(Namespace& ns, const Invocation& call) {
+  Editor editor(ns, call.table);
+  FilterTable* table = ns.netfilter.Find(FilterFamily::Ip, call.table);
+  if (!call.chain.empty() && !editor.Find(call.chain, false)) RefuseRule(kNoSuchChain);
+  if (!table) return;
+  std::vector<const FilterChain*> wanted;
+  for (const auto& chain : table->chains)
+    if (call.chain.empty() ? !chain->hook.has_value() : chain->name == call.chain) wanted.push_back(chain.get());
+  for (const FilterChain* chain : wanted) {
+    const bool isUsed = std::any_of(table->chains.begin(), table->chains.end(), [&](const auto& other) {
+      return std::any_of(other->rules.begin(), other->rules.end(),
+                         [&](const FilterRule& r) { return r.target.chain == chain->name; });
+    });
+    if (isUsed || !chain->rules.empty())
+      RefuseKernel(fmt::format(" CHAIN_DEL failed (Device or resource busy): chain {}", chain->name));
   }
-  return out;
+  std::erase_if(table->chains, [&](const auto& chain) {
+    return std::find(wanted.begin(), wanted.end(), chain.get()) != wanted.end();
+  });
+}
+
+void RenameChain(Namespace& ns, const Invocation& call) {
+  CheckNewName(call.newName);
+  Editor editor(ns, call.table);
+  FilterChain* chain = editor.Find(call.chain, false);
+  if (!chain || chain->hook) RefuseRule(kNoSuchChain);
+  if (editor.Find(call.newName, false)) RefuseRule("File exists");
+  for (const auto& other : editor.TheTable().chains)
+    for (FilterRule& rule : other->rules)
+      if (rule.target.chain == chain->name) rule.target.chain = call.newName;
+  chain->name = call.newName;
+}
+
+/// -F and -Z, of one chain or of all.
+void VisitChains(Namespace& ns, const Invocation& call) {
+  Editor editor(ns, call.table);
+  if (!call.chain.empty() && !FindBuiltin(call.table, call.chain) && !editor.Find(call.chain, false))
+    RefuseRule(kNoSuchChain);
+  const FilterTable* table = ns.netfilter.Find(FilterFamily::Ip, call.table);
+  if (!table) return;
+  for (const auto& chain : table->chains) {
+    if (!call.chain.empty() && call.chain != chain->name) continue;
+    if (call.command == 'F') {
+      editor.Clear(*chain);
+    } else {
+      chain->packets = chain->bytes = 0;
+      for (FilterRule& rule : chain->rules) rule.packets = rule.bytes = 0;
+    }
+  }
+}
+
+/// -L and -S, of one chain or of all.
+std::string Show(const Namespace& ns, const Invocation& call) {
+  const FilterTable none;
+  const FilterTable* table = ns.netfilter.Find(FilterFamily::Ip, call.table);
+  std::string heads, rules, list;
+  bool found = call.chain.empty();
+  for (const FilterChain& chain : ChainsInOrder(ns, call.table)) {
+    if (!call.chain.empty() && call.chain != chain.name) continue;
+    found = true;
+    if (call.command == 'L') {
+      if (!list.empty()) list += "\n";
+      list += FilterChainTable(table ? *table : none, chain, call.list, call.position);
+      continue;
+    }
+    if (call.position == 0)
+      heads += chain.hook ? fmt::format("-P {} {}\n", chain.name, chain.drops ? "DROP" : "ACCEPT")
+                          : fmt::format("-N {}\n", chain.name);
+    for (size_t i = 0; i < chain.rules.size(); ++i) {
+      if (call.position != 0 && call.position != i + 1) continue;
+      rules += FilterRuleLine(chain.name, chain.rules[i]);
+      if (call.list.verbose) rules += fmt::format(" -c {} {}", chain.rules[i].packets, chain.rules[i].bytes);
+      rules += "\n";
+    }
+  }
+  if (!found) RefuseRule(kNoSuchChain);
+  return call.command == 'L' ? list : heads + rules;
+}
+
+/// Carries a command out; answers what it prints.
+std::string Carry(Namespace& ns, const Invocation& call) {
+  switch (call.command) {
+    case 'L':
+    case 'S':
+      return Show(ns, call);
+    case 'F':
+    case 'Z':
+      VisitChains(ns, call);
+      break;
+    case 'X':
+      DeleteChains(ns, call);
+      break;
+    case 'N':
+      AddChain(ns, call);
+      break;
+    case 'E':
+      RenameChain(ns, call);
+      break;
+    case 'P': {
+      Editor editor(ns, call.table);
+      SetPolicy(editor, call);
+      break;
+    }
+    default:
+      EditRules(ns, call);
+  }
+  return {};
+}
+
+[[noreturn]] void Complain(const IptablesRefusal& refusal) {
+  switch (refusal.kind) {
+    case IptablesRefusal::Kind::Parameter:
+      throw Failure{2, fmt::format("iptables v1.8.9 (nf_tables): {}\nTry `iptables -h' or 'iptables --help' for more "
+                                   "information.\n",
+                                   refusal.text)};
+    case IptablesRefusal::Kind::Rule:
+      throw Failure{1, fmt::format("iptables: {}.\n", refusal.text)};
+    case IptablesRefusal::Kind::Kernel:
+      break;
+  }
+  throw Failure{4, fmt::format("iptables v1.8.9 (nf_tables): {}\n", refusal.text)};
 }
 
 }  // namespace
 
 void RunIptables(Session& session, Words& words) {
-  Words unbundled(Unbundled(words.Rest()));
-  const Invocation call = Parse(unbundled);
-  for (const char* other : {"nat", "mangle", "raw", "security"})
-    if (call.table == other) NotSupported(fmt::format("the table {}", call.table));
-  if (call.table != "filter")
+  std::vector<std::string> line = words.Rest();
+  const std::string table = TableOf(line);
+  if (!IsTable(table))
     throw Failure{3, fmt::format("iptables v1.8.9 (nf_tables): table '{}' does not exist\n"
                                  "Perhaps iptables or your kernel needs to be upgraded.\n",
-                                 call.table)};
-  switch (call.command) {
-    case 'F':
-    case 'Z':
-    case 'L':
-    case 'S':
-      session.result.out += VisitChains(session.Ns(), call);
-      break;
-    case 'X':
-      break;  // there are no chains of one's own to delete
-    case 'N':
-    case 'E':
-      NotSupported("a chain of one's own");
-    default:
-      Edit(session.Ns(), call);
+                                 table)};
+  try {
+    session.result.out += Carry(session.Ns(), Parse(session.Ns(), std::move(line), table));
+  } catch (const IptablesRefusal& refusal) {
+    Complain(refusal);
   }
 }
 

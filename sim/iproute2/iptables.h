@@ -2,25 +2,84 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "models/linux/netfilter.h"
 
+namespace overlaysim::kernel {
+class Namespace;
+}
+
 namespace overlaysim::iproute2 {
+
+class Words;
 
 // Words and numbers of iptables 1.8.9 (nf_tables), and what it prints.
 
+/// How iptables ends when it refuses: each program words these three in its own way.
+struct IptablesRefusal {
+  enum class Kind : uint8_t {
+    Parameter,  ///< the words are wrong: exit 2
+    Rule,       ///< what they name is not there, or is in the way: exit 1
+    Kernel      ///< the kernel says no: exit 4
+  } kind = Kind::Parameter;
+  std::string text;
+};
+[[noreturn]] void RefuseParameter(std::string text);
+[[noreturn]] void RefuseRule(std::string text);
+[[noreturn]] void RefuseKernel(std::string text);
+
 /// "udp" or a number; "all" is 0. nullopt: unknown.
 std::optional<uint8_t> ParseIpProtocol(const std::string& word);
+std::string IpProtocolName(uint8_t protocol, bool numeric = false);
 
-struct IcmpMatch {
-  uint8_t type = 0;
-  std::optional<uint8_t> code;
+/// A port by its number or its name in /etc/services, as far as clusters use them.
+std::optional<uint16_t> ParseService(const std::string& word);
+std::string ServiceName(uint16_t port);
+
+/// "echo-request", "fragmentation-needed", "any", "3", "3/4". nullopt: unknown.
+std::optional<kernel::IcmpMatch> ParseIcmpType(const std::string& word);
+
+/// By the name or the short name of a `--reject-with` type.
+std::optional<kernel::RejectWith> ParseRejectType(const std::string& word);
+const char* RejectName(kernel::RejectWith with);  ///< "icmp-port-unreachable"
+
+extern const std::vector<std::pair<const char*, uint8_t>> kConnectionStates;  ///< in the order of printing
+extern const std::vector<std::pair<const char*, uint8_t>> kTcpFlags;
+extern const std::vector<std::pair<const char*, uint8_t>> kAddressTypes;  ///< numbers of RouteType
+
+/// Reads the words of one rule: matches, then the target with its options.
+class IptablesRule {
+ public:
+  /// Eats one option and its values; false: it is none of a rule's.
+  bool Take(Words& words, const std::string& option, bool isNot, const kernel::FilterTable* table);
+  /// The rules that the words stand for: one for each pair of addresses. Refuses what is not complete.
+  std::vector<kernel::FilterRule> Finish() const;
+  bool HasIn() const { return m_in.has_value(); }
+  bool HasOut() const { return m_out.has_value(); }
+  uint64_t packets = 0, bytes = 0;  ///< `-c`, and the counters of iptables-restore
+
+ private:
+  bool TakeBasic(Words& words, const std::string& option, bool isNot);
+  bool TakeExtension(Words& words, const std::string& option, bool isNot);
+  bool TakeTarget(Words& words, const std::string& option);
+  bool TakePhysdev(Words& words, const std::string& option, bool isNot);
+  void Load(const std::string& match);
+  bool HasTransport() const;
+  template <typename M>
+  M* Last();
+  template <typename M>
+  M& LastOrNew();
+
+  std::vector<kernel::AddressMatch> m_sources, m_destinations;
+  std::optional<kernel::DeviceMatch> m_in, m_out;
+  std::optional<kernel::ProtocolMatch> m_protocol;
+  std::vector<kernel::Match> m_extensions;
+  kernel::Target m_target;
+  std::string m_targetName;
+  bool m_hasNatAddress = false, m_hasMark = false;
 };
-/// "echo-request", "fragmentation-needed", "3", "3/4". nullopt: unknown.
-std::optional<IcmpMatch> ParseIcmpType(const std::string& word);
-
-/// The full name of a `--reject-with` type by its name or short name; "" when unknown.
-std::string RejectType(const std::string& word);
 
 /// One rule as `iptables -S` prints it: "-A INPUT -p udp -m udp --dport 8472 -j DROP".
 std::string FilterRuleLine(const std::string& chain, const kernel::FilterRule& rule);
@@ -28,10 +87,15 @@ std::string FilterRuleLine(const std::string& chain, const kernel::FilterRule& r
 struct FilterListOptions {
   bool numeric = false, verbose = false, exact = false, lineNumbers = false;
 };
-/// One chain as `iptables -L` prints it.
-std::string FilterChainTable(const std::string& chain, const kernel::FilterChainState& state,
-                             const FilterListOptions& options);
+/// One chain as `iptables -L` prints it; `only`: just that rule (from 1; 0: all, with headings).
+std::string FilterChainTable(const kernel::FilterTable& table, const kernel::FilterChain& chain,
+                             const FilterListOptions& options, size_t only = 0);
 
-const char* FilterTargetName(kernel::FilterTarget target);  ///< "" for Continue
+/// "DROP", the chain of a jump; "" for none.
+std::string FilterTargetName(const kernel::Target& target);
+
+/// An iptables table's chains in the order of printing: the built-in ones (made up when they are not there), then the
+/// others by name.
+std::vector<kernel::FilterChain> ChainsInOrder(const kernel::Namespace& ns, std::string_view table);
 
 }  // namespace overlaysim::iproute2

@@ -93,10 +93,13 @@ std::shared_ptr<const HostSettings> SettingsOf(const FirewallNames& names, const
   auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
   append(settings->input, rules.deny);
   append(settings->forward, rules.deny);
-  if (rules.dropsByDefault) settings->input.push_back({.inDevice = "lo"});
+  auto accept = [](kernel::Match match) {
+    return kernel::FilterRule{.matches = {std::move(match)}, .target = {.kind = kernel::Target::Kind::Accept}};
+  };
+  if (rules.dropsByDefault) settings->input.push_back(accept(kernel::DeviceMatch{.name = "lo"}));
   if (profile.acceptForwarded && rules.dropsByDefault) {  // FLANNEL-FWD: pkg/trafficmngr/iptables/iptables.go
-    settings->forward.push_back({.source = profile.network});
-    settings->forward.push_back({.destination = profile.network});
+    settings->forward.push_back(accept(kernel::AddressMatch{.any = {profile.network}}));
+    settings->forward.push_back(accept(kernel::AddressMatch{.isDestination = true, .any = {profile.network}}));
   }
   append(settings->input, rules.allow);
   append(settings->forward, rules.allow);

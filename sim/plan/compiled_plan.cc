@@ -48,13 +48,16 @@ void AddDefaultRoute(kernel::Namespace& ns, std::vector<kernel::NextHop> hops) {
   if (!hops.empty()) ns.AddRoute({.dst = {}, .nextHops = std::move(hops)}, kernel::Namespace::kCreate);
 }
 
-void AppendRules(kernel::FilterChainState& chain, const std::vector<kernel::FilterRule>& rules, bool dropsByDefault,
-                 kernel::Namespace& ns) {
+void AppendRules(kernel::Namespace& ns, kernel::Hook hook, const std::vector<kernel::FilterRule>& rules,
+                 bool dropsByDefault) {
+  if (rules.empty() && !dropsByDefault) return;
+  kernel::FilterChain& chain = ns.netfilter.Builtin("filter", hook);
   for (const kernel::FilterRule& rule : rules) {
     chain.rules.push_back(rule);
     chain.rules.back().rowId = ns.NextRowId();
   }
-  if (dropsByDefault) chain.policy = kernel::FilterTarget::Drop;
+  if (dropsByDefault) chain.drops = true;
+  ns.netfilter.Rebuild();
 }
 
 }  // namespace
@@ -222,7 +225,7 @@ std::unique_ptr<kernel::Namespace> CompiledPlan::MakeDevice(NetnsId id, const De
     ns->SetSysctl("net.ipv4.fib_multipath_hash_policy", "1");  // by the 5-tuple, as switches do
     for (const kernel::Route& route : UnderlayRoutes(id, 0)) ns->AddRoute(route, kernel::Namespace::kCreate);
   }
-  AppendRules(ns->filter.forward, device.forward, device.dropsByDefault, *ns);
+  AppendRules(*ns, kernel::Hook::Forward, device.forward, device.dropsByDefault);
   if (!device.forward.empty() && !device.bridges.empty()) ns->SetSysctl("net.bridge.bridge-nf-call-iptables", "1");
   return ns;
 }
@@ -373,8 +376,8 @@ std::unique_ptr<kernel::Namespace> CompiledPlan::MakeNode(NetnsId id, NodeId nod
   if (nodeId.value < hostSettings.size() && hostSettings[nodeId.value]) {
     const HostSettings& settings = *hostSettings[nodeId.value];
     for (const auto& [key, value] : settings.sysctls) ns->SetSysctl(key, value);
-    AppendRules(ns->filter.input, settings.input, settings.dropsByDefault, *ns);
-    AppendRules(ns->filter.forward, settings.forward, settings.dropsByDefault, *ns);
+    AppendRules(*ns, kernel::Hook::Input, settings.input, settings.dropsByDefault);
+    AppendRules(*ns, kernel::Hook::Forward, settings.forward, settings.dropsByDefault);
   }
   return ns;
 }

@@ -26,8 +26,6 @@ constexpr uint32_t kPeerRowBit = 0x80000000;
 constexpr uint32_t kFirstOwnRow = 0x40000000;  // of rows that the kernel's tables do not number
 /// How many records and frames a killed run loses at most.
 constexpr uint64_t kFlushEach = 1 << 16;
-constexpr std::array kChains = {kernel::FilterChain::Input, kernel::FilterChain::Forward, kernel::FilterChain::Output};
-constexpr std::array kChainNames = {"INPUT", "FORWARD", "OUTPUT"};
 constexpr uint16_t kIanaVxlanPort = 4789, kLinuxVxlanPort = 8472;
 
 /// The line that iproute2 prints of a changed row; "" where the row is gone.
@@ -240,28 +238,32 @@ void Recorder::WriteTables(host::Stack& stack) {
       for (const kernel::VxlanFdbEntry& entry : ns.AllVxlanFdb(link->ifindex))
         write(Table::VxlanFdb, entry.rowId, &entry, link->ifindex);
   }
-  for (const kernel::FilterChain chain : kChains)
-    for (const kernel::FilterRule& rule : ns.filter.Chain(chain).rules) WriteRule(ns, chain, rule);
+  for (const auto& table : ns.netfilter.Tables())
+    for (const auto& chain : table->chains)
+      for (const kernel::FilterRule& rule : chain->rules) WriteRule(ns, *table, *chain, rule);
   ns.peers = peers;
 }
 
-void Recorder::WriteRule(const kernel::Namespace& ns, kernel::FilterChain chain, const kernel::FilterRule& rule) {
+void Recorder::WriteRule(const kernel::Namespace& ns, const kernel::FilterTable& table,
+                         const kernel::FilterChain& chain, const kernel::FilterRule& rule) {
   if (!IsNews(ns.Id(), rule.rowId)) return;
   m_trace->TableRow({.timeNs = engine::Now().count,
                      .netns = ns.Id().value,
                      .table = Table::Filter,
                      .row = rule.rowId,
                      .version = ns.Version(),
-                     .text = iproute2::FilterRuleLine(kChainNames[static_cast<size_t>(chain)], rule)});
+                     .text = (table.name == "filter" ? "" : "-t " + table.name + " ") +
+                             iproute2::FilterRuleLine(chain.name, rule)});
 }
 
 /// Rows that nobody has told of before a record names them: of very many peers, and rules that iptables has added.
 void Recorder::WriteNamedRow(const TraceRecord& record) {
   kernel::Namespace& ns = m_simulation.Net().Get(NetnsId(record.netns)).Ns();
   if (record.table == Table::Filter) {
-    for (const kernel::FilterChain chain : kChains)
-      for (const kernel::FilterRule& rule : ns.filter.Chain(chain).rules)
-        if (rule.rowId == record.row) WriteRule(ns, chain, rule);
+    for (const auto& table : ns.netfilter.Tables())
+      for (const auto& chain : table->chains)
+        for (const kernel::FilterRule& rule : chain->rules)
+          if (rule.rowId == record.row) WriteRule(ns, *table, *chain, rule);
     return;
   }
   if (!IsNews(ns.Id(), record.row)) return;

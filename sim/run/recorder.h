@@ -59,7 +59,8 @@ class Recorder final : public host::Observer {
   void WriteTables(host::Stack& stack);
   uint32_t RowIdOf(const kernel::Namespace& ns, const kernel::TableChange& change);
   void WriteRow(const kernel::Namespace& ns, const kernel::TableChange& change);
-  void WriteRule(const kernel::Namespace& ns, kernel::FilterChain chain, const kernel::FilterRule& rule);
+  void WriteRule(const kernel::Namespace& ns, const kernel::FilterTable& table, const kernel::FilterChain& chain,
+                 const kernel::FilterRule& rule);
   void WriteNamedRow(const TraceRecord& record);
   bool IsNews(NetnsId netns, uint32_t row) { return m_known.insert(uint64_t{netns.value} << 32 | row).second; }
   void FlushNowAndThen();

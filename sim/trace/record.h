@@ -19,9 +19,9 @@ namespace overlaysim {
 #define OVERLAYSIM_STAGES(X)                                                                                        \
   X(Send, "a packet that the namespace makes itself (socket, ICMP answer, ARP) enters its stack")                   \
   X(RouteOutput, "the FIB was asked for the namespace's own packet; Linux has no skb yet (ip_route_output_flow)")   \
-  X(FilterOutput, "the filter table's OUTPUT chain was walked")                                                     \
+  X(FilterOutput, "a chain of the OUTPUT hook was walked")                                                          \
   X(Forward, "a packet that goes on: TTL counted down, size held against the route's MTU (ip_forward)")             \
-  X(FilterForward, "the filter table's FORWARD chain was walked")                                                   \
+  X(FilterForward, "a chain of the FORWARD hook was walked")                                                        \
   X(Fragment, "a packet larger than the device's MTU was cut, or may not be (ip_fragment)")                         \
   X(NeighbourLookup, "the neighbour table was asked for the next hop's link address (ip_finish_output2)")           \
   X(NeighbourWait, "the packet waits behind an unresolved neighbour, or leaves that queue")                         \
@@ -34,13 +34,17 @@ namespace overlaysim {
   X(IpReceive, "the IPv4 header was checked (ip_rcv_core)")                                                         \
   X(RouteInput, "the FIB was asked for a received packet (ip_route_input)")                                         \
   X(Reassemble, "a fragment for this host was queued, or completed its datagram (ip_defrag)")                       \
-  X(FilterInput, "the filter table's INPUT chain was walked")                                                       \
+  X(FilterInput, "a chain of the INPUT hook was walked")                                                            \
   X(VxlanFdbLookup, "the vxlan device asked its FDB for the remote VTEP (vxlan_xmit)")                              \
   X(VxlanRoute, "the FIB was asked for the way to the remote VTEP (udp_tunnel_dst_lookup)")                         \
   X(Encapsulate, "outer IPv4, UDP and VXLAN headers were put before the frame (vxlan_xmit_one)")                    \
   X(Decapsulate, "the UDP socket of a vxlan device took a packet: outer headers checked and removed (vxlan_rcv)")   \
   X(LocalDeliver, "the packet was handed to its protocol: UDP, TCP, ICMP (ip_protocol_deliver_rcu)")                \
-  X(RunEnd, "the simulation ended while the packet was under way")
+  X(RunEnd, "the simulation ended while the packet was under way")                                                  \
+  X(FilterPrerouting, "a chain of the PREROUTING hook was walked")                                                  \
+  X(FilterPostrouting, "a chain of the POSTROUTING hook was walked")                                                \
+  X(Conntrack, "connection tracking could not make anything of the packet, or has no room (nf_conntrack_in)")       \
+  X(Translate, "NAT changed an address or port (nf_nat_manip_pkt)")
 
 enum class Stage : uint8_t {
 #define OVERLAYSIM_X(name, meaning) name,
@@ -172,7 +176,14 @@ enum class Fate : uint8_t {
   X(IcmpErrorMalformed, Dropped, "NOT_SPECIFIED", "icmp_unreach", "an ICMP error that quotes no whole IPv4 header")    \
   X(FragmentAbandoned, Dropped, "NOT_SPECIFIED", "inet_frag_rbtree_purge",                                             \
     "its datagram was given up for another fragment's sake")                                                           \
-  X(BridgeMacControl, Dropped, "MAC_IEEE_MAC_CONTROL", "br_handle_frame", "a pause frame: bridges forward none")
+  X(BridgeMacControl, Dropped, "MAC_IEEE_MAC_CONTROL", "br_handle_frame", "a pause frame: bridges forward none")       \
+  X(ConntrackFull, Dropped, "NETFILTER_DROP", "nf_hook_slow", "nf_conntrack_max connections are in the table already") \
+  X(ConntrackClash, Dropped, "NETFILTER_DROP", "nf_hook_slow",                                                         \
+    "another connection has come into the table with the same addresses and ports")                                    \
+  X(NatDropped, Dropped, "NETFILTER_DROP", "nf_hook_slow",                                                             \
+    "NAT has no address for it, cannot read the packet that an error quotes, or its device has changed")               \
+  X(NetfilterNoRoute, Dropped, "NETFILTER_DROP", "nf_hook_slow",                                                       \
+    "no route to where NAT or a mark of the OUTPUT hook leads it")
 
 enum class Verdict : uint8_t {
 #define OVERLAYSIM_X(name, fate, reason, function, condition) name,

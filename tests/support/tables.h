@@ -26,4 +26,11 @@ inline kernel::Route RouteVia(const char* dst, const char* gateway, int ifindex 
   return route;
 }
 
+/// A rule at the end of an iptables chain.
+inline void AddRule(kernel::Namespace& ns, const char* table, kernel::Hook hook, std::vector<kernel::Match> matches,
+                    kernel::Target target) {
+  ns.netfilter.Builtin(table, hook).rules.push_back({.matches = std::move(matches), .target = std::move(target)});
+  ns.netfilter.Rebuild();
+}
+
 }  // namespace overlaysim::test

@@ -8,6 +8,9 @@
 #include "sim/plan/underlay/fabric.h"
 
 namespace overlaysim::plan {
+
+using kernel::Target;
+
 namespace {
 
 constexpr uint8_t kIcmp = 1, kTcp = 6, kUdp = 17;
@@ -50,6 +53,21 @@ std::vector<Ipv4Prefix> Aggregate(std::vector<Ipv4Prefix> prefixes) {
   return out;
 }
 
+kernel::FilterRule RuleOf(const std::optional<Ipv4Prefix>& source, const std::optional<Ipv4Prefix>& destination,
+                          std::optional<uint8_t> protocol, const std::optional<kernel::PortRange>& ports,
+                          bool portsOfSource, Target::Kind target) {
+  kernel::FilterRule rule{.target = {.kind = target}};
+  if (source) rule.matches.push_back(kernel::AddressMatch{.any = {*source}});
+  if (destination) rule.matches.push_back(kernel::AddressMatch{.isDestination = true, .any = {*destination}});
+  if (protocol) rule.matches.push_back(kernel::ProtocolMatch{*protocol});
+  if (ports) {
+    kernel::TransportMatch transport{.protocol = *protocol};
+    (portsOfSource ? transport.source : transport.destination) = ports;
+    rule.matches.push_back(transport);
+  }
+  return rule;
+}
+
 }  // namespace
 
 std::optional<std::vector<Ipv4Prefix>> FirewallNames::Resolve(const scenario::OptionalText& word) const {
@@ -84,7 +102,7 @@ std::optional<std::vector<Ipv4Prefix>> FirewallNames::Resolve(const scenario::Op
 
 FirewallRules CompileFirewall(const FirewallNames& names, const scenario::Firewall& firewall) {
   FirewallRules out;
-  auto compile = [&](const scenario::FirewallRule& written, kernel::FilterTarget target,
+  auto compile = [&](const scenario::FirewallRule& written, Target::Kind target,
                      std::vector<kernel::FilterRule>& rules) {
     const auto from = names.Resolve(written.from);
     const auto to = names.Resolve(written.to);
@@ -92,11 +110,11 @@ FirewallRules CompileFirewall(const FirewallNames& names, const scenario::Firewa
     std::vector<std::optional<Ipv4Prefix>> sources(from->begin(), from->end()), destinations(to->begin(), to->end());
     if (sources.empty()) sources.push_back(std::nullopt);
     if (destinations.empty()) destinations.push_back(std::nullopt);
-    std::vector<std::pair<std::optional<uint8_t>, std::optional<std::pair<uint16_t, uint16_t>>>> matches;
+    std::vector<std::pair<std::optional<uint8_t>, std::optional<kernel::PortRange>>> matches;
     for (const auto& [ports, protocol] : {std::pair{&written.udp, kUdp}, std::pair{&written.tcp, kTcp}})
       if (*ports)
         for (const scenario::Ports::Range& range : (*ports)->value.ranges)
-          matches.push_back({protocol, std::pair{range.first, range.last}});
+          matches.push_back({protocol, kernel::PortRange{range.first, range.last}});
     if (written.icmp && written.icmp->value) matches.push_back({kIcmp, std::nullopt});
     if (written.protocol) {
       const auto number = ProtocolNumber(written.protocol->value);
@@ -110,25 +128,18 @@ FirewallRules CompileFirewall(const FirewallNames& names, const scenario::Firewa
     for (const auto& source : sources)
       for (const auto& destination : destinations)
         for (const auto& [protocol, ports] : matches) {
-          rules.push_back({.source = source,
-                           .destination = destination,
-                           .protocol = protocol,
-                           .destinationPorts = ports,
-                           .target = target});
-          if (target == kernel::FilterTarget::Accept)  // the answers
-            rules.push_back({.source = destination,
-                             .destination = source,
-                             .protocol = protocol,
-                             .sourcePorts = ports,
-                             .target = target});
+          rules.push_back(RuleOf(source, destination, protocol, ports, false, target));
+          if (target == Target::Kind::Accept)  // the answers
+            rules.push_back(RuleOf(destination, source, protocol, ports, true, target));
         }
   };
-  for (const scenario::FirewallRule& rule : firewall.deny) compile(rule, kernel::FilterTarget::Drop, out.deny);
+  for (const scenario::FirewallRule& rule : firewall.deny) compile(rule, Target::Kind::Drop, out.deny);
   if (!firewall.allow.empty()) {
     out.dropsByDefault = true;
     for (uint8_t error : {3, 11, 12})  // unreachable, time exceeded, parameter problem: what conntrack calls RELATED
-      out.allow.push_back({.protocol = kIcmp, .icmpType = error});
-    for (const scenario::FirewallRule& rule : firewall.allow) compile(rule, kernel::FilterTarget::Accept, out.allow);
+      out.allow.push_back({.matches = {kernel::ProtocolMatch{kIcmp}, kernel::IcmpMatch{.type = error}},
+                           .target = {.kind = Target::Kind::Accept}});
+    for (const scenario::FirewallRule& rule : firewall.allow) compile(rule, Target::Kind::Accept, out.allow);
   }
   return out;
 }

@@ -166,9 +166,10 @@ TEST_F(IpPath, KeepsSilentAboutBroadcastsNobodyWants) {
 // --- filters
 
 TEST_F(IpPath, TellsTheSenderWhatItsOwnFilterRefuses) {
-  world.At("a").Ns().filter.output.rules.push_back({.protocol = 17, .target = kernel::FilterTarget::Drop});
+  kernel::Namespace& a = world.At("a").Ns();
+  test::AddRule(a, "filter", kernel::Hook::Output, {kernel::ProtocolMatch{17}}, {.kind = kernel::Target::Kind::Drop});
   EXPECT_EQ(Send("10.0.2.2", 9), EPERM);  // sendto: Operation not permitted
-  world.At("a").Ns().filter.output.rules[0].target = kernel::FilterTarget::Reject;
+  a.netfilter.Builtin("filter", kernel::Hook::Output).rules[0].target.kind = kernel::Target::Kind::Reject;
   EXPECT_EQ(Send("10.0.2.2", 9), EPERM);
   EXPECT_EQ(Counter("a", Snmp::UdpOutDatagrams), 0u);
 }
@@ -177,8 +178,9 @@ class Rejected : public IpPath {
  protected:
   /// What a gets for that TCP segment, which r's FORWARD chain rejects with tcp-reset: its TCP header, or nothing.
   std::vector<uint8_t> Answer(std::vector<uint8_t> tcp, bool rightChecksum = true) {
-    world.At("r").Ns().filter.forward.rules = {
-        {.protocol = 6, .rejectWith = "tcp-reset", .target = kernel::FilterTarget::Reject}};
+    world.At("r").Ns().netfilter.Builtin("filter", kernel::Hook::Forward).rules = {};
+    test::AddRule(world.At("r").Ns(), "filter", kernel::Hook::Forward, {kernel::ProtocolMatch{6}},
+                  {.kind = kernel::Target::Kind::Reject, .rejectWith = kernel::RejectWith::TcpReset});
     if (rightChecksum && tcp.size() >= 20)
       wire::Put16(&tcp[16],
                   wire::ChecksumFold(wire::ChecksumAdd(

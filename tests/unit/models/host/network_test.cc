@@ -131,10 +131,12 @@ void ExpectEveryPacketEnds(const std::vector<World::Record>& records, bool allOv
 TEST(Conservation, EveryPacketOfRandomTrafficHasExactlyOneEnd) {
   for (uint64_t seed : {1u, 2u, 3u}) {
     test::FlannelWorld world;
-    world.Node("n2").filter.forward.rules.push_back(
-        {.destinationPorts = {{9003, 9004}}, .target = kernel::FilterTarget::Drop});
-    world.Node("n1").filter.forward.rules.push_back(
-        {.destinationPorts = {{9005, 9005}}, .target = kernel::FilterTarget::Reject});
+    auto refuse = [&](const char* node, kernel::PortRange ports, kernel::Target::Kind kind) {
+      test::AddRule(world.Node(node), "filter", kernel::Hook::Forward,
+                    {kernel::TransportMatch{.protocol = 17, .destination = ports}}, {.kind = kind});
+    };
+    refuse("n2", {9003, 9004}, kernel::Target::Kind::Drop);
+    refuse("n1", {9005, 9005}, kernel::Target::Kind::Reject);
     world.Begin();
     RandomStream random(seed, "traffic");
     const char* const senders[] = {"p11", "p12", "p21", "n1", "n2", "r"};

@@ -10,11 +10,15 @@
 namespace overlaysim {
 namespace {
 
-std::string Chain(const std::string& name, const kernel::FilterChainState& chain) {
-  if (chain.rules.empty()) return "";
-  std::string out = "-P " + name + (chain.policy == kernel::FilterTarget::Drop ? " DROP\n" : " ACCEPT\n");
-  for (const kernel::FilterRule& rule : chain.rules) out += iproute2::FilterRuleLine(name, rule) + "\n";
-  return out;
+/// The tables that have chains, in iptables-save's words.
+std::string Rules(const kernel::Namespace& ns, const char* table) {
+  if (!ns.netfilter.Find(kernel::FilterFamily::Ip, table)) return "";
+  std::string heads, rules;
+  for (const kernel::FilterChain& chain : iproute2::ChainsInOrder(ns, table)) {
+    heads += chain.hook ? "-P " + chain.name + (chain.drops ? " DROP\n" : " ACCEPT\n") : "-N " + chain.name + "\n";
+    for (const kernel::FilterRule& rule : chain.rules) rules += iproute2::FilterRuleLine(chain.name, rule) + "\n";
+  }
+  return heads + rules;
 }
 
 /// What a person would type on each host of the plan, and see.
@@ -31,7 +35,8 @@ std::string Printed(const ClusterPlan& plan) {
     section("ip route", iproute2::RouteShow(*ns, {}, options));
     section("ip neigh", iproute2::NeighShow(*ns, {}, options));
     section("bridge fdb", iproute2::FdbShow(*ns, {}, options));
-    section("iptables -S", Chain("INPUT", ns->filter.input) + Chain("FORWARD", ns->filter.forward));
+    section("iptables -S", Rules(*ns, "filter"));
+    section("iptables -t nat -S", Rules(*ns, "nat"));
   }
   return out;
 }

@@ -136,21 +136,22 @@ TEST(Underlay, FirewallBecomesForwardRules) {
   const Planned planned = PlanText(WithCluster(kTwoNodes, R"("underlay": {"allow": [{"to": "nodes", "udp": 8472}]})"));
   ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
   const auto router = planned->Materialise(planned->Find("router"));
-  EXPECT_EQ(router->filter.forward.policy, kernel::FilterTarget::Drop);
+  const kernel::FilterTable& table = *router->netfilter.Find(kernel::FilterFamily::Ip, "filter");
+  kernel::FilterChain& forward = *table.Find("FORWARD");
+  EXPECT_TRUE(forward.drops);
   const auto node1 = *Ipv4Address::Parse("172.16.1.11"), node2 = *Ipv4Address::Parse("172.16.2.12");
   auto verdict = [&](uint8_t protocol, uint16_t port) {
-    return router->filter
-        .Decide(kernel::FilterChain::Forward, {.source = node1,
-                                               .destination = node2,
-                                               .protocol = protocol,
-                                               .hasPorts = true,
-                                               .sourcePort = 40000,
-                                               .destinationPort = port})
-        .target;
+    kernel::FilterPacket packet{.source = node1,
+                                .destination = node2,
+                                .protocol = protocol,
+                                .hasPorts = true,
+                                .sourcePort = 40000,
+                                .destinationPort = port};
+    return kernel::Ruleset::Walk(table, forward, packet).kind;
   };
-  EXPECT_EQ(verdict(17, 8472), kernel::FilterTarget::Accept);
-  EXPECT_EQ(verdict(17, 4789), kernel::FilterTarget::Drop);
-  EXPECT_EQ(verdict(6, 8472), kernel::FilterTarget::Drop);
+  EXPECT_EQ(verdict(17, 8472), kernel::Target::Kind::Accept);
+  EXPECT_EQ(verdict(17, 4789), kernel::Target::Kind::Drop);
+  EXPECT_EQ(verdict(6, 8472), kernel::Target::Kind::Drop);
 }
 
 }  // namespace
