@@ -15,7 +15,7 @@ struct Program {
 };
 constexpr Program kPrograms[] = {
     {"ip", RunIp},           {"bridge", RunBridge},     {"sysctl", RunSysctl},
-    {"ethtool", RunEthtool}, {"iptables", RunIptables}, {"nstat", RunNstat},
+    {"ethtool", RunEthtool}, {"iptables", RunIptables}, {"iptables-save", RunIptablesSave}, {"conntrack", RunConntrack}, {"nstat", RunNstat},
 };
 
 const Program* FindProgram(std::string_view word) {

@@ -1,4 +1,4 @@
-// The programs `iptables`, `iptables-save` and `iptables-restore`, version 1.8.9 (nf_tables).
+// The program `iptables`, version 1.8.9 (nf_tables).
 
 #include "sim/iproute2/iptables.h"
 
@@ -431,15 +431,23 @@ std::string Carry(Namespace& ns, const Invocation& call) {
 
 }  // namespace
 
+std::string CarryIptables(Namespace& ns, std::vector<std::string> line, std::string_view table) {
+  return Carry(ns, Parse(ns, std::move(line), table));
+}
+
 void RunIptables(Session& session, Words& words) {
   std::vector<std::string> line = words.Rest();
+  if (line.size() == 1 && (line[0] == "-V" || line[0] == "--version")) {
+    session.result.out += "iptables v1.8.9 (nf_tables)\n";
+    return;
+  }
   const std::string table = TableOf(line);
   if (!IsTable(table))
     throw Failure{3, fmt::format("iptables v1.8.9 (nf_tables): table '{}' does not exist\n"
                                  "Perhaps iptables or your kernel needs to be upgraded.\n",
                                  table)};
   try {
-    session.result.out += Carry(session.Ns(), Parse(session.Ns(), std::move(line), table));
+    session.result.out += CarryIptables(session.Ns(), std::move(line), table);
   } catch (const IptablesRefusal& refusal) {
     Complain(refusal);
   }

@@ -81,6 +81,22 @@ class IptablesRule {
   bool m_hasNatAddress = false, m_hasMark = false;
 };
 
+/// Carries out one command line of iptables, without the program's name, on that table; answers what it prints.
+/// Throws IptablesRefusal.
+std::string CarryIptables(kernel::Namespace& ns, std::vector<std::string> line, std::string_view table);
+
+/// All tables that have chains, as `iptables-save` prints them; `only`: one table ("": all). `date` stands in the
+/// comments.
+std::string IptablesSave(const kernel::Namespace& ns, std::string_view only, bool counters, const std::string& date);
+
+struct IptablesProblem {
+  size_t line = 0;  ///< from 1
+  std::string text;
+};
+/// Reads text as iptables-save prints it, as `iptables-restore` does: a table is changed at its COMMIT or not at all.
+/// `flushes`: what the tables hold goes first (without `-n`). nullopt: all is done.
+std::optional<IptablesProblem> IptablesRestore(kernel::Namespace& ns, std::string_view text, bool flushes);
+
 /// One rule as `iptables -S` prints it: "-A INPUT -p udp -m udp --dport 8472 -j DROP".
 std::string FilterRuleLine(const std::string& chain, const kernel::FilterRule& rule);
 

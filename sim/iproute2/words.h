@@ -107,6 +107,8 @@ void RunBridge(Session& session, Words& words);
 void RunSysctl(Session& session, Words& words);
 void RunEthtool(Session& session, Words& words);
 void RunIptables(Session& session, Words& words);
+void RunIptablesSave(Session& session, Words& words);
+void RunConntrack(Session& session, Words& words);
 void RunNstat(Session& session, Words& words);
 void IpLink(Session& session, Words& words);
 void IpAddressCommand(Session& session, Words& words);

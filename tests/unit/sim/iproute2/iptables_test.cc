@@ -196,5 +196,138 @@ TEST_F(Iptables, ChangesAreTold) {
                                             "- -A INPUT -p udp -m udp --dport 8472 -j DROP"}));
 }
 
+// flannel's rules, as iptables 1.8.9 (nf_tables) takes and shows them
+TEST_F(Iptables, NatWithAChainOfItsOwn) {
+  for (const char* rule :
+       {"-t nat -N FLANNEL-POSTRTG",
+        "-t nat -A FLANNEL-POSTRTG -m mark --mark 0x4000/0x4000 -m comment --comment \"flanneld masq\" -j RETURN",
+        "-t nat -A FLANNEL-POSTRTG -s 10.244.0.0/16 ! -d 224.0.0.0/4 -m comment --comment \"flanneld masq\" "
+        "-j MASQUERADE --random-fully",
+        "-t nat -A POSTROUTING -m comment --comment \"flanneld masq\" -j FLANNEL-POSTRTG",
+        "-t nat -A POSTROUTING -p tcp -j SNAT --to-source 1.2.3.4-1.2.3.9:1000-2000 --random",
+        "-t nat -A POSTROUTING -p tcp -j MASQUERADE --to-ports 1000-2000",
+        "-t nat -A PREROUTING -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.1.1.1:8080",
+        "-t nat -A PREROUTING -p tcp -j REDIRECT --to-ports 99", "-t nat -A OUTPUT -p tcp -j REDIRECT"})
+    Expect(rule, 0, "");
+  EXPECT_EQ(Out("-t nat -S"),
+            "-P PREROUTING ACCEPT\n-P INPUT ACCEPT\n-P OUTPUT ACCEPT\n-P POSTROUTING ACCEPT\n-N FLANNEL-POSTRTG\n"
+            "-A PREROUTING -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.1.1.1:8080\n"
+            "-A PREROUTING -p tcp -j REDIRECT --to-ports 99\n"
+            "-A OUTPUT -p tcp -j REDIRECT\n"
+            "-A POSTROUTING -m comment --comment \"flanneld masq\" -j FLANNEL-POSTRTG\n"
+            "-A POSTROUTING -p tcp -j SNAT --to-source 1.2.3.4-1.2.3.9:1000-2000 --random\n"
+            "-A POSTROUTING -p tcp -j MASQUERADE --to-ports 1000-2000\n"
+            "-A FLANNEL-POSTRTG -m mark --mark 0x4000/0x4000 -m comment --comment \"flanneld masq\" -j RETURN\n"
+            "-A FLANNEL-POSTRTG -s 10.244.0.0/16 ! -d 224.0.0.0/4 -m comment --comment \"flanneld masq\" -j MASQUERADE "
+            "--random-fully\n");
+  EXPECT_EQ(Out("-t nat -L FLANNEL-POSTRTG -n -v"),
+            "Chain FLANNEL-POSTRTG (1 references)\n"
+            " pkts bytes target     prot opt in     out     source               destination         \n"
+            "    0     0 RETURN     0    --  *      *       0.0.0.0/0            0.0.0.0/0            mark match "
+            "0x4000/0x4000 /* flanneld masq */\n"
+            "    0     0 MASQUERADE  0    --  *      *       10.244.0.0/16       !224.0.0.0/4          /* flanneld masq */ "
+            "random-fully\n");
+  EXPECT_EQ(Out("-t nat -L PREROUTING -n"),
+            "Chain PREROUTING (policy ACCEPT)\n"
+            "target     prot opt source               destination         \n"
+            "DNAT       6    --  0.0.0.0/0            0.0.0.0/0            tcp dpt:80 to:10.1.1.1:8080\n"
+            "REDIRECT   6    --  0.0.0.0/0            0.0.0.0/0            redir ports 99\n");
+}
+
+TEST_F(Iptables, MatchesAndTargetsOfClusters) {
+  for (const char* rule :
+       {"-N ZZ", "-A ZZ -p tcp -m comment --comment x -m tcp --dport 80 -j ACCEPT",
+        "-A ZZ -p tcp -m comment --comment x --dport 80 -m conntrack --ctstate NEW --sport 5 -j ACCEPT",
+        "-A ZZ -p tcp --syn -j DROP", "-A ZZ -p tcp ! --tcp-flags SYN,RST ACK -j DROP",
+        "-A ZZ -p tcp -m multiport ! --sports 80,443,8000:8080 -j ACCEPT",
+        "-A ZZ -m state --state NEW,INVALID -j ACCEPT", "-A ZZ -m conntrack ! --ctstate NEW,UNTRACKED,DNAT -j ACCEPT",
+        "-A ZZ -m addrtype ! --src-type LOCAL,BROADCAST --dst-type LOCAL -j ACCEPT",
+        "-A ZZ -m mark ! --mark 10/0xff -j ACCEPT", "-A ZZ -m physdev --physdev-in veth1 --physdev-is-bridged -j ACCEPT",
+        "-A ZZ -j LOG --log-prefix \"hello there \"", "-A ZZ -j MARK --set-mark 5", "-A FORWARD -g ZZ",
+        "-A FORWARD -s 10.0.0.1,10.0.0.2 -j ZZ"})
+    Expect(rule, 0, "");
+  EXPECT_EQ(Out("-S ZZ"),
+            "-N ZZ\n-A ZZ -p tcp -m comment --comment x -m tcp --dport 80 -j ACCEPT\n"
+            "-A ZZ -p tcp -m comment --comment x -m tcp --sport 5 --dport 80 -m conntrack --ctstate NEW -j ACCEPT\n"
+            "-A ZZ -p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -j DROP\n"
+            "-A ZZ -p tcp -m tcp ! --tcp-flags SYN,RST ACK -j DROP\n"
+            "-A ZZ -p tcp -m multiport ! --sports 80,443,8000:8080 -j ACCEPT\n"
+            "-A ZZ -m state --state INVALID,NEW -j ACCEPT\n"
+            "-A ZZ -m conntrack ! --ctstate NEW,UNTRACKED,DNAT -j ACCEPT\n"
+            "-A ZZ -m addrtype ! --src-type LOCAL,BROADCAST --dst-type LOCAL -j ACCEPT\n"
+            "-A ZZ -m mark ! --mark 0xa/0xff -j ACCEPT\n"
+            "-A ZZ -m physdev --physdev-in veth1 --physdev-is-bridged -j ACCEPT\n"
+            "-A ZZ -j LOG --log-prefix \"hello there \"\n"
+            "-A ZZ -j MARK --set-xmark 0x5/0xffffffff\n");
+  EXPECT_EQ(Out("-L FORWARD -n"),
+            "Chain FORWARD (policy ACCEPT)\n"
+            "target     prot opt source               destination         \n"
+            "ZZ         0    --  0.0.0.0/0            0.0.0.0/0           [goto] \n"
+            "ZZ         0    --  10.0.0.1             0.0.0.0/0           \n"
+            "ZZ         0    --  10.0.0.2             0.0.0.0/0           \n");
+}
+
+TEST_F(Iptables, RefusalsOfChainsAndTargets) {
+  const std::string tail = "Try `iptables -h' or 'iptables --help' for more information.\n";
+  const std::string head = "iptables v1.8.9 (nf_tables): ";
+  Expect("-N ZZ", 0, "");
+  Expect("-N ZZ", 1, "iptables: Chain already exists.\n");
+  Expect("-N ACCEPT", 2, head + "chain name may not clash with target name\n" + tail);
+  Expect("-A FORWARD -g ZZ", 0, "");
+  Expect("-X ZZ", 4, head + " CHAIN_DEL failed (Device or resource busy): chain ZZ\n");
+  Expect("-X NIX", 1, "iptables: No chain/target/match by that name.\n");
+  Expect("-A ZZ -j ZZ", 4, head + " RULE_APPEND failed (Too many links): rule in chain ZZ\n");
+  Expect("-N MM", 0, "");
+  Expect("-E ZZ MM", 1, "iptables: File exists.\n");
+  Expect("-E NIX CC", 1, "iptables: No chain/target/match by that name.\n");
+  Expect("-t nat -P POSTROUTING DROP", 2,
+         head + "\nThe \"nat\" table is not intended for filtering, the use of DROP is therefore inhibited.\n\n\n" + tail);
+  Expect("-t nat -A PREROUTING -j MASQUERADE", 4,
+         head + " RULE_APPEND failed (Invalid argument): rule in chain PREROUTING\n");
+  Expect("-t nat -A POSTROUTING -j SNAT", 2, head + "SNAT: option \"--to-source\" must be specified\n\n" + tail);
+  Expect("-t nat -A POSTROUTING -j SNAT --to-source 1.2.3.4:80", 2,
+         head + "Need TCP, UDP, SCTP or DCCP with port specification\n" + tail);
+  Expect("-A FORWARD -m conntrack --ctstate FOO -j ACCEPT", 2, head + "Bad ctstate \"FOO\"\n" + tail);
+  Expect("-A FORWARD -m conntrack -j ACCEPT", 2, head + "conntrack: At least one option is required\n" + tail);
+  Expect("-A FORWARD -m addrtype --dst-type FOO", 2, head + "addrtype: bad type \"FOO\"\n" + tail);
+  Expect("-A FORWARD -p icmp -m icmp -j ACCEPT", 2,
+         head + "icmp: option \"--icmp-type\" must be specified\n\n" + tail);
+  Expect("-A FORWARD -m mark --mark zz", 2,
+         head + "mark: bad integer value for option \"--mark\", or out of range.\n\n" + tail);
+  Expect("-A FORWARD -j ACCEPT -j DROP", 2, head + "multiple -j flags not allowed\n" + tail);
+  Expect("-A FORWARD -m multiport --ports 80", 2,
+         head + "multiport needs `-p tcp', `-p udp', `-p udplite', `-p sctp' or `-p dccp'\n" + tail);
+  Expect("-A FORWARD -m limit --limit 5/min", 1, "the match \"limit\" is not supported yet\n");
+}
+
+TEST_F(Iptables, SavedRulesAreReadBack) {
+  const std::string text =
+      "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [5:6]\n:OUTPUT ACCEPT [0:0]\n:MINE - [0:0]\n"
+      "[7:8] -A FORWARD -j MINE\n[0:0] -A MINE -p udp -m udp --dport 53 -j ACCEPT\nCOMMIT\n"
+      "*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n"
+      "[0:0] -A POSTROUTING -j MASQUERADE\nCOMMIT\n";
+  EXPECT_FALSE(IptablesRestore(m_ns, text, true));
+  std::string saved = IptablesSave(m_ns, "", true, "now"), plain;
+  for (size_t begin = 0; begin < saved.size();) {
+    const size_t end = saved.find('\n', begin) + 1;
+    if (saved[begin] != '#') plain += saved.substr(begin, end - begin);
+    begin = end;
+  }
+  EXPECT_EQ(plain, text);
+  EXPECT_TRUE(m_ns.netfilter.Tracks());
+}
+
+TEST_F(Iptables, ATableThatCannotBeReadStaysAsItWas) {
+  Expect("-A FORWARD -j DROP", 0, "");
+  auto problem = IptablesRestore(m_ns, "*filter\n-A FORWARD -j ACCEPT\n-A NIX -j ACCEPT\nCOMMIT\n", true);
+  ASSERT_TRUE(problem);
+  EXPECT_EQ(problem->line, 3u);
+  EXPECT_EQ(problem->text, "No chain/target/match by that name");
+  EXPECT_EQ(Out("-S FORWARD"), "-P FORWARD ACCEPT\n-A FORWARD -j DROP\n");
+  EXPECT_EQ(IptablesRestore(m_ns, "*foo\n", true)->text, "table name 'foo' invalid");
+  EXPECT_EQ(IptablesRestore(m_ns, "*nat\n", true)->text, "COMMIT expected");
+  EXPECT_EQ(IptablesRestore(m_ns, "*nat\n-A POSTROUTING --foo\nCOMMIT\n", true)->text, "unknown option \"--foo\"");
+}
+
 }  // namespace
 }  // namespace overlaysim::iproute2
