@@ -82,8 +82,7 @@ void CheckMtus(const Context& context, const Cluster& cluster, const Profile& pr
                     kMinIpv4MtuBytes);
 }
 
-std::shared_ptr<const HostSettings> SettingsOf(const FirewallNames& names, const Profile& profile,
-                                               const scenario::Node& written) {
+std::shared_ptr<const HostSettings> SettingsOf(const FirewallNames& names, const scenario::Node& written) {
   const scenario::Firewall& firewall = written.firewall;
   if (written.sysctl.empty() && firewall.allow.empty() && firewall.deny.empty()) return nullptr;
   auto settings = std::make_shared<HostSettings>();
@@ -91,16 +90,10 @@ std::shared_ptr<const HostSettings> SettingsOf(const FirewallNames& names, const
   FirewallRules rules = CompileFirewall(names, firewall);
   settings->dropsByDefault = rules.dropsByDefault;
   auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
-  append(settings->input, rules.deny);
-  append(settings->forward, rules.deny);
-  auto accept = [](kernel::Match match) {
-    return kernel::FilterRule{.matches = {std::move(match)}, .target = {.kind = kernel::Target::Kind::Accept}};
-  };
-  if (rules.dropsByDefault) settings->input.push_back(accept(kernel::DeviceMatch{.name = "lo"}));
-  if (profile.acceptForwarded && rules.dropsByDefault) {  // FLANNEL-FWD: pkg/trafficmngr/iptables/iptables.go
-    settings->forward.push_back(accept(kernel::AddressMatch{.any = {profile.network}}));
-    settings->forward.push_back(accept(kernel::AddressMatch{.isDestination = true, .any = {profile.network}}));
-  }
+  settings->denied = rules.deny;
+  if (rules.dropsByDefault)
+    settings->input.push_back({.matches = {kernel::DeviceMatch{.name = "lo"}},
+                               .target = {.kind = kernel::Target::Kind::Accept}});
   append(settings->input, rules.allow);
   append(settings->forward, rules.allow);
   return settings;
@@ -156,7 +149,7 @@ std::unique_ptr<ClusterPlan> CompileCluster(const Context& context) {
   std::map<const scenario::Node*, std::shared_ptr<const HostSettings>> byEntry;
   for (const NodeRow& node : cluster.nodes) {
     auto [it, isNew] = byEntry.emplace(node.written, nullptr);
-    if (isNew) it->second = SettingsOf(names, profile, *node.written);
+    if (isNew) it->second = SettingsOf(names, *node.written);
     settings.push_back(it->second);
   }
   if (const auto& external = context.scenario.underlay.external; external && external->masquerade.value)

@@ -6,6 +6,7 @@
 
 #include "models/wire/headers.h"
 #include "sim/base/check.h"
+#include "sim/plan/cni/rules.h"
 #include "sim/plan/names.h"
 
 namespace overlaysim::plan {
@@ -373,8 +374,12 @@ std::unique_ptr<kernel::Namespace> CompiledPlan::MakeNode(NetnsId id, NodeId nod
   else
     ns->peers = std::move(view);
 
-  if (nodeId.value < hostSettings.size() && hostSettings[nodeId.value]) {
-    const HostSettings& settings = *hostSettings[nodeId.value];
+  const HostSettings none;
+  const bool hasSettings = nodeId.value < hostSettings.size() && hostSettings[nodeId.value];
+  const HostSettings& settings = hasSettings ? *hostSettings[nodeId.value] : none;
+  for (kernel::Hook hook : {kernel::Hook::Input, kernel::Hook::Forward}) AppendRules(*ns, hook, settings.denied, false);
+  if (m_overlay->flavour->rules) AddRules(*ns, m_overlay->flavour->rules(profile, node.podCidr));
+  if (hasSettings) {
     for (const auto& [key, value] : settings.sysctls) ns->SetSysctl(key, value);
     AppendRules(*ns, kernel::Hook::Input, settings.input, settings.dropsByDefault);
     AppendRules(*ns, kernel::Hook::Forward, settings.forward, settings.dropsByDefault);

@@ -16,6 +16,7 @@ namespace overlaysim::plan {
 /// What only some nodes have.
 struct HostSettings {
   std::vector<std::pair<std::string, std::string>> sysctls;
+  std::vector<kernel::FilterRule> denied;  ///< come first, before the rules of the CNI's agent
   std::vector<kernel::FilterRule> input, forward;
   bool dropsByDefault = false;
 };

@@ -5,6 +5,7 @@
 
 #include "sim/plan/cni/connect.h"
 #include "sim/plan/cni/flannel.h"
+#include "sim/plan/cni/rules.h"
 #include "sim/plan/cni/selector.h"
 #include "sim/scenario/enums.h"
 
@@ -146,7 +147,8 @@ Flavour Calico() {
           .name = "calico",
           .defaults = profile,
           .connectPod = ConnectByProxyArp,
-          .reach = Reach};
+          .reach = Reach,
+          .rules = FelixNatRules};
 }
 
 }  // namespace overlaysim::plan

@@ -1,6 +1,7 @@
 #include "sim/plan/cni/flannel.h"
 
 #include "sim/plan/cni/connect.h"
+#include "sim/plan/cni/rules.h"
 
 namespace overlaysim::plan {
 namespace {
@@ -41,6 +42,7 @@ Flavour FlannelVxlan() {
       .bridge = "cni0",                                     // flannel-io/cni-plugin flannel_linux.go
       .hasVtepAddress = true,
       .acceptForwarded = true,  // iptables-forward-rules, default true: main.go
+      .masquerades = true,      // --ip-masq: Documentation/kube-flannel.yml
   };
   kernel::VxlanOptions& vxlan = profile.tunnels.front().vxlan;
   vxlan.vni = 1;           // defaultVNI: pkg/backend/vxlan/vxlan.go
@@ -51,16 +53,18 @@ Flavour FlannelVxlan() {
           .name = "flannel vxlan",
           .defaults = profile,
           .connectPod = ConnectToBridge,
-          .reach = ReachVxlan};
+          .reach = ReachVxlan,
+          .rules = FlannelRules};
 }
 
 Flavour FlannelHostGw() {
   return {.type = scenario::CniType::Flannel,
           .backend = scenario::FlannelBackend::HostGw,
           .name = "flannel host-gw",
-          .defaults = {.name = "flannel host-gw", .bridge = "cni0", .acceptForwarded = true},
+          .defaults = {.name = "flannel host-gw", .bridge = "cni0", .acceptForwarded = true, .masquerades = true},
           .connectPod = ConnectToBridge,
-          .reach = ReachHostGw};
+          .reach = ReachHostGw,
+          .rules = FlannelRules};
 }
 
 }  // namespace overlaysim::plan

@@ -46,6 +46,7 @@ struct Profile {
   bool hasVtepAddress = false;  ///< the first tunnel has an address of the node's pod addresses, and routes lead via it
   bool isBridged = false;       ///< the device is a port of the bridge: one pod subnet over all nodes
   bool acceptForwarded = false;  ///< the agent lets pod traffic through the host's FORWARD chain
+  bool masquerades = false;      ///< flannel: packets from pods to outside of the cluster get the node's address
   Ipv4Prefix network;            ///< all pods; of several pools the smallest prefix around them
   std::vector<Pool> pools;       ///< empty: each node has a pod CIDR
   /// Whether the device of that name has a say in the MTU, the smallest counting; null: only that of the node's
@@ -101,6 +102,8 @@ struct Flavour {
   /// What `self` must know to reach the pods of `peer` in `range`, which is one of its own. Neighbour and FDB entry are
   /// the same for all of its ranges.
   PeerRows (*reach)(const Profile&, const NodeView& self, const Vtep& peer, const PodRange& range);
+  /// The iptables rules that the agent keeps on a node with that pod CIDR, as iptables-save has them; null: none.
+  std::string (*rules)(const Profile&, const Ipv4Prefix& podCidr) = nullptr;
 };
 
 /// All flavours that can be planned. Which types there are besides is said by the scenario format.

@@ -114,6 +114,7 @@ std::optional<CniPlan> ResolveCni(const Context& context) {
     if (type == CniType::Flannel) tunnel.device = "flannel." + std::to_string(tunnel.vxlan.vni);
     if (cni.device) tunnel.device = cni.device->value;
   }
+  if (cni.ipMasq) profile.masquerades = cni.ipMasq->value;
   if (cni.mtu)
     profile.mtu = cni.mtu->value;
   else if (conf && conf->mtu.IsGiven() && conf->mtu.value > 0)  // flannel's key is the outer device's MTU
