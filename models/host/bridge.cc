@@ -1,5 +1,8 @@
 // The bridge (net/bridge/br_input.c, br_forward.c, br_device.c), without VLANs and STP.
 
+#include <algorithm>
+#include <array>
+
 #include "models/engine/engine.h"
 #include "models/host/stack.h"
 #include "models/wire/checksum.h"
@@ -35,7 +38,10 @@ void Stack::BridgeInput(kernel::Link& port, kernel::Link& bridge, wire::FramePtr
       !BridgeValidateIpv4(*frame))
     return Finish(Stage::BridgeInput, Verdict::BridgeIpHeader, std::move(frame), port.ifindex);
   if (destination == bridge.address) frame->type = wire::PacketType::Host;
+  frame->maxFragment = 0;
+  frame->ignoreDf = false;
   if (port.port.learning) BridgeLearn(bridge, port, source);
+  if (!BridgePassesHook(kernel::Hook::Prerouting, frame, {.in = bridge.ifindex, .physicalIn = port.ifindex})) return;
   // tcpdump on the bridge makes it promiscuous: it then gets a copy of everything that is bridged.
   const bool promiscuous = bridge.promiscuity > 0;
   if (destination.IsMulticast()) {
@@ -55,7 +61,7 @@ void Stack::BridgeInput(kernel::Link& port, kernel::Link& bridge, wire::FramePtr
   kernel::Link& to = *m_ns->GetLink(entry->port);
   wire::FramePtr copy = promiscuous ? Copy(*frame) : nullptr;
   if (BridgeMayDeliver(to, &port))
-    BridgeForward(to, std::move(frame));
+    BridgeForward(to, std::move(frame), &port);
   else
     Finish(Stage::BridgeForward, to.ifindex == port.ifindex ? Verdict::BridgeSamePort : Verdict::BridgePortBlocked,
            std::move(frame), to.ifindex);
@@ -136,9 +142,31 @@ bool Stack::BridgeMayDeliver(const kernel::Link& to, const kernel::Link* from) c
   return (to.port.hairpin || to.ifindex != from->ifindex) && !(to.port.isolated && from->port.isolated);
 }
 
-void Stack::BridgeForward(kernel::Link& to, wire::FramePtr frame) {
+/// __br_forward(), with br_nf_forward() and br_nf_post_routing() of br_netfilter.
+void Stack::BridgeForward(kernel::Link& to, wire::FramePtr frame, const kernel::Link* from) {
   Trace(Stage::BridgeForward, Verdict::Continue, *frame, to.ifindex);
-  if (frame->Size() > to.mtu + wire::kEthernetHeaderBytes + 4)  // br_dev_queue_push_xmit(): is_skb_forwardable()
+  if (from) {
+    const HookPlace place{.in = to.master, .out = to.master, .physicalIn = from->ifindex, .physicalOut = to.ifindex};
+    if (!BridgePassesHook(kernel::Hook::Forward, frame, place)) return;
+    if (!BridgePassesHook(kernel::Hook::Postrouting, frame, place)) return;
+    if (frame->maxFragment != 0 && frame->Size() > to.mtu + wire::kEthernetHeaderBytes) {  // br_nf_ip_fragment()
+      std::array<uint8_t, wire::kEthernetHeaderBytes> ethernet;
+      std::copy_n(frame->Data(), ethernet.size(), ethernet.begin());
+      frame->Pull(wire::kEthernetHeaderBytes);
+      Fragment(std::move(frame), to.mtu, [&](wire::FramePtr piece) {
+        std::copy(ethernet.begin(), ethernet.end(), piece->Push(wire::kEthernetHeaderBytes));
+        BridgeSend(to, std::move(piece));
+        return 0;
+      });
+      return;
+    }
+  }
+  BridgeSend(to, std::move(frame));
+}
+
+/// br_dev_queue_push_xmit().
+void Stack::BridgeSend(kernel::Link& to, wire::FramePtr frame) {
+  if (frame->Size() > to.mtu + wire::kEthernetHeaderBytes + 4)  // is_skb_forwardable()
     return Finish(Stage::BridgeForward, Verdict::ExceedsDeviceMtu, std::move(frame), to.ifindex);
   Transmit(to.ifindex, std::move(frame));
 }
@@ -163,8 +191,8 @@ void Stack::BridgeFlood(kernel::Link& bridge, const kernel::Link* from, wire::Fr
     if (!keep) Finish(Stage::BridgeForward, Verdict::BridgeNoPort, std::move(frame), bridge.ifindex);
     return;
   }
-  for (size_t i = 0; i + 1 < targets.size(); ++i) BridgeForward(*targets[i], Copy(*frame));
-  BridgeForward(*targets.back(), std::move(frame));
+  for (size_t i = 0; i + 1 < targets.size(); ++i) BridgeForward(*targets[i], Copy(*frame), from);
+  BridgeForward(*targets.back(), std::move(frame), from);
 }
 
 /// br_dev_xmit(): the host itself sends through its bridge.

@@ -44,7 +44,9 @@ void Stack::Ipv4Receive(kernel::Link& link, wire::FramePtr frame) {
                                           Snmp::IpExtInCEPkts};
   Count(kEcnCounters[ip.Tos() & 3]);
   Trace(Stage::IpReceive, Verdict::Continue, *frame, link.ifindex);
-  if (!PassesHook(Hook::Prerouting, frame, {.in = link.ifindex})) return;
+  // What a bridge hands up has passed the hook at its port (ip_sabotage_in()).
+  const bool wasBridged = link.kind == kernel::LinkKind::Bridge && m_ns->bridgeNfCallIptables;
+  if (!wasBridged && !PassesHook(Hook::Prerouting, frame, {.in = link.ifindex})) return;
 
   InputRoute route = RouteInput(link, *frame);
   const Row row{Table::Route, route.answer.route.rowId};

@@ -33,8 +33,14 @@ Ipv4Address Stack::PreferredSource(const kernel::RouteAnswer& answer) const {
   return m_ns->SelectAddress(answer.nextHop.ifindex, answer.nextHop.gateway, answer.route.scope);
 }
 
-/// ip_route_output_key().
 Stack::RouteOut Stack::RouteOutput(const SendRequest& request) {
+  RouteOut out = FindRoute(request);
+  if (out.answer.error != 0 && out.error == out.answer.error) Count(Snmp::IpOutNoRoutes);
+  return out;
+}
+
+/// ip_route_output_key().
+Stack::RouteOut Stack::FindRoute(const SendRequest& request) {
   RouteOut out;
   out.source = request.source;
   if (!request.source.IsZero() && !request.anySource &&
@@ -153,7 +159,9 @@ int Stack::Ipv4Append(const SendRequest& request, const RouteOut& out, std::span
   Trace(Stage::RouteOutput, Verdict::Continue, *packet, link ? link->ifindex : 0,
         {Table::Route, out.answer.route.rowId});
   Count(Snmp::IpOutRequests);
-  return Ipv4LocalOut(std::move(packet), out);
+  const int error = Ipv4LocalOut(std::move(packet), out);
+  if (error != 0) Count(Snmp::IpOutDiscards);  // ip_send_skb()
+  return error;
 }
 
 int Stack::SendPacket(wire::FramePtr packet, const RouteOut& routed) {

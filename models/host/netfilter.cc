@@ -2,6 +2,7 @@
 // (net/netfilter/core.c, nf_conntrack_core.c, nf_nat_core.c, nf_nat_proto.c, nf_nat_masquerade.c).
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "models/engine/engine.h"
@@ -24,7 +25,15 @@ namespace {
 constexpr uint8_t kLastIcmpType = 18;  // NR_ICMP_TYPES
 
 /// How a packet belongs to its connection (enum ip_conntrack_info).
-enum ConnectionInfo : uint8_t { kNotTracked, kEstablished, kRelated, kNew, kEstablishedReply, kRelatedReply, kUntracked };
+enum ConnectionInfo : uint8_t {
+  kNotTracked,
+  kEstablished,
+  kRelated,
+  kNew,
+  kEstablishedReply,
+  kRelatedReply,
+  kUntracked
+};
 
 bool IsReply(uint8_t info) { return info == kEstablishedReply || info == kRelatedReply; }
 bool IsRelated(uint8_t info) { return info == kRelated || info == kRelatedReply; }
@@ -69,9 +78,8 @@ std::optional<Tuple> TupleOf(const uint8_t* packet, uint32_t bytes) {
 }
 
 bool TransportChecksumHolds(const wire::Ipv4& ip, uint32_t bytes) {
-  return wire::ChecksumFold(
-             wire::ChecksumAdd(ip.Payload(), bytes,
-                               wire::PseudoHeaderSum(ip.Source(), ip.Destination(), ip.Protocol(), bytes))) == 0;
+  return wire::ChecksumFold(wire::ChecksumAdd(
+             ip.Payload(), bytes, wire::PseudoHeaderSum(ip.Source(), ip.Destination(), ip.Protocol(), bytes))) == 0;
 }
 
 /// What nf_conntrack_in() refuses to look at: packets cut short, and on arrival those with a wrong checksum.
@@ -197,6 +205,11 @@ kernel::FilterPacket Stack::DescribePacket(const wire::Frame& packet, const Hook
       .ns = m_ns.get(), .source = ip.Source(), .destination = ip.Destination(), .protocol = ip.Protocol()};
   what.inDevice = in ? &in->name : nullptr;
   what.outDevice = out ? &out->name : nullptr;
+  const kernel::Link* physicalIn = m_ns->GetLink(place.physicalIn);
+  const kernel::Link* physicalOut = m_ns->GetLink(place.physicalOut);
+  what.physicalIn = physicalIn ? &physicalIn->name : nullptr;
+  what.physicalOut = physicalOut ? &physicalOut->name : nullptr;
+  what.isBridged = physicalOut != nullptr;
   what.bytes = packet.Size();
   what.mark = packet.mark;
   const uint8_t* payload = ip.Payload();
@@ -217,9 +230,9 @@ kernel::FilterPacket Stack::DescribePacket(const wire::Frame& packet, const Hook
   if (packet.connectionInfo == kUntracked) {
     what.state = kernel::kStateUntracked;
   } else if (const Connection* connection = packet.connection != 0 ? m_ns->conntrack.Get(packet.connection) : nullptr) {
-    what.state = IsRelated(packet.connectionInfo)  ? kernel::kStateRelated
-                 : packet.connectionInfo == kNew ? kernel::kStateNew
-                                                 : kernel::kStateEstablished;
+    what.state = IsRelated(packet.connectionInfo) ? kernel::kStateRelated
+                 : packet.connectionInfo == kNew  ? kernel::kStateNew
+                                                  : kernel::kStateEstablished;
     if (connection->sourceNat) what.state |= kernel::kStateSnat;
     if (connection->destinationNat) what.state |= kernel::kStateDnat;
   }
@@ -232,7 +245,8 @@ bool Stack::WalkHook(Hook hook, wire::FramePtr& packet, const HookPlace& place) 
     switch (step.kind) {
       case HookStep::Kind::Defragment:
         if (wire::Ipv4{packet->Data()}.IsFragment()) {
-          packet = Reassemble(std::move(packet), hook == Hook::Output ? ReassemblyUser::TrackOut : ReassemblyUser::TrackIn);
+          packet =
+              Reassemble(std::move(packet), hook == Hook::Output ? ReassemblyUser::TrackOut : ReassemblyUser::TrackIn);
           if (packet) packet->ignoreDf = true;
           passes = packet != nullptr;
         }
@@ -265,14 +279,15 @@ bool Stack::WalkChain(Hook hook, const HookStep& step, wire::FramePtr& packet, c
   const Stage stage = StageOf(hook);
   const Row row{Table::Filter, verdict.rule ? verdict.rule->rowId : 0};
   const int ifindex = place.in != 0 ? place.in : place.out;
-  if (verdict.kind == Target::Kind::Drop) return Finish(stage, Verdict::FilterDrop, std::move(packet), ifindex, row), false;
+  if (verdict.kind == Target::Kind::Drop)
+    return Finish(stage, Verdict::FilterDrop, std::move(packet), ifindex, row), false;
   if (verdict.kind == Target::Kind::Reject) {
     Reject(*packet, verdict.rule->target.rejectWith);
     return Finish(stage, Verdict::FilterReject, std::move(packet), ifindex, row), false;
   }
   Trace(stage, Verdict::Continue, *packet, ifindex, row);
   // ipt_mangle_out(): what decides the route has changed
-  if (hook == Hook::Output && step.chain->type == kernel::ChainType::Route && newMark)
+  if (hook == Hook::Output && step.chain->type == kernel::ChainType::Reroute && newMark)
     return Reroute(hook, packet, place);
   return true;
 }
@@ -298,12 +313,12 @@ uint8_t Stack::AnswerInfo(const wire::Frame& packet) {
 /// ip_route_me_harder().
 bool Stack::Reroute(Hook hook, wire::FramePtr& packet, const HookPlace& place) {
   const wire::Ipv4 ip{packet->Data()};
-  RouteOut route = RouteOutput({.source = ip.Source(),
-                                .destination = ip.Destination(),
-                                .protocol = ip.Protocol(),
-                                .tos = ip.Tos(),
-                                .mark = packet->mark,
-                                .anySource = true});
+  RouteOut route = FindRoute({.source = ip.Source(),
+                              .destination = ip.Destination(),
+                              .protocol = ip.Protocol(),
+                              .tos = ip.Tos(),
+                              .mark = packet->mark,
+                              .anySource = true});
   const int error = route.error;
   *place.route = std::move(route);
   if (error == 0) return true;
@@ -407,8 +422,8 @@ bool Stack::Translate(Hook hook, wire::FramePtr& packet, const HookPlace& place)
   Trace(Stage::Translate, Verdict::Continue, *packet, place.in != 0 ? place.in : place.out, {}, before, {ip.p, shown});
   if (hook != Hook::Output) return true;
   packet->hash = 0;
-  const bool moved = destination != ip.Destination() ||
-                     (ip.Protocol() != wire::kIpProtoIcmp && port != wire::Get16(ip.Payload() + 2));
+  const bool moved =
+      destination != ip.Destination() || (ip.Protocol() != wire::kIpProtoIcmp && port != wire::Get16(ip.Payload() + 2));
   return !moved || Reroute(hook, packet, place);  // nf_nat_ipv4_local_fn()
 }
 
@@ -442,8 +457,8 @@ bool Stack::BindConnection(Hook hook, wire::FramePtr& packet, const HookPlace& p
         connection.masqueradeIfindex = place.out;
         break;
       case Target::Kind::Redirect:
-        range.low = range.high = hook == Hook::Output ? Ipv4Address{0x7f000001}
-                                                      : m_ns->SelectAddress(place.in, {}, kernel::kScopeHost);
+        range.low = range.high =
+            hook == Hook::Output ? Ipv4Address{0x7f000001} : m_ns->SelectAddress(place.in, {}, kernel::kScopeHost);
         if (range.low.IsZero()) return drop(Verdict::NatDropped, row);
         break;
       case Target::Kind::Snat:
@@ -471,8 +486,8 @@ bool Stack::TranslateError(Hook hook, wire::Frame& packet, const Connection& con
   if (icmp[0] == wire::kIcmpRedirect && (connection.sourceNat || connection.destinationNat)) return false;
   if (!(isSource != isReply ? connection.sourceNat : connection.destinationNat)) return true;
   const Tuple& other = connection.Of(!isReply);
-  const std::vector<uint8_t> before = Tracing() ? std::vector<uint8_t>(ip.p, ip.p + wire::kIpv4HeaderBytes)
-                                                : std::vector<uint8_t>();
+  const std::vector<uint8_t> before =
+      Tracing() ? std::vector<uint8_t>(ip.p, ip.p + wire::kIpv4HeaderBytes) : std::vector<uint8_t>();
   if (!Rewrite(icmp + wire::kIcmpHeaderBytes, bytes - wire::kIcmpHeaderBytes, other, !isSource)) return false;
   wire::Put16(icmp + 2, 0);
   wire::Put16(icmp + 2, wire::Checksum(icmp, bytes));
@@ -494,6 +509,30 @@ bool Stack::ConfirmConnection(wire::FramePtr& packet, const HookPlace& place) {
   if (table.Confirm(*connection, engine::Now())) return true;
   Finish(Stage::Conntrack, Verdict::ConntrackClash, std::move(packet), place.in != 0 ? place.in : place.out);
   return false;
+}
+
+/// br_netfilter: bridged IPv4 meets the hooks of the IP layer, with the bridge as its device
+/// (net/bridge/br_netfilter_hooks.c). False: the frame has ended, or waits for the rest of its datagram.
+bool Stack::BridgePassesHook(Hook hook, wire::FramePtr& frame, const HookPlace& place) {
+  if (!m_ns->bridgeNfCallIptables || !m_ns->netfilter.IsActive(hook)) return true;
+  if (frame->Size() < wire::kEthernetHeaderBytes || wire::Ethernet{frame->Data()}.Type() != wire::kEtherTypeIpv4)
+    return true;
+  std::array<uint8_t, wire::kEthernetHeaderBytes> ethernet;
+  std::copy_n(frame->Data(), ethernet.size(), ethernet.begin());
+  frame->Pull(wire::kEthernetHeaderBytes);
+  if (hook == Hook::Prerouting) {  // br_validate_ipv4()
+    const wire::Ipv4 ip{frame->Data()};
+    if (frame->Size() < wire::kIpv4HeaderBytes || ip.Version() != 4 || ip.HeaderBytes() < wire::kIpv4HeaderBytes ||
+        frame->Size() < ip.HeaderBytes() || wire::Checksum(ip.p, ip.HeaderBytes()) != 0 ||
+        frame->Size() < ip.TotalBytes() || ip.TotalBytes() < ip.HeaderBytes()) {
+      Finish(Stage::FilterPrerouting, Verdict::IpHeaderError, std::move(frame), place.physicalIn);
+      return false;
+    }
+    frame->Trim(ip.TotalBytes());
+  }
+  if (!WalkHook(hook, frame, place)) return false;
+  std::copy(ethernet.begin(), ethernet.end(), frame->Push(wire::kEthernetHeaderBytes));
+  return true;
 }
 
 }  // namespace overlaysim::host

@@ -5,7 +5,10 @@
 namespace overlaysim::host {
 
 Stack::Stack(Network& network, std::unique_ptr<kernel::Namespace> ns, Backlog& backlog)
-    : m_network(network), m_ns(std::move(ns)), m_backlog(backlog), m_natPorts(network.seed, "nat-ports/" + m_ns->Name()) {
+    : m_network(network),
+      m_ns(std::move(ns)),
+      m_backlog(backlog),
+      m_natPorts(network.seed, "nat-ports/" + m_ns->Name()) {
   m_onwardChange = std::move(m_ns->onChange);
   m_ns->onChange = [this](const kernel::TableChange& change) {
     if (m_onwardChange) m_onwardChange(change);

@@ -165,13 +165,24 @@ class Stack {
   void PassUp(kernel::Link& link, wire::FramePtr frame);
   void ClassifyFrame(const kernel::Link& link, wire::Frame& frame);
 
+  /// Where a packet meets a hook.
+  struct HookPlace {
+    int in = 0, out = 0;
+    int physicalIn = 0, physicalOut = 0;  ///< ports, of a bridged packet
+    Ipv4Address gateway;        ///< of Postrouting
+    RouteOut* route = nullptr;  ///< of Output: changed when the packet is given another destination or mark
+  };
+
   // bridge.cc
   void BridgeInput(kernel::Link& port, kernel::Link& bridge, wire::FramePtr frame);
   bool BridgeValidateIpv4(wire::Frame& frame);
   void BridgeTransmit(kernel::Link& bridge, wire::FramePtr frame);
   void BridgePassUp(kernel::Link& bridge, wire::FramePtr frame);
   bool BridgeMayDeliver(const kernel::Link& to, const kernel::Link* from) const;
-  void BridgeForward(kernel::Link& to, wire::FramePtr frame);
+  /// `from`: the port that it came in by; null: the host itself sends it.
+  void BridgeForward(kernel::Link& to, wire::FramePtr frame, const kernel::Link* from = nullptr);
+  void BridgeSend(kernel::Link& to, wire::FramePtr frame);
+  bool BridgePassesHook(kernel::Hook hook, wire::FramePtr& frame, const HookPlace& place);
   void BridgeFlood(kernel::Link& bridge, const kernel::Link* from, wire::FramePtr frame, bool keep);
   void BridgeLearn(kernel::Link& bridge, kernel::Link& port, MacAddress source);
 
@@ -219,6 +230,7 @@ class Stack {
   void Ipv4Error(kernel::Link& link, wire::FramePtr packet, const InputRoute& route);
 
   // ipv4_output.cc
+  RouteOut FindRoute(const SendRequest& request);  ///< RouteOutput() without its counter
   int Ipv4LocalOut(wire::FramePtr packet, const RouteOut& out);
   int Ipv4Output(wire::FramePtr packet, const kernel::RouteAnswer& answer, uint32_t mtu);
   int Ipv4FinishOutput(wire::FramePtr packet, const kernel::RouteAnswer& answer);
@@ -227,11 +239,6 @@ class Stack {
   Ipv4Address PreferredSource(const kernel::RouteAnswer& answer) const;
 
   // netfilter.cc
-  struct HookPlace {
-    int in = 0, out = 0;
-    Ipv4Address gateway;        ///< of Postrouting
-    RouteOut* route = nullptr;  ///< of Output: changed when the packet is given another destination or mark
-  };
   /// nf_hook(): false: the packet has ended there.
   bool PassesHook(kernel::Hook hook, wire::FramePtr& packet, const HookPlace& place) {
     return !m_ns->netfilter.IsActive(hook) || WalkHook(hook, packet, place);

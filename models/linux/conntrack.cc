@@ -38,19 +38,18 @@ bool MayBegin(uint8_t icmpType) { return icmpType == 8 || icmpType == 13 || icmp
 // tcp_conntracks[] of nf_conntrack_proto_tcp.c: by direction, segment and state, the next state.
 enum Next : uint8_t { sNO, sSS, sSR, sES, sFW, sCW, sLA, sTW, sCL, sS2, sIV, sIG };
 enum Segment : uint8_t { kSegmentSyn, kSegmentSynAck, kSegmentFin, kSegmentAck, kSegmentRst, kSegmentNone };
-constexpr Next kNext[2][6][kTcpTrackCount] = {
-    {{sSS, sSS, sIG, sIG, sIG, sIG, sIG, sSS, sSS, sS2},
-     {sIV, sIV, sSR, sIV, sIV, sIV, sIV, sIV, sIV, sSR},
-     {sIV, sIV, sFW, sFW, sLA, sLA, sLA, sTW, sCL, sIV},
-     {sES, sIV, sES, sES, sCW, sCW, sTW, sTW, sCL, sIV},
-     {sIV, sCL, sCL, sCL, sCL, sCL, sCL, sCL, sCL, sCL},
-     {sIV, sIV, sIV, sIV, sIV, sIV, sIV, sIV, sIV, sIV}},
-    {{sIV, sS2, sIV, sIV, sIV, sIV, sIV, sSS, sIV, sS2},
-     {sIV, sSR, sIG, sIG, sIG, sIG, sIG, sIG, sIG, sSR},
-     {sIV, sIV, sFW, sFW, sLA, sLA, sLA, sTW, sCL, sIV},
-     {sIV, sIG, sSR, sES, sCW, sCW, sTW, sTW, sCL, sIG},
-     {sIV, sCL, sCL, sCL, sCL, sCL, sCL, sCL, sCL, sCL},
-     {sIV, sIV, sIV, sIV, sIV, sIV, sIV, sIV, sIV, sIV}}};
+constexpr Next kNext[2][6][kTcpTrackCount] = {{{sSS, sSS, sIG, sIG, sIG, sIG, sIG, sSS, sSS, sS2},
+                                               {sIV, sIV, sSR, sIV, sIV, sIV, sIV, sIV, sIV, sSR},
+                                               {sIV, sIV, sFW, sFW, sLA, sLA, sLA, sTW, sCL, sIV},
+                                               {sES, sIV, sES, sES, sCW, sCW, sTW, sTW, sCL, sIV},
+                                               {sIV, sCL, sCL, sCL, sCL, sCL, sCL, sCL, sCL, sCL},
+                                               {sIV, sIV, sIV, sIV, sIV, sIV, sIV, sIV, sIV, sIV}},
+                                              {{sIV, sS2, sIV, sIV, sIV, sIV, sIV, sSS, sIV, sS2},
+                                               {sIV, sSR, sIG, sIG, sIG, sIG, sIG, sIG, sIG, sSR},
+                                               {sIV, sIV, sFW, sFW, sLA, sLA, sLA, sTW, sCL, sIV},
+                                               {sIV, sIG, sSR, sES, sCW, sCW, sTW, sTW, sCL, sIG},
+                                               {sIV, sCL, sCL, sCL, sCL, sCL, sCL, sCL, sCL, sCL},
+                                               {sIV, sIV, sIV, sIV, sIV, sIV, sIV, sIV, sIV, sIV}}};
 
 Segment SegmentOf(uint8_t flags) {
   if (flags & kRst) return kSegmentRst;
@@ -109,8 +108,8 @@ std::optional<Tuple> InverseOf(const Tuple& t) {
 }
 
 const char* TcpTrackName(TcpTrack state) {
-  static constexpr const char* kNames[] = {"NONE",     "SYN_SENT",  "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT",
-                                           "LAST_ACK", "TIME_WAIT", "CLOSE",    "SYN_SENT2"};
+  static constexpr const char* kNames[] = {"NONE",       "SYN_SENT", "SYN_RECV",  "ESTABLISHED", "FIN_WAIT",
+                                           "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSE",       "SYN_SENT2"};
   return kNames[static_cast<size_t>(state)];
 }
 
@@ -310,8 +309,8 @@ Tuple Conntrack::UniqueTuple(const Tuple& current, const NatRange& range, const 
   if (!range.low.IsZero()) {  // find_best_ips_proto(): spread over the range by the two addresses
     uint32_t chosen = range.low.value;
     if (range.high.value > range.low.value) {
-      const uint64_t key = TupleHash{}({.source = current.source,
-                                        .destination = range.persistent ? Ipv4Address{} : current.destination});
+      const uint64_t key = TupleHash{}(
+          {.source = current.source, .destination = range.persistent ? Ipv4Address{} : current.destination});
       chosen += static_cast<uint32_t>(key % (range.high.value - range.low.value + 1ull));
     }
     (isSource ? tuple.source : tuple.destination).value = chosen;

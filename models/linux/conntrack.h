@@ -69,9 +69,9 @@ struct ConntrackSettings {
   uint32_t buckets = 262144;
   bool checksum = true, tcpLoose = true, tcpBeLiberal = false;
   Nanoseconds generic = Seconds(600), icmp = Seconds(30), udp = Seconds(30), udpStream = Seconds(120);
-  std::array<Nanoseconds, kTcpTrackCount> tcp = {Seconds(120),     Seconds(120), Seconds(60), Seconds(432000),
-                                                 Seconds(120),     Seconds(60),  Seconds(30), Seconds(120),
-                                                 Seconds(10),      Seconds(120)};
+  std::array<Nanoseconds, kTcpTrackCount> tcp = {Seconds(120), Seconds(120), Seconds(60), Seconds(432000),
+                                                 Seconds(120), Seconds(60),  Seconds(30), Seconds(120),
+                                                 Seconds(10),  Seconds(120)};
 };
 
 /// `conntrack -S`

@@ -159,7 +159,7 @@ class Namespace {
   bool ipForwardUsePmtu = false;
   uint16_t localPortLow = 32768, localPortHigh = 60999;
   uint8_t fibMultipathHashPolicy = 0;
-  bool bridgeNfCallIptables = true;
+  bool bridgeNfCallIptables = true;  ///< br_netfilter is loaded, as flannel and kubeadm want it
   Nanoseconds ipfragTime = Seconds(30);
   uint32_t icmpRateLimitMs = 1000;
   uint32_t icmpRateMask = 6168;

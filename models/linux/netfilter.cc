@@ -162,8 +162,7 @@ FilterChain& Ruleset::Builtin(std::string_view name, Hook hook) {
   if (FilterChain* chain = table->Find(BuiltinName(hook))) return *chain;
   for (const BuiltinChain& builtin : BuiltinChains(name))
     if (builtin.hook == hook)
-      return table->Add(
-          {.name = BuiltinName(hook), .hook = hook, .type = builtin.type, .priority = builtin.priority});
+      return table->Add({.name = BuiltinName(hook), .hook = hook, .type = builtin.type, .priority = builtin.priority});
   return table->Add({.name = BuiltinName(hook)});
 }
 
@@ -209,8 +208,10 @@ void Ruleset::Rebuild() {
 
 FilterVerdict Ruleset::Walk(const FilterTable& table, FilterChain& chain, FilterPacket& packet) {
   if (auto verdict = WalkRules(table, chain, packet)) return *verdict;
-  ++chain.packets;
-  chain.bytes += packet.bytes;
+  if (chain.countsPolicy) {
+    ++chain.packets;
+    chain.bytes += packet.bytes;
+  }
   return {chain.drops ? Target::Kind::Drop : Target::Kind::Accept, nullptr};
 }
 
@@ -230,7 +231,7 @@ std::vector<BuiltinChain> BuiltinChains(std::string_view table) {
     return {{Hook::Prerouting, ChainType::Filter, kPriorityMangle},
             {Hook::Input, ChainType::Filter, kPriorityMangle},
             {Hook::Forward, ChainType::Filter, kPriorityMangle},
-            {Hook::Output, ChainType::Route, kPriorityMangle},
+            {Hook::Output, ChainType::Reroute, kPriorityMangle},
             {Hook::Postrouting, ChainType::Filter, kPriorityMangle}};
   if (table == "raw")
     return {{Hook::Prerouting, ChainType::Filter, kPriorityRaw}, {Hook::Output, ChainType::Filter, kPriorityRaw}};

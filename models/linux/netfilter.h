@@ -165,14 +165,16 @@ struct FilterRule {
   bool Same(const FilterRule& o) const { return matches == o.matches && target == o.target; }
 };
 
-enum class ChainType : uint8_t { Filter, Nat, Route };
+/// Reroute: nft's type "route", which routes a packet anew that it has marked.
+enum class ChainType : uint8_t { Filter, Nat, Reroute };
 
 struct FilterChain {
   std::string name;
   std::optional<Hook> hook;  ///< of a base chain
   ChainType type = ChainType::Filter;
   int priority = 0;
-  bool drops = false;  ///< the policy
+  bool drops = false;         ///< the policy
+  bool countsPolicy = false;  ///< since a policy was set: iptables gives its chains counters only then
   std::vector<FilterRule> rules;
   uint64_t packets = 0, bytes = 0;  ///< that met the policy
 };

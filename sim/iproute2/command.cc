@@ -14,8 +14,14 @@ struct Program {
   void (*run)(Session&, Words&);
 };
 constexpr Program kPrograms[] = {
-    {"ip", RunIp},           {"bridge", RunBridge},     {"sysctl", RunSysctl},
-    {"ethtool", RunEthtool}, {"iptables", RunIptables}, {"iptables-save", RunIptablesSave}, {"conntrack", RunConntrack}, {"nstat", RunNstat},
+    {"ip", RunIp},
+    {"bridge", RunBridge},
+    {"sysctl", RunSysctl},
+    {"ethtool", RunEthtool},
+    {"iptables", RunIptables},
+    {"iptables-save", RunIptablesSave},
+    {"conntrack", RunConntrack},
+    {"nstat", RunNstat},
 };
 
 const Program* FindProgram(std::string_view word) {

@@ -71,8 +71,8 @@ std::string NeedValue(Words& words, const std::string& option) {
 /// The letter of a command option, or 0.
 char CommandLetter(const std::string& option) {
   static constexpr std::pair<const char*, char> kCommands[] = {
-      {"--append", 'A'},    {"--insert", 'I'},       {"--delete", 'D'},      {"--check", 'C'},      {"--replace", 'R'},
-      {"--flush", 'F'},     {"--policy", 'P'},       {"--list", 'L'},        {"--list-rules", 'S'}, {"--zero", 'Z'},
+      {"--append", 'A'},    {"--insert", 'I'},       {"--delete", 'D'},       {"--check", 'C'},      {"--replace", 'R'},
+      {"--flush", 'F'},     {"--policy", 'P'},       {"--list", 'L'},         {"--list-rules", 'S'}, {"--zero", 'Z'},
       {"--new-chain", 'N'}, {"--delete-chain", 'X'}, {"--rename-chain", 'E'}, {"--new", 'N'}};
   for (const auto& [name, letter] : kCommands)
     if (option == name || (option.size() == 2 && option[0] == '-' && option[1] == letter)) return letter;
@@ -248,13 +248,12 @@ size_t IndexOf(const FilterChain& chain, const FilterRule& rule) {
 
 void SetPolicy(Editor& editor, const Invocation& call) {
   if (call.table == "nat" && call.policy == "DROP")
-    RefuseParameter(
-        "\nThe \"nat\" table is not intended for filtering, the use of DROP is therefore inhibited.\n\n");
-  if (call.policy != "ACCEPT" && call.policy != "DROP")
-    RefuseRule("Bad policy name. Run `dmesg' for more information");
+    RefuseParameter("\nThe \"nat\" table is not intended for filtering, the use of DROP is therefore inhibited.\n\n");
+  if (call.policy != "ACCEPT" && call.policy != "DROP") RefuseRule("Bad policy name. Run `dmesg' for more information");
   FilterChain* chain = FindBuiltin(call.table, call.chain) ? editor.Find(call.chain, true) : nullptr;
   if (!chain) RefuseRule(kNoSuchChain);
   chain->drops = call.policy == "DROP";
+  chain->countsPolicy = true;
 }
 
 void EditRules(Namespace& ns, const Invocation& call) {

@@ -144,9 +144,10 @@ constexpr TargetName kTargets[] = {
     {"REDIRECT", Target::Kind::Redirect},     {"NOTRACK", Target::Kind::Notrack}, {"CT", Target::Kind::Notrack}};
 constexpr const char* kOtherTargets[] = {"NFLOG",    "CONNMARK", "TCPMSS", "TPROXY", "TRACE", "CLASSIFY",  "DSCP",
                                          "CHECKSUM", "NETMAP",   "TTL",    "SET",    "QUEUE", "CLUSTERIP", "NFQUEUE"};
-constexpr const char* kOtherMatches[] = {"set", "limit", "statistic", "iprange", "mac",      "string", "u32",
-                                         "length", "ttl", "owner", "recent", "hashlimit", "connlimit", "tos", "dscp",
-                                         "pkttype", "rpfilter", "socket", "cgroup", "bpf", "time", "connmark"};
+constexpr const char* kOtherMatches[] = {"set",       "limit",  "statistic", "iprange", "mac",      "string",
+                                         "u32",       "length", "ttl",       "owner",   "recent",   "hashlimit",
+                                         "connlimit", "tos",    "dscp",      "pkttype", "rpfilter", "socket",
+                                         "cgroup",    "bpf",    "time",      "connmark"};
 
 }  // namespace
 
@@ -285,8 +286,7 @@ bool IptablesRule::TakeExtension(Words& words, const std::string& option, bool i
     for (const std::string& word : Split(value(), ',')) {
       const auto state = std::find_if(kConnectionStates.begin(), kConnectionStates.end(),
                                       [&](const auto& s) { return word == s.first; });
-      if (state == kConnectionStates.end() ||
-          (match.asState && state->second >= kernel::kStateSnat))
+      if (state == kConnectionStates.end() || (match.asState && state->second >= kernel::kStateSnat))
         RefuseParameter(fmt::format("Bad {} \"{}\"", match.asState ? "state" : "ctstate", word));
       match.any |= state->second;
     }
@@ -386,7 +386,8 @@ bool IptablesRule::TakeTarget(Words& words, const std::string& option) {
 
 bool IptablesRule::Take(Words& words, const std::string& option, bool isNot, const kernel::FilterTable* table) {
   if (option == "-j" || option == "--jump" || option == "-g" || option == "--goto") {
-    if (!m_targetName.empty()) RefuseParameter(fmt::format("multiple -{} flags not allowed", option[1] == '-' ? option[2] : option[1]));
+    if (!m_targetName.empty())
+      RefuseParameter(fmt::format("multiple -{} flags not allowed", option[1] == '-' ? option[2] : option[1]));
     m_targetName = NeedValue(words, option);
     const bool isGoto = option == "-g" || option == "--goto";
     if (!isGoto)
@@ -428,8 +429,7 @@ std::vector<FilterRule> IptablesRule::Finish() const {
       RefuseParameter("PHYSDEV: no physdev option specified");
     if (const auto* ports = std::get_if<MultiportMatch>(&match)) {
       if (ports->any.empty()) RefuseParameter("multiport expection an option");
-      if (!HasTransport())
-        RefuseParameter("multiport needs `-p tcp', `-p udp', `-p udplite', `-p sctp' or `-p dccp'");
+      if (!HasTransport()) RefuseParameter("multiport needs `-p tcp', `-p udp', `-p udplite', `-p sctp' or `-p dccp'");
     }
   }
   if ((m_target.kind == Target::Kind::Snat || m_target.kind == Target::Kind::Dnat) && !m_hasNatAddress)

@@ -94,6 +94,7 @@ class Transaction {
     }
     if (words[1] != "ACCEPT" && words[1] != "DROP" && words[1] != "-") return false;
     chain->drops = words[1] == "DROP";
+    chain->countsPolicy = true;
     return words.size() < 3 || ParseCounters(words[2], chain->packets, chain->bytes);
   }
 

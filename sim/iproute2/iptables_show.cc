@@ -4,8 +4,8 @@
 #include <functional>
 #include <utility>
 
-#include "sim/iproute2/iptables.h"
 #include "models/linux/namespace.h"
+#include "sim/iproute2/iptables.h"
 #include "sim/iproute2/names.h"
 
 namespace overlaysim::iproute2 {
@@ -15,15 +15,18 @@ using kernel::PortRange;
 using kernel::RejectWith;
 using kernel::Target;
 
-const std::vector<std::pair<const char*, uint8_t>> kConnectionStates = {
-    {"INVALID", kernel::kStateInvalid},         {"NEW", kernel::kStateNew},   {"RELATED", kernel::kStateRelated},
-    {"ESTABLISHED", kernel::kStateEstablished}, {"UNTRACKED", kernel::kStateUntracked},
-    {"SNAT", kernel::kStateSnat},               {"DNAT", kernel::kStateDnat}};
+const std::vector<std::pair<const char*, uint8_t>> kConnectionStates = {{"INVALID", kernel::kStateInvalid},
+                                                                        {"NEW", kernel::kStateNew},
+                                                                        {"RELATED", kernel::kStateRelated},
+                                                                        {"ESTABLISHED", kernel::kStateEstablished},
+                                                                        {"UNTRACKED", kernel::kStateUntracked},
+                                                                        {"SNAT", kernel::kStateSnat},
+                                                                        {"DNAT", kernel::kStateDnat}};
 const std::vector<std::pair<const char*, uint8_t>> kTcpFlags = {{"FIN", 1}, {"SYN", 2},  {"RST", 4},
                                                                 {"PSH", 8}, {"ACK", 16}, {"URG", 32}};
 const std::vector<std::pair<const char*, uint8_t>> kAddressTypes = {
-    {"UNICAST", 1},   {"LOCAL", 2},       {"BROADCAST", 3}, {"ANYCAST", 4}, {"MULTICAST", 5},
-    {"BLACKHOLE", 6}, {"UNREACHABLE", 7}, {"PROHIBIT", 8}};
+    {"UNICAST", 1},   {"LOCAL", 2},     {"BROADCAST", 3},   {"ANYCAST", 4},
+    {"MULTICAST", 5}, {"BLACKHOLE", 6}, {"UNREACHABLE", 7}, {"PROHIBIT", 8}};
 
 namespace {
 
@@ -80,11 +83,11 @@ constexpr std::pair<const char*, const char*> kRejectTypes[] = {
 
 /// /etc/services of Debian 12, as far as clusters meet them.
 constexpr std::pair<const char*, uint16_t> kServices[] = {
-    {"ftp", 21},         {"ssh", 22},         {"telnet", 23},      {"smtp", 25},         {"domain", 53},
-    {"bootps", 67},      {"bootpc", 68},      {"tftp", 69},        {"http", 80},         {"sunrpc", 111},
-    {"ntp", 123},        {"snmp", 161},       {"bgp", 179},        {"ldap", 389},        {"https", 443},
-    {"isakmp", 500},     {"ldaps", 636},      {"openvpn", 1194},   {"nfs", 2049},        {"mysql", 3306},
-    {"ipsec-nat-t", 4500}, {"mdns", 5353},    {"postgresql", 5432}, {"redis", 6379},     {"http-alt", 8080},
+    {"ftp", 21},           {"ssh", 22},    {"telnet", 23},       {"smtp", 25},    {"domain", 53},
+    {"bootps", 67},        {"bootpc", 68}, {"tftp", 69},         {"http", 80},    {"sunrpc", 111},
+    {"ntp", 123},          {"snmp", 161},  {"bgp", 179},         {"ldap", 389},   {"https", 443},
+    {"isakmp", 500},       {"ldaps", 636}, {"openvpn", 1194},    {"nfs", 2049},   {"mysql", 3306},
+    {"ipsec-nat-t", 4500}, {"mdns", 5353}, {"postgresql", 5432}, {"redis", 6379}, {"http-alt", 8080},
     {"tproxy", 8081},
 };
 
@@ -323,7 +326,8 @@ const M* FindMatch(const FilterRule& rule, const std::function<bool(const M&)>& 
 }
 
 std::string AddressColumn(const FilterRule& rule, bool isDestination, bool numeric) {
-  const auto* m = FindMatch<kernel::AddressMatch>(rule, [&](const auto& a) { return a.isDestination == isDestination; });
+  const auto* m =
+      FindMatch<kernel::AddressMatch>(rule, [&](const auto& a) { return a.isDestination == isDestination; });
   const bool isAny = !m || m->any.front().length == 0;
   return fmt::format("{}{:<19} ", m && m->isNot ? '!' : ' ',
                      isAny ? (numeric ? "0.0.0.0/0" : "anywhere") : PrefixText(m->any.front()));

@@ -92,8 +92,8 @@ std::shared_ptr<const HostSettings> SettingsOf(const FirewallNames& names, const
   auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
   settings->denied = rules.deny;
   if (rules.dropsByDefault)
-    settings->input.push_back({.matches = {kernel::DeviceMatch{.name = "lo"}},
-                               .target = {.kind = kernel::Target::Kind::Accept}});
+    settings->input.push_back(
+        {.matches = {kernel::DeviceMatch{.name = "lo"}}, .target = {.kind = kernel::Target::Kind::Accept}});
   append(settings->input, rules.allow);
   append(settings->forward, rules.allow);
   return settings;

@@ -57,7 +57,7 @@ void AppendRules(kernel::Namespace& ns, kernel::Hook hook, const std::vector<ker
     chain.rules.push_back(rule);
     chain.rules.back().rowId = ns.NextRowId();
   }
-  if (dropsByDefault) chain.drops = true;
+  if (dropsByDefault) chain.drops = chain.countsPolicy = true;
   ns.netfilter.Rebuild();
 }
 

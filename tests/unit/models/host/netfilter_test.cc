@@ -114,8 +114,8 @@ TEST_F(Netfilter, RoutesItsOwnPacketAnewThatItSendsElsewhere) {
 }
 
 TEST_F(Netfilter, LetsAnswersThroughByTheirState) {
-  AddRule(Ns("r"), "filter", Hook::Forward,
-          {kernel::StateMatch{kernel::kStateEstablished | kernel::kStateRelated}}, {.kind = Kind::Accept});
+  AddRule(Ns("r"), "filter", Hook::Forward, {kernel::StateMatch{kernel::kStateEstablished | kernel::kStateRelated}},
+          {.kind = Kind::Accept});
   AddRule(Ns("r"), "filter", Hook::Forward, {kernel::DeviceMatch{.name = "ra"}}, {.kind = Kind::Accept});
   AddRule(Ns("r"), "filter", Hook::Forward, {}, {.kind = Kind::Drop});
   size_t answers = 0;

@@ -39,7 +39,8 @@ class ConntrackTest : public ::testing::Test {
   }
   void Masquerade(Connection& connection, NatRange range = {}) {
     range.low = range.high = Ip("1.1.1.1");
-    table.Bind(connection, true, range, [this] { return random; }, now);
+    table.Bind(
+        connection, true, range, [this] { return random; }, now);
   }
 
   Conntrack table;
@@ -155,12 +156,14 @@ TEST_F(ConntrackTest, RandomFullyNeverKeepsThePortOnPurpose) {
 
 TEST_F(ConntrackTest, KeepsTheReceiversPortUnlessTold) {
   Connection& c = New(Udp("10.0.0.1", 1000));
-  table.Bind(c, false, {.low = Ip("10.244.1.2"), .high = Ip("10.244.1.2")}, [] { return uint16_t{0}; }, now);
+  table.Bind(
+      c, false, {.low = Ip("10.244.1.2"), .high = Ip("10.244.1.2")}, [] { return uint16_t{0}; }, now);
   EXPECT_EQ(c.reply.source, Ip("10.244.1.2"));
   EXPECT_EQ(c.reply.sourcePort, 53);
   Connection& told = New(Udp("10.0.0.1", 1001));
-  table.Bind(told, false, {.low = Ip("10.244.1.2"), .high = Ip("10.244.1.2"), .ports = PortRange{5353, 5353}},
-             [] { return uint16_t{0}; }, now);
+  table.Bind(
+      told, false, {.low = Ip("10.244.1.2"), .high = Ip("10.244.1.2"), .ports = PortRange{5353, 5353}},
+      [] { return uint16_t{0}; }, now);
   EXPECT_EQ(told.reply.sourcePort, 5353);
   EXPECT_TRUE(told.destinationNat);
 }

@@ -52,8 +52,10 @@ TEST_F(FilterChainTest, TakesTheFirstRuleThatMatches) {
   EXPECT_EQ(chain.rules[1].bytes, 100u);
 }
 
-TEST_F(FilterChainTest, FallsBackToThePolicyAndCountsThere) {
-  chain.drops = true;
+TEST_F(FilterChainTest, FallsBackToThePolicyAndCountsThereOnceItWasSet) {
+  EXPECT_EQ(Ask(Udp(53)), Kind::Accept);
+  EXPECT_EQ(chain.packets, 0u);
+  chain.drops = chain.countsPolicy = true;
   Add({ProtocolMatch{6}}, {.kind = Kind::Accept});
   EXPECT_EQ(Ask(Udp(53)), Kind::Drop);
   EXPECT_EQ(chain.packets, 1u);

@@ -220,13 +220,14 @@ TEST_F(Iptables, NatWithAChainOfItsOwn) {
             "-A FLANNEL-POSTRTG -m mark --mark 0x4000/0x4000 -m comment --comment \"flanneld masq\" -j RETURN\n"
             "-A FLANNEL-POSTRTG -s 10.244.0.0/16 ! -d 224.0.0.0/4 -m comment --comment \"flanneld masq\" -j MASQUERADE "
             "--random-fully\n");
-  EXPECT_EQ(Out("-t nat -L FLANNEL-POSTRTG -n -v"),
-            "Chain FLANNEL-POSTRTG (1 references)\n"
-            " pkts bytes target     prot opt in     out     source               destination         \n"
-            "    0     0 RETURN     0    --  *      *       0.0.0.0/0            0.0.0.0/0            mark match "
-            "0x4000/0x4000 /* flanneld masq */\n"
-            "    0     0 MASQUERADE  0    --  *      *       10.244.0.0/16       !224.0.0.0/4          /* flanneld masq */ "
-            "random-fully\n");
+  EXPECT_EQ(
+      Out("-t nat -L FLANNEL-POSTRTG -n -v"),
+      "Chain FLANNEL-POSTRTG (1 references)\n"
+      " pkts bytes target     prot opt in     out     source               destination         \n"
+      "    0     0 RETURN     0    --  *      *       0.0.0.0/0            0.0.0.0/0            mark match "
+      "0x4000/0x4000 /* flanneld masq */\n"
+      "    0     0 MASQUERADE  0    --  *      *       10.244.0.0/16       !224.0.0.0/4          /* flanneld masq */ "
+      "random-fully\n");
   EXPECT_EQ(Out("-t nat -L PREROUTING -n"),
             "Chain PREROUTING (policy ACCEPT)\n"
             "target     prot opt source               destination         \n"
@@ -242,7 +243,8 @@ TEST_F(Iptables, MatchesAndTargetsOfClusters) {
         "-A ZZ -p tcp -m multiport ! --sports 80,443,8000:8080 -j ACCEPT",
         "-A ZZ -m state --state NEW,INVALID -j ACCEPT", "-A ZZ -m conntrack ! --ctstate NEW,UNTRACKED,DNAT -j ACCEPT",
         "-A ZZ -m addrtype ! --src-type LOCAL,BROADCAST --dst-type LOCAL -j ACCEPT",
-        "-A ZZ -m mark ! --mark 10/0xff -j ACCEPT", "-A ZZ -m physdev --physdev-in veth1 --physdev-is-bridged -j ACCEPT",
+        "-A ZZ -m mark ! --mark 10/0xff -j ACCEPT",
+        "-A ZZ -m physdev --physdev-in veth1 --physdev-is-bridged -j ACCEPT",
         "-A ZZ -j LOG --log-prefix \"hello there \"", "-A ZZ -j MARK --set-mark 5", "-A FORWARD -g ZZ",
         "-A FORWARD -s 10.0.0.1,10.0.0.2 -j ZZ"})
     Expect(rule, 0, "");
@@ -280,8 +282,9 @@ TEST_F(Iptables, RefusalsOfChainsAndTargets) {
   Expect("-N MM", 0, "");
   Expect("-E ZZ MM", 1, "iptables: File exists.\n");
   Expect("-E NIX CC", 1, "iptables: No chain/target/match by that name.\n");
-  Expect("-t nat -P POSTROUTING DROP", 2,
-         head + "\nThe \"nat\" table is not intended for filtering, the use of DROP is therefore inhibited.\n\n\n" + tail);
+  Expect(
+      "-t nat -P POSTROUTING DROP", 2,
+      head + "\nThe \"nat\" table is not intended for filtering, the use of DROP is therefore inhibited.\n\n\n" + tail);
   Expect("-t nat -A PREROUTING -j MASQUERADE", 4,
          head + " RULE_APPEND failed (Invalid argument): rule in chain PREROUTING\n");
   Expect("-t nat -A POSTROUTING -j SNAT", 2, head + "SNAT: option \"--to-source\" must be specified\n\n" + tail);
@@ -290,8 +293,7 @@ TEST_F(Iptables, RefusalsOfChainsAndTargets) {
   Expect("-A FORWARD -m conntrack --ctstate FOO -j ACCEPT", 2, head + "Bad ctstate \"FOO\"\n" + tail);
   Expect("-A FORWARD -m conntrack -j ACCEPT", 2, head + "conntrack: At least one option is required\n" + tail);
   Expect("-A FORWARD -m addrtype --dst-type FOO", 2, head + "addrtype: bad type \"FOO\"\n" + tail);
-  Expect("-A FORWARD -p icmp -m icmp -j ACCEPT", 2,
-         head + "icmp: option \"--icmp-type\" must be specified\n\n" + tail);
+  Expect("-A FORWARD -p icmp -m icmp -j ACCEPT", 2, head + "icmp: option \"--icmp-type\" must be specified\n\n" + tail);
   Expect("-A FORWARD -m mark --mark zz", 2,
          head + "mark: bad integer value for option \"--mark\", or out of range.\n\n" + tail);
   Expect("-A FORWARD -j ACCEPT -j DROP", 2, head + "multiple -j flags not allowed\n" + tail);
