@@ -48,7 +48,7 @@ std::vector<AddressMatch> ParseAddresses(const std::string& text, bool isDestina
   std::vector<AddressMatch> out;
   for (const std::string& word : Split(text, ',')) {
     try {
-      out.push_back({isDestination, {ParsePrefix(word).Canonical()}, isNot});
+      out.push_back({isDestination, {ParsePrefixOf<Ipv4Address>(word).Canonical()}, isNot});
     } catch (const Failure&) {
       RefuseParameter(fmt::format("host/network `{}' not found", word));
     }

@@ -34,7 +34,7 @@ class Netfilter : public ::testing::Test {
     const auto& bytes = world.Frames(host, device).back().bytes;
     return wire::GetIpv4(&bytes[26]).ToString() + " " + wire::GetIpv4(&bytes[30]).ToString();
   }
-  uint64_t Verdicts(Verdict verdict) { return world.Net().verdicts[static_cast<size_t>(verdict)]; }
+  uint64_t Verdicts(Verdict verdict) { return world.Ended(verdict); }
   test::RoutedWorld world;
 };
 

@@ -102,9 +102,10 @@ TEST_F(ConntrackTest, FollowsTcpFromItsHandshakeToItsEnd) {
 
 TEST_F(ConntrackTest, CallsTcpInvalidThatCannotBe) {
   const Tuple tuple{Ip("10.0.0.1"), Ip("9.9.9.9"), 6, 1000, 80};
-  for (uint8_t flags : {kSyn | kFin, 0, kSyn | kAck, kRst, kFin | kAck}) {
+  for (int combination : {kSyn | kFin, 0, kSyn | kAck, int{kRst}, kFin | kAck}) {
+    const auto flags = static_cast<uint8_t>(combination);
     Connection* c = table.Create(tuple, *InverseOf(tuple), now);
-    EXPECT_EQ(table.Handle(*c, false, {tuple, flags}, now) == Conntrack::Judgement::Invalid, true) << int{flags};
+    EXPECT_EQ(table.Handle(*c, false, {tuple, flags}, now) == Conntrack::Judgement::Invalid, true) << combination;
     table.ForgetUnconfirmed(c->id);
   }
   EXPECT_EQ(New(tuple, kAck).tcp, TcpTrack::Established);  // nf_conntrack_tcp_loose
