@@ -33,14 +33,8 @@ Ipv4Address Stack::PreferredSource(const kernel::RouteAnswer& answer) const {
   return m_ns->SelectAddress(answer.nextHop.ifindex, answer.nextHop.gateway, answer.route.scope);
 }
 
-Stack::RouteOut Stack::RouteOutput(const SendRequest& request) {
-  RouteOut out = FindRoute(request);
-  if (out.answer.error != 0 && out.error == out.answer.error) Count(Snmp::IpOutNoRoutes);
-  return out;
-}
-
 /// ip_route_output_key().
-Stack::RouteOut Stack::FindRoute(const SendRequest& request) {
+Stack::RouteOut Stack::RouteOutput(const SendRequest& request) {
   RouteOut out;
   out.source = request.source;
   if (!request.source.IsZero() && !request.anySource &&

@@ -113,7 +113,8 @@ uint16_t Updated(uint16_t checksum, Ipv4Address before, Ipv4Address after) {
 }
 
 /// nf_nat_ipv4_manip_pkt(): the source or destination of the packet becomes the tuple's. False: too short.
-bool Rewrite(uint8_t* packet, uint32_t bytes, const Tuple& tuple, bool isSource) {
+/// `openChecksum`: the transport checksum is the pseudo header's sum, for the network card to complete.
+bool Rewrite(uint8_t* packet, uint32_t bytes, const Tuple& tuple, bool isSource, bool openChecksum = false) {
   const wire::Ipv4 ip{packet};
   const uint32_t header = ip.HeaderBytes();
   const Ipv4Address before = isSource ? ip.Source() : ip.Destination();
@@ -127,6 +128,10 @@ bool Rewrite(uint8_t* packet, uint32_t bytes, const Tuple& tuple, bool isSource)
     wire::Put16(portAt, newPort);
     if (left < checksumAt + 2) return;
     uint16_t checksum = wire::Get16(transport + checksumAt);
+    if (openChecksum) {
+      const auto inverted = static_cast<uint16_t>(~checksum);
+      return wire::Put16(transport + checksumAt, static_cast<uint16_t>(~Updated(inverted, before, after)));
+    }
     if (mayBeZero && checksum == 0) return;
     checksum = wire::ChecksumUpdate(Updated(checksum, before, after), oldPort, newPort);
     wire::Put16(transport + checksumAt, mayBeZero && checksum == 0 ? 0xffff : checksum);
@@ -297,11 +302,12 @@ void Stack::Reject(const wire::Frame& packet, RejectWith with) {
   if (ip.OffsetBytes() != 0) return;
   const uint32_t bytes = packet.Size() - ip.HeaderBytes();
   if (with != RejectWith::TcpReset) {
-    if (MayReject(ip, bytes)) IcmpSend(packet, wire::kIcmpDestUnreach, RejectCode(with), 0);
+    if (packet.HasOpenChecksum() || MayReject(ip, bytes)) IcmpSend(packet, wire::kIcmpDestUnreach, RejectCode(with), 0);
     return;
   }
   // nf_send_reset(): not about a segment cut short or damaged
-  if (ip.Protocol() == wire::kIpProtoTcp && bytes >= wire::kTcpHeaderBytes && TransportChecksumHolds(ip, bytes))
+  if (ip.Protocol() == wire::kIpProtoTcp && bytes >= wire::kTcpHeaderBytes &&
+      (packet.HasOpenChecksum() || TransportChecksumHolds(ip, bytes)))
     TcpReset(packet, 0, AnswerInfo(packet));
 }
 
@@ -313,12 +319,12 @@ uint8_t Stack::AnswerInfo(const wire::Frame& packet) {
 /// ip_route_me_harder().
 bool Stack::Reroute(Hook hook, wire::FramePtr& packet, const HookPlace& place) {
   const wire::Ipv4 ip{packet->Data()};
-  RouteOut route = FindRoute({.source = ip.Source(),
-                              .destination = ip.Destination(),
-                              .protocol = ip.Protocol(),
-                              .tos = ip.Tos(),
-                              .mark = packet->mark,
-                              .anySource = true});
+  RouteOut route = RouteOutput({.source = ip.Source(),
+                                .destination = ip.Destination(),
+                                .protocol = ip.Protocol(),
+                                .tos = ip.Tos(),
+                                .mark = packet->mark,
+                                .anySource = true});
   const int error = route.error;
   *place.route = std::move(route);
   if (error == 0) return true;
@@ -339,7 +345,8 @@ bool Stack::TrackConnection(Hook hook, wire::FramePtr& packet, const HookPlace& 
     return true;
   };
   if (ip.OffsetBytes() != 0) return true;
-  if (!IsTrackable(ip, bytes, hook == Hook::Prerouting && table.settings.checksum)) return invalid();
+  const bool checks = hook == Hook::Prerouting && table.settings.checksum && !packet->HasOpenChecksum();
+  if (!IsTrackable(ip, bytes, checks)) return invalid();
   if (ip.Protocol() == wire::kIpProtoIcmp && IsIcmpErrorType(ip.Payload()[0])) {
     TrackError(*packet);
     return packet->connection != 0 ? true : invalid();
@@ -418,7 +425,7 @@ bool Stack::Translate(Hook hook, wire::FramePtr& packet, const HookPlace& place)
   const uint16_t port = wire::Get16(ip.Payload() + 2);
   const uint32_t shown = std::min(packet->Size(), ip.HeaderBytes() + wire::kUdpHeaderBytes);
   const std::vector<uint8_t> before = Tracing() ? std::vector<uint8_t>(ip.p, ip.p + shown) : std::vector<uint8_t>();
-  if (!target || !Rewrite(packet->Data(), packet->Size(), *target, isSource)) return drop();
+  if (!target || !Rewrite(packet->Data(), packet->Size(), *target, isSource, packet->HasOpenChecksum())) return drop();
   Trace(Stage::Translate, Verdict::Continue, *packet, place.in != 0 ? place.in : place.out, {}, before, {ip.p, shown});
   if (hook != Hook::Output) return true;
   packet->hash = 0;
@@ -520,16 +527,6 @@ bool Stack::BridgePassesHook(Hook hook, wire::FramePtr& frame, const HookPlace& 
   std::array<uint8_t, wire::kEthernetHeaderBytes> ethernet;
   std::copy_n(frame->Data(), ethernet.size(), ethernet.begin());
   frame->Pull(wire::kEthernetHeaderBytes);
-  if (hook == Hook::Prerouting) {  // br_validate_ipv4()
-    const wire::Ipv4 ip{frame->Data()};
-    if (frame->Size() < wire::kIpv4HeaderBytes || ip.Version() != 4 || ip.HeaderBytes() < wire::kIpv4HeaderBytes ||
-        frame->Size() < ip.HeaderBytes() || wire::Checksum(ip.p, ip.HeaderBytes()) != 0 ||
-        frame->Size() < ip.TotalBytes() || ip.TotalBytes() < ip.HeaderBytes()) {
-      Finish(Stage::FilterPrerouting, Verdict::IpHeaderError, std::move(frame), place.physicalIn);
-      return false;
-    }
-    frame->Trim(ip.TotalBytes());
-  }
   if (!WalkHook(hook, frame, place)) return false;
   std::copy(ethernet.begin(), ethernet.end(), frame->Push(wire::kEthernetHeaderBytes));
   return true;

@@ -230,7 +230,6 @@ class Stack {
   void Ipv4Error(kernel::Link& link, wire::FramePtr packet, const InputRoute& route);
 
   // ipv4_output.cc
-  RouteOut FindRoute(const SendRequest& request);  ///< RouteOutput() without its counter
   int Ipv4LocalOut(wire::FramePtr packet, const RouteOut& out);
   int Ipv4Output(wire::FramePtr packet, const kernel::RouteAnswer& answer, uint32_t mtu);
   int Ipv4FinishOutput(wire::FramePtr packet, const kernel::RouteAnswer& answer);

@@ -119,7 +119,7 @@ void KernelLab::SetConditions(const std::string& netns) {
   Enter(netns, [] {
     WriteSysctl("net/ipv6/conf/all/disable_ipv6", "1");  // the plan says so too, but only once devices are up
     WriteSysctl("net/ipv6/conf/default/disable_ipv6", "1");
-    WriteSysctl("net/bridge/bridge-nf-call-iptables", "0");
+    WriteSysctl("net/bridge/bridge-nf-call-iptables", "1");
     WriteSysctl("net/bridge/bridge-nf-call-ip6tables", "0");
     WriteSysctl("net/bridge/bridge-nf-call-arptables", "0");
   });

@@ -71,7 +71,9 @@ std::vector<std::string> MissingInKernel(const ClusterPlan& plan) {
       if (link->kind == kernel::LinkKind::Bridge || link->kind == kernel::LinkKind::Vxlan ||
           link->kind == kernel::LinkKind::Dummy)
         kinds.insert(kernel::LinkKindName(link->kind));
-    needsBridgeNetfilter |= ns->GetSysctl("net.bridge.bridge-nf-call-iptables").value_or("0") == "1";
+    const bool hasRules =
+        ns->netfilter.IsActive(kernel::Hook::Prerouting) || ns->netfilter.IsActive(kernel::Hook::Forward);
+    needsBridgeNetfilter |= hasRules && kinds.count("bridge") != 0 && ns->bridgeNfCallIptables;
   }
   std::vector<std::string> missing;
   const NetnsNames noNames(plan);
