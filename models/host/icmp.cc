@@ -30,8 +30,6 @@ void CountOut(kernel::SnmpCounters& snmp, uint8_t type) {
   switch (type) {
     case wire::kIcmpEchoReply:
       return snmp.Add(Snmp::IcmpOutEchoReps);
-    case wire::kIcmpTimestampReply:
-      return snmp.Add(Snmp::IcmpOutTimestampReps);
     case wire::kIcmpEcho:
       return snmp.Add(Snmp::IcmpOutEchos);
     case wire::kIcmpDestUnreach:
@@ -195,10 +193,12 @@ Verdict Stack::IcmpError(const Received& message) {
   }
   if (type == wire::kIcmpDestUnreach && code == wire::kIcmpFragNeeded)
     IcmpPmtu(message, wire::Get16(message.payload + 6));
-  if (type == wire::kIcmpRedirect) FollowRedirect(message, quoted);
   const bool nobodys = (quoted.Protocol() == wire::kIpProtoUdp && !UdpHasSender(quoted, quotedBytes)) ||
                        (quoted.Protocol() == wire::kIpProtoTcp && !m_tcp);
-  if (nobodys) Count(Snmp::IcmpInErrors);
+  if (nobodys)
+    Count(Snmp::IcmpInErrors);
+  else if (type == wire::kIcmpRedirect)
+    FollowRedirect(message, quoted);
   return Verdict::Consumed;
 }
 
@@ -214,8 +214,8 @@ void Stack::FollowRedirect(const Received& message, const wire::Ipv4& quoted) {
   const auto& conf = m_ns->GetConf(ifindex);
   const bool accepts = conf.forwarding ? conf.acceptRedirects && m_ns->allConf.acceptRedirects
                                        : conf.acceptRedirects || m_ns->allConf.acceptRedirects;
-  const Ipv4Address old = out.answer.nextHop.gateway.IsZero() ? destination : out.answer.nextHop.gateway;
-  if (!accepts || old != message.ip.Source() || gateway == old || gateway.IsZero() || gateway.IsMulticast() ||
+  const Ipv4Address old = out.answer.nextHop.gateway;
+  if (!accepts || old.IsZero() || old != message.ip.Source() || gateway == old || gateway.IsZero() || gateway.IsMulticast() ||
       gateway.IsLimitedBroadcast())
     return;
   const kernel::RouteAnswer way = m_ns->Lookup({.dst = gateway});
@@ -258,14 +258,14 @@ void Stack::IcmpReply(const wire::Frame& packet, std::vector<uint8_t> message) {
   // A group or broadcast address is not one to answer from (fib_compute_spec_dst()).
   if (m_ns->IsLocalAddress(ip.Destination())) request.source = ip.Destination();
   const RouteOut out = RouteOutput(request);
-  if (out.error != 0 || !IcmpAllowed(ip.Source(), message[0], 0, out)) return;
+  if (out.error != 0 || !IcmpAllowed(ip.Source(), wire::kIcmpEchoReply, 0, out)) return;
   const auto options = EchoOptions(packet, out.source);
   if (!options) return;
   request.options = *options;
   wire::Put16(&message[2], 0);
   const uint16_t checksum = wire::Checksum(message.data(), message.size());
   wire::Put16(&message[2], checksum == 0xffff ? 0 : checksum);  // the kernel's sum of nothing but zeros is -0
-  if (SendIpv4(request, message, &out) == 0) CountOut(m_ns->snmp, message[0]);
+  if (SendIpv4(request, message, &out) == 0) CountOut(m_ns->snmp, wire::kIcmpEchoReply);  // whatever it answers
 }
 
 Stack::PeerTokens& Stack::TokensOf(Ipv4Address peer) {

@@ -164,6 +164,7 @@ int Namespace::SetSysctl(const std::string& given, const std::string& value) {
     // inet_forward_change(): for all devices, those to come included
     ipForward = allConf.forwarding = defaultConf.forwarding = *number != 0;
     for (auto& [ifindex, conf] : m_conf) conf.forwarding = ipForward;
+    allConf.acceptRedirects = !ipForward;
   } else if (auto access = Find(*this, name)) {
     auto number = SysctlWholeNumber(value);
     if (!access->set) return EACCES;

@@ -16,6 +16,7 @@ using test::Ip;
 using test::Ipv4Frame;
 using test::RoutedWorld;
 using test::UdpBytes;
+using test::World;
 using Bytes = std::vector<uint8_t>;
 
 class OddPackets : public ::testing::Test {
@@ -134,6 +135,27 @@ TEST_F(OddPackets, ErrorsAboutNobodysPacketsCount) {
   EXPECT_EQ(error(3, 1, quoted), 3u);
   world.At("r").CloseUdpSender(40000);
   EXPECT_EQ(error(3, 1, quoted), 4u);
+}
+
+TEST_F(OddPackets, RedirectsAreFollowedByHostsFromTheirRouterAlone) {
+  // r sends what is for 10.0.9.0/24 back to 10.0.1.9, and says so; a takes that once it knows the address.
+  World::AddRoute(world.At("r").Ns(), "10.0.9.0/24", "10.0.1.9", "ra");
+  auto& a = world.At("a").Ns();
+  a.SetNeighbour({.ip = Ip("10.0.1.9"), .ifindex = 2, .mac = test::Mac("02:00:00:00:00:09"),
+                  .state = kernel::NudState::Permanent},
+                 kernel::Namespace::kCreate);
+  auto sentTo = [&] {
+    world.At("a").SendIcmpEcho({.destination = Ip("10.0.9.1")}, 1, 1, {});
+    world.Run(Milliseconds(10));
+    for (auto seen = world.Frames("a", "ea").rbegin(); seen != world.Frames("a", "ea").rend(); ++seen)
+      if (seen->outgoing && wire::Get16(&seen->bytes[12]) == wire::kEtherTypeIpv4) return wire::GetMac(&seen->bytes[0]);
+    return MacAddress{};
+  };
+  EXPECT_EQ(sentTo(), test::Mac("02:00:00:00:00:01"));
+  EXPECT_EQ(Counter("r", Snmp::IcmpOutRedirects), 1u);
+  EXPECT_EQ(sentTo(), test::Mac("02:00:00:00:00:09"));
+  a.SetSysctl("net.ipv4.ip_forward", "1");  // a router believes nobody
+  EXPECT_EQ(a.GetSysctl("net.ipv4.conf.all.accept_redirects"), "0");
 }
 
 TEST_F(OddPackets, IcmpToGroupsIsAnErrorUnlessAllowed) {
