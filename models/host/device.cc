@@ -81,6 +81,8 @@ int Stack::Transmit(int ifindex, wire::FramePtr frame) {
     case kernel::LinkKind::Vxlan:
       VxlanTransmit(*link, std::move(frame));
       return 0;
+    case kernel::LinkKind::Ipip:
+      return IpipTransmit(*link, std::move(frame));
     case kernel::LinkKind::Loopback:
       TransmitLoopback(*link, std::move(frame));
       return 0;
@@ -188,6 +190,13 @@ void Stack::ClassifyFrame(const kernel::Link& link, wire::Frame& frame) {
 
 /// __netif_receive_skb_core(): taps, then the bridge if the device is its port, then the protocol.
 void Stack::NetifReceive(kernel::Link& link, wire::FramePtr frame) {
+  if (!kernel::HasLinkHeader(link.kind)) {
+    frame->type = wire::PacketType::Host;
+    frame->iif = link.ifindex;
+    if (IsCaptured(link.ifindex)) m_network.observer->OnFrame(*this, link, *frame, false);
+    Trace(Stage::Receive, Verdict::Continue, *frame, link.ifindex);
+    return Ipv4Receive(link, std::move(frame));
+  }
   if (frame->Size() < wire::kEthernetHeaderBytes)
     return Finish(Stage::Receive, Verdict::FrameTooShort, std::move(frame), link.ifindex);
   // A bridge hands up frames already classified by their port.

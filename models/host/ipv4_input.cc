@@ -238,6 +238,14 @@ void Stack::Ipv4Deliver(kernel::Link& link, wire::FramePtr packet, bool broadcas
     case wire::kIpProtoIgmp:  // igmp_rcv(): nobody here routes groups
       Count(Snmp::IpInDelivers);
       return Finish(Stage::LocalDeliver, Verdict::Consumed, std::move(packet), link.ifindex);
+    case wire::kIpProtoIpip:
+      if (m_ns->HasLinkOf(kernel::LinkKind::Ipip)) {  // else the module is not loaded
+        Count(Snmp::IpInDelivers);
+        if (IpipReceive(packet)) return;
+        IcmpSend(*packet, wire::kIcmpDestUnreach, wire::kIcmpPortUnreach, 0);  // tunnel4_rcv()
+        return Finish(Stage::Decapsulate, Verdict::TunnelNoDevice, std::move(packet), link.ifindex);
+      }
+      [[fallthrough]];
     default:
       Count(Snmp::IpInUnknownProtos);
       IcmpSend(*packet, wire::kIcmpDestUnreach, wire::kIcmpProtUnreach, 0);

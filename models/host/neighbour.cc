@@ -45,6 +45,10 @@ bool Stack::NeighbourBegin(kernel::Neighbour& entry) {
 
 /// ip_finish_output2() with neigh_resolve_output(): `packet` starts at its IPv4 header.
 int Stack::NeighbourOutput(kernel::Link& link, Ipv4Address nextHop, wire::FramePtr packet) {
+  if (!kernel::HasLinkHeader(link.kind)) {  // neigh_direct_output()
+    packet->gateway = nextHop;
+    return Transmit(link.ifindex, std::move(packet));
+  }
   const Ipv4Address destination = wire::Ipv4{packet->Data()}.Destination();
   if (link.kind == kernel::LinkKind::Loopback || link.noArp) {
     Trace(Stage::NeighbourLookup, Verdict::Continue, *packet, link.ifindex);

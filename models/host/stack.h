@@ -65,7 +65,8 @@ struct Row {
 /// flat frames, from cable or socket to cable or socket. Inside a kernel a packet moves by calls; a cable is an event.
 ///
 /// The functions are named for the kernel's steps and stand in the files device.cc, bridge.cc, arp.cc, neighbour.cc,
-/// ipv4_input.cc, ipv4_output.cc, fragment.cc, netfilter.cc, icmp.cc, udp.cc, vxlan.cc.
+/// ipv4_input.cc, ipv4_output.cc, fragment.cc, netfilter.cc, icmp.cc, udp.cc, vxlan.cc,
+/// ipip.cc.
 class Stack {
  public:
   Stack(Network& network, std::unique_ptr<kernel::Namespace> ns, Backlog& backlog);
@@ -280,6 +281,11 @@ class Stack {
   void FollowRedirect(const Received& message, const wire::Ipv4& quoted);
   void IcmpPmtu(const Received& message, uint32_t mtu);
 
+  // ipip.cc
+  int IpipTransmit(kernel::Link& link, wire::FramePtr packet);
+  kernel::Link* IpipFind(Ipv4Address from, Ipv4Address to);
+  bool IpipReceive(wire::FramePtr& packet);
+
   // udp.cc
   bool UdpHasSender(const wire::Ipv4& quoted, uint32_t bytes) const;
   void UdpReceive(kernel::Link& link, wire::FramePtr packet, bool broadcast);
@@ -293,6 +299,7 @@ class Stack {
   void VxlanReceive(kernel::Link& in, wire::FramePtr packet, uint32_t udpOffset);
   void VxlanArmAgeing(int ifindex);
   bool VxlanReduceArp(kernel::Link& link, wire::FramePtr& frame);
+  void LearnInnerPmtu(const wire::Ipv4& inner, uint32_t mtu);
   int VxlanCheckPmtu(kernel::Link& link, wire::Frame& frame, uint32_t outerMtu);
 
   Network& m_network;

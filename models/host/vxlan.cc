@@ -154,6 +154,14 @@ void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kern
   link.stats.txBytes += innerBytes;
 }
 
+/// skb_dst_update_pmtu_no_confirm(): what the route of a tunnelled packet has learnt about the way outside.
+void Stack::LearnInnerPmtu(const wire::Ipv4& inner, uint32_t mtu) {
+  const RouteOut out = RouteOutput({.destination = inner.Destination(), .tos = inner.Tos()});
+  if (out.error != 0 || mtu >= OutputMtu(out, inner.Destination())) return;
+  const bool locked = mtu < m_ns->minPmtu;
+  m_ns->LearnPmtu(inner.Destination(), locked ? m_ns->minPmtu : mtu, engine::Now() + m_ns->pmtuExpires, locked);
+}
+
 /// skb_tunnel_check_pmtu(): a packet that is too large for the outer path lowers the MTU of the inner route; a bridge
 /// port answers the sender itself. Returns 0: go on; 1: answered.
 int Stack::VxlanCheckPmtu(kernel::Link& link, wire::Frame& frame, uint32_t outerMtu) {
@@ -163,11 +171,7 @@ int Stack::VxlanCheckPmtu(kernel::Link& link, wire::Frame& frame, uint32_t outer
   if (!inner.isIpv4) return 0;
   const wire::Ipv4 ip{frame.Data() + wire::kEthernetHeaderBytes};
   if (link.master == 0) {
-    const RouteOut out = RouteOutput({.destination = ip.Destination(), .tos = ip.Tos()});
-    if (out.error == 0 && mtu < OutputMtu(out, ip.Destination())) {
-      const bool locked = mtu < m_ns->minPmtu;
-      m_ns->LearnPmtu(ip.Destination(), locked ? m_ns->minPmtu : mtu, engine::Now() + m_ns->pmtuExpires, locked);
-    }
+    LearnInnerPmtu(ip, mtu);
     return 0;
   }
   // iptunnel_pmtud_check_icmp() and iptunnel_pmtud_build_icmp()

@@ -10,7 +10,10 @@
 
 namespace overlaysim::kernel {
 
-enum class LinkKind : uint8_t { Loopback, Physical, Veth, Bridge, Vxlan, Dummy };
+enum class LinkKind : uint8_t { Loopback, Physical, Veth, Bridge, Vxlan, Dummy, Ipip };
+
+/// Whether frames of such a device begin with an Ethernet header; otherwise with their IP header (ARPHRD_TUNNEL).
+constexpr bool HasLinkHeader(LinkKind kind) { return kind != LinkKind::Ipip; }
 
 /// "veth", "bridge", ...; Loopback and Physical have no kind in `ip -d link` and give "".
 const char* LinkKindName(LinkKind kind);
@@ -86,6 +89,17 @@ struct VxlanOptions {
   bool IsIpv6() const { return local.IsV6() || remote.IsV6(); }  ///< VXLAN_F_IPV6: the family of its socket
 };
 
+/// What `ip -d link` shows of an ipip device. Source: net/ipv4/ipip.c, ipip_netlink_parms().
+struct IpipOptions {
+  Ipv4Address local;     ///< zero: any
+  Ipv4Address remote;    ///< zero: any; packets go to the next hop of their route
+  int lowerIfindex = 0;  ///< `dev`; 0: none
+  uint8_t ttl = 0;       ///< 0: inherit
+  uint8_t tos = 0;       ///< 1: inherit
+  bool pmtuDiscovery = true;
+  bool anyProtocol = false;  ///< `mode any`, as the module's own tunl0
+};
+
 /// The counters of `ip -s -s link` (struct rtnl_link_stats64).
 struct LinkStats {
   uint64_t rxPackets = 0, rxBytes = 0, rxErrors = 0, rxDropped = 0, rxMissed = 0, multicast = 0;
@@ -118,6 +132,7 @@ struct Link {
   BridgeOptions bridge;    ///< Bridge only
   BridgePortOptions port;  ///< when master != 0
   VxlanOptions vxlan;      ///< Vxlan only
+  IpipOptions ipip;        ///< Ipip only
   /// `ethtool -K DEV tx on`: checksums may be left to a later device, and captures on the way show them unfinished.
   /// `ip link add` makes devices with it on; planned ones have it off, so that captures show what a cable carries.
   bool txChecksum = false;

@@ -57,6 +57,10 @@ Link* Namespace::FindLink(std::string_view name) {
 }
 const Link* Namespace::FindLink(std::string_view name) const { return const_cast<Namespace*>(this)->FindLink(name); }
 
+bool Namespace::HasLinkOf(LinkKind kind) const {
+  return std::any_of(m_links.begin(), m_links.end(), [&](const auto& link) { return link && link->kind == kind; });
+}
+
 std::vector<const Link*> Namespace::Links() const {
   std::vector<const Link*> out;
   for (const auto& link : m_links)

@@ -76,6 +76,7 @@ class Namespace {
     return static_cast<size_t>(ifindex) < m_links.size() ? m_links[static_cast<size_t>(ifindex)].get() : nullptr;
   }
   std::vector<const Link*> Links() const;  ///< by ifindex
+  bool HasLinkOf(LinkKind kind) const;
   int SetLinkUp(int ifindex, bool up, Nanoseconds now);
   int SetLinkMtu(int ifindex, uint32_t mtu);
   int SetLinkAddress(int ifindex, MacAddress address);

@@ -19,6 +19,8 @@ const char* LinkKindName(LinkKind kind) {
       return "vxlan";
     case LinkKind::Dummy:
       return "dummy";
+    case LinkKind::Ipip:
+      return "ipip";
     case LinkKind::Loopback:
     case LinkKind::Physical:
       break;

@@ -64,15 +64,18 @@ InnerHeader ReadInnerHeader(const uint8_t* frame, uint32_t size) {
   return inner;
 }
 
+void WriteIpv4Tos(uint8_t* packet, uint8_t tos) {
+  const uint16_t before = wire::Get16(packet);
+  packet[1] = tos;
+  wire::Put16(packet + 10, wire::ChecksumUpdate(wire::Get16(packet + 10), before, wire::Get16(packet)));
+}
+
 void WriteInnerTos(uint8_t* frame, uint8_t tos) {
   uint8_t* ip = frame + wire::kEthernetHeaderBytes;
-  const uint16_t before = wire::Get16(ip);
-  if (wire::Get16(frame + 12) == wire::kEtherTypeIpv4) {
-    ip[1] = tos;
-    wire::Put16(ip + 10, wire::ChecksumUpdate(wire::Get16(ip + 10), before, wire::Get16(ip)));
-  } else {
-    wire::Put16(ip, (before & 0xf00fu) | uint32_t{tos} << 4);
-  }
+  if (wire::Get16(frame + 12) == wire::kEtherTypeIpv4)
+    WriteIpv4Tos(ip, tos);
+  else
+    wire::Put16(ip, (wire::Get16(ip) & 0xf00fu) | uint32_t{tos} << 4);
 }
 
 uint8_t OuterTtl(const VxlanOptions& options, uint8_t innerTtl, uint8_t routeTtl, bool toMulticast) {

@@ -43,6 +43,9 @@ InnerHeader ReadInnerHeader(const uint8_t* frame, uint32_t size);
 /// Writes the TOS or traffic class of a frame whose InnerHeader is IP, with the checksum of an IPv4 header.
 void WriteInnerTos(uint8_t* frame, uint8_t tos);
 
+/// The same of an IPv4 packet.
+void WriteIpv4Tos(uint8_t* packet, uint8_t tos);
+
 /// TTL of the outer header; `routeTtl` is what `auto` takes to a single host (net.ipv4.ip_default_ttl). `innerTtl` 0:
 /// not IP.
 uint8_t OuterTtl(const VxlanOptions& options, uint8_t innerTtl, uint8_t routeTtl, bool toMulticast);

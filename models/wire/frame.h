@@ -4,6 +4,8 @@
 #include <memory>
 #include <vector>
 
+#include "sim/base/addresses.h"
+
 namespace overlaysim::wire {
 
 /// How the device's layer 2 address relates to a received frame (include/uapi/linux/if_packet.h, PACKET_*).
@@ -56,6 +58,7 @@ class Frame {
   uint32_t mark = 0;           ///< skb->mark
   uint32_t connection = 0;     ///< entry of connection tracking (skb->_nfct); 0: none
   uint8_t connectionInfo = 0;  ///< how it belongs to that entry (host::ConnectionInfo); 0: not looked at
+  Ipv4Address gateway;         ///< of its route out of a device without link addresses (skb_rtable()); zero: none
   int iif = 0;                 ///< device on which it came in; 0: sent by this host
   PacketType type = PacketType::Outgoing;
   bool ignoreDf = false;     ///< may be fragmented although DF is set (skb->ignore_df)

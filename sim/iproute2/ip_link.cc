@@ -144,16 +144,16 @@ void AddVethPair(Session& session, Words& words, Namespace& ns, const LinkReques
 }
 
 std::optional<LinkKind> KindOf(std::string_view type) {
-  for (LinkKind kind : {LinkKind::Veth, LinkKind::Bridge, LinkKind::Vxlan, LinkKind::Dummy})
+  for (LinkKind kind : {LinkKind::Veth, LinkKind::Bridge, LinkKind::Vxlan, LinkKind::Dummy, LinkKind::Ipip})
     if (type == kernel::LinkKindName(kind)) return kind;
   return std::nullopt;
 }
 
 void RefuseKind(const Session& session, const std::string& type) {
-  static constexpr const char* kOthers[] = {"bareudp", "bond",    "erspan", "geneve",    "gre",    "gretap", "gtp",
-                                            "hsr",     "ifb",     "ipip",   "ipvlan",    "ipvtap", "lowpan", "macsec",
-                                            "macvlan", "macvtap", "netkit", "nlmon",     "sit",    "team",   "vcan",
-                                            "vlan",    "vrf",     "vti",    "wireguard", "xfrm"};
+  static constexpr const char* kOthers[] = {"bareudp", "bond",   "erspan",    "geneve", "gre",    "gretap", "gtp",
+                                            "hsr",     "ifb",    "ipvlan",    "ipvtap", "lowpan", "macsec", "macvlan",
+                                            "macvtap", "netkit", "nlmon",     "sit",    "team",   "vcan",   "vlan",
+                                            "vrf",     "vti",    "wireguard", "xfrm"};
   for (const char* other : kOthers)
     if (type == other) NotSupported(fmt::format("the link type \"{}\"", type));
   CheckRtnetlink(session, EOPNOTSUPP, "Unknown device type");
@@ -172,12 +172,15 @@ void Add(Session& session, Words& words) {
     kernel::BridgeOptions bridge;
     if (*kind == LinkKind::Vxlan) ParseVxlanOptions(session, words, vxlan, false);
     if (*kind == LinkKind::Bridge) ParseBridgeOptions(words, bridge);
+    kernel::IpipOptions ipip;
+    if (*kind == LinkKind::Ipip) ParseIpipOptions(session, words, ipip);
     if (!words.Done()) Garbage("dev", words.Peek());
     if (request.netns && vxlan.lowerIfindex != 0 && &ns != &session.Ns())
       NotSupported("a vxlan device whose lower device is in another namespace");
     Link link = LinkOf(session, ns, request, *kind);
     link.vxlan = vxlan;
     link.bridge = bridge;
+    link.ipip = ipip;
     const std::string name = link.name;
     std::string why;
     const int error = AddLink(ns, std::move(link), &why);

@@ -159,6 +159,31 @@ void ParseVxlanOptions(Session& session, Words& words, VxlanOptions& vxlan, bool
   if (vxlan.dstPort == 0) vxlan.dstPort = VxlanOptions{}.dstPort;
 }
 
+void ParseIpipOptions(Session& session, Words& words, kernel::IpipOptions& ipip) {
+  while (!words.Done()) {
+    const std::string word = words.Next();
+    if (word == "remote") {
+      const std::string address = words.Next();
+      ipip.remote = address == "any" ? Ipv4Address{} : ParseAddress(address);
+    } else if (word == "local") {
+      const std::string address = words.Next();
+      ipip.local = address == "any" ? Ipv4Address{} : ParseAddress(address);
+    } else if (word == "dev") {
+      ipip.lowerIfindex = RequireDevice(session.Ns(), words.Next(), 255).ifindex;
+    } else if (word == "ttl" || word == "hoplimit" || word == "hlim") {
+      const std::string ttl = words.Next();
+      ipip.ttl = ttl == "inherit" ? 0 : static_cast<uint8_t>(ParseNumberOr(ttl, 255, "invalid TTL"));
+    } else if (word == "tos" || word == "tclass" || word == "tc" || word == "dsfield") {
+      const std::string tos = words.Next();
+      ipip.tos = tos == "inherit" ? 1 : static_cast<uint8_t>(ParseNumberOr(tos, 255, "bad TOS value"));
+    } else if (word == "pmtudisc" || word == "nopmtudisc") {
+      ipip.pmtuDiscovery = word == "pmtudisc";
+    } else {
+      NotSupported(fmt::format("\"{}\" of an ipip device", word));
+    }
+  }
+}
+
 bool SetBridgePortOption(BridgePortOptions& port, const std::string& word, Words& words) {
   struct Option {
     const char* word;

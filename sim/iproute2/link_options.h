@@ -16,6 +16,9 @@ void ParseBridgeOptions(Words& words, kernel::BridgeOptions& bridge);
 /// `type vxlan ...`. In a change (`ip link set`) what is not named stays.
 void ParseVxlanOptions(Session& session, Words& words, kernel::VxlanOptions& vxlan, bool isChange);
 
+/// `type ipip ...`
+void ParseIpipOptions(Session& session, Words& words, kernel::IpipOptions& ipip);
+
 /// `type bridge_slave ...`
 void ParseBridgePortOptions(Words& words, kernel::BridgePortOptions& port);
 

@@ -76,12 +76,32 @@ int PrepareVxlan(const Namespace& ns, Link& link, std::string* why) {
   return 0;
 }
 
+/// ip_tunnel_newlink(), ip_tunnel_bind_dev(): one device per pair of ends; the MTU leaves room for the outer header.
+int PrepareIpip(const Namespace& ns, Link& link) {
+  constexpr uint32_t kHeaderBytes = wire::kIpv4HeaderBytes;
+  for (const Link* other : ns.Links())
+    if (other->kind == LinkKind::Ipip && other->ipip.remote == link.ipip.remote &&
+        other->ipip.local == link.ipip.local && other->ipip.lowerIfindex == link.ipip.lowerIfindex)
+      return EEXIST;
+  const Link* lower = ns.GetLink(link.ipip.lowerIfindex);
+  if (!lower && !link.ipip.remote.IsZero()) {
+    const kernel::RouteAnswer way = ns.Lookup({.dst = link.ipip.remote, .src = link.ipip.local});
+    if (way.error == 0) lower = ns.GetLink(way.nextHop.ifindex);
+  }
+  if (!link.mtuSet) link.mtu = (lower ? lower->mtu : 1500) - kHeaderBytes;
+  link.maxMtu = 0xffff - kHeaderBytes;  // IP_MAX_MTU
+  return 0;
+}
+
 }  // namespace
 
 int AddLink(Namespace& ns, Link link, std::string* why) {
   if (ns.FindLink(link.name)) return EEXIST;
   if (link.kind == LinkKind::Vxlan)
     if (int error = PrepareVxlan(ns, link, why)) return error;
+  if (link.kind == LinkKind::Ipip) {
+    if (int error = PrepareIpip(ns, link)) return error;
+  }
   if (!link.addressSet) link.address = MadeUpMac(ns.Name(), link.name);
   const Link& made = ns.AddLink(std::move(link));
   if (made.kind == LinkKind::Vxlan && !made.vxlan.remote.IsZero())

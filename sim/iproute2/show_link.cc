@@ -16,11 +16,13 @@ std::vector<const char*> Flags(const Namespace& ns, const Link& link) {
   if (link.adminUp && !running) out.push_back("NO-CARRIER");
   if (link.kind == LinkKind::Loopback) {
     out.push_back("LOOPBACK");
+  } else if (link.kind == LinkKind::Ipip) {
+    if (!link.ipip.remote.IsZero()) out.push_back("POINTOPOINT");  // ip_tunnel_bind_dev()
   } else {
     out.push_back("BROADCAST");
     if (link.kind != LinkKind::Dummy) out.push_back("MULTICAST");
   }
-  if (link.noArp || link.kind == LinkKind::Dummy) out.push_back("NOARP");
+  if (link.noArp || link.kind == LinkKind::Dummy || link.kind == LinkKind::Ipip) out.push_back("NOARP");
   if (link.promisc) out.push_back("PROMISC");
   if (link.adminUp) out.push_back("UP");
   if (running) out.push_back("LOWER_UP");
@@ -62,6 +64,16 @@ void PrintPeerNetns(Output& out, const Namespace& ns, const Link& link, const Sh
   }
 }
 
+/// The link addresses of a tunnel are the IP addresses of its ends.
+void PrintTunnelAddresses(Output& out, const Link& link) {
+  out.String("link_type", "link/{} ", "ipip");
+  out.String("address", "{}", link.ipip.local.ToString());
+  if (link.ipip.remote.IsZero())
+    out.String("broadcast", " brd {}", link.ipip.remote.ToString());
+  else
+    out.String("broadcast", " peer {}", link.ipip.remote.ToString());
+}
+
 }  // namespace
 
 void PrintFlags(Output& out, const Namespace& ns, const Link& link) {
@@ -84,6 +96,11 @@ void PrintName(Output& out, const Namespace& ns, const Link& link, const char* t
       if (out.IsJson()) out.Number("link_index", nullptr, link.peerIfindex);
       suffix = fmt::format("@if{}", link.peerIfindex);
     }
+  }
+  if (link.kind == LinkKind::Ipip) {
+    const std::string lower = link.ipip.lowerIfindex != 0 ? DeviceName(ns, link.ipip.lowerIfindex) : "NONE";
+    if (out.IsJson() && lower != "NONE") out.String("link", nullptr, lower);
+    suffix = "@" + lower;
   }
   out.String("ifname", text, out.IsJson() ? link.name : link.name + suffix);
 }
@@ -138,10 +155,14 @@ void PrintLink(Output& out, const Namespace& ns, const Link& link, LinkHead head
   out.Number("txqlen", "qlen {}", link.txQueueLen);
   if (options.family == Family::Any || options.details) {
     out.Text("\n    ");
-    const bool isLoopback = link.kind == LinkKind::Loopback;
-    out.String("link_type", "link/{} ", isLoopback ? "loopback" : "ether");
-    out.String("address", "{}", link.address.ToString());
-    out.String("broadcast", " brd {}", (isLoopback ? MacAddress{} : MacAddress::Broadcast()).ToString());
+    if (link.kind == LinkKind::Ipip) {
+      PrintTunnelAddresses(out, link);
+    } else {
+      const bool isLoopback = link.kind == LinkKind::Loopback;
+      out.String("link_type", "link/{} ", isLoopback ? "loopback" : "ether");
+      out.String("address", "{}", link.address.ToString());
+      out.String("broadcast", " brd {}", (isLoopback ? MacAddress{} : MacAddress::Broadcast()).ToString());
+    }
   }
   PrintPeerNetns(out, ns, link, options);
   if (options.details) PrintLinkDetails(out, ns, link, options.family == Family::Any);

@@ -37,6 +37,7 @@ uint32_t TsoMaxSize(const Namespace& ns, const Link& link) {
     }
     case LinkKind::Physical:
     case LinkKind::Dummy:
+    case LinkKind::Ipip:
       break;
   }
   return kLegacy;
@@ -202,6 +203,24 @@ void PrintVxlan(Output& out, const Namespace& ns, const Link& link) {
   PrintIf(out, "gbp", "gbp", v.gbp);
 }
 
+/// iptunnel_print_opt() of ip/link_iptnl.c
+void PrintIpip(Output& out, const Namespace& ns, const Link& link) {
+  const kernel::IpipOptions& t = link.ipip;
+  out.String("proto", "{} ", t.anyProtocol ? "any" : "ipip");
+  out.String("remote", "remote {} ", t.remote.IsZero() ? "any" : t.remote.ToString());
+  out.String("local", "local {} ", t.local.IsZero() ? "any" : t.local.ToString());
+  if (t.lowerIfindex != 0) out.String("link", "dev {} ", DeviceName(ns, t.lowerIfindex));
+  if (t.ttl != 0)
+    out.Number("ttl", "ttl {} ", t.ttl);
+  else
+    out.String("ttl", "ttl {} ", "inherit");
+  if (t.tos == 1)
+    out.String("tos", "tos {} ", "inherit");
+  else if (t.tos != 0)
+    out.String("tos", "tos {} ", fmt::format("{:#x}", t.tos));
+  PrintEither(out, "pmtudisc", "pmtudisc", t.pmtuDiscovery);
+}
+
 void PrintKind(Output& out, const Namespace& ns, const Link& link) {
   const std::string kind = kernel::LinkKindName(link.kind);
   if (kind.empty() && link.master == 0) return;
@@ -209,8 +228,9 @@ void PrintKind(Output& out, const Namespace& ns, const Link& link) {
   if (!kind.empty()) {
     out.Text("\n    ");
     out.String("info_kind", "{} ", kind);
-    if (link.kind == LinkKind::Bridge || link.kind == LinkKind::Vxlan) {
+    if (link.kind == LinkKind::Bridge || link.kind == LinkKind::Vxlan || link.kind == LinkKind::Ipip) {
       out.OpenObject("info_data");
+      if (link.kind == LinkKind::Ipip) PrintIpip(out, ns, link);
       if (link.kind == LinkKind::Bridge) PrintBridge(out, ns, link);
       if (link.kind == LinkKind::Vxlan) PrintVxlan(out, ns, link);
       out.CloseObject();

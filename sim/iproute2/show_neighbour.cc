@@ -104,7 +104,7 @@ FdbRow RowOf(int ifindex, const kernel::VxlanFdbEntry& e, const kernel::VxlanRem
 std::vector<MacAddress> MulticastAddresses(const Namespace& ns, const Link& link) {
   constexpr uint64_t kAllSnoopers6 = 0x33330000006a, kAllHosts4 = 0x01005e000001, kAllSnoopers4 = 0x01005e00006a;
   std::vector<MacAddress> out;
-  if (link.kind == LinkKind::Loopback || link.kind == LinkKind::Vxlan) return out;
+  if (link.kind == LinkKind::Loopback || link.kind == LinkKind::Vxlan || !kernel::HasLinkHeader(link.kind)) return out;
   std::vector<MacAddress> later;  // after those that it has from the start
   for (const kernel::Ipv6Tables::Group& group : ns.Ipv6().Groups(link.ifindex)) {
     if (!group.isLoaded || group.address.MulticastScope() < 2) continue;

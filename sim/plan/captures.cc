@@ -56,7 +56,7 @@ class CapturePlanner {
         if (link->kind == kernel::LinkKind::Loopback && found->device != link->name) continue;
         known.push_back(link->name);
         if (!found->device.empty() && !MatchesPattern(found->device, link->name)) continue;
-        Add(where.netns, link->name, filter, snap);
+        Add(where.netns, link->name, filter, snap, link->kind);
         ++taken;
       }
     }
@@ -88,7 +88,7 @@ class CapturePlanner {
       for (size_t n = 0; n < nodeCount; ++n) nodes.insert(m_cluster->NodeNetns(NodeId(n)));
     for (NetnsId node : nodes) {
       Add(node, "eth0", "", kWhole);
-      for (const Tunnel& tunnel : m_cluster->GetProfile().tunnels) Add(node, tunnel.device, "", kWhole);
+      for (const Tunnel& tunnel : m_cluster->GetProfile().tunnels) Add(node, tunnel.device, "", kWhole, tunnel.kind);
     }
     for (NetnsId pod : pods) Add(pod, "eth0", "", kWhole);
   }
@@ -96,8 +96,13 @@ class CapturePlanner {
  private:
   static constexpr uint32_t kWhole = 262144;
 
-  void Add(NetnsId netns, const std::string& device, const std::string& filter, uint32_t snap) {
-    m_plan.captures.push_back({.netns = netns, .device = device, .filter = filter, .snapLength = snap});
+  void Add(NetnsId netns, const std::string& device, const std::string& filter, uint32_t snap,
+           kernel::LinkKind kind = kernel::LinkKind::Physical) {
+    m_plan.captures.push_back({.netns = netns,
+                               .device = device,
+                               .filter = filter,
+                               .snapLength = snap,
+                               .hasLinkHeader = kernel::HasLinkHeader(kind)});
   }
 
   bool IsMadeLater(const std::string& device) const {

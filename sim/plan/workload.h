@@ -71,6 +71,7 @@ struct CapturePoint {
   std::string device;  ///< by name: it may be made later
   std::string filter;  ///< tcpdump's words with names already replaced by addresses; "": all
   uint32_t snapLength = 262144;
+  bool hasLinkHeader = true;  ///< false: of an ipip device, whose packets begin with their IP header
 };
 
 }  // namespace overlaysim

@@ -19,7 +19,10 @@ void FlowAccount::Add(const TraceRecord& record, const HeaderChange& change) {
   if (record.stage == Stage::Encapsulate && record.verdict == Verdict::Continue && !change.after.empty() && !isProbe) {
     const auto added = static_cast<uint32_t>(change.after.size());
     const bool isAnswer = JourneyMaker(record.journey) != m_plan.workloads[record.flow].from;
-    ++m_crossings[{isAnswer, record.sizeBytes - added, (change.after[0] & 0xfu) * 4, added}];
+    const uint32_t outerIpBytes = (change.after[0] & 0xfu) * 4;
+    const uint32_t linkHeaderBytes =
+        added == outerIpBytes ? wire::kEthernetHeaderBytes : 0;  // IP in IP has none inside
+    ++m_crossings[{isAnswer, record.sizeBytes - added + linkHeaderBytes, outerIpBytes, added}];
   }
   if (auto followed = m_followed.find(record.flow); followed != m_followed.end())
     AddToJourney(followed->second, record);

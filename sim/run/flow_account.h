@@ -7,6 +7,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "models/wire/headers.h"
 #include "sim/plan/cluster_plan.h"
 #include "sim/trace/metrics.h"
 #include "sim/trace/record.h"
@@ -44,6 +45,11 @@ class FlowAccount {
     uint32_t innerBytes;    ///< of the frame that is carried
     uint32_t outerIpBytes;  ///< of the outer IPv4 header
     uint32_t addedBytes;    ///< of all outer headers but Ethernet's
+
+    /// IP in IP adds one IPv4 header; VXLAN wraps the frame with its Ethernet header, so the wire has one more of
+    /// those.
+    bool IsIpip() const { return addedBytes == outerIpBytes; }
+    uint32_t AddedOnWire() const { return addedBytes + (IsIpip() ? 0 : wire::kEthernetHeaderBytes); }
     auto operator<=>(const Crossing&) const = default;
   };
   const std::map<Crossing, uint64_t>& Crossings() const { return m_crossings; }

@@ -69,8 +69,11 @@ bool HasEthernetHeader(const TraceRecord& record) {
 
 std::string EncapsulationText(std::span<const uint8_t> headers) {
   const size_t ip = headers.empty() ? 0 : (headers[0] & 0xfu) * 4u;
-  if (ip < wire::kIpv4HeaderBytes || headers.size() < ip + wire::kUdpHeaderBytes + wire::kVxlanHeaderBytes) return {};
+  if (ip < wire::kIpv4HeaderBytes) return {};
   const uint8_t* p = headers.data();
+  if (p[9] == wire::kIpProtoIpip)
+    return fmt::format("{} → {}, IP in IP", wire::GetIpv4(p + 12).ToString(), wire::GetIpv4(p + 16).ToString());
+  if (headers.size() < ip + wire::kUdpHeaderBytes + wire::kVxlanHeaderBytes) return {};
   return fmt::format("{}:{} → {}:{}, VNI {}", wire::GetIpv4(p + 12).ToString(), wire::Get16(p + ip),
                      wire::GetIpv4(p + 16).ToString(), wire::Get16(p + ip + 2),
                      wire::Get32(p + ip + wire::kUdpHeaderBytes + 4) >> 8);
@@ -88,6 +91,7 @@ std::optional<Decision> DecisionOf(const TraceRecord& record, const HeaderChange
     case Stage::RouteOutput:
     case Stage::RouteInput:
     case Stage::VxlanRoute:
+    case Stage::TunnelRoute:
       return Decision{"route", ""};
     case Stage::FilterInput:
     case Stage::FilterForward:

@@ -134,10 +134,12 @@ Recorder::~Recorder() {
 void Recorder::AddCaptures() {
   for (const CapturePoint& point : m_simulation.Plan().captures) {
     FilterError why;
-    auto filter = CaptureFilter::Compile(point.filter, why);
+    auto filter = CaptureFilter::Compile(point.filter, why, LinkTypeOf(point));
     OVERLAYSIM_CHECK(filter, "filter \"{}\": {}", point.filter, why.ToString());
-    const uint32_t interface = m_packetFile->AddInterface(
-        {.name = NameOf(point.netns) + "/" + point.device, .filter = point.filter, .snapLength = point.snapLength});
+    const uint32_t interface = m_packetFile->AddInterface({.name = NameOf(point.netns) + "/" + point.device,
+                                                           .filter = point.filter,
+                                                           .snapLength = point.snapLength,
+                                                           .linkType = LinkTypeOf(point)});
     m_captures[point.netns].push_back({&point, interface, std::move(*filter)});
   }
 }

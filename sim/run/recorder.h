@@ -17,6 +17,10 @@
 
 namespace overlaysim {
 
+inline LinkType LinkTypeOf(const CapturePoint& point) {
+  return point.hasLinkHeader ? LinkType::Ethernet : LinkType::RawIp;
+}
+
 class Simulation;
 
 struct RecorderOptions {

@@ -157,7 +157,7 @@ void InterruptRun() { engine::Interrupt(); }
 std::string CheckFilters(const ClusterPlan& plan) {
   for (const CapturePoint& point : plan.captures) {
     FilterError why;
-    if (!CaptureFilter::Compile(point.filter, why))
+    if (!CaptureFilter::Compile(point.filter, why, LinkTypeOf(point)))
       return fmt::format("capture on {}/{}: filter \"{}\": {}", plan.Info(point.netns).name, point.device, point.filter,
                          why.ToString());
   }

@@ -62,11 +62,12 @@ std::string OverlayLine(const ClusterPlan& plan, const RunOutcome& outcome) {
     out = fmt::format("{} there and {} back", Plural(there, "packet"), back);
   out += " crossed the overlay";
   if (!sameHeaders) return out;
-  const uint32_t added = wire::kEthernetHeaderBytes + first->addedBytes;
-  const uint32_t tunnel = first->addedBytes - first->outerIpBytes - wire::kUdpHeaderBytes;
-  const std::string headers =
-      fmt::format("+{}: Ethernet {}, IPv4 {}, UDP {}, VXLAN {}", added, wire::kEthernetHeaderBytes, first->outerIpBytes,
-                  wire::kUdpHeaderBytes, tunnel);
+  const uint32_t added = first->AddedOnWire();
+  const std::string headers = first->IsIpip()
+                                  ? fmt::format("+{}: IPv4 {}", added, first->outerIpBytes)
+                                  : fmt::format("+{}: Ethernet {}, IPv4 {}, UDP {}, VXLAN {}", added,
+                                                wire::kEthernetHeaderBytes, first->outerIpBytes, wire::kUdpHeaderBytes,
+                                                first->addedBytes - first->outerIpBytes - wire::kUdpHeaderBytes);
   if (sameSize)
     out +=
         fmt::format(": {} bytes {}from the {}, {} on the wire ({})", first->innerBytes, there + back > 1 ? "each " : "",
@@ -232,7 +233,7 @@ std::string SummaryJson(const ClusterPlan& plan, const RunOutcome& outcome) {
     out["overlay"].push_back({{"direction", crossing.isAnswer ? "back" : "there"},
                               {"packets", count},
                               {"frameBytes", crossing.innerBytes},
-                              {"wireBytes", crossing.innerBytes + crossing.addedBytes + wire::kEthernetHeaderBytes}});
+                              {"wireBytes", crossing.innerBytes + crossing.AddedOnWire()}});
   out["busiestLinks"] = Json::array();
   for (const LinkMetrics* link : Busiest(outcome.metrics))
     out["busiestLinks"].push_back({{"name", link->name},

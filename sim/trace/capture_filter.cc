@@ -355,7 +355,9 @@ std::optional<CaptureFilter> CaptureFilter::Compile(std::string_view expression,
   if (!resolved) return std::nullopt;
   if (std::all_of(resolved->begin(), resolved->end(), IsSpace)) return CaptureFilter(nullptr);
   const std::unique_ptr<pcap_t, decltype(&pcap_close)> handle(
-      pcap_open_dead(static_cast<int>(linkType), static_cast<int>(kMaxSnapLength)), &pcap_close);
+      pcap_open_dead(linkType == LinkType::RawIp ? DLT_RAW : static_cast<int>(linkType),
+                     static_cast<int>(kMaxSnapLength)),
+      &pcap_close);
   auto program = std::make_unique<Program>();
   const int optimize = resolved->size() <= kMaxOptimizedBytes;
   if (pcap_compile(handle.get(), &program->code, resolved->c_str(), optimize, PCAP_NETMASK_UNKNOWN) != 0) {

@@ -13,7 +13,7 @@
 namespace overlaysim {
 
 /// pcap's link types (www.tcpdump.org/linktypes.html).
-enum class LinkType : uint16_t { Ethernet = 1 };
+enum class LinkType : uint16_t { Ethernet = 1, RawIp = 101 };
 
 inline constexpr uint32_t kMaxSnapLength = 262144;  ///< tcpdump's default and libpcap's largest for Ethernet
 

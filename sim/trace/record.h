@@ -37,8 +37,9 @@ namespace overlaysim {
   X(FilterInput, "a chain of the INPUT hook was walked")                                                            \
   X(VxlanFdbLookup, "the vxlan device asked its FDB for the remote VTEP (vxlan_xmit)")                              \
   X(VxlanRoute, "the FIB was asked for the way to the remote VTEP (udp_tunnel_dst_lookup)")                         \
-  X(Encapsulate, "outer IPv4, UDP and VXLAN headers were put before the frame (vxlan_xmit_one)")                    \
-  X(Decapsulate, "the UDP socket of a vxlan device took a packet: outer headers checked and removed (vxlan_rcv)")   \
+  X(TunnelRoute, "the FIB was asked for the way to the other end of an ipip tunnel (ip_tunnel_xmit)")               \
+  X(Encapsulate, "outer headers were put before the frame (vxlan_xmit_one, ip_tunnel_xmit)")                        \
+  X(Decapsulate, "a tunnel device took a packet: outer headers checked and removed (vxlan_rcv, ip_tunnel_rcv)")     \
   X(LocalDeliver, "the packet was handed to its protocol: UDP, TCP, ICMP (ip_protocol_deliver_rcu)")                \
   X(RunEnd, "the simulation ended while the packet was under way")                                                  \
   X(FilterPrerouting, "a chain of the PREROUTING hook was walked")                                                  \
@@ -146,6 +147,12 @@ enum class Fate : uint8_t {
     "learning is on, and the inner source MAC is zero or multicast")                                                   \
   X(VxlanEntryExists, Dropped, "VXLAN_ENTRY_EXISTS", "vxlan_rcv",                                                      \
     "learning is on, and a static FDB entry has the inner source MAC at another remote")                               \
+  X(TunnelNoRoute, Dropped, "NOT_SPECIFIED", "ip_tunnel_xmit", "no route to the other end of the ipip tunnel")         \
+  X(TunnelLoop, Dropped, "NOT_SPECIFIED", "ip_tunnel_xmit",                                                            \
+    "the route to the other end of the ipip tunnel leads into the ipip device itself")                                 \
+  X(TunnelNoDevice, Dropped, "NOT_SPECIFIED", "tunnel4_rcv",                                                           \
+    "IP in IP, and no ipip device that is up has these ends; answered with port unreachable")                          \
+  X(TunnelInnerTooShort, Dropped, "NOT_SPECIFIED", "ip_tunnel_rcv", "the inner IPv4 header is cut short")              \
   X(EcnMalformed, Dropped, "IP_TUNNEL_ECN", "vxlan_rcv", "outer ECN is CE and the inner packet is not ECN-capable")    \
   X(UnknownProtocol, Dropped, "IP_NOPROTO", "ip_protocol_deliver_rcu", "nothing takes that IPv4 protocol")             \
   X(IcmpTooShort, Dropped, "NOT_SPECIFIED", "icmp_rcv", "shorter than its ICMP header")                                \

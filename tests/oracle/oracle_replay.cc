@@ -55,7 +55,9 @@ class PcapFiles : public host::Observer {
       const kernel::Namespace* ns = simulation.Namespaces().Find(point.substr(0, dot));
       const kernel::Link* link = ns ? ns->FindLink(point.substr(dot + 1)) : nullptr;
       const uint32_t most = link && !scenario.offload ? TapBytes(link->mtu) : kMaxSnapLength;
-      m_files.emplace(point, std::make_unique<PcapWriter>(directory / (point + ".pcap"), most));
+      m_files.emplace(point, std::make_unique<PcapWriter>(
+                                 directory / (point + ".pcap"), most,
+                                 !link || kernel::HasLinkHeader(link->kind) ? LinkType::Ethernet : LinkType::RawIp));
     }
   }
   void OnRecord(const TraceRecord&, const HeaderChange&) override {}
