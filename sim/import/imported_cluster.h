@@ -160,6 +160,33 @@ struct FlannelConfig {
   Setting<std::string> espProposal{"aes128gcm16-sha256-prfsha256-ecp256", {}};  ///< ipsec
 };
 
+/// Calico's IPPool, FelixConfiguration, BGPConfiguration, BGPPeer and Node resources, as far as a model needs them.
+/// Defaults are Calico's (api/pkg/apis/projectcalico/v3, felix/config/config_params.go).
+struct CalicoPool {
+  Origin origin;
+  std::string name;
+  Ipv4Prefix cidr;
+  Setting<uint32_t> blockSize{26, {}};
+  Setting<std::string> vxlanMode{"Never", {}}, ipipMode{"Never", {}};
+  Setting<bool> natOutgoing, disabled;
+  Setting<std::string> nodeSelector;  ///< "": all()
+};
+struct CalicoBgpPeer {
+  Origin origin;
+  std::string name;
+  Setting<std::string> node, nodeSelector, peerSelector;
+  Setting<std::optional<Ipv4Address>> peerIp;
+};
+struct CalicoConfig {
+  std::vector<CalicoPool> pools;
+  std::vector<CalicoBgpPeer> bgpPeers;
+  std::map<std::string, Setting<std::string>> routeReflectors;  ///< cluster ID by node
+  Setting<bool> nodeToNodeMeshEnabled{true, {}};
+  Setting<uint32_t> vxlanPort{4789, {}}, vxlanVni{4096, {}};
+  Setting<uint32_t> vxlanMtu, ipipMtu;  ///< 0: auto
+  Setting<bool> wireguardEnabled;
+};
+
 /// A CNI configuration (cni-conf.json, cni_network_config), as far as a model needs it.
 struct CniConfig {
   struct Plugin {
@@ -183,6 +210,7 @@ struct FileReport {
   size_t pods = 0;
   bool hasFlannelConfig = false;
   bool hasCniConfig = false;
+  size_t calicoResources = 0;
   std::map<std::string, size_t> skippedKinds;  ///< objects that no part of the model needs, by kind
 };
 
@@ -193,6 +221,7 @@ struct ImportedCluster {
   std::vector<Pod> pods;
   std::optional<FlannelConfig> flannel;
   std::optional<CniConfig> cni;
+  std::optional<CalicoConfig> calico;
   std::shared_ptr<StringPool> strings = std::make_shared<StringPool>();  ///< keeps the views above alive
 
   SourcePlace PlaceOf(const Origin& origin) const;

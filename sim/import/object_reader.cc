@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "sim/import/calico_resources.h"
 #include "sim/import/net_conf.h"
 #include "sim/import/parsers.h"
 
@@ -116,6 +117,10 @@ void ObjectReader::ReadObject(const Value& object, std::string_view listKind) {
     ReadPod(object);
   } else if (kind == "ConfigMap" && object.Find("data")) {
     ReadConfigMap(object);
+  } else if (IsCalicoResource(object.TextOf("kind"), object.TextOf("apiVersion"))) {
+    if (!m_cluster.calico) m_cluster.calico.emplace();
+    ++File().calicoResources;
+    ReadCalicoResource(object, m_file, m_cluster, *m_cluster.calico, m_diagnostics);
   } else {
     ++File().skippedKinds[kind.empty() ? kNoKubernetesObject : kind];
   }

@@ -152,7 +152,8 @@ class FileReader {
     } else if (objects == 0) {
       m_diagnostics.Warning(PlaceOf({}), stream.EmptyLists() > 0 ? "this list has no objects"
                                                                  : "there is nothing in this file but comments");
-    } else if (file.nodes + file.pods == 0 && !file.hasFlannelConfig && !file.hasCniConfig) {
+    } else if (file.nodes + file.pods == 0 && !file.hasFlannelConfig && !file.hasCniConfig &&
+               file.calicoResources == 0) {
       std::vector<std::string> kinds;
       for (const auto& [kind, count] : file.skippedKinds) kinds.push_back(fmt::format("{} {}", count, kind));
       if (!kinds.empty()) {

@@ -10,6 +10,7 @@
 #include <map>
 #include <sstream>
 
+#include "sim/import/calico_resources.h"
 #include "sim/import/check.h"
 #include "sim/import/net_conf.h"
 #include "sim/import/reader.h"
@@ -33,13 +34,14 @@ Outcome Import(const std::filesystem::path& path) {
   Outcome outcome;
   const auto usable =
       std::count_if(cluster.nodes.begin(), cluster.nodes.end(), [](const Node& n) { return !n.podCidrs.empty(); });
-  if (usable == 0 && cluster.pods.empty() && !cluster.flannel) {
+  if (usable == 0 && cluster.pods.empty() && !cluster.flannel && !cluster.calico) {
     outcome.reason = cluster.nodes.empty() ? diagnostics.All().front().message : "nodes without a pod CIDR";
     outcome.reason = outcome.reason.substr(0, outcome.reason.find(": "));  // without the kinds that it holds instead
     return outcome;
   }
   std::string& out = outcome.values;
   if (cluster.flannel) out += fmt::format("  flannel: {}\n", Summary(*cluster.flannel));
+  if (cluster.calico) out += fmt::format("  calico: {}\n", Summary(*cluster.calico));
   if (cluster.cni) {
     std::vector<std::string> types;
     for (const CniConfig::Plugin& plugin : cluster.cni->plugins) types.push_back(plugin.type);

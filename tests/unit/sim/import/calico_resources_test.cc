@@ -1,0 +1,78 @@
+#include "sim/import/calico_resources.h"
+
+#include <gtest/gtest.h>
+
+#include "sim/import/reader.h"
+
+namespace overlaysim::import {
+namespace {
+
+ImportedCluster Read(const std::string& text, Diagnostics& diagnostics) {
+  return ImportText("calico.yaml", text, diagnostics);
+}
+
+TEST(CalicoResources, PoolsAndSettingsAreTaken) {
+  Diagnostics diagnostics;
+  const ImportedCluster cluster = Read(
+      R"(apiVersion: projectcalico.org/v3
+kind: IPPool
+metadata: {name: east}
+spec: {cidr: 10.1.0.0/16, vxlanMode: CrossSubnet, natOutgoing: true, nodeSelector: zone == "east"}
+---
+apiVersion: crd.projectcalico.org/v1
+kind: IPPool
+metadata: {name: six}
+spec: {cidr: "fd00::/48"}
+---
+apiVersion: projectcalico.org/v3
+kind: FelixConfiguration
+metadata: {name: default}
+spec: {vxlanVNI: 4097, vxlanPort: 8472, vxlanMTU: 1400}
+---
+apiVersion: projectcalico.org/v3
+kind: BGPConfiguration
+metadata: {name: default}
+spec: {nodeToNodeMeshEnabled: false}
+---
+apiVersion: projectcalico.org/v3
+kind: BGPPeer
+metadata: {name: reflectors}
+spec: {nodeSelector: all(), peerSelector: has(rr)}
+---
+apiVersion: projectcalico.org/v3
+kind: Node
+metadata: {name: rr1}
+spec: {bgp: {ipv4Address: 10.0.0.1/24, routeReflectorClusterID: 244.0.0.1}}
+)",
+      diagnostics);
+  EXPECT_FALSE(diagnostics.HasErrors()) << diagnostics.Format();
+  ASSERT_TRUE(cluster.calico);
+  EXPECT_EQ(Summary(*cluster.calico),
+            "IPPool 10.1.0.0/16 vxlanMode CrossSubnet natOutgoing true nodeSelector zone == \"east\", mesh false, 1 "
+            "BGPPeer, route reflector rr1 of 244.0.0.1, vxlanPort 8472, vxlanVNI 4097, vxlanMTU 1400");
+  EXPECT_EQ(cluster.calico->pools.at(0).blockSize.value, 26u);  // Calico's default
+  EXPECT_NE(diagnostics.Format().find("IPv6 pools are not simulated yet"), std::string::npos);
+}
+
+TEST(CalicoResources, MistakesHaveTheirPlace) {
+  Diagnostics diagnostics;
+  Read(
+      R"(apiVersion: projectcalico.org/v3
+kind: IPPool
+metadata: {name: a}
+spec: {cidr: 10.1.0.0/16, vxlanMode: Sometimes, blockSize: "x"}
+)",
+      diagnostics);
+  EXPECT_EQ(diagnostics.ErrorCount(), 2u);
+  EXPECT_NE(diagnostics.Format().find("calico.yaml:4:"), std::string::npos) << diagnostics.Format();
+}
+
+TEST(CalicoResources, OtherGroupsAreNotCalicos) {
+  EXPECT_TRUE(IsCalicoResource("IPPool", "projectcalico.org/v3"));
+  EXPECT_TRUE(IsCalicoResource("BGPPeer", "crd.projectcalico.org/v1"));
+  EXPECT_FALSE(IsCalicoResource("IPPool", "whereabouts.cni.cncf.io/v1alpha1"));
+  EXPECT_FALSE(IsCalicoResource("Node", "v1"));
+}
+
+}  // namespace
+}  // namespace overlaysim::import
