@@ -362,7 +362,6 @@ void AssignPodAddresses(const Context& context, Cluster& cluster) {
     NodeRow& node = cluster.nodes[n];
     const Ipv4Prefix& cidr = node.podCidr;
     node.ranges = {{.cidr = cidr}};
-    node.tunnelAddress = cidr.address;
     const uint32_t gateway = cidr.address.value + 1;
     std::unordered_map<uint32_t, PodId> taken;
     const size_t count = pods.CountOn(NodeId(n));

@@ -29,12 +29,15 @@ struct NodeRow {
   std::optional<Ipv4Prefix> given;    ///< the address that the author or the cluster gives; /32: the rack's length
   std::optional<MacAddress> vtepMac;  ///< given
   std::optional<Ipv4Prefix> givenPodCidr;
-  Ipv4Prefix podCidr;                     ///< length 0: its pods' addresses come from pools
-  std::vector<PodRange> ranges;           ///< all addresses of its pods: the pod CIDR, or blocks and borrowed addresses
-  Ipv4Address tunnelAddress;              ///< of its first tunnel device; zero: it has none
-  std::vector<Port> ports;                ///< eth0, eth1, …
-  std::vector<Ipv4Prefix> moreAddresses;  ///< on eth0
+  Ipv4Prefix podCidr;            ///< length 0: its pods' addresses come from pools
+  std::vector<PodRange> ranges;  ///< all addresses of its pods: the pod CIDR, or blocks and borrowed addresses
+  std::vector<Ipv4Address> tunnelAddresses;  ///< of its tunnel devices in their order; fewer: the others have none
+  std::vector<Port> ports;                   ///< eth0, eth1, …
+  std::vector<Ipv4Prefix> moreAddresses;     ///< on eth0
 
+  Ipv4Address TunnelAddress(size_t tunnel) const {
+    return tunnel < tunnelAddresses.size() ? tunnelAddresses[tunnel] : Ipv4Address{};
+  }
   Ipv4Address Address() const { return ports.empty() ? Ipv4Address{} : ports.front().address.address; }
 };
 
@@ -111,8 +114,7 @@ struct Cluster {
 void ResolveNodes(const Context& context, Cluster& cluster);
 void AssignPodCidrs(const Context& context, Cluster& cluster);
 void ResolvePods(const Context& context, Cluster& cluster);
-/// Gives out pod addresses in the nodes' pod CIDRs and checks those given; the first address of a CIDR is the bridge's,
-/// its network address the tunnel device's.
+/// Gives out pod addresses in the nodes' pod CIDRs and checks those given; the first address of a CIDR is the bridge's.
 void AssignPodAddresses(const Context& context, Cluster& cluster);
 
 }  // namespace overlaysim::plan

@@ -126,21 +126,25 @@ std::string Understood(const Profile& profile, const Cluster& cluster) {
 
 std::unique_ptr<ClusterPlan> CompileCluster(const Context& context) {
   Cluster cluster;
-  const auto cni = ResolveCni(context);
+  auto cni = ResolveCni(context);
   if (cni) cluster.network = cni->profile.network;
   ResolveNodes(context, cluster);
   if (!cni) return nullptr;
-  const Profile& profile = cni->profile;
+  Profile& profile = cni->profile;
   if (profile.pools.empty()) AssignPodCidrs(context, cluster);
   ResolvePods(context, cluster);
   AssignVtepMacs(context, profile, cluster);
   if (context.diagnostics.HasErrors()) return nullptr;
   auto fabric = BuildFabric(context, cluster);
   if (!fabric) return nullptr;
-  if (profile.pools.empty())
+  if (profile.pools.empty()) {
     AssignPodAddresses(context, cluster);
-  else
+    if (profile.hasVtepAddress)
+      for (NodeRow& node : cluster.nodes) node.tunnelAddresses = {node.podCidr.address};
+  } else {
     AssignFromPools(context, profile, cluster);
+    ResolveBgp(context, cluster, profile);
+  }
   CheckMacs(context, cluster);
   CheckMtus(context, cluster, profile);
   ApplyFirewall(context, cluster, *fabric);

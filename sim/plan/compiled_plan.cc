@@ -49,6 +49,14 @@ void AddDefaultRoute(kernel::Namespace& ns, std::vector<kernel::NextHop> hops) {
   if (!hops.empty()) ns.AddRoute({.dst = {}, .nextHops = std::move(hops)}, kernel::Namespace::kCreate);
 }
 
+std::vector<kernel::NextHop> GatewaysOf(const NodeRow& node) {
+  std::vector<kernel::NextHop> hops;
+  for (size_t p = 0; p < node.ports.size(); ++p)
+    if (!node.ports[p].gateway.IsZero())
+      hops.push_back({.gateway = node.ports[p].gateway, .ifindex = kFirstIfindex + static_cast<int>(p)});
+  return hops;
+}
+
 void AppendRules(kernel::Namespace& ns, kernel::Hook hook, const std::vector<kernel::FilterRule>& rules,
                  bool dropsByDefault) {
   if (rules.empty() && !dropsByDefault) return;
@@ -115,7 +123,7 @@ void CompiledPlan::Publish() {
     const NodeRow& node = m_cluster.nodes[n];
     m_overlay->directory.Publish({.node = NodeId(n),
                                   .ranges = node.ranges,
-                                  .tunnel = profile.hasVtepAddress ? node.tunnelAddress : node.Address(),
+                                  .tunnel = profile.hasVtepAddress ? node.TunnelAddress(0) : node.Address(),
                                   .underlay = node.Address(),
                                   .mac = *node.vtepMac});
   }
@@ -176,7 +184,8 @@ NetnsId CompiledPlan::FindByAddress(Ipv4Address ip) const {
   const NodeId node = directory.Entries()[entry].vtep.node;
   const NodeRow& row = m_cluster.nodes[node.value];
   if (HasBridge(node) && ip.value == row.podCidr.address.value + 1) return NodeNetns(node);
-  if (m_overlay->profile.hasVtepAddress && ip == row.tunnelAddress) return NodeNetns(node);
+  if (std::find(row.tunnelAddresses.begin(), row.tunnelAddresses.end(), ip) != row.tunnelAddresses.end())
+    return NodeNetns(node);
   for (size_t i = 0; i < m_cluster.pods.CountOn(node); ++i) {
     const PodId pod = m_cluster.pods.OnNode(node, i);
     if (m_cluster.pods.rows[pod.value].ip == ip) return PodNetns(pod);
@@ -266,6 +275,7 @@ NodeView CompiledPlan::ViewOf(NodeId node) const {
           .address = port.address.address,
           .subnet = port.address.Canonical(),
           .underlayIfindex = kFirstIfindex,
+          .gateways = GatewaysOf(m_cluster.nodes[node.value]),
           .firstTunnelIfindex = LinksOf(node).firstTunnel};
 }
 
@@ -314,24 +324,28 @@ void CompiledPlan::AddTunnel(kernel::Namespace& ns, NodeId nodeId, size_t number
   const NodeLinks links = LinksOf(nodeId);
   const Tunnel& tunnel = profile.tunnels[number];
   const int ifindex = links.firstTunnel + static_cast<int>(number);
-  // vxlan_config_apply() of drivers/net/vxlan/vxlan_core.c cuts what is asked for to what the lower device carries.
-  const uint32_t mostMtu = node.ports.front().mtu - wire::kVxlanOverheadBytes;
-  const uint32_t mtu = MtuOf(nodeId, tunnel);
-  kernel::Link link{.ifindex = ifindex,
-                    .name = tunnel.device,
-                    .kind = tunnel.kind,
-                    .address = *node.vtepMac,
-                    .addressSet = true,
-                    .mtuSet = true,
-                    .mtu = tunnel.kind == kernel::LinkKind::Vxlan ? std::min(mtu, mostMtu) : mtu};
-  link.vxlan = tunnel.vxlan;
-  link.vxlan.local = node.Address();
-  link.vxlan.lowerIfindex = kFirstIfindex;
+  kernel::Link link{
+      .ifindex = ifindex, .name = tunnel.device, .kind = tunnel.kind, .mtuSet = true, .mtu = MtuOf(nodeId, tunnel)};
+  if (tunnel.kind == kernel::LinkKind::Vxlan) {
+    link.address = *node.vtepMac;
+    link.addressSet = true;
+    link.vxlan = tunnel.vxlan;
+    link.vxlan.local = node.Address();
+    link.vxlan.lowerIfindex = kFirstIfindex;
+    // vxlan_config_apply() of drivers/net/vxlan/vxlan_core.c cuts what is asked for to what the lower device carries.
+    link.mtu = std::min(link.mtu, node.ports.front().mtu - wire::kVxlanOverheadBytes);
+  } else {
+    link.ipip = tunnel.ipip;
+    if (tunnel.isBoundToNode)
+      link.ipip.local = node.Address();
+    else
+      link.minMtu = link.maxMtu = 0;  // any: the module's own device, ip_tunnel_init_net()
+  }
   ns.AddLink(std::move(link));
   if (profile.isBridged) ns.SetLinkMaster(ifindex, links.bridge);
   ns.SetLinkUp(ifindex, true, {});
-  if (number == 0 && profile.hasVtepAddress)
-    ns.AddAddress({.ifindex = ifindex, .local = node.tunnelAddress, .prefixLength = 32});
+  if (const Ipv4Address address = node.TunnelAddress(number); !address.IsZero())
+    ns.AddAddress({.ifindex = ifindex, .local = address, .prefixLength = 32});
 }
 
 std::unique_ptr<kernel::Namespace> CompiledPlan::MakeNode(NetnsId id, NodeId nodeId) const {
@@ -340,15 +354,10 @@ std::unique_ptr<kernel::Namespace> CompiledPlan::MakeNode(NetnsId id, NodeId nod
   const NodeLinks links = LinksOf(nodeId);
   auto ns = NewNamespace(id, node.name);
 
-  std::vector<kernel::NextHop> gateways;
-  for (size_t p = 0; p < node.ports.size(); ++p) {
-    const int ifindex = kFirstIfindex + static_cast<int>(p);
-    AddPort(*ns, node.ports[p], ifindex, 0);
-    if (!node.ports[p].gateway.IsZero()) gateways.push_back({.gateway = node.ports[p].gateway, .ifindex = ifindex});
-  }
+  for (size_t p = 0; p < node.ports.size(); ++p) AddPort(*ns, node.ports[p], kFirstIfindex + static_cast<int>(p), 0);
   for (const Ipv4Prefix& more : node.moreAddresses)
     ns->AddAddress({.ifindex = kFirstIfindex, .local = more.address, .prefixLength = more.length});
-  AddDefaultRoute(*ns, std::move(gateways));
+  AddDefaultRoute(*ns, GatewaysOf(node));
   ns->SetSysctl("net.ipv4.ip_forward", "1");
   if (node.ports.size() > 1) ns->SetSysctl("net.ipv4.fib_multipath_hash_policy", "1");
 
@@ -362,11 +371,12 @@ std::unique_ptr<kernel::Namespace> CompiledPlan::MakeNode(NetnsId id, NodeId nod
         {.ifindex = links.bridge, .local = {node.podCidr.address.value + 1}, .prefixLength = PodPrefixLength(nodeId)});
   }
   for (size_t t = 0; t < profile.tunnels.size(); ++t) AddTunnel(*ns, nodeId, t);
-  if (profile.blockProtocol != 0)
+  if (!profile.pools.empty())
     for (const PodRange& range : node.ranges)
       if (!range.isBorrowed)
-        ns->AddRoute({.dst = range.cidr, .type = kernel::RouteType::Blackhole, .protocol = profile.blockProtocol},
-                     kernel::Namespace::kCreate);
+        ns->AddRoute(
+            {.dst = range.cidr, .type = kernel::RouteType::Blackhole, .protocol = profile.pools[range.pool].protocol},
+            kernel::Namespace::kCreate);
 
   auto view = std::make_shared<PeerView>(m_overlay, ViewOf(nodeId));
   if (nodesWithOwnTables.contains(nodeId))

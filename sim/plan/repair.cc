@@ -50,7 +50,8 @@ std::vector<std::string> CompiledPlan::TunnelCommands(NodeId node, uint32_t vni,
                   row.vtepMac->ToString(), MtuOf(node, tunnel), vni, row.Address().ToString(), row.ports.front().name,
                   tunnel.vxlan.dstPort, tunnel.vxlan.learning ? "learning" : "nolearning")};
   if (profile.isBridged) out.push_back(fmt::format("ip link set {} master {}", dev, profile.bridge));
-  if (profile.hasVtepAddress) out.push_back(fmt::format("ip addr add {}/32 dev {}", row.tunnelAddress.ToString(), dev));
+  if (profile.hasVtepAddress)
+    out.push_back(fmt::format("ip addr add {}/32 dev {}", row.TunnelAddress(0).ToString(), dev));
   out.push_back(fmt::format("ip link set {} up", dev));
   if (!withPeers) return out;
   const PeerView view(m_overlay, ViewOf(node));

@@ -5,16 +5,17 @@
 namespace overlaysim::scenario {
 
 // Each object's table is declared first, because tables refer to each other.
-#define OVERLAYSIM_OBJECTS(X)                                                                                       \
-  X(Scenario, MakeScenario)                                                                                         \
-  X(Underlay, MakeUnderlay) X(LinkSettings, MakeLinkSettings) X(LinkOverride, MakeLinkOverride)                     \
-      X(FirewallRule, MakeFirewallRule) X(Firewall, MakeFirewall) X(Device, MakeDevice) X(Cable, MakeCable)         \
-          X(ZoneDelay, MakeZoneDelay) X(External, MakeExternal) X(ExternalHost, MakeExternalHost)                   \
-              X(Cluster, MakeCluster) X(Node, MakeNode) X(Interface, MakeInterface) X(Pod, MakePod) X(Cni, MakeCni) \
-                  X(CalicoPool, MakeCalicoPool) X(Lab, MakeLab) X(Traffic, MakeTraffic) X(Load, MakeLoad)           \
-                      X(Start, MakeStart) X(Listen, MakeListen) X(Event, MakeEvent) X(LinkTarget, MakeLinkTarget)   \
-                          X(LinkChange, MakeLinkChange) X(Capture, MakeCapture) X(Expect, MakeExpect)               \
-                              X(Probe, MakeProbe) X(DropSelector, MakeDropSelector)                                 \
+#define OVERLAYSIM_OBJECTS(X)                                                                                     \
+  X(Scenario, MakeScenario)                                                                                       \
+  X(Underlay, MakeUnderlay)                                                                                       \
+  X(LinkSettings, MakeLinkSettings) X(LinkOverride, MakeLinkOverride) X(FirewallRule, MakeFirewallRule)           \
+      X(Firewall, MakeFirewall) X(Device, MakeDevice) X(Cable, MakeCable) X(ZoneDelay, MakeZoneDelay)             \
+          X(External, MakeExternal) X(ExternalHost, MakeExternalHost) X(Cluster, MakeCluster) X(Node, MakeNode)   \
+              X(Interface, MakeInterface) X(Pod, MakePod) X(Cni, MakeCni) X(CalicoPool, MakeCalicoPool)           \
+                  X(BgpPeer, MakeBgpPeer) X(Lab, MakeLab) X(Traffic, MakeTraffic) X(Load, MakeLoad)               \
+                      X(Start, MakeStart) X(Listen, MakeListen) X(Event, MakeEvent) X(LinkTarget, MakeLinkTarget) \
+                          X(LinkChange, MakeLinkChange) X(Capture, MakeCapture) X(Expect, MakeExpect)             \
+                              X(Probe, MakeProbe) X(DropSelector, MakeDropSelector)                               \
                                   X(Comparison<Nanoseconds>, MakeComparison)
 #define OVERLAYSIM_X(T, make) \
   template <>                 \
@@ -320,6 +321,9 @@ ObjectType MakeNode() {
   o.Add("vtepMac", &Node::vtepMac, "MAC address of its tunnel device.")
       .For({name})
       .Otherwise("as the CNI plugin makes it");
+  o.Add("routeReflectorClusterID", &Node::routeReflectorClusterID,
+        "With Calico's BGP: it is a route reflector of this cluster ID, such as \"244.0.0.1\", and not in the mesh.")
+      .As(kWord);
   o.Add("uplinks", &Node::uplinks, "Its cables to different leaves.").Range(1, 8).Otherwise("underlay.uplinks");
   o.Add("link", &Node::link, "Its cable, where it differs from underlay.hostLink.");
   o.Add("firewall", &Node::firewall, "What it lets in and forwards.");
@@ -432,6 +436,11 @@ ObjectType MakeCni() {
       .Default(Value::Bool(true));
   o.Add("wireguardEnabled", &Cni::wireguardEnabled, "Encrypt between nodes.").For({calico}).Default(Value::Bool(false));
   o.Add("pools", &Cni::pools, "IP pools.").For({calico}).Otherwise("one over cluster.podCIDR with the settings here");
+  o.Add("nodeToNodeMeshEnabled", &Cni::nodeToNodeMeshEnabled,
+        "A BGP session between any two nodes that are no route reflectors (BGPConfiguration).")
+      .For({calico})
+      .Default(Value::Bool(true));
+  o.Add("bgpPeers", &Cni::bgpPeers, "Further BGP sessions (BGPPeer).").For({calico});
   o.Add("routingMode", &Cni::routingMode, "Tunnel, or plain routes between nodes.").For({cilium}).Default("tunnel");
   o.Add("tunnelProtocol", &Cni::tunnelProtocol, "Which tunnel.").For({cilium}).Default("vxlan");
   o.Add("tunnelProtocol", &Cni::tunnelProtocol, "Which tunnel.").For({antrea}).Default("geneve");
@@ -473,6 +482,19 @@ ObjectType MakeCalicoPool() {
       .As(kWord)
       .Otherwise("all()");
   o.Add("disabled", &CalicoPool::disabled, "No new addresses are given from it.");
+  return o.Build();
+}
+
+ObjectType MakeBgpPeer() {
+  ObjectBuilder<BgpPeer> o("bgpPeer", "a BGP peer", "A Calico BGPPeer: sessions of some nodes with others.");
+  o.Add("node", &BgpPeer::node, "The node on this side.").As(kName).Otherwise("those of nodeSelector");
+  o.Add("nodeSelector", &BgpPeer::nodeSelector, "The nodes on this side, in Calico's language.")
+      .As(kWord)
+      .Otherwise("all()");
+  o.Add("peerSelector", &BgpPeer::peerSelector, "The nodes on the other side, in Calico's language.")
+      .As(kWord)
+      .Otherwise("the one that has peerIP");
+  o.Add("peerIP", &BgpPeer::peerIP, "Address of the other side.");
   return o.Build();
 }
 

@@ -183,6 +183,7 @@ struct Node {
   Optional<Ipv4Prefix> podCIDR;
   Optional<uint32_t> mtu;  ///< of eth0; left out: its cable's
   Optional<MacAddress> mac, vtepMac;
+  OptionalText routeReflectorClusterID;
   Optional<uint32_t> uplinks;  ///< left out: underlay.uplinks
   LinkOverride link;
   Firewall firewall;  ///< keys firewall.allow, firewall.deny: what this host lets in and forwards
@@ -234,6 +235,14 @@ struct CalicoPool {
   Located<bool> disabled{false};
 };
 
+/// A BGP session of some nodes with some others, or with the owner of an address (Calico's BGPPeer).
+struct BgpPeer {
+  OptionalText node;          ///< on one side: a node,
+  OptionalText nodeSelector;  ///< or those that a selector of Calico's language takes; neither: all
+  OptionalText peerSelector;  ///< on the other side: the nodes that it takes,
+  Optional<Ipv4Address> peerIP;
+};
+
 /// Settings of all flavours; which belong to which type, and their defaults there, is in the table of fields: what has
 /// a constant default for the type is filled in by the reader (FillDefaults does it for a Scenario made by a program).
 struct Cni {
@@ -253,6 +262,8 @@ struct Cni {
   Optional<bool> natOutgoing;               ///< calico
   Optional<bool> wireguardEnabled;          ///< calico
   std::vector<CalicoPool> pools;            ///< calico; empty: one of podCIDR with the settings above
+  Optional<bool> nodeToNodeMeshEnabled;     ///< calico
+  std::vector<BgpPeer> bgpPeers;            ///< calico
   Optional<RoutingMode> routingMode;        ///< cilium
   Optional<TunnelProtocol> tunnelProtocol;  ///< cilium, antrea
   Optional<VxlanFlavour> mode;              ///< vxlan

@@ -12,6 +12,9 @@ Flavour Calico();
 /// with errors, if they do not fit.
 bool ResolveCalico(const Context& context, Profile& profile);
 
+/// Which nodes have a BGP session, and so whose routes; after all nodes have their addresses.
+void ResolveBgp(const Context& context, const Cluster& cluster, Profile& profile);
+
 /// Gives out blocks, the addresses of tunnel devices and those of pods, as Calico's IPAM does: a node takes addresses
 /// from its blocks, then claims a new block, and borrows single addresses from other nodes' blocks when there is none
 /// left. Source: libcalico-go/lib/ipam/ipam.go, AutoAssign().

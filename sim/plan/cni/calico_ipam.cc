@@ -19,12 +19,12 @@ class BlockAllocator {
       m_selectors.push_back(Selector::Parse(pool.nodeSelector, error).value_or(Selector()));
   }
 
-  void Run(bool needsTunnelAddress) {
+  void Run(const std::vector<Tunnel>& tunnels) {
     for (PodRow& row : m_cluster.pods.rows)
       if (row.hostNetwork) row.ip = m_cluster.nodes[row.node.value].Address();
     TakeGivenAddresses();
-    if (needsTunnelAddress)
-      for (size_t n = 0; n < m_cluster.nodes.size(); ++n) AssignTunnelAddress(n);
+    for (size_t n = 0; n < m_cluster.nodes.size(); ++n)
+      for (const Tunnel& tunnel : tunnels) AssignTunnelAddress(n, tunnel);
     for (size_t n = 0; n < m_cluster.nodes.size(); ++n) AssignPods(n);
     for (NodeRow& node : m_cluster.nodes)
       std::stable_sort(node.ranges.begin(), node.ranges.end(),
@@ -84,11 +84,12 @@ class BlockAllocator {
       }
   }
 
-  void AssignTunnelAddress(size_t n) {
-    NodeRow& node = m_cluster.nodes[n];
-    auto carries = [](const Pool& pool) { return pool.vxlanMode != EncapMode::Never; };
-    if (auto ip = Assign(n, carries)) return void(node.tunnelAddress = *ip);
-    m_context.Error(node.where, "no pool has an address for the tunnel device of node \"{}\"", node.name);
+  /// Out of a pool that uses the tunnel; a node without such a pool has no address there.
+  void AssignTunnelAddress(size_t n, const Tunnel& tunnel) {
+    const auto ip = Assign(n, [&](const Pool& pool) {
+      return (tunnel.kind == kernel::LinkKind::Vxlan ? pool.vxlanMode : pool.ipipMode) != EncapMode::Never;
+    });
+    m_cluster.nodes[n].tunnelAddresses.push_back(ip.value_or(Ipv4Address{}));
   }
 
   void AssignPods(size_t n) {
@@ -162,7 +163,7 @@ class BlockAllocator {
 }  // namespace
 
 void AssignFromPools(const Context& context, const Profile& profile, Cluster& cluster) {
-  BlockAllocator(context, profile, cluster).Run(profile.hasVtepAddress);
+  BlockAllocator(context, profile, cluster).Run(profile.tunnels);
 }
 
 }  // namespace overlaysim::plan

@@ -21,6 +21,16 @@ PeerRows ReachVxlan(const Profile& profile, const NodeView& self, const Vtep& pe
   return ReachByVxlan(profile, self, peer, range);
 }
 
+/// pkg/backend/ipip/ipip.go: via the node itself, through the tunnel onlink.
+PeerRows ReachIpip(const Profile& profile, const NodeView& self, const Vtep& peer, const PodRange& range) {
+  kernel::Route route = DirectRoute(self, peer, range);
+  if (!profile.directRouting || !self.subnet.Contains(peer.underlay)) {
+    route.nextHops.front().ifindex = TunnelIfindex(profile, self, kernel::LinkKind::Ipip);
+    route.nextHops.front().onlink = true;
+  }
+  return {.route = std::move(route)};
+}
+
 }  // namespace
 
 PeerRows ReachByVxlan(const Profile& profile, const NodeView& self, const Vtep& peer, const PodRange& range) {
@@ -55,6 +65,34 @@ Flavour FlannelVxlan() {
           .connectPod = ConnectToBridge,
           .reach = ReachVxlan,
           .rules = FlannelRules};
+}
+
+Flavour FlannelIpip() {
+  return {.type = scenario::CniType::Flannel,
+          .backend = scenario::FlannelBackend::Ipip,
+          .name = "flannel ipip",
+          .defaults = {.name = "flannel ipip",
+                       .tunnels = {{.device = "flannel.ipip",  // pkg/backend/ipip/ipip.go, tunnelName
+                                    .kind = kernel::LinkKind::Ipip,
+                                    .ipip = {.pmtuDiscovery = false, .anyProtocol = true},
+                                    .isBoundToNode = true,
+                                    .overheadBytes = kIpipOverheadBytes}},
+                       .bridge = "cni0",
+                       .hasVtepAddress = true,
+                       .acceptForwarded = true},
+          .connectPod = ConnectToBridge,
+          .reach = ReachIpip};
+}
+
+Flavour Canal() {
+  Flavour flavour = FlannelVxlan();
+  flavour.type = scenario::CniType::Canal;
+  flavour.name = "canal";
+  flavour.defaults.name = "canal";
+  flavour.defaults.bridge.clear();
+  flavour.defaults.vethName = CalicoVethName;
+  flavour.connectPod = ConnectByProxyArp;
+  return flavour;
 }
 
 Flavour FlannelHostGw() {

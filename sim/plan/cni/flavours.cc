@@ -8,7 +8,8 @@
 namespace overlaysim::plan {
 
 const std::vector<Flavour>& Flavours() {
-  static const std::vector<Flavour> flavours = {FlannelVxlan(), FlannelHostGw(), Calico(), GenericVxlan()};
+  static const std::vector<Flavour> flavours = {FlannelVxlan(), FlannelHostGw(), FlannelIpip(),
+                                                Canal(),        Calico(),        GenericVxlan()};
   return flavours;
 }
 

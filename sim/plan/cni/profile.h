@@ -8,6 +8,7 @@
 
 #include "models/linux/namespace.h"
 #include "sim/plan/cluster.h"
+#include "sim/plan/cni/bgp.h"
 #include "sim/plan/names.h"
 #include "sim/plan/vtep_directory.h"
 
@@ -18,6 +19,8 @@ struct Tunnel {
   std::string device;
   kernel::LinkKind kind = kernel::LinkKind::Vxlan;
   kernel::VxlanOptions vxlan;  ///< Vxlan; local and lower device are each node's own
+  kernel::IpipOptions ipip;    ///< Ipip
+  bool isBoundToNode = false;  ///< Ipip: its local end is the node's address
   uint32_t overheadBytes = 0;
   std::optional<uint32_t> mtu;  ///< unset: the profile's, or the outer device's minus the headers
 };
@@ -33,6 +36,8 @@ struct Pool {
   bool natOutgoing = false;
   std::string nodeSelector;  ///< in Calico's language; "": all()
   bool isDisabled = false;   ///< no new blocks
+  Where where;
+  uint8_t protocol = 0;  ///< of the routes to its blocks, and of the blackhole for each on its own node
 };
 
 /// How pods reach pods on other nodes, in one cluster: a flavour's defaults with the author's and the cluster's
@@ -56,7 +61,7 @@ struct Profile {
   std::string (*vethName)(std::string_view nameSpace, std::string_view pod) = VethName;
   /// MAC of a node's tunnel device, from the node's name.
   MacAddress (*vtepMac)(std::string_view node) = VtepMacFromName;
-  uint8_t blockProtocol = 0;  ///< of the blackhole route for each block of a node; 0: none
+  std::shared_ptr<const BgpReach> bgp;  ///< null: nobody speaks BGP
 
   const Tunnel* FindTunnel(kernel::LinkKind kind) const;
 };
@@ -67,7 +72,8 @@ struct NodeView {
   Ipv4Address address;  ///< on the underlay
   Ipv4Prefix subnet;    ///< that it is in
   int underlayIfindex = 0;
-  int firstTunnelIfindex = 0;  ///< of Profile::tunnels; the others follow
+  std::vector<kernel::NextHop> gateways;  ///< of its default route
+  int firstTunnelIfindex = 0;             ///< of Profile::tunnels; the others follow
 };
 
 /// The ifindex of a node's tunnel device; 0: it has none of that kind.
@@ -120,7 +126,8 @@ std::optional<CniPlan> ResolveCni(const Context& context);
 /// Header bytes of a VXLAN packet over IPv4, the inner Ethernet header included (RFC 7348): Ethernet 14, IPv4 20, UDP
 /// 8, VXLAN 8. The outer Ethernet header is not part of an MTU, the inner one is part of the outer packet.
 inline constexpr uint32_t kVxlanOverheadBytes = 14 + 20 + 8 + 8;
-inline constexpr uint32_t kMinIpv4MtuBytes = 68;  ///< RFC 791; the kernel's IPV4_MIN_MTU
+inline constexpr uint32_t kIpipOverheadBytes = 20;  ///< one more IPv4 header (RFC 2003)
+inline constexpr uint32_t kMinIpv4MtuBytes = 68;    ///< RFC 791; the kernel's IPV4_MIN_MTU
 
 /// MTU of a tunnel device on a node whose outer device has `outerMtu`.
 uint32_t TunnelMtu(const Profile& profile, const Tunnel& tunnel, uint32_t outerMtu);

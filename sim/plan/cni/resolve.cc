@@ -1,6 +1,7 @@
 #include <vector>
 
 #include "sim/plan/cni/calico.h"
+#include "sim/plan/cni/given.h"
 #include "sim/plan/cni/profile.h"
 #include "sim/scenario/enums.h"
 
@@ -9,15 +10,6 @@ namespace {
 
 using scenario::CniType;
 using scenario::FlannelBackend;
-
-/// A value that somebody wrote: in the scenario, else in the cluster's own file, else the scenario's default (which
-/// stands nowhere), else nothing.
-template <typename T, typename U>
-std::optional<T> Given(const scenario::Optional<T>& written, const import::Setting<U>* imported) {
-  if (written && written->place.source != 0) return written->value;
-  if (imported && imported->IsGiven()) return static_cast<T>(imported->value);
-  return written ? std::optional<T>(written->value) : std::nullopt;
-}
 
 std::string NotSupported(const std::string& what) {
   std::string names;
@@ -44,7 +36,6 @@ void TakeVxlanSettings(const scenario::Cni& cni, const import::FlannelConfig* co
   if (auto vni = Given(cni.vni, conf ? &conf->vni : nullptr)) vxlan.vni = *vni;
   if (auto port = Given(cni.port, conf ? &conf->port : nullptr); port && *port != 0) vxlan.dstPort = *port;
   if (auto learning = Given(cni.learning, conf ? &conf->learning : nullptr)) vxlan.learning = *learning;
-  if (auto direct = Given(cni.directRouting, conf ? &conf->directRouting : nullptr)) profile.directRouting = *direct;
   if (cni.df) vxlan.df = static_cast<kernel::VxlanDf>(cni.df->value);
   if (cni.ttl) {
     vxlan.ttl = cni.ttl->value.value;
@@ -87,10 +78,11 @@ Ipv4Prefix NetworkOf(const Context& context, const import::FlannelConfig* conf) 
 std::optional<CniPlan> ResolveCni(const Context& context) {
   const scenario::Cni& cni = context.scenario.cluster.cni;
   const CniType type = cni.type.value;
+  const bool isFlannel = type == CniType::Flannel || type == CniType::Canal;
   const import::FlannelConfig* conf =
-      type == CniType::Flannel && context.imported && context.imported->flannel ? &*context.imported->flannel : nullptr;
+      isFlannel && context.imported && context.imported->flannel ? &*context.imported->flannel : nullptr;
   FlannelBackend backend{};
-  if (type == CniType::Flannel) {
+  if (isFlannel) {
     const auto found = BackendOf(context, cni);
     if (!found) return std::nullopt;
     backend = *found;
@@ -100,7 +92,7 @@ std::optional<CniPlan> ResolveCni(const Context& context) {
     if (flavour.type == type && flavour.backend == backend) plan.flavour = &flavour;
   if (!plan.flavour) {
     std::string name = scenario::WordOf(type);
-    if (type == CniType::Flannel) name += " with backend \"" + scenario::WordOf(backend) + "\"";
+    if (isFlannel) name += " with backend \"" + scenario::WordOf(backend) + "\"";
     context.Error(cni.backend && cni.backend->place.source != 0 ? cni.backend->place : cni.type.place, "{}",
                   NotSupported("CNI " + name));
     return std::nullopt;
@@ -111,9 +103,10 @@ std::optional<CniPlan> ResolveCni(const Context& context) {
   if (profile.FindTunnel(kernel::LinkKind::Vxlan)) {
     TakeVxlanSettings(cni, conf, profile);
     Tunnel& tunnel = profile.tunnels.front();
-    if (type == CniType::Flannel) tunnel.device = "flannel." + std::to_string(tunnel.vxlan.vni);
+    if (isFlannel) tunnel.device = "flannel." + std::to_string(tunnel.vxlan.vni);
     if (cni.device) tunnel.device = cni.device->value;
   }
+  if (auto direct = Given(cni.directRouting, conf ? &conf->directRouting : nullptr)) profile.directRouting = *direct;
   if (cni.ipMasq) profile.masquerades = cni.ipMasq->value;
   if (cni.mtu)
     profile.mtu = cni.mtu->value;

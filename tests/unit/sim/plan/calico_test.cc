@@ -152,7 +152,8 @@ TEST(CalicoPools, EachHasItsModeAndItsNodes) {
 
 TEST(CalicoPools, MistakesAreNamedWithTheirPool) {
   const auto said = [](const std::string& pools) {
-    return PlanText(WithCluster(R"("nodes": ["a"], "pods": [], "cni": {"type": "calico", "pools": [)" + pools + "]}"))
+    return PlanText(
+               WithCluster(R"("nodes": ["a"], "pods": ["p"], "cni": {"type": "calico", "pools": [)" + pools + "]}"))
         .diagnostics.Format();
   };
   EXPECT_NE(said(R"({"cidr": "10.1.0.0/16"}, {"cidr": "10.1.2.0/24"})").find("overlaps pool 10.1.0.0/16"),
@@ -163,6 +164,32 @@ TEST(CalicoPools, MistakesAreNamedWithTheirPool) {
   EXPECT_NE(said(R"({"cidr": "10.1.0.0/16", "nodeSelector": "zone = 'x'"})").find("is no selector"), std::string::npos);
   EXPECT_NE(said(R"x({"cidr": "10.1.0.0/16", "nodeSelector": "has(gpu)"})x").find("no pool has an address"),
             std::string::npos);
+}
+
+TEST(CalicoImport, PoolsAndSettingsOfTheClustersOwnFiles) {
+  const std::string path = testing::TempDir() + "overlaysim-calico.yaml";
+  std::ofstream(path) << R"x(apiVersion: projectcalico.org/v3
+kind: IPPool
+metadata: {name: east}
+spec: {cidr: 10.1.0.0/16, vxlanMode: Always, nodeSelector: "kubernetes.io/hostname == 'a'"}
+---
+apiVersion: projectcalico.org/v3
+kind: IPPool
+metadata: {name: west}
+spec: {cidr: 10.2.0.0/16, ipipMode: CrossSubnet, nodeSelector: "!(kubernetes.io/hostname == 'a')"}
+---
+apiVersion: projectcalico.org/v3
+kind: FelixConfiguration
+metadata: {name: default}
+spec: {vxlanPort: 8472}
+)x";
+  const Planned planned = PlanText(WithCluster(R"("nodes": ["a", "b"], "pods": [{"generate": 1, "per": "node"}],
+       "cni": {"type": "calico", "import": ")" +
+                                               path + "\"}"));
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  EXPECT_EQ(planned.plan->understood, "calico vxlan Always and ipip CrossSubnet, VNI 4096, UDP 8472 · 2 nodes, 2 pods");
+  EXPECT_NE(planned.Route("a").find("10.2.0.0/26 via 172.16.2.12 dev tunl0 proto bird onlink"), std::string::npos);
+  EXPECT_NE(planned.Route("b").find("blackhole 10.2.0.0/26 proto bird"), std::string::npos);
 }
 
 TEST(CalicoMtu, SmallestMatchingInterfaceCounts) {

@@ -54,6 +54,38 @@ TEST(FlannelVxlan, DirectRoutingSkipsTunnelInsideSubnet) {
   EXPECT_EQ(planned.Neigh("node1").substr(0, 11), "10.244.3.0 ");  // none for node2
 }
 
+TEST(FlannelIpip, RoutesLeadViaTheNodesThroughTheTunnel) {
+  const Planned planned = PlanText(WithCluster(
+      R"("nodes": [{"name": "node1", "rack": "a"}, {"name": "node2", "rack": "a"}, {"name": "node3", "rack": "b"}],
+         "cni": {"type": "flannel", "backend": "ipip", "directRouting": true}, "pods": [{"name": "p", "node": "node1"}])"));
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  EXPECT_EQ(planned.Route("node1"),
+            "default via 172.16.1.1 dev eth0 \n"
+            "10.244.1.0/24 dev cni0 proto kernel scope link src 10.244.1.1 \n"
+            "10.244.2.0/24 via 172.16.1.12 dev eth0 \n"
+            "10.244.3.0/24 via 172.16.2.13 dev flannel.ipip onlink \n"
+            "172.16.1.0/24 dev eth0 proto kernel scope link src 172.16.1.11 \n");
+  EXPECT_EQ(planned.Mtu("node1", "flannel.ipip"), 1480u);  // 1500 - 20
+  EXPECT_EQ(planned.Mtu("p", "eth0"), 1480u);
+  const auto node = planned->Materialise(planned->Find("node1"));
+  EXPECT_EQ(node->FindLink("flannel.ipip")->ipip.local.ToString(), "172.16.1.11");
+  EXPECT_TRUE(node->IsLocalAddress(*Ipv4Address::Parse("10.244.1.0")));
+}
+
+TEST(Canal, HasFlannelsTunnelAndCalicosPods) {
+  const Planned planned = PlanText(WithCluster(
+      R"("nodes": ["node1", "node2"], "cni": {"type": "canal"}, "pods": [{"name": "pod-a", "node": "node1"}])"));
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  EXPECT_EQ(planned.Route("node1"),
+            "default via 172.16.1.1 dev eth0 \n"
+            "10.244.1.2 dev cali5e1c4d6c68c scope link \n"  // SHA-1("default.pod-a") = 5e1c4d6c68c...
+            "10.244.2.0/24 via 10.244.2.0 dev flannel.1 onlink \n"
+            "172.16.1.0/24 dev eth0 proto kernel scope link src 172.16.1.11 \n");
+  EXPECT_EQ(planned.Route("pod-a"), "default via 169.254.1.1 dev eth0 \n169.254.1.1 dev eth0 scope link \n");
+  EXPECT_EQ(planned.Mtu("pod-a", "eth0"), 1450u);
+  EXPECT_FALSE(planned->Materialise(planned->Find("node1"))->FindLink("cni0"));
+}
+
 TEST(FlannelHostGw, RoutesLeadViaTheNodes) {
   const Planned planned = PlanText(
       WithCluster(R"("nodes": ["node1", "node2"], "cni": {"type": "flannel", "backend": "host-gw"}, "pods": [])",

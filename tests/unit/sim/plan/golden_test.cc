@@ -73,7 +73,8 @@ TEST(PlanScenarios, AllThatAreShippedCanBePlanned) {
 INSTANTIATE_TEST_SUITE_P(Tutorial, PlanGolden,
                          testing::Values("two-nodes", "three-nodes-vxlan0", "three-nodes-flannel",
                                          "three-nodes-bridged", "leaf-spine", "link-failure", "imported",
-                                         "firewall-closed", "mtu", "calico-vxlan", "calico-cross-subnet"),
+                                         "firewall-closed", "mtu", "calico-vxlan", "calico-cross-subnet", "calico-ipip",
+                                         "calico-route-reflector", "canal", "flannel-ipip"),
                          [](const auto& param) {
                            std::string name = param.param;
                            std::replace(name.begin(), name.end(), '-', '_');

@@ -25,18 +25,21 @@ std::string Golden(const std::string& name) {
 
 /// n1 and n2 in one rack, n3 in another, with the addresses of the oracle's lab; one pod each, p1 pings.
 std::string ThreeNodes(const std::string& cni, const std::string& to) {
+  const bool hasBlocks = cni.find("calico") != std::string::npos;
   std::string nodes, pods;
   for (int n = 1; n <= 3; ++n) {
+    const char* comma = n > 1 ? ", " : "";
     nodes += fmt::format(
-        R"({}{{"name": "n{}", "rack": "{}", "mac": "02:00:00:00:01:0{}", "vtepMac": "02:00:00:00:04:0{}"}})",
-        n > 1 ? ", " : "", n, n == 3 ? 2 : 1, n, n);
-    pods += fmt::format(R"({}{{"name": "p{}", "node": "n{}", "address": "192.168.{}.{}"}})", n > 1 ? ", " : "", n, n,
-                        10 * n, 64 * (n - 1) + 2);
+        R"({}{{"name": "n{}", "rack": "{}", "mac": "02:00:00:00:01:0{}", "vtepMac": "02:00:00:00:04:0{}"}})", comma, n,
+        n == 3 ? 2 : 1, n, n);
+    pods +=
+        fmt::format(R"({}{{"name": "p{}", "node": "n{}", "address": "{}"}})", comma, n, n,
+                    hasBlocks ? fmt::format("192.168.{}.{}", 10 * n, 64 * (n - 1) + 2) : fmt::format("10.244.{}.2", n));
   }
   return fmt::format(
-      R"({{"format": 1, "cluster": {{"podCIDR": "192.168.0.0/16", "cni": {}, "nodes": [{}], "pods": [{}]}},
+      R"({{"format": 1, "cluster": {{"podCIDR": "{}", "cni": {}, "nodes": [{}], "pods": [{}]}},
     "traffic": [{{"type": "ping", "from": "p1", "to": "{}", "df": "dont"}}], "capture": [{{"on": "n1/eth0"}}]}})",
-      cni, nodes, pods, to);
+      hasBlocks ? "192.168.0.0/16" : "10.244.0.0/16", cni, nodes, pods, to);
 }
 
 struct Wire {
@@ -46,7 +49,7 @@ struct Wire {
 };
 class FlavourPackets : public testing::TestWithParam<Wire> {};
 
-TEST_P(FlavourPackets, AreThoseOfTheKernel) {
+TEST_P(FlavourPackets, AreOnTheWire) {
   const Ran ran(ThreeNodes(GetParam().cni, GetParam().to));
   ASSERT_TRUE(ran.outcome);
   std::string error;
@@ -67,7 +70,11 @@ TEST_P(FlavourPackets, AreThoseOfTheKernel) {
 INSTANTIATE_TEST_SUITE_P(
     All, FlavourPackets,
     testing::Values(Wire{"calico-vxlan-echo-request", R"({"type": "calico", "vxlanMode": "CrossSubnet"})", "p3"},
-                    Wire{"calico-direct-echo-request", R"({"type": "calico", "vxlanMode": "CrossSubnet"})", "p2"}),
+                    Wire{"calico-direct-echo-request", R"({"type": "calico", "vxlanMode": "CrossSubnet"})", "p2"},
+                    Wire{"calico-ipip-echo-request", R"({"type": "calico", "ipipMode": "Always"})", "p3"},
+                    Wire{"calico-bgp-echo-request", R"({"type": "calico", "vxlanMode": "Never"})", "p2"},
+                    Wire{"flannel-ipip-echo-request", R"({"type": "flannel", "backend": "ipip"})", "p3"},
+                    Wire{"canal-echo-request", R"({"type": "canal"})", "p3"}),
     [](const auto& param) {
       std::string name = param.param.golden;
       for (char& c : name)

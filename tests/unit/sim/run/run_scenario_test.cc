@@ -76,7 +76,8 @@ TEST_P(TutorialCaptures, HaveNoMalformedAndNoBadChecksumPacket) {
 INSTANTIATE_TEST_SUITE_P(All, TutorialCaptures,
                          testing::Values("two-nodes", "three-nodes-vxlan0", "three-nodes-flannel",
                                          "three-nodes-bridged", "imported", "leaf-spine", "link-failure",
-                                         "firewall-closed", "mtu", "calico-vxlan", "calico-cross-subnet"));
+                                         "firewall-closed", "mtu", "calico-vxlan", "calico-cross-subnet", "calico-ipip",
+                                         "calico-route-reflector", "canal", "flannel-ipip"));
 
 }  // namespace
 }  // namespace overlaysim
