@@ -164,10 +164,10 @@ void ParseIpipOptions(Session& session, Words& words, kernel::IpipOptions& ipip)
     const std::string word = words.Next();
     if (word == "remote") {
       const std::string address = words.Next();
-      ipip.remote = address == "any" ? Ipv4Address{} : ParseAddress(address);
+      ipip.remote = address == "any" ? Ipv4Address{} : ParseAddressOf<Ipv4Address>(address);
     } else if (word == "local") {
       const std::string address = words.Next();
-      ipip.local = address == "any" ? Ipv4Address{} : ParseAddress(address);
+      ipip.local = address == "any" ? Ipv4Address{} : ParseAddressOf<Ipv4Address>(address);
     } else if (word == "dev") {
       ipip.lowerIfindex = RequireDevice(session.Ns(), words.Next(), 255).ifindex;
     } else if (word == "ttl" || word == "hoplimit" || word == "hlim") {

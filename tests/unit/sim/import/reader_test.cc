@@ -218,8 +218,8 @@ TEST(Import, KindsAreToldFromListsLinksAndFields) {
 }
 
 TEST(Import, OtherApisNodesAreNoNodes) {
-  EXPECT_EQ(MessageOf("apiVersion: projectcalico.org/v3\nkind: Node\nmetadata:\n  name: a\n"),
-            "input:0:0: warning: nothing of this file is of use here: 1 Node (projectcalico.org/v3)");
+  EXPECT_EQ(MessageOf("apiVersion: example.org/v3\nkind: Node\nmetadata:\n  name: a\n"),
+            "input:0:0: warning: nothing of this file is of use here: 1 Node (example.org/v3)");
 }
 
 TEST(Import, MaskedValuesAreLeftOutAndWrongOnesRefused) {
