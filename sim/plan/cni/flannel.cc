@@ -79,9 +79,11 @@ Flavour FlannelIpip() {
                                     .overheadBytes = kIpipOverheadBytes}},
                        .bridge = "cni0",
                        .hasVtepAddress = true,
-                       .acceptForwarded = true},
+                       .acceptForwarded = true,
+                       .masquerades = true},
           .connectPod = ConnectToBridge,
-          .reach = ReachIpip};
+          .reach = ReachIpip,
+          .rules = FlannelRules};
 }
 
 Flavour Canal() {
