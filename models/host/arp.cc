@@ -18,10 +18,29 @@ void Stack::ArpSend(uint16_t operation, kernel::Link& link, Ipv4Address targetIp
   if (link.noArp) return;
   wire::FramePtr frame = wire::MakeFrame(wire::kEthernetHeaderBytes + wire::kArpBytes);
   StartJourney(*frame, cause);
+  frame->protocol = wire::kEtherTypeArp;
   wire::Ethernet{frame->Data()}.Write(ethernetTo, link.address, wire::kEtherTypeArp);
   wire::Arp{frame->Data() + wire::kEthernetHeaderBytes}.Write(operation, link.address, senderIp, targetMac, targetIp);
   Trace(Stage::Send, Verdict::Continue, *frame, link.ifindex);
   Transmit(link.ifindex, std::move(frame));
+}
+
+/// arp_solicit(): `waiting` is the newest packet that waits for the answer, if any does.
+void Stack::ArpSolicit(kernel::Link& link, const kernel::Neighbour& entry, const wire::Frame* waiting, bool unicast) {
+  const uint8_t announce = std::max(m_ns->allConf.arpAnnounce, m_ns->GetConf(entry.ifindex).arpAnnounce);
+  Ipv4Address source;
+  if (waiting && announce < 2) {
+    const Ipv4Address from = wire::Ipv4{const_cast<uint8_t*>(waiting->Data())}.Source();
+    bool usable = m_ns->IsLocalAddress(from);
+    if (usable && announce == 1)  // only if it is in a subnet of the device that has the target
+      usable = std::any_of(m_ns->Addresses().begin(), m_ns->Addresses().end(), [&](const kernel::Address& a) {
+        return a.ifindex == entry.ifindex && a.Subnet().Contains(from) && a.Subnet().Contains(entry.ip);
+      });
+    if (usable) source = from;
+  }
+  if (source.IsZero()) source = m_ns->SelectAddress(entry.ifindex, entry.ip, kernel::kScopeLink);
+  ArpSend(wire::kArpRequest, link, entry.ip, source, unicast ? entry.mac : MacAddress::Broadcast(), MacAddress{},
+          waiting ? waiting->journey : 0);
 }
 
 /// arp_rcv() and arp_process().
@@ -57,7 +76,8 @@ void Stack::ArpReceive(kernel::Link& link, wire::FramePtr frame) {
   };
   auto learnFromRequest = [&] {  // neigh_event_ns()
     kernel::Neighbour* entry = m_ns->Neighbours().Find(link.ifindex, sip);
-    NeighbourLearn(entry ? *entry : NeighbourCreate(link.ifindex, sip), sha, kernel::NudState::Stale, true);
+    NeighbourLearn(entry ? *entry : NeighbourCreate(link.ifindex, sip),
+                   {.mac = sha, .state = kernel::NudState::Stale, .override = true});
   };
 
   if (sip.IsZero()) {  // duplicate address detection of another host (RFC 5227)
@@ -103,7 +123,9 @@ void Stack::ArpReceive(kernel::Link& link, wire::FramePtr frame) {
     const bool proof = operation == wire::kArpReply && frame->type == wire::PacketType::Host;
     const bool override = engine::Now() > entry->updated + kLockTime || gratuitous;
     const uint32_t rowId = entry->rowId;
-    NeighbourLearn(*entry, sha, proof ? kernel::NudState::Reachable : kernel::NudState::Stale, override);
+    NeighbourLearn(
+        *entry,
+        {.mac = sha, .state = proof ? kernel::NudState::Reachable : kernel::NudState::Stale, .override = override});
     return done(Verdict::Consumed, {kernel::Table::Neighbour, rowId});
   }
   done(Verdict::Consumed);

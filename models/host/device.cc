@@ -193,6 +193,7 @@ void Stack::NetifReceive(kernel::Link& link, wire::FramePtr frame) {
   if (!kernel::HasLinkHeader(link.kind)) {
     frame->type = wire::PacketType::Host;
     frame->iif = link.ifindex;
+    frame->protocol = wire::kEtherTypeIpv4;
     if (IsCaptured(link.ifindex)) m_network.observer->OnFrame(*this, link, *frame, false);
     Trace(Stage::Receive, Verdict::Continue, *frame, link.ifindex);
     return Ipv4Receive(link, std::move(frame));
@@ -221,12 +222,16 @@ void Stack::PassUp(kernel::Link& link, wire::FramePtr frame) {
     frame->type = wire::PacketType::OtherHost;
     break;
   }
-  switch (wire::Ethernet{frame->Data()}.Type()) {
+  frame->protocol = wire::Ethernet{frame->Data()}.Type();
+  switch (frame->protocol) {
     case wire::kEtherTypeIpv4:
       frame->Pull(wire::kEthernetHeaderBytes);
       return Ipv4Receive(link, std::move(frame));
     case wire::kEtherTypeArp:
       return ArpReceive(link, std::move(frame));
+    case wire::kEtherTypeIpv6:
+      frame->Pull(wire::kEthernetHeaderBytes);
+      return Ipv6Receive(link, std::move(frame));
     default:
       if (!IsCaptured(link.ifindex)) ++link.stats.rxDropped;  // else the tap has taken it
       return Finish(Stage::Receive, Verdict::UnknownEthertype, std::move(frame), link.ifindex);

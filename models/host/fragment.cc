@@ -79,7 +79,11 @@ wire::FramePtr Stack::Reassemble(wire::FramePtr fragment, ReassemblyUser user) {
   Count(Snmp::IpReasmReqds);
   const wire::Ipv4 ip{fragment->Data()};
   const uint32_t header = ip.HeaderBytes();
-  const ReassemblyKey key{ip.Source().value, ip.Destination().value, ip.Identification(), ip.Protocol(), user};
+  const ReassemblyKey key{.source = ip.Source(),
+                          .destination = ip.Destination(),
+                          .identification = ip.Identification(),
+                          .protocol = ip.Protocol(),
+                          .user = user};
   const auto inserted = m_reassembly.queues.try_emplace(key);
   const auto it = inserted.first;  // not a structured binding: clang 14 lets no lambda capture one
   ReassemblyQueue& queue = it->second;

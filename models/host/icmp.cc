@@ -87,12 +87,14 @@ void Stack::CloseRawIcmp(int handle) {
 int Stack::SendIcmpEcho(const SendRequest& given, uint16_t id, uint16_t sequence, std::span<const uint8_t> data,
                         uint64_t* journey) {
   SendRequest request = given;
-  request.protocol = wire::kIpProtoIcmp;
+  const bool isV6 = given.destination.IsV6();
   std::vector<uint8_t> message(wire::kIcmpHeaderBytes + data.size());
-  message[0] = wire::kIcmpEcho;
+  message[0] = isV6 ? uint8_t{wire::kIcmpv6Echo} : uint8_t{wire::kIcmpEcho};
   wire::Put16(&message[4], id);
   wire::Put16(&message[6], sequence);
   std::copy(data.begin(), data.end(), message.begin() + wire::kIcmpHeaderBytes);
+  if (isV6) return SendIcmpv6(request, std::move(message), nullptr, journey);
+  request.protocol = wire::kIpProtoIcmp;
   wire::Put16(&message[2], wire::Checksum(message.data(), message.size()));
   const int error = SendIpv4(request, message, nullptr, journey);
   if (error == 0) CountOut(m_ns->snmp, wire::kIcmpEcho);
@@ -223,7 +225,7 @@ void Stack::FollowRedirect(const Received& message, const wire::Ipv4& quoted) {
   kernel::Neighbour* entry = m_ns->Neighbours().Find(ifindex, gateway);
   if (!entry) entry = &NeighbourCreate(ifindex, gateway);
   if (!kernel::NudHasAddress(entry->state)) {
-    if (NeighbourBegin(*entry)) NeighbourSolicit(*entry);
+    if (NeighbourBegin(*entry)) NeighbourProbe(*entry);
     return;
   }
   m_redirects[destination.value] = {gateway, engine::Now() + kExpires};
@@ -268,9 +270,8 @@ void Stack::IcmpReply(const wire::Frame& packet, std::vector<uint8_t> message) {
   if (SendIpv4(request, message, &out) == 0) CountOut(m_ns->snmp, wire::kIcmpEchoReply);  // whatever it answers
 }
 
-Stack::PeerTokens& Stack::TokensOf(Ipv4Address peer) {
-  return m_peers.try_emplace(peer.value, PeerTokens{Seconds(60), engine::Now()})
-      .first->second;  // full, see inet_getpeer()
+Stack::PeerTokens& Stack::TokensOf(const IpAddress& peer) {
+  return m_peers.try_emplace(peer, PeerTokens{Seconds(60), engine::Now()}).first->second;  // full, see inet_getpeer()
 }
 
 bool Stack::PeerTokens::Take(Nanoseconds now, Nanoseconds cost, int64_t burst) {
@@ -288,12 +289,10 @@ bool Stack::RouteErrorAllowed(Ipv4Address to) {
   return TokensOf(to).Take(engine::Now(), Seconds(1), kErrorBurst);
 }
 
-/// icmp_global_allow() and inet_peer_xrlim_allow(): token buckets for all and for each receiver.
-bool Stack::IcmpAllowed(Ipv4Address to, uint8_t type, uint8_t code, const RouteOut& out) {
-  if (type > kLastIcmpType || (type == wire::kIcmpDestUnreach && code == wire::kIcmpFragNeeded)) return true;
-  if (!(m_ns->icmpRateMask >> type & 1) || out.toLocal) return true;
+/// icmp_global_allow(): a token bucket for all, of both families: icmp_msgs_per_sec, refilled when 20 ms have passed,
+/// at most icmp_msgs_burst. Whoever sends takes from m_icmpGlobalCredit.
+bool Stack::IcmpGlobalAllowed() {
   const Nanoseconds now = engine::Now();
-  // Global: icmp_msgs_per_sec, refilled when 20 ms have passed, at most icmp_msgs_burst.
   if (!m_icmpGlobalStarted || now - m_icmpGlobalStamp >= Milliseconds(20)) {
     const int64_t delta = m_icmpGlobalStarted ? std::min(now - m_icmpGlobalStamp, Seconds(1)).count : Seconds(1).count;
     const int64_t more = m_ns->icmpMsgsPerSec * delta / Seconds(1).count;
@@ -307,9 +306,17 @@ bool Stack::IcmpAllowed(Ipv4Address to, uint8_t type, uint8_t code, const RouteO
     Count(Snmp::IcmpOutRateLimitGlobal);
     return false;
   }
+  return true;
+}
+
+/// icmpv4_global_allow() and icmpv4_xrlim_allow(): a token bucket for all and one for each receiver.
+bool Stack::IcmpAllowed(Ipv4Address to, uint8_t type, uint8_t code, const RouteOut& out) {
+  if (type > kLastIcmpType || (type == wire::kIcmpDestUnreach && code == wire::kIcmpFragNeeded)) return true;
+  if (!(m_ns->icmpRateMask >> type & 1) || out.toLocal) return true;
+  if (!IcmpGlobalAllowed()) return false;
   // Per receiver: one each icmp_ratelimit ms, six at once after a pause.
   const Nanoseconds limit = Milliseconds(m_ns->icmpRateLimitMs);
-  if (limit.count > 0 && !TokensOf(to).Take(now, limit, kBurstFactor)) {
+  if (limit.count > 0 && !TokensOf(to).Take(engine::Now(), limit, kBurstFactor)) {
     Count(Snmp::IcmpOutRateLimitHost);
     return false;
   }
@@ -341,7 +348,7 @@ void Stack::IcmpSend(const wire::Frame& packet, uint8_t type, uint8_t code, uint
   const auto options = EchoOptions(packet, out.source);
   if (!options || !IcmpAllowed(ip.Source(), type, code, out)) return;
   request.options = *options;
-  uint32_t room = std::min(OutputMtu(out, request.destination), kMostErrorBytes);
+  uint32_t room = std::min(OutputMtu(out, ip.Source()), kMostErrorBytes);
   room -= wire::kIpv4HeaderBytes + static_cast<uint32_t>(options->size()) + wire::kIcmpHeaderBytes;
   const uint32_t quoted = std::min(packet.Size(), room);
   std::vector<uint8_t> message(wire::kIcmpHeaderBytes + quoted);

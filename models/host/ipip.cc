@@ -15,6 +15,11 @@ using kernel::Table;
 
 /// ip_tunnel_xmit(). A device without a remote sends to the next hop of the inner packet's route.
 int Stack::IpipTransmit(kernel::Link& link, wire::FramePtr packet) {
+  if (packet->protocol != wire::kEtherTypeIpv4) {  // ipip_tunnel_xmit()
+    ++link.stats.txErrors;
+    Finish(Stage::TunnelRoute, Verdict::UnknownEthertype, std::move(packet), link.ifindex);
+    return 0;
+  }
   const kernel::IpipOptions& options = link.ipip;
   const wire::Ipv4 inner{packet->Data()};
   const Ipv4Address remote = !options.remote.IsZero() ? options.remote : packet->gateway;

@@ -231,10 +231,10 @@ void Stack::Ipv4Deliver(kernel::Link& link, wire::FramePtr packet, bool broadcas
       return IcmpReceive(link, std::move(packet), broadcast);
     case wire::kIpProtoUdp:
       Count(Snmp::IpInDelivers);
-      return UdpReceive(link, std::move(packet), broadcast);
+      return UdpReceive(link, std::move(packet), ip.HeaderBytes(), broadcast);
     case wire::kIpProtoTcp:
       Count(Snmp::IpInDelivers);
-      return TcpReceive(link, std::move(packet));
+      return TcpReceive(link, std::move(packet), ip.HeaderBytes());
     case wire::kIpProtoIgmp:  // igmp_rcv(): nobody here routes groups
       Count(Snmp::IpInDelivers);
       return Finish(Stage::LocalDeliver, Verdict::Consumed, std::move(packet), link.ifindex);

@@ -36,21 +36,21 @@ Ipv4Address Stack::PreferredSource(const kernel::RouteAnswer& answer) const {
 /// ip_route_output_key().
 Stack::RouteOut Stack::RouteOutput(const SendRequest& request) {
   RouteOut out;
-  out.source = request.source;
-  if (!request.source.IsZero() && !request.anySource &&
-      (request.source.IsMulticast() || !m_ns->IsLocalAddress(request.source))) {
+  const Ipv4Address source = request.source.V4(), destination = request.destination.V4();
+  out.source = source;
+  if (!source.IsZero() && !request.anySource && (source.IsMulticast() || !m_ns->IsLocalAddress(source))) {
     out.error = EINVAL;
     return out;
   }
-  kernel::RouteQuery query{.dst = request.destination,
-                           .src = request.source,
+  kernel::RouteQuery query{.dst = destination,
+                           .src = source,
                            .oif = request.oif,
                            .tos = static_cast<uint8_t>(request.tos & 0x1c),
                            .mark = request.mark};
-  query.flowHash = wire::MultipathHash(wire::FlowKeys{request.source, request.destination, request.protocol,
-                                                      request.sourcePort, request.destinationPort},
-                                       m_ns->fibMultipathHashPolicy == 1, m_network.seed);
-  if (request.destination.IsLimitedBroadcast() && request.oif != 0) {
+  query.flowHash = wire::MultipathHash(
+      wire::FlowKeys{source, destination, request.protocol, request.sourcePort, request.destinationPort},
+      m_ns->fibMultipathHashPolicy == 1, m_network.seed);
+  if (destination.IsLimitedBroadcast() && request.oif != 0) {
     out.broadcast = true;
     out.answer.route.type = RouteType::Broadcast;
     out.answer.error = 0;
@@ -67,12 +67,12 @@ Stack::RouteOut Stack::RouteOutput(const SendRequest& request) {
   out.toLocal = route.type == RouteType::Local;
   if (out.source.IsZero()) {
     if (out.toLocal && route.prefSrc.IsZero())
-      out.source = request.destination;
+      out.source = destination;
     else
       out.source = PreferredSource(out.answer);
   }
   if (!out.toLocal && !out.broadcast)
-    if (const auto it = m_redirects.find(request.destination.value);
+    if (const auto it = m_redirects.find(destination.value);
         it != m_redirects.end() && engine::Now() < it->second.expires)
       out.answer.nextHop.gateway = it->second.gateway;
   if (out.toLocal) out.answer.nextHop = {{}, 1, 1, false};  // by loopback
@@ -114,7 +114,8 @@ int Stack::SendIpv4(const SendRequest& request, std::span<const uint8_t> payload
 int Stack::Ipv4Append(const SendRequest& request, const RouteOut& out, std::span<const uint8_t> payload,
                       uint64_t* journey) {
   const kernel::Link* link = m_ns->GetLink(out.answer.nextHop.ifindex);
-  const uint32_t pathMtu = OutputMtu(out, request.destination);
+  const Ipv4Address destination = request.destination.V4();
+  const uint32_t pathMtu = OutputMtu(out, destination);
   const uint32_t header = wire::kIpv4HeaderBytes + static_cast<uint32_t>(request.options.size());
   const uint32_t total = header + static_cast<uint32_t>(payload.size());
   if (total > 0xffff) return EMSGSIZE;
@@ -130,9 +131,8 @@ int Stack::Ipv4Append(const SendRequest& request, const RouteOut& out, std::span
   packet->connection = request.connection;
   packet->connectionInfo = request.connectionInfo;
   packet->ignoreDf = request.pmtu != SendRequest::Pmtu::Do;  // ip_sk_ignore_df()
-  const uint16_t id = df && !packet->ignoreDf && !request.connected
-                          ? uint16_t{0}
-                          : NewIdentification(request.destination, request.protocol);
+  const uint16_t id =
+      df && !packet->ignoreDf && !request.connected ? uint16_t{0} : NewIdentification(destination, request.protocol);
   wire::WriteIpv4(packet->Data(), {.tos = request.tos,
                                    .totalBytes = static_cast<uint16_t>(total),
                                    .identification = id,
@@ -140,7 +140,7 @@ int Stack::Ipv4Append(const SendRequest& request, const RouteOut& out, std::span
                                    .ttl = request.ttl != 0 ? request.ttl : m_ns->defaultTtl,
                                    .protocol = request.protocol,
                                    .source = out.source,
-                                   .destination = request.destination});
+                                   .destination = destination});
   if (!request.options.empty()) {
     packet->Data()[0] = static_cast<uint8_t>(4 << 4 | header / 4);
     std::memcpy(packet->Data() + wire::kIpv4HeaderBytes, request.options.data(), request.options.size());
@@ -170,6 +170,7 @@ int Stack::SendPacket(wire::FramePtr packet, const RouteOut& routed) {
 
 /// __ip_local_out(): the OUTPUT chain, then out.
 int Stack::Ipv4LocalOut(wire::FramePtr packet, const RouteOut& out) {
+  packet->protocol = wire::kEtherTypeIpv4;
   const RouteOut* route = &out;
   RouteOut changed;
   if (m_ns->netfilter.IsActive(Hook::Output)) {

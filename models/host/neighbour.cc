@@ -1,4 +1,4 @@
-// The neighbour state machine (net/core/neighbour.c).
+// The neighbour state machine of both families (net/core/neighbour.c).
 
 #include <algorithm>
 
@@ -19,64 +19,104 @@ uint32_t TrueSize(const wire::Frame& frame) { return ((frame.Size() + 14 + 511) 
 
 bool IsConnected(NudState s) { return s == NudState::Permanent || s == NudState::Noarp || s == NudState::Reachable; }
 
+template <typename A>
+constexpr bool kIsV4 = std::is_same_v<A, Ipv4Address>;
+
+/// What has the neighbours of a family.
+template <typename A>
+auto& TablesOf(kernel::Namespace& ns) {
+  if constexpr (kIsV4<A>)
+    return ns;
+  else
+    return ns.Ipv6();
+}
+
+template <typename A>
+constexpr Table kTable = kIsV4<A> ? Table::Neighbour : Table::Neighbour6;
+
+/// arp_constructor(): group and broadcast addresses are mapped, not asked for.
+std::optional<MacAddress> MappedAddress(const kernel::Namespace& ns, int ifindex, Ipv4Address nextHop,
+                                        Ipv4Address destination) {
+  if (nextHop.IsMulticast() || destination.IsMulticast()) {
+    const uint32_t group = (nextHop.IsMulticast() ? nextHop : destination).value & 0x7fffff;
+    return MacAddress::FromUint64(0x01005e000000 | group);
+  }
+  const auto& addresses = ns.Addresses();
+  const bool broadcast =
+      nextHop.IsLimitedBroadcast() || std::any_of(addresses.begin(), addresses.end(), [&](const kernel::Address& a) {
+        return a.ifindex == ifindex &&
+               ((a.prefixLength < 31 && a.Subnet().Broadcast() == nextHop) || a.broadcast == nextHop);
+      });
+  return broadcast ? std::optional(MacAddress::Broadcast()) : std::nullopt;
+}
+std::optional<MacAddress> MappedAddress(const kernel::Namespace&, int, const Ipv6Address& nextHop,
+                                        const Ipv6Address& destination) {  // ndisc_constructor()
+  if (nextHop.IsMulticast()) return MulticastMac(nextHop);
+  return destination.IsMulticast() ? std::optional(MulticastMac(destination)) : std::nullopt;
+}
+
+template <typename A>
+A DestinationOf(const wire::Frame& packet) {
+  uint8_t* p = const_cast<uint8_t*>(packet.Data());
+  if constexpr (kIsV4<A>)
+    return wire::Ipv4{p}.Destination();
+  else
+    return wire::Ipv6{p}.Destination();
+}
+
 }  // namespace
 
-kernel::Neighbour& Stack::NeighbourCreate(int ifindex, Ipv4Address ip) {
-  kernel::Neighbour entry{.ip = ip, .ifindex = ifindex};
+template <typename A>
+kernel::BasicNeighbour<A>& Stack::NeighbourCreate(int ifindex, const A& ip) {
+  kernel::BasicNeighbour<A> entry{.ip = ip, .ifindex = ifindex};
   entry.updated = entry.used = entry.confirmed = engine::Now();
   entry.rowId = m_ns->NextRowId();
-  kernel::Neighbour& made = m_ns->Neighbours().Insert(entry);
-  m_ns->NeighbourChanged(made, TableChange::Op::Add);
+  auto& tables = TablesOf<A>(*m_ns);
+  kernel::BasicNeighbour<A>& made = tables.Neighbours().Insert(entry);
+  tables.NeighbourChanged(made, TableChange::Op::Add);
   return made;
 }
 
 /// __neigh_event_send() of an entry without address: from now on it is being asked for. False: it has one, or is
 /// being asked for already.
-bool Stack::NeighbourBegin(kernel::Neighbour& entry) {
+template <typename A>
+bool Stack::NeighbourBegin(kernel::BasicNeighbour<A>& entry) {
   if (entry.state != NudState::None && entry.state != NudState::Failed) return false;
-  const auto& parms = m_ns->Parms(entry.ifindex);
+  auto& tables = TablesOf<A>(*m_ns);
+  const auto& parms = tables.Parms(entry.ifindex);
   entry.probes = parms.ucastSolicit;
   entry.state = NudState::Incomplete;
   entry.updated = engine::Now();
-  m_ns->NeighbourChanged(entry, TableChange::Op::Change);
+  tables.NeighbourChanged(entry, TableChange::Op::Change);
   NeighbourArm(entry, parms.retransTime);
   return true;
 }
 
-/// ip_finish_output2() with neigh_resolve_output(): `packet` starts at its IPv4 header.
-int Stack::NeighbourOutput(kernel::Link& link, Ipv4Address nextHop, wire::FramePtr packet) {
+/// ip_finish_output2() and ip6_finish_output2() with neigh_resolve_output(): `packet` starts at its IP header.
+template <typename A>
+int Stack::NeighbourOutput(kernel::Link& link, const A& nextHop, wire::FramePtr packet) {
   if (!kernel::HasLinkHeader(link.kind)) {  // neigh_direct_output()
-    packet->gateway = nextHop;
+    if constexpr (kIsV4<A>) packet->gateway = nextHop;
     return Transmit(link.ifindex, std::move(packet));
   }
-  const Ipv4Address destination = wire::Ipv4{packet->Data()}.Destination();
   if (link.kind == kernel::LinkKind::Loopback || link.noArp) {
     Trace(Stage::NeighbourLookup, Verdict::Continue, *packet, link.ifindex);
     return NeighbourSend(link, MacAddress{}, std::move(packet));
   }
-  // arp_constructor(): group and broadcast addresses are mapped, not asked for.
-  if (nextHop.IsMulticast() || destination.IsMulticast()) {
-    const uint32_t group = (nextHop.IsMulticast() ? nextHop : destination).value & 0x7fffff;
+  if (const auto mapped = MappedAddress(*m_ns, link.ifindex, nextHop, DestinationOf<A>(*packet))) {
     Trace(Stage::NeighbourLookup, Verdict::Continue, *packet, link.ifindex);
-    return NeighbourSend(link, MacAddress::FromUint64(0x01005e000000 | group), std::move(packet));
-  }
-  const auto& addresses = m_ns->Addresses();
-  const bool broadcast =
-      nextHop.IsLimitedBroadcast() || std::any_of(addresses.begin(), addresses.end(), [&](const kernel::Address& a) {
-        return a.ifindex == link.ifindex &&
-               ((a.prefixLength < 31 && a.Subnet().Broadcast() == nextHop) || a.broadcast == nextHop);
-      });
-  if (broadcast) {
-    Trace(Stage::NeighbourLookup, Verdict::Continue, *packet, link.ifindex);
-    return NeighbourSend(link, MacAddress::Broadcast(), std::move(packet));
+    return NeighbourSend(link, *mapped, std::move(packet));
   }
 
-  kernel::Neighbour* entry = m_ns->Neighbours().Find(link.ifindex, nextHop);
+  auto& tables = TablesOf<A>(*m_ns);
+  kernel::BasicNeighbour<A>* entry = tables.Neighbours().Find(link.ifindex, nextHop);
   if (!entry) {
-    kernel::Neighbour shared;
-    if (m_ns->peers && m_ns->peers->FindNeighbour(link.ifindex, nextHop, shared)) {
-      Trace(Stage::NeighbourLookup, Verdict::Continue, *packet, link.ifindex, {Table::Neighbour, shared.rowId});
-      return NeighbourSend(link, shared.mac, std::move(packet));
+    if constexpr (kIsV4<A>) {
+      kernel::Neighbour shared;
+      if (m_ns->peers && m_ns->peers->FindNeighbour(link.ifindex, nextHop, shared)) {
+        Trace(Stage::NeighbourLookup, Verdict::Continue, *packet, link.ifindex, {Table::Neighbour, shared.rowId});
+        return NeighbourSend(link, shared.mac, std::move(packet));
+      }
     }
     entry = &NeighbourCreate(link.ifindex, nextHop);
   }
@@ -87,17 +127,17 @@ int Stack::NeighbourOutput(kernel::Link& link, Ipv4Address nextHop, wire::FrameP
   if (entry->state == NudState::Stale) {
     entry->state = NudState::Delay;
     entry->updated = now;
-    m_ns->NeighbourChanged(*entry, TableChange::Op::Change);
-    NeighbourArm(*entry, m_ns->Parms(link.ifindex).delayFirstProbeTime);
+    tables.NeighbourChanged(*entry, TableChange::Op::Change);
+    NeighbourArm(*entry, tables.Parms(link.ifindex).delayFirstProbeTime);
   }
-  const Row row{Table::Neighbour, entry->rowId};
+  const Row row{kTable<A>, entry->rowId};
   if (entry->state != NudState::Incomplete) {
     Trace(Stage::NeighbourLookup, Verdict::Continue, *packet, link.ifindex, row);
     return NeighbourSend(link, entry->mac, std::move(packet));
   }
   Trace(Stage::NeighbourWait, Verdict::Continue, *packet, link.ifindex, row);
-  NeighbourQueue& queue = m_neighbourQueues[{link.ifindex, nextHop.value}];
-  const uint32_t limit = m_ns->Parms(link.ifindex).unresQlenBytes;
+  NeighbourQueue& queue = m_neighbourQueues[{link.ifindex, nextHop}];
+  const uint32_t limit = tables.Parms(link.ifindex).unresQlenBytes;
   const uint32_t size = TrueSize(*packet);
   while (!queue.frames.empty() && queue.bytes + size > limit) {
     wire::FramePtr oldest = std::move(queue.frames.front());
@@ -107,64 +147,52 @@ int Stack::NeighbourOutput(kernel::Link& link, Ipv4Address nextHop, wire::FrameP
   }
   queue.bytes += size;
   queue.frames.push_back(std::move(packet));
-  if (probe) NeighbourSolicit(*entry);
+  if (probe) NeighbourProbe(*entry);
   return 0;
 }
 
 int Stack::NeighbourSend(kernel::Link& link, const MacAddress& to, wire::FramePtr packet) {
-  wire::Ethernet{packet->Push(wire::kEthernetHeaderBytes)}.Write(to, link.address, wire::kEtherTypeIpv4);
+  const uint16_t type = packet->protocol;
+  wire::Ethernet{packet->Push(wire::kEthernetHeaderBytes)}.Write(to, link.address, type);
   return Transmit(link.ifindex, std::move(packet));
 }
 
-Stack::NeighbourQueue* Stack::FindNeighbourQueue(int ifindex, Ipv4Address ip) {
-  auto it = m_neighbourQueues.find({ifindex, ip.value});
-  return it == m_neighbourQueues.end() ? nullptr : &it->second;
-}
-
-/// neigh_probe() and arp_solicit().
-void Stack::NeighbourSolicit(kernel::Neighbour& entry) {
+/// neigh_probe(): the newest packet that waits tells ARP and neighbour discovery what source to ask from.
+template <typename A>
+void Stack::NeighbourProbe(kernel::BasicNeighbour<A>& entry) {
   kernel::Link& link = *m_ns->GetLink(entry.ifindex);
-  const NeighbourQueue* queue = FindNeighbourQueue(entry.ifindex, entry.ip);
-  const wire::Frame* waiting = queue && !queue->frames.empty() ? queue->frames.back().get() : nullptr;
-  const uint8_t announce = std::max(m_ns->allConf.arpAnnounce, m_ns->GetConf(entry.ifindex).arpAnnounce);
-  Ipv4Address source;
-  if (waiting && announce < 2) {
-    const Ipv4Address from = wire::Ipv4{const_cast<uint8_t*>(waiting->Data())}.Source();
-    bool usable = m_ns->IsLocalAddress(from);
-    if (usable && announce == 1)  // only if it is in a subnet of the device that has the target
-      usable = std::any_of(m_ns->Addresses().begin(), m_ns->Addresses().end(), [&](const kernel::Address& a) {
-        return a.ifindex == entry.ifindex && a.Subnet().Contains(from) && a.Subnet().Contains(entry.ip);
-      });
-    if (usable) source = from;
-  }
-  if (source.IsZero()) source = m_ns->SelectAddress(entry.ifindex, entry.ip, kernel::kScopeLink);
-  const bool unicast = entry.probes < m_ns->Parms(entry.ifindex).ucastSolicit;
+  auto queue = m_neighbourQueues.find({entry.ifindex, entry.ip});
+  const wire::Frame* waiting =
+      queue != m_neighbourQueues.end() && !queue->second.frames.empty() ? queue->second.frames.back().get() : nullptr;
+  const bool unicast = entry.probes < TablesOf<A>(*m_ns).Parms(entry.ifindex).ucastSolicit;
   ++entry.probes;
-  const uint64_t cause = waiting ? waiting->journey : 0;
   if (unicast && !kernel::NudHasAddress(entry.state)) return;
-  ArpSend(wire::kArpRequest, link, entry.ip, source, unicast ? entry.mac : MacAddress::Broadcast(), MacAddress{},
-          cause);
+  if constexpr (kIsV4<A>)
+    ArpSolicit(link, entry, waiting, unicast);
+  else
+    NdiscSolicit(link, entry, waiting, unicast);
 }
 
-void Stack::NeighbourArm(kernel::Neighbour& entry, Nanoseconds delay) {
+template <typename A>
+void Stack::NeighbourArm(kernel::BasicNeighbour<A>& entry, Nanoseconds delay) {
   const uint32_t generation = ++entry.timerGeneration;
   After(delay, [this, ifindex = entry.ifindex, ip = entry.ip, rowId = entry.rowId, generation] {
-    const kernel::Neighbour* there = m_ns->Neighbours().Find(ifindex, ip);
-    if (there && there->rowId == rowId) NeighbourTimer(ifindex, ip, generation);
+    auto* there = TablesOf<A>(*m_ns).Neighbours().Find(ifindex, ip);
+    if (there && there->rowId == rowId && there->timerGeneration == generation) NeighbourTimer(*there);
   });
 }
 
 /// neigh_timer_handler(). Reachable time is base_reachable_time itself, where Linux draws it from half to one and a
 /// half of it.
-void Stack::NeighbourTimer(int ifindex, Ipv4Address ip, uint32_t generation) {
-  kernel::Neighbour& entry = *m_ns->Neighbours().Find(ifindex, ip);
-  if (entry.timerGeneration != generation) return;
-  const auto& parms = m_ns->Parms(ifindex);
+template <typename A>
+void Stack::NeighbourTimer(kernel::BasicNeighbour<A>& entry) {
+  auto& tables = TablesOf<A>(*m_ns);
+  const auto& parms = tables.Parms(entry.ifindex);
   const Nanoseconds now = engine::Now();
   auto enter = [&](NudState state) {
     entry.state = state;
     entry.updated = now;
-    m_ns->NeighbourChanged(entry, TableChange::Op::Change);
+    tables.NeighbourChanged(entry, TableChange::Op::Change);
   };
   switch (entry.state) {
     case NudState::Reachable:
@@ -193,54 +221,72 @@ void Stack::NeighbourTimer(int ifindex, Ipv4Address ip, uint32_t generation) {
       parms.ucastSolicit + parms.appSolicit + (entry.state == NudState::Probe ? 0u : uint32_t{parms.mcastSolicit});
   if (entry.probes >= most) {
     enter(NudState::Failed);
-    return NeighbourInvalidate(ifindex, ip);
+    return NeighbourInvalidate(entry);
   }
   NeighbourArm(entry, parms.retransTime);
-  NeighbourSolicit(entry);
+  NeighbourProbe(entry);
 }
 
-/// neigh_invalidate() and arp_error_report(): who waits is told that the host cannot be reached.
-void Stack::NeighbourInvalidate(int ifindex, Ipv4Address ip) {
-  auto it = m_neighbourQueues.find({ifindex, ip.value});
+/// neigh_invalidate() with arp_error_report() and ndisc_error_report(): who waits is told that the host cannot be
+/// reached.
+template <typename A>
+void Stack::NeighbourInvalidate(const kernel::BasicNeighbour<A>& entry) {
+  auto it = m_neighbourQueues.find({entry.ifindex, entry.ip});
   if (it == m_neighbourQueues.end()) return;
   NeighbourQueue queue = std::move(it->second);
   m_neighbourQueues.erase(it);
-  const kernel::Neighbour* entry = m_ns->Neighbours().Find(ifindex, ip);
-  const Row row{Table::Neighbour, entry ? entry->rowId : 0};
+  const Row row{kTable<A>, entry.rowId};
+  const int ifindex = entry.ifindex;
   for (wire::FramePtr& packet : queue.frames) {
-    IcmpSend(*packet, wire::kIcmpDestUnreach, wire::kIcmpHostUnreach, 0);
+    if constexpr (kIsV4<A>)
+      IcmpSend(*packet, wire::kIcmpDestUnreach, wire::kIcmpHostUnreach, 0);
+    else
+      Icmpv6Send(*packet, wire::kIcmpv6DestUnreach, wire::kIcmpv6AddressUnreach, 0);
     Finish(Stage::NeighbourWait, Verdict::NeighbourFailed, std::move(packet), ifindex, row);
   }
 }
 
-/// neigh_update() for what an ARP packet says.
-void Stack::NeighbourLearn(kernel::Neighbour& entry, const MacAddress& mac, NudState wanted, bool override) {
+/// neigh_update() for what an ARP packet or a neighbour message says.
+template <typename A>
+void Stack::NeighbourLearn(kernel::BasicNeighbour<A>& entry, const NeighbourNews& news) {
+  auto& tables = TablesOf<A>(*m_ns);
   const NudState old = entry.state;
   if (old == NudState::Noarp || old == NudState::Permanent) return;
+  if (!news.mac && !kernel::NudHasAddress(old)) return;
   const Nanoseconds now = engine::Now();
-  NudState state = wanted;
-  MacAddress address = mac;
+  NudState state = news.state;
+  MacAddress address = news.mac.value_or(entry.mac);
+  bool router = entry.router;
+  if (news.router) router = *news.router;
   if (IsConnected(state)) entry.confirmed = now;
   if (kernel::NudHasAddress(old)) {
-    if (address != entry.mac && !override) return;
-    if (address == entry.mac && state == NudState::Stale) state = old;
+    if (address != entry.mac && !news.override) {
+      router = entry.router;
+      if (!news.weakOverride || !IsConnected(old)) return;
+      address = entry.mac;
+      state = NudState::Stale;
+    } else if (address == entry.mac && state == NudState::Stale) {
+      state = old;
+    }
   }
-  const bool moved = address != entry.mac;
-  if (state == old && !moved) return;
-  entry.updated = now;
+  const bool moved = address != entry.mac, becameRouter = router != entry.router;
+  if (state == old && !moved && !becameRouter) return;
+  entry.router = router;
+  if (state != old || moved) entry.updated = now;
   entry.mac = address;
-  if (moved && !IsConnected(state)) entry.confirmed = now - m_ns->Parms(entry.ifindex).baseReachableTime * 2;
+  if (moved && !IsConnected(state)) entry.confirmed = now - tables.Parms(entry.ifindex).baseReachableTime * 2;
   if (state != old) {
     ++entry.timerGeneration;  // neigh_del_timer()
     entry.state = state;
-    if (state == NudState::Reachable) NeighbourArm(entry, m_ns->Parms(entry.ifindex).baseReachableTime);
+    if (state == NudState::Reachable) NeighbourArm(entry, tables.Parms(entry.ifindex).baseReachableTime);
   }
-  m_ns->NeighbourChanged(entry, TableChange::Op::Change);  // what waits for the address goes out now
+  tables.NeighbourChanged(entry, TableChange::Op::Change);  // what waits for the address goes out now
 }
 
 /// What waits behind an entry goes: out, now that the address is known, or away.
-void Stack::FlushNeighbourQueue(int ifindex, Ipv4Address ip, bool resolved) {
-  auto it = m_neighbourQueues.find({ifindex, ip.value});
+template <typename A>
+void Stack::FlushNeighbourQueue(int ifindex, const A& ip, bool resolved) {
+  auto it = m_neighbourQueues.find({ifindex, ip});
   if (it == m_neighbourQueues.end()) return;
   NeighbourQueue queue = std::move(it->second);
   m_neighbourQueues.erase(it);
@@ -253,11 +299,23 @@ void Stack::FlushNeighbourQueue(int ifindex, Ipv4Address ip, bool resolved) {
   }
 }
 
-/// An entry has changed, by ARP or by someone who edits the table (`ip neigh`, a link going down).
+/// An entry has changed, by ARP or discovery or by someone who edits the table (`ip neigh`, a link going down).
+template <typename A>
 void Stack::NeighbourTableChanged(const TableChange& change) {
-  const auto& entry = *static_cast<const kernel::Neighbour*>(change.row);
+  const auto& entry = *static_cast<const kernel::BasicNeighbour<A>*>(change.row);
   const bool resolved = change.op != TableChange::Op::Delete && kernel::NudHasAddress(entry.state);
-  if (resolved || change.op == TableChange::Op::Delete) FlushNeighbourQueue(entry.ifindex, entry.ip, resolved);
+  if (resolved || change.op == TableChange::Op::Delete) FlushNeighbourQueue(entry.ifindex, A{entry.ip}, resolved);
 }
+
+template int Stack::NeighbourOutput(kernel::Link&, const Ipv4Address&, wire::FramePtr);
+template int Stack::NeighbourOutput(kernel::Link&, const Ipv6Address&, wire::FramePtr);
+template bool Stack::NeighbourBegin(kernel::Neighbour&);
+template void Stack::NeighbourProbe(kernel::Neighbour&);
+template void Stack::NeighbourLearn(kernel::Neighbour&, const NeighbourNews&);
+template void Stack::NeighbourLearn(kernel::Neighbour6&, const NeighbourNews&);
+template kernel::Neighbour& Stack::NeighbourCreate(int, const Ipv4Address&);
+template kernel::Neighbour6& Stack::NeighbourCreate(int, const Ipv6Address&);
+template void Stack::NeighbourTableChanged<Ipv4Address>(const TableChange&);
+template void Stack::NeighbourTableChanged<Ipv6Address>(const TableChange&);
 
 }  // namespace overlaysim::host

@@ -308,7 +308,7 @@ void Stack::Reject(const wire::Frame& packet, RejectWith with) {
   // nf_send_reset(): not about a segment cut short or damaged
   if (ip.Protocol() == wire::kIpProtoTcp && bytes >= wire::kTcpHeaderBytes &&
       (packet.HasOpenChecksum() || TransportChecksumHolds(ip, bytes)))
-    TcpReset(packet, 0, AnswerInfo(packet));
+    TcpReset({packet, ip, ip.Payload(), bytes}, 0, AnswerInfo(packet));
 }
 
 uint8_t Stack::AnswerInfo(const wire::Frame& packet) {

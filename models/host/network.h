@@ -96,8 +96,14 @@ class Network {
   std::function<void(Stack&)> onMade;  ///< called for each namespace when it is made
   const uint64_t seed;
   std::array<uint64_t, static_cast<size_t>(Verdict::Count)> verdicts{};  ///< packets that ended with each
-  /// Drops as Linux's tracepoint words them ("IP_INHDR at ip_forward"), in order of first occurrence.
-  std::vector<std::pair<std::pair<Stage, Verdict>, uint64_t>> kernelDrops;
+  /// Drops that Linux's tracepoint tells of (KernelDrop()), in order of first occurrence.
+  struct Drop {
+    Stage stage;
+    Verdict verdict;
+    bool isIpv6;
+    bool operator==(const Drop&) const = default;
+  };
+  std::vector<std::pair<Drop, uint64_t>> kernelDrops;
 
  private:
   struct CableAt {

@@ -12,10 +12,12 @@ Stack::Stack(Network& network, std::unique_ptr<kernel::Namespace> ns, Backlog& b
   m_onwardChange = std::move(m_ns->onChange);
   m_ns->onChange = [this](const kernel::TableChange& change) {
     if (m_onwardChange) m_onwardChange(change);
-    if (change.table == kernel::Table::Neighbour) NeighbourTableChanged(change);
+    if (change.table == kernel::Table::Neighbour) NeighbourTableChanged<Ipv4Address>(change);
+    if (change.table == kernel::Table::Neighbour6) NeighbourTableChanged<Ipv6Address>(change);
     if (change.table == kernel::Table::Link && change.op == kernel::TableChange::Op::Change)
       LinkTableChanged(*static_cast<const kernel::Link*>(change.row));
   };
+  StartIpv6();
 }
 Stack::~Stack() = default;
 
@@ -49,7 +51,7 @@ void Stack::Finish(Stage stage, Verdict verdict, wire::FramePtr frame, int ifind
   if (frame->connection != 0) m_ns->conntrack.ForgetUnconfirmed(frame->connection);
   if (IsDrop(verdict)) {
     auto& drops = m_network.kernelDrops;
-    const std::pair key{stage, verdict};
+    const Network::Drop key{stage, verdict, frame->protocol == wire::kEtherTypeIpv6};
     auto it = std::find_if(drops.begin(), drops.end(), [&](const auto& d) { return d.first == key; });
     if (it == drops.end()) it = drops.insert(it, {key, 0});
     ++it->second;

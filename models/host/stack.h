@@ -10,18 +10,20 @@
 
 #include "models/host/network.h"
 #include "models/host/reassembly.h"
+#include "models/linux/ipv6_tables.h"
 #include "models/linux/namespace.h"
+#include "models/wire/flow_hash.h"
 #include "models/wire/headers.h"
 
 namespace overlaysim::host {
 
 /// What a socket or the stack itself wants sent.
 struct SendRequest {
-  Ipv4Address source;  ///< zero: as the kernel selects
-  Ipv4Address destination;
+  IpAddress source;       ///< none or zero: as the kernel selects
+  IpAddress destination;  ///< its family is the packet's
   uint8_t protocol = 0;
-  uint8_t ttl = 0;  ///< 0: net.ipv4.ip_default_ttl
-  uint8_t tos = 0;
+  uint8_t ttl = 0;  ///< 0: net.ipv4.ip_default_ttl, the device's hop limit, 1 to an IPv6 group
+  uint8_t tos = 0;  ///< or traffic class
   uint16_t sourcePort = 0, destinationPort = 0;  ///< of UDP and TCP: they choose among several next hops
   enum class Pmtu : uint8_t { Dont, Want, Do } pmtu = Pmtu::Dont;  ///< IP_MTU_DISCOVER
   int oif = 0;                                                     ///< 0: by routing
@@ -30,23 +32,31 @@ struct SendRequest {
   uint32_t flow = UINT32_MAX;
   std::span<const uint8_t> options;  ///< of the IPv4 header, a multiple of 4 bytes
   uint32_t socketHash = 0;           ///< hash of the sending TCP socket; 0: none
-  bool connected = false;   ///< a connected socket numbers even its DF packets
+  bool connected = false;            ///< a connected socket numbers even its DF packets
   bool openChecksum = false;  ///< UDP: the checksum field holds the pseudo header's sum
   uint32_t connection = 0;  ///< whose answer it is in connection tracking's eyes; see wire::Frame
   uint8_t connectionInfo = 0;
   bool anySource = false;   ///< the source need not be an address of ours (FLOWI_FLAG_ANYSRC)
+  bool autoFlowLabel = true;  ///< IPV6_AUTOFLOWLABEL: a label from the flow's hash, where net.ipv6.auto_flowlabels lets
 };
 
 /// A received packet as its protocol sees it.
 struct Received {
-  const wire::Frame& frame;  ///< Data() is the IPv4 header
-  wire::Ipv4 ip;
-  const uint8_t* payload;  ///< behind the IPv4 header
+  const wire::Frame& frame;  ///< Data() is the IP header
+  wire::Ipv4 ip;             ///< of an IPv4 packet
+  const uint8_t* payload;    ///< behind the IP header and what extends it
   uint32_t payloadBytes;
+
+  wire::Ipv6 Ip6() const { return {ip.p}; }
+  bool IsV6() const { return ip.Version() == 6; }
+  IpAddress Source() const { return IsV6() ? IpAddress(Ip6().Source()) : ip.Source(); }
+  IpAddress Destination() const { return IsV6() ? IpAddress(Ip6().Destination()) : ip.Destination(); }
+  uint8_t Ttl() const { return IsV6() ? Ip6().HopLimit() : ip.Ttl(); }
+  uint8_t Tos() const { return IsV6() ? Ip6().TrafficClass() : ip.Tos(); }
 };
 
 struct UdpDatagram {
-  Ipv4Address source, destination;
+  IpAddress source, destination;
   uint16_t sourcePort, destinationPort;
   const uint8_t* data;
   uint32_t bytes;
@@ -64,9 +74,9 @@ struct Row {
 /// The Linux network stack of one namespace: its tables (kernel::Namespace) and the packet path in kernel order, on
 /// flat frames, from cable or socket to cable or socket. Inside a kernel a packet moves by calls; a cable is an event.
 ///
-/// The functions are named for the kernel's steps and stand in the files device.cc, bridge.cc, arp.cc, neighbour.cc,
-/// ipv4_input.cc, ipv4_output.cc, fragment.cc, netfilter.cc, icmp.cc, udp.cc, vxlan.cc,
-/// ipip.cc.
+/// The functions are named for the kernel's steps and stand in the files device.cc, bridge.cc, arp.cc, ndisc.cc,
+/// neighbour.cc, ipv4_input.cc, ipv4_output.cc, fragment.cc, netfilter.cc, icmp.cc, ipv6_input.cc, ipv6_output.cc,
+/// ipv6_fragment.cc, icmpv6.cc, mld.cc, udp.cc, tcp.cc, vxlan.cc, ipip.cc.
 class Stack {
  public:
   Stack(Network& network, std::unique_ptr<kernel::Namespace> ns, Backlog& backlog);
@@ -95,11 +105,12 @@ class Stack {
 
   // --- sockets. Functions that send answer 0 or a positive errno, as sendto() would.
   using UdpHandler = std::function<void(const UdpDatagram&)>;
-  using IcmpHandler = std::function<void(const Received&)>;  ///< sees every ICMP message for this host, as a raw socket
+  using IcmpHandler =
+      std::function<void(const Received&)>;  ///< sees every ICMP and ICMPv6 message for this host, as raw sockets
   using ProtocolHandler = std::function<bool(const Received&)>;  ///< false: not mine
-  /// Bound to an address (zero: any) and a port; 0 or EADDRINUSE.
-  int BindUdp(Ipv4Address address, uint16_t port, UdpHandler handler);
-  void CloseUdp(Ipv4Address address, uint16_t port);
+  /// Bound to an address (zero: any of its family; none: any at all) and a port; 0 or EADDRINUSE.
+  int BindUdp(const IpAddress& address, uint16_t port, UdpHandler handler);
+  void CloseUdp(const IpAddress& address, uint16_t port);
   /// The socket that sent from that port is closed: ICMP errors about its datagrams find nobody any more.
   void CloseUdpSender(uint16_t port) { m_udpSenders.erase(port); }
   int OpenRawIcmp(IcmpHandler handler);  ///< returns a handle for CloseRawIcmp
@@ -118,9 +129,28 @@ class Stack {
   };
   RouteOut RouteOutput(const SendRequest& request);
   uint32_t OutputMtu(const RouteOut& out, Ipv4Address destination) const;  ///< with what was learnt
+  struct RouteOut6 {
+    int error = 0;
+    Ipv6Address source;
+    kernel::Route6Answer answer;
+    bool toLocal = false;
+  };
+  RouteOut6 RouteOutput6(const SendRequest& request);
+  uint32_t OutputMtu(const RouteOut6& out, const Ipv6Address& destination) const;
+  /// Of either family: 0 or a positive errno, the source address and the MTU towards that destination.
+  struct PathOut {
+    int error = 0;
+    IpAddress source;
+    uint32_t mtu = 0;
+    bool broadcast = false;
+  };
+  PathOut FindPath(const SendRequest& request);
   /// Sends `payload` (transport header first, its checksum filled in for the source that is told), in fragments if need
   /// be. The frame's journey is returned through `journey`.
   int SendIpv4(const SendRequest& request, std::span<const uint8_t> payload, const RouteOut* routed = nullptr,
+               uint64_t* journey = nullptr);
+  /// The same over IPv6.
+  int SendIpv6(const SendRequest& request, std::span<const uint8_t> payload, const RouteOut6* routed = nullptr,
                uint64_t* journey = nullptr);
   int SendUdp(const SendRequest& request, uint16_t sourcePort, uint16_t destinationPort, std::span<const uint8_t> data,
               uint64_t* journey = nullptr);
@@ -192,24 +222,42 @@ class Stack {
   void ArpSend(uint16_t operation, kernel::Link& link, Ipv4Address targetIp, Ipv4Address senderIp,
                const MacAddress& ethernetTo, const MacAddress& targetMac, uint64_t cause);
 
-  // neighbour.cc
+  void ArpSolicit(kernel::Link& link, const kernel::Neighbour& entry, const wire::Frame* waiting, bool unicast);
+
+  // neighbour.cc: one machine for both families
   struct NeighbourQueue {
-    std::deque<wire::FramePtr> frames;  ///< IPv4 packets that wait for the address
+    std::deque<wire::FramePtr> frames;  ///< IP packets that wait for the address
     uint32_t bytes = 0;
   };
-  int NeighbourOutput(kernel::Link& link, Ipv4Address nextHop, wire::FramePtr packet);
+  /// What neigh_update() is told.
+  struct NeighbourNews {
+    std::optional<MacAddress> mac;  ///< none: what is known stays
+    kernel::NudState state = kernel::NudState::Stale;
+    bool override = false;       ///< another address replaces the one that is known
+    bool weakOverride = false;   ///< without `override`, another address makes a reachable entry stale
+    std::optional<bool> router;  ///< the neighbour says of itself that it is one
+  };
+  template <typename A>
+  int NeighbourOutput(kernel::Link& link, const A& nextHop, wire::FramePtr packet);
   int NeighbourSend(kernel::Link& link, const MacAddress& to, wire::FramePtr packet);
-  bool NeighbourBegin(kernel::Neighbour& entry);
-  void NeighbourSolicit(kernel::Neighbour& entry);
-  void NeighbourTimer(int ifindex, Ipv4Address ip, uint32_t generation);
-  void NeighbourArm(kernel::Neighbour& entry, Nanoseconds delay);
-  void NeighbourInvalidate(int ifindex, Ipv4Address ip);
-  /// neigh_update(): what ARP has learnt.
-  void NeighbourLearn(kernel::Neighbour& entry, const MacAddress& mac, kernel::NudState state, bool override);
-  kernel::Neighbour& NeighbourCreate(int ifindex, Ipv4Address ip);
+  template <typename A>
+  bool NeighbourBegin(kernel::BasicNeighbour<A>& entry);
+  template <typename A>
+  void NeighbourProbe(kernel::BasicNeighbour<A>& entry);
+  template <typename A>
+  void NeighbourTimer(kernel::BasicNeighbour<A>& entry);
+  template <typename A>
+  void NeighbourArm(kernel::BasicNeighbour<A>& entry, Nanoseconds delay);
+  template <typename A>
+  void NeighbourInvalidate(const kernel::BasicNeighbour<A>& entry);
+  template <typename A>
+  void NeighbourLearn(kernel::BasicNeighbour<A>& entry, const NeighbourNews& news);
+  template <typename A>
+  kernel::BasicNeighbour<A>& NeighbourCreate(int ifindex, const A& ip);
+  template <typename A>
   void NeighbourTableChanged(const kernel::TableChange& change);
-  NeighbourQueue* FindNeighbourQueue(int ifindex, Ipv4Address ip);
-  void FlushNeighbourQueue(int ifindex, Ipv4Address ip, bool resolved);
+  template <typename A>
+  void FlushNeighbourQueue(int ifindex, const A& ip, bool resolved);
 
   // ipv4_input.cc
   void Ipv4Receive(kernel::Link& link, wire::FramePtr frame);
@@ -286,21 +334,80 @@ class Stack {
   kernel::Link* IpipFind(Ipv4Address from, Ipv4Address to);
   bool IpipReceive(wire::FramePtr& packet);
 
+  // ipv6_input.cc
+  void Ipv6Receive(kernel::Link& link, wire::FramePtr frame);
+  bool Ipv6ParseOptions(kernel::Link& link, wire::FramePtr& packet, uint32_t offset, Stage stage);
+  void Ipv6RouteInput(kernel::Link& link, wire::FramePtr packet);
+  void Ipv6Deliver(kernel::Link& link, wire::FramePtr packet);
+  void Ipv6Forward(kernel::Link& link, wire::FramePtr packet, const kernel::Route6Answer& answer);
+  void Ipv6Error(kernel::Link& link, wire::FramePtr packet, const kernel::Route6Answer& answer);
+  /// icmpv6_param_prob() with the drop.
+  void Ipv6Problem(Stage stage, Verdict verdict, wire::FramePtr packet, uint8_t code, uint32_t offset);
+
+  // ipv6_output.cc
+  int Ipv6LocalOut(wire::FramePtr packet, const RouteOut6& out);
+  int Ipv6Output(wire::FramePtr packet, const kernel::Route6Answer& answer, uint32_t mtu);
+  int Ipv6FinishOutput(wire::FramePtr packet, const kernel::Route6Answer& answer);
+  uint32_t Ipv6PathMtu(const kernel::Route6Answer& answer, const Ipv6Address& destination) const;
+  uint32_t MultipathHashOf6(const wire::Frame& packet) const;
+  wire::FlowKeys6 FlowOf(const SendRequest& request, const Ipv6Address& source) const;
+
+  // ipv6_fragment.cc
+  int Ipv6Fragment(wire::FramePtr packet, uint32_t mtu, const std::function<int(wire::FramePtr)>& output);
+  /// What follows a fragment header at `offset`: the packet itself without it, the whole datagram, or null while parts
+  /// are missing.
+  wire::FramePtr Ipv6Reassemble(kernel::Link& link, wire::FramePtr fragment, uint32_t offset, uint32_t nextHeaderAt);
+
+  // icmpv6.cc
+  void Icmpv6Receive(kernel::Link& link, wire::FramePtr packet, uint32_t offset);
+  Verdict Icmpv6Reply(const Received& request);
+  void Icmpv6Send(const wire::Frame& packet, uint8_t type, uint8_t code, uint32_t info);
+  bool Icmpv6Allowed(uint8_t type, const Ipv6Address& to, const RouteOut6& out);
+  Verdict Icmpv6Notify(const Received& message);
+  void CountIcmpv6Out(uint8_t type);
+  int SendIcmpv6(const SendRequest& request, std::vector<uint8_t> message, const RouteOut6* routed = nullptr,
+                 uint64_t* journey = nullptr);
+  bool IcmpGlobalAllowed();
+
+  // ndisc.cc
+  Verdict NdiscReceive(kernel::Link& link, const Received& message);
+  Verdict NdiscSolicitation(kernel::Link& link, const Received& message, const std::optional<MacAddress>& sender);
+  Verdict NdiscAdvertisement(kernel::Link& link, const Received& message, const std::optional<MacAddress>& target);
+  void NdiscSolicit(kernel::Link& link, const kernel::Neighbour6& entry, const wire::Frame* waiting, bool unicast);
+  void NdiscSend(kernel::Link& link, const Ipv6Address& source, const Ipv6Address& destination,
+                 std::vector<uint8_t> message, uint64_t cause);
+  void NdiscSendSolicitation(kernel::Link& link, const Ipv6Address& target, const Ipv6Address& source,
+                             const Ipv6Address& destination, uint64_t cause, std::span<const uint8_t> nonce = {});
+  void NdiscSendAdvertisement(kernel::Link& link, const Ipv6Address& target, const Ipv6Address& destination,
+                              uint8_t flags, bool withAddress, uint64_t cause);
+  void NdiscSendRedirect(kernel::Link& link, const wire::Frame& packet, const Ipv6Address& target);
+  void Ipv6Happened(const kernel::Ipv6Event& event);
+  void StartIpv6();
+  void DetectDuplicates(int ifindex, const Ipv6Address& address, int32_t probes);
+
+  // mld.cc
+  void MldChanged(int ifindex, const Ipv6Address& group, bool joined, uint32_t times = 0);  ///< 0: mld_qrv
+  void MldTimer(int ifindex);
+
   // udp.cc
   bool UdpHasSender(const wire::Ipv4& quoted, uint32_t bytes) const;
-  void UdpReceive(kernel::Link& link, wire::FramePtr packet, bool broadcast);
-  void TcpReceive(kernel::Link& link, wire::FramePtr packet);
-  void TcpReset(const wire::Frame& packet, uint8_t tos, uint8_t connectionInfo = 0);
+  void UdpReceive(kernel::Link& link, wire::FramePtr packet, uint32_t offset, bool broadcast);
+  const UdpHandler* FindUdpSocket(const IpAddress& destination, uint16_t port) const;
+
+  // tcp.cc
+  void TcpReceive(kernel::Link& link, wire::FramePtr packet, uint32_t offset);
+  void TcpReset(const Received& segment, uint8_t tos, uint8_t connectionInfo = 0);
 
   // vxlan.cc
   void VxlanTransmit(kernel::Link& link, wire::FramePtr frame);
   void VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kernel::VxlanRemote& remote, Row fdbRow);
-  bool VxlanIsSocket(uint16_t port) const;
+  const kernel::Link* VxlanSocket(uint16_t port, bool isV6) const;  ///< a device that has that UDP port open, if any
   void VxlanReceive(kernel::Link& in, wire::FramePtr packet, uint32_t udpOffset);
   void VxlanArmAgeing(int ifindex);
   bool VxlanReduceArp(kernel::Link& link, wire::FramePtr& frame);
   void LearnInnerPmtu(const wire::Ipv4& inner, uint32_t mtu);
-  int VxlanCheckPmtu(kernel::Link& link, wire::Frame& frame, uint32_t outerMtu);
+  int VxlanCheckPmtu(kernel::Link& link, wire::Frame& frame, uint32_t mtu);
+  int VxlanCheckPmtu6(kernel::Link& link, wire::Frame& frame, uint32_t mtu);
 
   Network& m_network;
   std::unique_ptr<kernel::Namespace> m_ns;
@@ -308,9 +415,9 @@ class Stack {
   std::vector<bool> m_captured;
   uint32_t m_journeys = 0;
   uint64_t m_sequence = 0;
-  std::map<std::pair<int, uint32_t>, NeighbourQueue> m_neighbourQueues;
-  std::map<std::pair<uint16_t, uint32_t>, UdpHandler> m_udp;  ///< by port, address
-  std::set<uint16_t> m_udpSenders;                           ///< ports of sockets that have sent
+  std::map<std::pair<int, IpAddress>, NeighbourQueue> m_neighbourQueues;
+  std::map<std::pair<uint16_t, IpAddress>, UdpHandler> m_udp;  ///< by port, address
+  std::set<uint16_t> m_udpSenders;                             ///< ports of sockets that have sent
   std::vector<std::pair<int, IcmpHandler>> m_rawIcmp;
   int m_lastHandle = 0;
   int m_transmitDepth = 0;  ///< dev_xmit_recursion()
@@ -323,8 +430,16 @@ class Stack {
     bool isNew = true;  ///< as if it had been silent for a minute
     bool Take(Nanoseconds now, Nanoseconds cost, int64_t burst);
   };
-  PeerTokens& TokensOf(Ipv4Address peer);
-  std::map<uint32_t, PeerTokens> m_peers;  ///< struct inet_peer
+  PeerTokens& TokensOf(const IpAddress& peer);
+  std::map<IpAddress, PeerTokens> m_peers;  ///< struct inet_peer
+  /// Groups of a device whose joining or leaving is still to be reported, and how often.
+  struct MldPending {
+    Ipv6Address group;
+    bool joined;
+    uint32_t left;
+  };
+  std::map<int, std::vector<MldPending>> m_mldPending;
+  uint32_t m_fragmentId = 0;  ///< of the last IPv6 datagram that was cut
   Nanoseconds m_icmpGlobalStamp;
   uint32_t m_icmpGlobalCredit = 0;
   bool m_icmpGlobalStarted = false;

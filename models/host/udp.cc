@@ -1,5 +1,4 @@
-// UDP (net/ipv4/udp.c), and TCP as far as it is ours: whoever speaks it, a segment that nobody takes is answered with
-// RST.
+// UDP (net/ipv4/udp.c, net/ipv6/udp.c).
 
 #include <algorithm>
 #include <cerrno>
@@ -12,12 +11,34 @@ namespace overlaysim::host {
 
 using kernel::Snmp;
 
-int Stack::BindUdp(Ipv4Address address, uint16_t port, UdpHandler handler) {
-  if (VxlanIsSocket(port)) return EADDRINUSE;
-  const bool isNew = m_udp.try_emplace({port, address.value}, std::move(handler)).second;
+namespace {
+
+struct UdpCounters {
+  Snmp inDatagrams, noPorts, inErrors, inCsumErrors, outDatagrams, ignoredMulti;
+};
+constexpr UdpCounters kUdp4 = {Snmp::UdpInDatagrams,  Snmp::UdpNoPorts,      Snmp::UdpInErrors,
+                               Snmp::UdpInCsumErrors, Snmp::UdpOutDatagrams, Snmp::UdpIgnoredMulti};
+constexpr UdpCounters kUdp6 = {Snmp::Udp6InDatagrams,  Snmp::Udp6NoPorts,      Snmp::Udp6InErrors,
+                               Snmp::Udp6InCsumErrors, Snmp::Udp6OutDatagrams, Snmp::Udp6IgnoredMulti};
+
+uint64_t PseudoHeader(const IpAddress& source, const IpAddress& destination, uint32_t length) {
+  return destination.IsV6() ? wire::PseudoHeaderSum(source.V6(), destination.V6(), wire::kIpProtoUdp, length)
+                            : wire::PseudoHeaderSum(source.V4(), destination.V4(), wire::kIpProtoUdp, length);
+}
+
+/// The sum of a datagram that should come to 0, or its checksum when that field is zero.
+uint16_t UdpChecksum(const IpAddress& source, const IpAddress& destination, const uint8_t* udp, uint32_t length) {
+  return wire::ChecksumFold(wire::ChecksumAdd(udp, length, PseudoHeader(source, destination, length)));
+}
+
+}  // namespace
+
+int Stack::BindUdp(const IpAddress& address, uint16_t port, UdpHandler handler) {
+  if ((!address.IsV6() && VxlanSocket(port, false)) || (!address.IsV4() && VxlanSocket(port, true))) return EADDRINUSE;
+  const bool isNew = m_udp.try_emplace({port, address}, std::move(handler)).second;
   return isNew ? 0 : EADDRINUSE;
 }
-void Stack::CloseUdp(Ipv4Address address, uint16_t port) { m_udp.erase({port, address.value}); }
+void Stack::CloseUdp(const IpAddress& address, uint16_t port) { m_udp.erase({port, address}); }
 
 int Stack::SendUdp(const SendRequest& given, uint16_t sourcePort, uint16_t destinationPort,
                    std::span<const uint8_t> data, uint64_t* journey) {
@@ -26,31 +47,38 @@ int Stack::SendUdp(const SendRequest& given, uint16_t sourcePort, uint16_t desti
   request.sourcePort = sourcePort;
   request.destinationPort = destinationPort;
   if (data.size() + wire::kUdpHeaderBytes > 0xffff) return EMSGSIZE;
-  const RouteOut out = RouteOutput(request);
-  if (out.error != 0) {
-    if (out.error == ENETUNREACH) Count(Snmp::IpOutNoRoutes);
-    return out.error;
-  }
+  const bool isV6 = request.destination.IsV6();
+  RouteOut out;
+  RouteOut6 out6;
+  if (isV6)
+    out6 = RouteOutput6(request);
+  else
+    out = RouteOutput(request);
+  if (!isV6 && out.error == ENETUNREACH) Count(Snmp::IpOutNoRoutes);
+  if (const int error = isV6 ? out6.error : out.error) return error;
+  const IpAddress source = isV6 ? IpAddress(out6.source) : IpAddress(out.source);
   std::vector<uint8_t> datagram(wire::kUdpHeaderBytes + data.size());
   const uint32_t length = static_cast<uint32_t>(datagram.size());
   wire::Put16(&datagram[0], sourcePort);
   wire::Put16(&datagram[2], destinationPort);
   wire::Put16(&datagram[4], length);
   std::copy(data.begin(), data.end(), datagram.begin() + wire::kUdpHeaderBytes);
-  const uint64_t pseudo = wire::PseudoHeaderSum(out.source, request.destination, wire::kIpProtoUdp, length);
   // __ip_append_data(): a device that offloads checksums gets them open, if the datagram goes in one piece
-  const kernel::Link* device = m_ns->GetLink(out.answer.nextHop.ifindex);
-  request.openChecksum = device && device->txChecksum &&
-                         wire::kIpv4HeaderBytes + length <= OutputMtu(out, request.destination);
+  const kernel::Link* device = m_ns->GetLink(isV6 ? out6.answer.nextHop.ifindex : out.answer.nextHop.ifindex);
+  const uint32_t mtu =
+      isV6 ? OutputMtu(out6, request.destination.V6()) : OutputMtu(out, request.destination.V4());
+  const uint32_t ipHeader = isV6 ? wire::kIpv6HeaderBytes : wire::kIpv4HeaderBytes;
+  request.openChecksum = device && device->txChecksum && ipHeader + length <= mtu;
   if (request.openChecksum) {
+    const uint64_t pseudo = PseudoHeader(source, request.destination, length);
     wire::Put16(&datagram[6], static_cast<uint16_t>(~wire::ChecksumFold(pseudo)));
   } else {
-    const uint16_t checksum = wire::ChecksumFold(wire::ChecksumAdd(datagram.data(), datagram.size(), pseudo));
+    const uint16_t checksum = UdpChecksum(source, request.destination, datagram.data(), length);
     wire::Put16(&datagram[6], checksum != 0 ? checksum : 0xffffu);
   }
   m_udpSenders.insert(sourcePort);
-  const int error = SendIpv4(request, datagram, &out, journey);
-  if (error == 0) Count(Snmp::UdpOutDatagrams);
+  const int error = isV6 ? SendIpv6(request, datagram, &out6, journey) : SendIpv4(request, datagram, &out, journey);
+  if (error == 0) Count((isV6 ? kUdp6 : kUdp4).outDatagrams);
   return error;
 }
 
@@ -59,7 +87,7 @@ int Stack::SendUdp(const SendRequest& given, uint16_t sourcePort, uint16_t desti
 bool Stack::UdpHasSender(const wire::Ipv4& quoted, uint32_t bytes) const {
   const wire::Udp udp{quoted.Payload()};
   const uint16_t port = udp.SourcePort();
-  if (m_udpElsewhere || m_udpSenders.count(port) || m_udp.count({port, quoted.Source().value}) || m_udp.count({port, 0}))
+  if (m_udpElsewhere || m_udpSenders.count(port) || FindUdpSocket(quoted.Source(), port))
     return true;
   // vxlan_err_lookup(): one that a vxlan device of ours has sent, if the VXLAN header is quoted too
   if (bytes < quoted.HeaderBytes() + wire::kUdpHeaderBytes + wire::kVxlanHeaderBytes) return false;
@@ -72,131 +100,84 @@ bool Stack::UdpHasSender(const wire::Ipv4& quoted, uint32_t bytes) const {
          });
 }
 
-/// __udp4_lib_rcv().
-void Stack::UdpReceive(kernel::Link& link, wire::FramePtr packet, bool broadcast) {
+/// __udp4_lib_lookup() and __udp6_lib_lookup(): the socket of that very address before one of any address.
+const Stack::UdpHandler* Stack::FindUdpSocket(const IpAddress& destination, uint16_t port) const {
+  const IpAddress any = destination.IsV6() ? IpAddress(Ipv6Address{}) : IpAddress(Ipv4Address{});
+  for (const IpAddress& bound : {destination, any, IpAddress{}})
+    if (auto socket = m_udp.find({port, bound}); socket != m_udp.end()) return &socket->second;
+  return nullptr;
+}
+
+/// __udp4_lib_rcv() and __udp6_lib_rcv(): `offset` is where the UDP header begins.
+void Stack::UdpReceive(kernel::Link& link, wire::FramePtr packet, uint32_t offset, bool toGroup) {
   auto done = [&](Verdict verdict) { Finish(Stage::LocalDeliver, verdict, std::move(packet), link.ifindex); };
-  const wire::Ipv4 ip{packet->Data()};
-  const uint32_t offset = ip.HeaderBytes();
-  const uint32_t held = packet->Size() - offset;
+  const Received message{*packet, {packet->Data()}, packet->Data() + offset, packet->Size() - offset};
+  const bool isV6 = message.IsV6();
+  const UdpCounters& counters = isV6 ? kUdp6 : kUdp4;
   const wire::Udp udp{packet->Data() + offset};
+  const uint32_t held = message.payloadBytes;
   if (held < wire::kUdpHeaderBytes) {
-    Count(Snmp::UdpInErrors);
+    Count(counters.inErrors);
     return done(Verdict::UdpHeaderCut);
   }
-  if (udp.Length() < wire::kUdpHeaderBytes || udp.Length() > held) {
-    Count(Snmp::UdpInErrors);
+  const uint32_t length = isV6 && udp.Length() == 0 ? held : udp.Length();
+  if (length < wire::kUdpHeaderBytes || length > held) {
+    Count(counters.inErrors);
     return done(Verdict::UdpTooShort);
   }
-  packet->Trim(offset + udp.Length());
-  const uint32_t length = udp.Length();
-  const bool rightChecksum =
-      udp.Checksum() == 0 || packet->HasOpenChecksum() ||  // what has not left this host cannot be damaged
-      wire::ChecksumFold(wire::ChecksumAdd(
-          udp.p, length, wire::PseudoHeaderSum(ip.Source(), ip.Destination(), wire::kIpProtoUdp, length))) == 0;
-  auto checksumError = [&] {
-    Count(Snmp::UdpInCsumErrors);
-    Count(Snmp::UdpInErrors);
-    done(Verdict::UdpChecksum);
+  packet->Trim(offset + length);
+  const IpAddress source = message.Source(), destination = message.Destination();
+  const bool hasChecksum = udp.Checksum() != 0;
+  const bool rightChecksum = !hasChecksum || packet->HasOpenChecksum() ||  // not damaged: it has not left this host
+                             UdpChecksum(source, destination, udp.p, length) == 0;
+  auto checksumError = [&](Verdict verdict) {
+    Count(counters.inCsumErrors);
+    Count(counters.inErrors);
+    done(verdict);
   };
-  if (VxlanIsSocket(udp.DestinationPort())) {
-    if (!rightChecksum) return checksumError();
+  const kernel::Link* vxlan = VxlanSocket(udp.DestinationPort(), isV6);
+  const UdpHandler* socket = vxlan ? nullptr : FindUdpSocket(destination, udp.DestinationPort());
+  // RFC 8200: over IPv6 a datagram has a checksum, unless the socket does without (udp_get_no_check6_rx()).
+  if (isV6 && !hasChecksum && !(vxlan && vxlan->vxlan.udp6ZeroCsumRx))
+    return checksumError(vxlan || socket ? Verdict::UdpChecksum : Verdict::UdpNoSocket);
+  if (vxlan) {
+    if (!rightChecksum) return checksumError(Verdict::UdpChecksum);
+    Count(counters.inDatagrams);
     return VxlanReceive(link, std::move(packet), offset);
   }
-  auto socket = m_udp.find({udp.DestinationPort(), ip.Destination().value});
-  if (socket == m_udp.end()) socket = m_udp.find({udp.DestinationPort(), 0});
-  if (socket == m_udp.end()) {
-    if (!rightChecksum) return checksumError();
-    if (m_udpElsewhere && m_udpElsewhere({*packet, ip, udp.p, length})) {
-      Count(Snmp::UdpInDatagrams);
+  if (!socket) {
+    if (!rightChecksum) return checksumError(Verdict::UdpChecksum);
+    if (m_udpElsewhere && m_udpElsewhere({*packet, message.ip, udp.p, length})) {
+      Count(counters.inDatagrams);
       return done(Verdict::Delivered);
     }
-    if (broadcast) {  // __udp4_lib_mcast_deliver()
-      Count(Snmp::UdpIgnoredMulti);
+    if (toGroup) {  // __udp4_lib_mcast_deliver()
+      Count(counters.ignoredMulti);
       return done(Verdict::UdpGroupIgnored);
     }
-    Count(Snmp::UdpNoPorts);
-    IcmpSend(*packet, wire::kIcmpDestUnreach, wire::kIcmpPortUnreach, 0);
+    Count(counters.noPorts);
+    if (isV6)
+      Icmpv6Send(*packet, wire::kIcmpv6DestUnreach, wire::kIcmpv6PortUnreach, 0);
+    else
+      IcmpSend(*packet, wire::kIcmpDestUnreach, wire::kIcmpPortUnreach, 0);
     return done(Verdict::UdpNoSocket);
   }
-  if (!rightChecksum) return checksumError();
-  Count(Snmp::UdpInDatagrams);
-  const UdpDatagram datagram{ip.Source(),
-                             ip.Destination(),
+  if (!rightChecksum) return checksumError(Verdict::UdpChecksum);
+  Count(counters.inDatagrams);
+  const UdpDatagram datagram{source,
+                             destination,
                              udp.SourcePort(),
                              udp.DestinationPort(),
                              udp.p + wire::kUdpHeaderBytes,
                              length - wire::kUdpHeaderBytes,
-                             ip.Ttl(),
-                             ip.Tos(),
+                             message.Ttl(),
+                             message.Tos(),
                              packet->journey,
                              packet->flow};
-  const UdpHandler handler = socket->second;  // a copy: the handler may close the socket
+  const UdpHandler handler = *socket;  // a copy: the handler may close the socket
   Trace(Stage::LocalDeliver, Verdict::Delivered, *packet, link.ifindex);
   ++m_network.verdicts[static_cast<size_t>(Verdict::Delivered)];
   handler(datagram);
-}
-
-/// tcp_v4_rcv() up to the socket.
-void Stack::TcpReceive(kernel::Link& link, wire::FramePtr packet) {
-  auto done = [&](Verdict verdict) { Finish(Stage::LocalDeliver, verdict, std::move(packet), link.ifindex); };
-  const wire::Ipv4 ip{packet->Data()};
-  const Received segment{*packet, ip, ip.Payload(), packet->Size() - ip.HeaderBytes()};
-  Count(Snmp::TcpInSegs);
-  if (segment.payloadBytes < wire::kTcpHeaderBytes || (segment.payload[12] >> 4) * 4u < wire::kTcpHeaderBytes ||
-      (segment.payload[12] >> 4) * 4u > segment.payloadBytes) {
-    Count(Snmp::TcpInErrs);
-    return done(Verdict::TcpTooShort);
-  }
-  if (wire::ChecksumFold(wire::ChecksumAdd(
-          segment.payload, segment.payloadBytes,
-          wire::PseudoHeaderSum(ip.Source(), ip.Destination(), wire::kIpProtoTcp, segment.payloadBytes))) != 0) {
-    Count(Snmp::TcpInCsumErrors);
-    Count(Snmp::TcpInErrs);
-    return done(Verdict::TcpChecksum);
-  }
-  if (m_tcp && m_tcp(segment)) return done(Verdict::Delivered);
-  TcpReset(*packet, ip.Tos());
-  done(Verdict::TcpNoSocket);
-}
-
-/// tcp_v4_send_reset() and ip_send_unicast_reply(); nf_send_reset() of a router does the same in the receiver's name.
-void Stack::TcpReset(const wire::Frame& packet, uint8_t tos, uint8_t connectionInfo) {
-  const wire::Ipv4 ip{const_cast<uint8_t*>(packet.Data())};
-  const uint8_t* tcp = ip.Payload();
-  const uint32_t bytes = packet.Size() - ip.HeaderBytes();
-  constexpr uint8_t kFin = 1, kSyn = 2, kRst = 4, kAck = 16;
-  const uint8_t flags = tcp[13];
-  if (flags & kRst) return;
-  const uint32_t dataOffset = (tcp[12] >> 4) * 4u;
-  uint8_t reset[wire::kTcpHeaderBytes] = {};
-  wire::Put16(reset, wire::Get16(tcp + 2));
-  wire::Put16(reset + 2, wire::Get16(tcp));
-  reset[12] = 5 << 4;
-  reset[13] = kRst;
-  if (flags & kAck) {
-    wire::Put32(reset + 4, wire::Get32(tcp + 8));
-  } else {
-    reset[13] |= kAck;
-    wire::Put32(reset + 8, wire::Get32(tcp + 4) + (flags & kSyn ? 1 : 0) + (flags & kFin ? 1 : 0) + bytes - dataOffset);
-  }
-  const uint64_t pseudo =
-      wire::PseudoHeaderSum(ip.Destination(), ip.Source(), wire::kIpProtoTcp, wire::kTcpHeaderBytes);
-  wire::Put16(reset + 16, wire::ChecksumFold(wire::ChecksumAdd(reset, sizeof reset, pseudo)));
-  SendRequest request{.source = ip.Destination(),
-                      .destination = ip.Source(),
-                      .protocol = wire::kIpProtoTcp,
-                      .tos = tos,
-                      .sourcePort = wire::Get16(reset),
-                      .destinationPort = wire::Get16(reset + 2),
-                      .pmtu = SendRequest::Pmtu::Do,
-                      .cause = packet.journey,
-                      .flow = packet.flow,
-                      .connection = connectionInfo != 0 ? packet.connection : 0,
-                      .connectionInfo = connectionInfo,
-                      .anySource = true};
-  Count(Snmp::TcpOutRsts);
-  Count(Snmp::TcpOutSegs);
-  SendIpv4(request, reset);
 }
 
 }  // namespace overlaysim::host

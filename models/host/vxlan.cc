@@ -16,10 +16,13 @@ namespace overlaysim::host {
 using kernel::Snmp;
 using kernel::Table;
 
-bool Stack::VxlanIsSocket(uint16_t port) const {
+/// vxlan_find_sock(): a device's socket is of one family.
+const kernel::Link* Stack::VxlanSocket(uint16_t port, bool isV6) const {
   for (const kernel::Link* link : m_ns->Links())
-    if (link->kind == kernel::LinkKind::Vxlan && link->adminUp && link->vxlan.dstPort == port) return true;
-  return false;
+    if (link->kind == kernel::LinkKind::Vxlan && link->adminUp && link->vxlan.dstPort == port &&
+        link->vxlan.IsIpv6() == isV6)
+      return link;
+  return nullptr;
 }
 
 /// vxlan_xmit().
@@ -54,54 +57,67 @@ void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kern
   const uint16_t sourcePort = wire::OuterSourcePort(frame->hash, kernel::SourcePorts(*m_ns, options));
   const uint8_t tosSetting = options.tos == 1 ? inner.tos : options.tos;
 
-  SendRequest request{.source = options.local.V4(),
-                      .destination = remote.ip.V4(),
+  const bool isV6 = remote.ip.IsV6();
+  SendRequest request{.source = options.local,
+                      .destination = remote.ip,
                       .protocol = wire::kIpProtoUdp,
-                      .tos = static_cast<uint8_t>(tosSetting & 0x1e),
+                      .tos = static_cast<uint8_t>(isV6 ? tosSetting : tosSetting & 0x1e),
                       .sourcePort = sourcePort,
                       .destinationPort = port,
                       .oif = remote.ifindex,
                       .mark = frame->mark};
-  RouteOut out = RouteOutput(request);
+  RouteOut out;
+  RouteOut6 out6;
+  if (isV6)
+    out6 = RouteOutput6(request);
+  else
+    out = RouteOutput(request);
+  const int error = isV6 ? out6.error : out.error;
+  const bool toLocal = isV6 ? out6.toLocal : out.toLocal;
+  const int outIfindex = isV6 ? out6.answer.nextHop.ifindex : out.answer.nextHop.ifindex;
+  const Row route = isV6 ? Row{Table::Route6, out6.answer.route.rowId} : Row{Table::Route, out.answer.route.rowId};
   auto fail = [&](Verdict verdict, uint64_t kernel::LinkStats::*counter) {
     ++link.stats.txErrors;
     if (counter) ++(link.stats.*counter);
-    Finish(Stage::VxlanRoute, verdict, std::move(frame), link.ifindex, {Table::Route, out.answer.route.rowId});
+    Finish(Stage::VxlanRoute, verdict, std::move(frame), link.ifindex, route);
   };
-  if (out.error != 0)
+  if (error != 0)
     return fail(Verdict::VxlanNoRoute, &kernel::LinkStats::txCarrierErrors);  // udp_tunnel_dst_lookup(): ENETUNREACH
-  if (out.answer.nextHop.ifindex == link.ifindex) return fail(Verdict::VxlanLoop, &kernel::LinkStats::collisions);
-  Trace(Stage::VxlanRoute, Verdict::Continue, *frame, out.answer.nextHop.ifindex,
-        {Table::Route, out.answer.route.rowId});
+  if (outIfindex == link.ifindex) return fail(Verdict::VxlanLoop, &kernel::LinkStats::collisions);
+  Trace(Stage::VxlanRoute, Verdict::Continue, *frame, outIfindex, route);
 
-  if (out.toLocal && options.localBypass) {  // encap_bypass_if_local(): the remote VTEP is on this host
+  if (toLocal && options.localBypass) {  // encap_bypass_if_local(): the remote VTEP is on this host
     for (const kernel::Link* other : m_ns->Links()) {
       if (other->kind != kernel::LinkKind::Vxlan || !other->adminUp || other->vxlan.vni != vni ||
-          other->vxlan.dstPort != port)
+          other->vxlan.dstPort != port || other->vxlan.IsIpv6() != isV6)
         continue;
       kernel::Link& to = *m_ns->GetLink(other->ifindex);
       ++link.stats.txPackets;
       link.stats.txBytes +=
           frame->Size() - wire::kEthernetHeaderBytes;  // iptunnel_xmit() counts from the network header
-      if (to.vxlan.learning)
-        kernel::SnoopVxlan(*m_ns, to, wire::GetMac(frame->Data() + 6), Ipv4Address{0x7f000001}, engine::Now());
+      if (to.vxlan.learning) {
+        const IpAddress self = isV6 ? IpAddress(Ipv6Address::Loopback()) : IpAddress(Ipv4Address{0x7f000001});
+        kernel::SnoopVxlan(*m_ns, to, wire::GetMac(frame->Data() + 6), self, engine::Now());
+      }
       return m_backlog.Push({this, to.ifindex, std::move(frame)});
     }
     return fail(Verdict::VxlanUnknownVni, nullptr);
   }
-  if (VxlanCheckPmtu(link, *frame, OutputMtu(out, remote.ip.V4())) != 0) {
+  const uint32_t outerMtu =
+      isV6 ? OutputMtu(out6, remote.ip.V6()) - wire::kVxlan6OverheadBytes
+           : OutputMtu(out, remote.ip.V4()) - std::min(OutputMtu(out, remote.ip.V4()), wire::kVxlanOverheadBytes);
+  if (VxlanCheckPmtu(link, *frame, outerMtu) != 0) {
     ++link.stats.txPackets;  // vxlan_encap_bypass(): the answer has been sent in place of the frame
     link.stats.txBytes += frame->Size();
     return Finish(Stage::VxlanRoute, Verdict::FragNeeded, std::move(frame), link.ifindex);
   }
 
-  const bool df = kernel::OuterDf(options, inner.isIpv4, inner.dontFragment);
   const uint8_t tos = kernel::OuterTos(options.tos, inner.tos);
-  const uint8_t ttl = kernel::OuterTtl(options, inner.ttl, m_ns->defaultTtl, remote.ip.IsMulticast());
+  const uint8_t routeTtl = isV6 ? static_cast<uint8_t>(m_ns->Ipv6().GetConf(outIfindex).hopLimit) : m_ns->defaultTtl;
+  const uint8_t ttl = kernel::OuterTtl(options, inner.ttl, routeTtl, remote.ip.IsMulticast());
   const uint32_t innerBytes =
       frame->Size() - wire::kEthernetHeaderBytes;  // iptunnel_xmit() counts from the network header
-  uint8_t* vxlan = frame->Push(wire::kVxlanHeaderBytes);
-  wire::Vxlan{vxlan}.Write(vni);
+  wire::Vxlan{frame->Push(wire::kVxlanHeaderBytes)}.Write(vni);
   frame->encapsulated = frame->HasOpenChecksum();
   const uint32_t udpBytes = wire::kUdpHeaderBytes + frame->Size();
   uint8_t* udp = frame->Push(wire::kUdpHeaderBytes);
@@ -109,10 +125,11 @@ void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kern
   wire::Put16(udp + 2, port);
   wire::Put16(udp + 4, udpBytes);
   wire::Put16(udp + 6, 0);
-  if (options.udpCsum) {
-    // udp_set_csum()
-    const uint64_t pseudo = wire::PseudoHeaderSum(out.source, remote.ip.V4(), wire::kIpProtoUdp, udpBytes);
-    const kernel::Link* device = m_ns->GetLink(out.answer.nextHop.ifindex);
+  if (isV6 ? !options.udp6ZeroCsumTx : options.udpCsum) {
+    // udp_set_csum(), udp6_set_csum()
+    const uint64_t pseudo = isV6 ? wire::PseudoHeaderSum(out6.source, remote.ip.V6(), wire::kIpProtoUdp, udpBytes)
+                                 : wire::PseudoHeaderSum(out.source, remote.ip.V4(), wire::kIpProtoUdp, udpBytes);
+    const kernel::Link* device = m_ns->GetLink(outIfindex);
     if (!frame->HasOpenChecksum() && device && device->txChecksum) {
       wire::Put16(udp + 6, static_cast<uint16_t>(~wire::ChecksumFold(pseudo)));
       frame->LeaveChecksum(udp, 6);
@@ -126,16 +143,28 @@ void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kern
       wire::Put16(udp + 6, checksum != 0 ? checksum : 0xffffu);
     }
   }
-  uint8_t* ip = frame->Push(wire::kIpv4HeaderBytes);
-  wire::WriteIpv4(ip,
-                  {.tos = tos,
-                   .totalBytes = static_cast<uint16_t>(frame->Size()),
-                   .identification = NewIdentification(remote.ip.V4(), wire::kIpProtoUdp),  // iptunnel_xmit(): never 0
-                   .fragmentField = df ? wire::kIpDf : uint16_t{0},
-                   .ttl = ttl,
-                   .protocol = wire::kIpProtoUdp,
-                   .source = out.source,
-                   .destination = remote.ip.V4()});
+  const uint32_t outerBytes = isV6 ? wire::kIpv6HeaderBytes : wire::kIpv4HeaderBytes;
+  uint8_t* ip = frame->Push(outerBytes);
+  if (isV6) {
+    wire::WriteIpv6(ip, {.trafficClass = tos,
+                         .flowLabel = options.flowLabel,
+                         .payloadBytes = static_cast<uint16_t>(udpBytes),
+                         .nextHeader = wire::kIpProtoUdp,
+                         .hopLimit = ttl,
+                         .source = out6.source,
+                         .destination = remote.ip.V6()});
+  } else {
+    const bool df = kernel::OuterDf(options, inner.isIpv4, inner.dontFragment);
+    wire::WriteIpv4(
+        ip, {.tos = tos,
+             .totalBytes = static_cast<uint16_t>(frame->Size()),
+             .identification = NewIdentification(remote.ip.V4(), wire::kIpProtoUdp),  // iptunnel_xmit(): never 0
+             .fragmentField = df ? wire::kIpDf : uint16_t{0},
+             .ttl = ttl,
+             .protocol = wire::kIpProtoUdp,
+             .source = out.source,
+             .destination = remote.ip.V4()});
+  }
   // iptunnel_xmit(): the packet begins a new life as the host's own; only a socket's hash and the mark stay with it
   frame->ResetConnection();
   if (!frame->socketHash) frame->hash = 0;
@@ -144,10 +173,16 @@ void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kern
   frame->type = wire::PacketType::Outgoing;
   frame->iif = 0;
   Trace(Stage::Encapsulate, Verdict::Continue, *frame, link.ifindex, {}, {},
-        {ip, wire::kIpv4HeaderBytes + wire::kUdpHeaderBytes + wire::kVxlanHeaderBytes});
-  Count(Snmp::IpOutRequests);
-  if (Ipv4LocalOut(std::move(frame), out) != 0) {  // iptunnel_xmit_stats()
-    ++link.stats.txDropped;
+        {ip, outerBytes + wire::kUdpHeaderBytes + wire::kVxlanHeaderBytes});
+  Count(isV6 ? Snmp::Ip6OutRequests : Snmp::IpOutRequests);
+  const int lost = isV6 ? Ipv6LocalOut(std::move(frame), out6) : Ipv4LocalOut(std::move(frame), out);
+  if (lost != 0) {  // iptunnel_xmit_stats(): ip6tunnel_xmit() calls it an error
+    if (isV6) {
+      ++link.stats.txErrors;
+      ++link.stats.txAbortedErrors;
+    } else {
+      ++link.stats.txDropped;
+    }
     return;
   }
   ++link.stats.txPackets;
@@ -163,11 +198,12 @@ void Stack::LearnInnerPmtu(const wire::Ipv4& inner, uint32_t mtu) {
 }
 
 /// skb_tunnel_check_pmtu(): a packet that is too large for the outer path lowers the MTU of the inner route; a bridge
-/// port answers the sender itself. Returns 0: go on; 1: answered.
-int Stack::VxlanCheckPmtu(kernel::Link& link, wire::Frame& frame, uint32_t outerMtu) {
-  const uint32_t mtu = outerMtu - std::min(outerMtu, wire::kVxlanOverheadBytes);
+/// port answers the sender itself. `mtu` is what the outer path leaves for the inner packet. Returns 0: go on; 1:
+/// answered.
+int Stack::VxlanCheckPmtu(kernel::Link& link, wire::Frame& frame, uint32_t mtu) {
   if (frame.Size() - wire::kEthernetHeaderBytes <= mtu) return 0;
   const kernel::InnerHeader inner = kernel::ReadInnerHeader(frame.Data(), frame.Size());
+  if (inner.isIp && !inner.isIpv4) return VxlanCheckPmtu6(link, frame, mtu);
   if (!inner.isIpv4) return 0;
   const wire::Ipv4 ip{frame.Data() + wire::kEthernetHeaderBytes};
   if (link.master == 0) {
@@ -214,6 +250,53 @@ int Stack::VxlanCheckPmtu(kernel::Link& link, wire::Frame& frame, uint32_t outer
   return 1;
 }
 
+/// The same for an inner IPv6 packet: ip6_rt_update_pmtu(), iptunnel_pmtud_check_icmpv6() and
+/// iptunnel_pmtud_build_icmpv6().
+int Stack::VxlanCheckPmtu6(kernel::Link& link, wire::Frame& frame, uint32_t mtu) {
+  if (mtu < wire::kIpv6LeastMtu) return 0;
+  const wire::Ipv6 ip{frame.Data() + wire::kEthernetHeaderBytes};
+  const uint32_t size = frame.Size() - wire::kEthernetHeaderBytes;
+  const Ipv6Address source = ip.Source(), destination = ip.Destination();
+  if (link.master == 0) {
+    const RouteOut6 out = RouteOutput6({.destination = destination, .tos = ip.TrafficClass()});
+    if (out.error == 0 && !out.answer.route.mtuLocked && mtu < OutputMtu(out, destination))
+      m_ns->Ipv6().LearnPmtu(destination, mtu, engine::Now() + m_ns->Ipv6().pmtuExpires);
+    return 0;
+  }
+  if (source.IsZero() || source.IsMulticast() || source.IsLoopback()) return 0;
+  const wire::Ipv6Upper upper = wire::FindIpv6Upper(ip.p, size);
+  if (upper.offset == 0 || upper.laterFragment) return 0;
+  if (upper.protocol == wire::kIpProtoIcmpv6) {
+    if (upper.offset >= size) return 0;
+    const uint8_t type = ip.p[upper.offset];
+    if (type < wire::kIcmpv6Echo || type == wire::kIcmpv6Redirect) return 0;
+  }
+  const uint32_t quoted = std::min(size, wire::kIpv6LeastMtu - wire::kIpv6HeaderBytes - wire::kIcmpHeaderBytes);
+  const uint32_t bytes = wire::kIcmpHeaderBytes + quoted;
+  wire::FramePtr answer = wire::MakeFrame(wire::kEthernetHeaderBytes + wire::kIpv6HeaderBytes + bytes);
+  StartJourney(*answer, frame.journey);
+  answer->flow = frame.flow;
+  const wire::Ethernet to{frame.Data()};
+  wire::Ethernet{answer->Data()}.Write(to.Source(), to.Destination(), wire::kEtherTypeIpv6);
+  uint8_t* p = answer->Data() + wire::kEthernetHeaderBytes;
+  wire::WriteIpv6(p, {.payloadBytes = static_cast<uint16_t>(bytes),
+                      .nextHeader = wire::kIpProtoIcmpv6,
+                      .hopLimit = ip.HopLimit(),
+                      .source = destination,
+                      .destination = source});
+  uint8_t* icmp = p + wire::kIpv6HeaderBytes;
+  icmp[0] = wire::kIcmpv6PacketTooBig;
+  icmp[1] = 0;
+  wire::Put16(icmp + 2, 0);
+  wire::Put32(icmp + 4, mtu);
+  std::memcpy(icmp + wire::kIcmpHeaderBytes, ip.p, quoted);
+  const uint64_t pseudo = wire::PseudoHeaderSum(destination, source, wire::kIpProtoIcmpv6, bytes);
+  wire::Put16(icmp + 2, wire::ChecksumFold(wire::ChecksumAdd(icmp, bytes, pseudo)));
+  Trace(Stage::Send, Verdict::Continue, *answer, link.ifindex);
+  m_backlog.Push({this, link.ifindex, std::move(answer)});
+  return 1;
+}
+
 /// arp_reduce(): with `proxy` the device answers ARP requests from the host's neighbour table.
 bool Stack::VxlanReduceArp(kernel::Link& link, wire::FramePtr& frame) {
   if (frame->Size() < wire::kEthernetHeaderBytes + wire::kArpBytes ||
@@ -244,9 +327,9 @@ bool Stack::VxlanReduceArp(kernel::Link& link, wire::FramePtr& frame) {
 
 /// vxlan_rcv(): `udpOffset` is where the outer UDP header begins.
 void Stack::VxlanReceive(kernel::Link& in, wire::FramePtr packet, uint32_t udpOffset) {
-  Count(Snmp::UdpInDatagrams);
-  const wire::Ipv4 outer{packet->Data()};
-  const Ipv4Address from = outer.Source();
+  const Received outer{*packet, {packet->Data()}, packet->Data() + udpOffset, packet->Size() - udpOffset};
+  const bool isV6 = outer.IsV6();
+  const IpAddress from = outer.Source();
   const uint8_t outerTos = outer.Tos();
   const uint16_t port = wire::Udp{packet->Data() + udpOffset}.DestinationPort();
   kernel::Link* link = nullptr;
@@ -260,7 +343,7 @@ void Stack::VxlanReceive(kernel::Link& in, wire::FramePtr packet, uint32_t udpOf
   if (!(flags & wire::Vxlan::kFlagVni)) return drop(Verdict::VxlanNoVniFlag);
   for (const kernel::Link* candidate : m_ns->Links())
     if (candidate->kind == kernel::LinkKind::Vxlan && candidate->adminUp && candidate->vxlan.dstPort == port &&
-        candidate->vxlan.vni == vniWord >> 8)
+        candidate->vxlan.vni == vniWord >> 8 && candidate->vxlan.IsIpv6() == isV6)
       link = m_ns->GetLink(candidate->ifindex);
   if (!link) return drop(Verdict::VxlanUnknownVni);
   if (kernel::CheckVxlanHeader(flags, vniWord) == kernel::VxlanHeaderFault::ReservedBits) {

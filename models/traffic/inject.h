@@ -10,7 +10,7 @@ class Inject : public Flow {
  public:
   struct Listener {
     host::Stack* on = nullptr;  ///< null: nobody listens
-    Ipv4Address address;        ///< zero: any
+    IpAddress address;          ///< none: any
     uint16_t port = 0;
     Nanoseconds wait;
   };

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 
 #include "models/engine/engine.h"
 #include "models/host/stack_inline.h"
@@ -83,6 +84,31 @@ std::string DescribeIcmpError(uint8_t type, uint8_t code, uint32_t info) {
   return fmt::format("Bad ICMP type: {}", type);
 }
 
+std::string DescribeIcmpv6Error(uint8_t type, uint8_t code, uint32_t info) {
+  switch (type) {
+    case wire::kIcmpv6DestUnreach: {
+      static constexpr const char* kCodes[] = {"No route", "Administratively prohibited",
+                                               "Beyond scope of source address", "Address unreachable",
+                                               "Port unreachable"};
+      if (code < std::size(kCodes)) return fmt::format("Destination unreachable: {}", kCodes[code]);
+      return fmt::format("Destination unreachable: Unknown code {}", code);
+    }
+    case wire::kIcmpv6PacketTooBig:
+      return fmt::format("Packet too big: mtu={}", info);
+    case wire::kIcmpv6TimeExceeded:
+      if (code == wire::kIcmpv6HopLimit) return "Time exceeded: Hop limit";
+      if (code == wire::kIcmpv6ReassemblyTime) return "Time exceeded: Defragmentation failure";
+      return fmt::format("Time exceeded: code {}", code);
+    case wire::kIcmpv6ParameterProblem: {
+      static constexpr const char* kCodes[] = {"Wrong header field ", "Unknown header ", "Unknown option "};
+      return fmt::format("Parameter problem: {}at {}",
+                         code < std::size(kCodes) ? kCodes[code] : fmt::format("code {} ", code), info);
+    }
+    default:
+      return fmt::format("unknown icmp type: {}", type);
+  }
+}
+
 Ping::Ping(host::Stack& stack, const PingSettings& settings) : m_stack(stack), m_settings(settings) {}
 
 Ping::~Ping() {
@@ -103,12 +129,16 @@ void Ping::Start() {
   m_start = m_last = engine::Now();
   m_socket = m_stack.OpenRawIcmp([this](const host::Received& message) { Received(message); });
   const auto probe =
-      m_stack.RouteOutput({.source = m_settings.source, .destination = m_settings.destination, .oif = m_settings.oif});
+      m_stack.FindPath({.source = m_settings.source, .destination = m_settings.destination, .oif = m_settings.oif});
   const bool isBound = !m_settings.source.IsZero() || m_settings.oif != 0;
-  m_result.output += fmt::format(
-      "PING {} ({}) {}{}({}) bytes of data.\n", m_settings.destinationText, m_settings.destination.ToString(),
-      isBound ? fmt::format("from {} {}: ", probe.source.ToString(), m_settings.device) : std::string(),
-      m_settings.payload, m_settings.payload + wire::kIpv4HeaderBytes + wire::kIcmpHeaderBytes);
+  const std::string from =
+      isBound ? fmt::format("from {} {}: ", probe.source.ToString(), m_settings.device) : std::string();
+  m_result.output += m_settings.destination.IsV6()
+                         ? fmt::format("PING {}({}) {}{} data bytes\n", m_settings.destinationText,
+                                       m_settings.destination.ToString(), from, m_settings.payload)
+                         : fmt::format("PING {} ({}) {}{}({}) bytes of data.\n", m_settings.destinationText,
+                                       m_settings.destination.ToString(), from, m_settings.payload,
+                                       m_settings.payload + wire::kIpv4HeaderBytes + wire::kIcmpHeaderBytes);
   if (probe.error == 0 && probe.broadcast && !m_settings.allowBroadcast) {
     m_result.output.clear();
     m_result.errorOutput = "ping: Do you want to ping broadcast? Then -b. If not, check your local firewall rules\n";
@@ -167,7 +197,8 @@ void Ping::Pinger() {
                             .tos = m_settings.tos,
                             .pmtu = m_settings.pmtu,
                             .oif = m_settings.oif,
-                            .flow = m_settings.flow};
+                            .flow = m_settings.flow,
+                            .autoFlowLabel = m_settings.autoFlowLabel};
   if (m_settings.reportOutstanding && m_sent > 0) {
     const auto previous = m_outstanding.find(static_cast<uint16_t>(sequence - 1));
     if (previous != m_outstanding.end() && !previous->second.answered)
@@ -181,9 +212,8 @@ void Ping::Pinger() {
     m_result.error = std::strerror(error);
     ++m_errors;
     if (error == EMSGSIZE) {
-      const auto route = m_stack.RouteOutput(request);
-      m_result.errorOutput += fmt::format("ping: local error: message too long, mtu={}\n",
-                                          m_stack.OutputMtu(route, m_settings.destination));
+      m_result.errorOutput +=
+          fmt::format("ping: local error: message too long, mtu={}\n", m_stack.FindPath(request).mtu);
     } else {
       m_result.errorOutput += fmt::format("ping: sendmsg: {}\n", m_result.error);
     }
@@ -196,9 +226,14 @@ void Ping::Pinger() {
 void Ping::Received(const host::Received& message) {
   if (IsDone() || message.payloadBytes < wire::kIcmpHeaderBytes) return;
   const uint8_t type = message.payload[0];
-  if (type == wire::kIcmpDestUnreach || type == wire::kIcmpTimeExceeded || type == wire::kIcmpParameterProblem)
+  const bool isV6 = m_settings.destination.IsV6();
+  if (message.IsV6() != isV6) return;
+  if (isV6 ? type < wire::kIcmpv6Echo
+           : type == wire::kIcmpDestUnreach || type == wire::kIcmpTimeExceeded || type == wire::kIcmpParameterProblem)
     return ReceivedError(message);
-  if (type != wire::kIcmpEchoReply || wire::Get16(message.payload + 4) != m_settings.id) return;
+  if (type != (isV6 ? uint8_t{wire::kIcmpv6EchoReply} : uint8_t{wire::kIcmpEchoReply}) ||
+      wire::Get16(message.payload + 4) != m_settings.id)
+    return;
   const uint16_t sequence = wire::Get16(message.payload + 6);
   auto sent = m_outstanding.find(sequence);
   if (sent == m_outstanding.end()) return;
@@ -211,7 +246,7 @@ void Ping::Received(const host::Received& message) {
   const uint32_t bytes = message.payloadBytes - wire::kIcmpHeaderBytes;
   const std::vector<uint8_t> expected = Payload(sent->second.at);
   const bool intact = bytes == expected.size() && std::memcmp(data, expected.data(), bytes) == 0;
-  const Answer answer{sequence, message.ip.Source(), message.ip.Ttl(), bytes, intact, rtt};
+  const Answer answer{sequence, message.Source(), message.Ttl(), bytes, intact, rtt};
   if (!m_firstAnswer) m_firstAnswer = answer;
   if (duplicate) {
     ++m_duplicates;
@@ -236,27 +271,32 @@ void Ping::Received(const host::Received& message) {
 }
 
 void Ping::ReceivedError(const host::Received& message) {
-  const uint8_t* quoted = message.payload + wire::kIcmpHeaderBytes;
-  if (message.payloadBytes < wire::kIcmpHeaderBytes + wire::kIpv4HeaderBytes + wire::kIcmpHeaderBytes) return;
-  const wire::Ipv4 inner{const_cast<uint8_t*>(quoted)};
-  if (inner.Protocol() != wire::kIpProtoIcmp || inner.Destination() != m_settings.destination) return;
-  const uint8_t* echo = quoted + inner.HeaderBytes();
-  if (echo + wire::kIcmpHeaderBytes > message.payload + message.payloadBytes) return;
-  if (echo[0] != wire::kIcmpEcho || wire::Get16(echo + 4) != m_settings.id) return;
+  const bool isV6 = message.IsV6();
+  uint8_t* quoted = const_cast<uint8_t*>(message.payload) + wire::kIcmpHeaderBytes;
+  const uint32_t quotedBytes = message.payloadBytes - wire::kIcmpHeaderBytes;
+  if (quotedBytes < (isV6 ? wire::kIpv6HeaderBytes : wire::kIpv4HeaderBytes) + wire::kIcmpHeaderBytes) return;
+  const wire::Ipv4 inner4{quoted};
+  const wire::Ipv6 inner6{quoted};
+  const wire::Ipv6Upper upper =
+      isV6 ? wire::FindIpv6Upper(quoted, quotedBytes) : wire::Ipv6Upper{inner4.Protocol(), inner4.HeaderBytes()};
+  const IpAddress to = isV6 ? IpAddress(inner6.Destination()) : IpAddress(inner4.Destination());
+  if (upper.protocol != (isV6 ? wire::kIpProtoIcmpv6 : wire::kIpProtoIcmp) || to != m_settings.destination) return;
+  if (upper.offset == 0 || upper.laterFragment || upper.offset + wire::kIcmpHeaderBytes > quotedBytes) return;
+  const uint8_t* echo = quoted + upper.offset;
+  if (echo[0] != (isV6 ? uint8_t{wire::kIcmpv6Echo} : uint8_t{wire::kIcmpEcho})) return;
+  if (wire::Get16(echo + 4) != m_settings.id) return;
   const uint16_t sequence = wire::Get16(echo + 6);
   const uint8_t type = message.payload[0], code = message.payload[1];
   const uint32_t word = wire::Get32(message.payload + 4);
-  const IcmpError error{sequence,
-                        message.ip.Source(),
-                        message.ip.Ttl(),
-                        type,
-                        code,
-                        type == wire::kIcmpDestUnreach ? word & 0xffff : word};
+  const IcmpError error{sequence,      message.Source(),
+                        message.Ttl(), type,
+                        code,          !isV6 && type == wire::kIcmpDestUnreach ? word & 0xffff : word};
   if (!m_firstError) m_firstError = error;
   ++m_errors;
   if (!m_settings.quiet)
-    m_result.output += fmt::format("{}From {} icmp_seq={} {}\n", TimePrefix(), error.from.ToString(), sequence,
-                                   DescribeIcmpError(type, code, error.info));
+    m_result.output +=
+        fmt::format("{}From {} icmp_seq={} {}\n", TimePrefix(), error.from.ToString(), sequence,
+                    isV6 ? DescribeIcmpv6Error(type, code, error.info) : DescribeIcmpError(type, code, error.info));
   if (EnoughAnswers()) End();
 }
 

@@ -10,8 +10,8 @@ namespace overlaysim::traffic {
 /// ping(8)'s options, and what a probe of ours needs.
 struct PingSettings {
   std::string destinationText;  ///< as typed: "10.244.2.2" or a name
-  Ipv4Address destination;
-  Ipv4Address source;                   ///< -I ADDRESS; zero: by routing
+  IpAddress destination;
+  IpAddress source;                     ///< -I ADDRESS; none: by routing
   std::string device;                   ///< -I DEVICE, and its ifindex
   int oif = 0;
   uint64_t count = 0;                   ///< -c; 0: until stopped
@@ -28,6 +28,7 @@ struct PingSettings {
   bool allowBroadcast = true;  ///< -b; a raw socket of other programs does not ask
   uint16_t id = 0;
   uint16_t firstSequence = 1;
+  bool autoFlowLabel = true;  ///< IPV6_AUTOFLOWLABEL; ping -F 0 sets it off
   bool ownPayload = true;  ///< ping's: a time stamp, then counting bytes; false: bytes that count from 0
   uint32_t flow = UINT32_MAX;
 };
@@ -37,7 +38,7 @@ class Ping : public Flow {
  public:
   struct Answer {
     uint16_t sequence;
-    Ipv4Address from;
+    IpAddress from;
     uint8_t ttl;
     uint32_t payload;  ///< bytes
     bool intact;       ///< the payload came back as it was sent
@@ -45,9 +46,9 @@ class Ping : public Flow {
   };
   struct IcmpError {
     uint16_t sequence;
-    Ipv4Address from;
+    IpAddress from;
     uint8_t ttl, type, code;
-    uint32_t info;  ///< next-hop MTU of "fragmentation needed"
+    uint32_t info;  ///< next-hop MTU of "fragmentation needed" and "packet too big"
   };
 
   Ping(host::Stack& stack, const PingSettings& settings);
@@ -89,6 +90,7 @@ class Ping : public Flow {
 
 /// What ping says of an ICMP error ("Destination Host Unreachable"), without the line's end.
 std::string DescribeIcmpError(uint8_t type, uint8_t code, uint32_t info);
+std::string DescribeIcmpv6Error(uint8_t type, uint8_t code, uint32_t info);
 
 /// "0.034", "1.25", "12.3", "123": milliseconds as ping prints a round trip of that many microseconds.
 std::string PingMilliseconds(int64_t us);

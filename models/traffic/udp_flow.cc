@@ -54,7 +54,8 @@ void UdpFlow::SendNext() {
                                   .ttl = m_settings.ttl,
                                   .tos = m_settings.tos,
                                   .pmtu = m_settings.pmtu,
-                                  .flow = m_settings.flow};
+                                  .flow = m_settings.flow,
+                                  .autoFlowLabel = m_settings.autoFlowLabel};
   const bool last = m_result.offeredPackets >= m_settings.count;
   m_sentAll = last;
   {

@@ -9,8 +9,8 @@
 namespace overlaysim::traffic {
 
 struct UdpSettings {
-  Ipv4Address source;  ///< zero: by routing
-  Ipv4Address destination;
+  IpAddress source;  ///< none: by routing
+  IpAddress destination;
   uint16_t sourcePort = 0, destinationPort = 0;
   uint64_t count = 1;
   Nanoseconds interval;
@@ -19,6 +19,7 @@ struct UdpSettings {
   host::SendRequest::Pmtu pmtu = host::SendRequest::Pmtu::Want;
   Nanoseconds wait = Seconds(1);  ///< how long after the last one the receiver listens
   uint32_t flow = UINT32_MAX;
+  bool autoFlowLabel = true;  ///< IPV6_AUTOFLOWLABEL
 };
 
 /// Takes the datagrams of many flows on one port of one namespace; the socket is open while one of them is.
@@ -37,7 +38,7 @@ class UdpSinks {
 class UdpFlow : public Flow {
  public:
   struct Arrival {
-    Ipv4Address from;
+    IpAddress from;
     uint16_t fromPort;
     uint32_t bytes;
     bool intact;

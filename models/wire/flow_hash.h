@@ -30,8 +30,10 @@ bool DissectIpv6(const uint8_t* ip, uint32_t size, FlowKeys6& keys);
 /// ports do.
 uint32_t FlowHashOfSender(FlowKeys6 keys, uint64_t seed);
 
-/// ip6_make_flowlabel(): the label that a sender's hash gives, with the stateless flag.
-constexpr uint32_t FlowLabelOf(uint32_t hash) { return ((hash << 16 | hash >> 16) & 0xfffff) | 0x80000; }
+/// ip6_make_flowlabel(): the label that a sender's hash gives; with net.ipv6.flowlabel_state_ranges it has a flag.
+constexpr uint32_t FlowLabelOf(uint32_t hash, bool stateRanges) {
+  return ((hash << 16 | hash >> 16) & 0xfffff) | (stateRanges ? 0x80000u : 0u);
+}
 
 /// Flow hash of a frame (Ethernet header first), never 0. Both directions of a flow have the same one; fragments, all
 /// of them, are hashed without ports. Linux keys its hash with a random number at boot (net/core/flow_dissector.c,

@@ -119,6 +119,7 @@ FramePtr MakeFrameLike(const Frame& like, uint32_t size) {
   frame->mark = like.mark;
   frame->connection = like.connection;
   frame->connectionInfo = like.connectionInfo;
+  frame->protocol = like.protocol;
   frame->iif = like.iif;
   frame->type = like.type;
   frame->ignoreDf = like.ignoreDf;

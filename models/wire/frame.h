@@ -59,6 +59,7 @@ class Frame {
   uint32_t connection = 0;     ///< entry of connection tracking (skb->_nfct); 0: none
   uint8_t connectionInfo = 0;  ///< how it belongs to that entry (host::ConnectionInfo); 0: not looked at
   Ipv4Address gateway;         ///< of its route out of a device without link addresses (skb_rtable()); zero: none
+  uint16_t protocol = 0;       ///< skb->protocol: EtherType of what the host takes it for; 0: not looked at yet
   int iif = 0;                 ///< device on which it came in; 0: sent by this host
   PacketType type = PacketType::Outgoing;
   bool ignoreDf = false;     ///< may be fragmented although DF is set (skb->ignore_df)

@@ -92,6 +92,7 @@ enum Icmpv6Type : uint8_t {
 enum Icmpv6UnreachCode : uint8_t {
   kIcmpv6NoRoute = 0,
   kIcmpv6AdminProhibited = 1,
+  kIcmpv6NotNeighbour = 2,
   kIcmpv6AddressUnreach = 3,
   kIcmpv6PortUnreach = 4
 };
@@ -198,12 +199,15 @@ struct Ipv6Upper {
 };
 Ipv6Upper FindIpv6Upper(const uint8_t* ip, uint32_t size);
 
+inline constexpr uint8_t kNdiscHopLimit = 255;  // RFC 4861: nobody has forwarded it
+
 /// A neighbour solicitation or advertisement (RFC 4861, sections 4.3 and 4.4), from its ICMPv6 header on.
 struct NeighbourMessage {
   uint8_t* p;
   static constexpr uint32_t kBytes = 24;       ///< without options
   static constexpr uint32_t kOptionBytes = 8;  ///< a link-layer address option
   static constexpr uint8_t kRouter = 0x80, kSolicited = 0x40, kOverride = 0x20;
+  enum Option : uint8_t { kSourceLinkAddress = 1, kTargetLinkAddress = 2, kRedirectedHeader = 4, kNonce = 14 };
   uint8_t Flags() const { return p[4]; }
   Ipv6Address Target() const { return GetIpv6(p + 8); }
 };

@@ -52,12 +52,12 @@ std::vector<Endpoint> EndpointFinder::Match(const std::string& text) const {
 }
 
 std::vector<Endpoint> EndpointFinder::Find(const scenario::Text& text, bool allowAddress) const {
-  if (auto address = Ipv4Address::Parse(text.value)) {
+  if (auto address = IpAddress::Parse(text.value)) {
     if (!allowAddress) {
       m_context.Error(text.place, "\"{}\" is an address; a name is needed here", text.value);
       return {};
     }
-    return {{m_plan.FindByAddress(*address), text.value, *address}};
+    return {{address->IsV4() ? m_plan.FindByAddress(address->V4()) : NetnsId(), text.value, *address}};
   }
   std::vector<Endpoint> out = Match(text.value);
   if (out.empty())

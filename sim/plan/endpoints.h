@@ -12,7 +12,7 @@ namespace overlaysim::plan {
 struct Endpoint {
   NetnsId netns;  ///< none: an address that nobody has
   std::string name;
-  Ipv4Address address;
+  IpAddress address;
 };
 
 /// Looks up the names that people write: pod, ns/pod, node, switch, external host, or a pattern of pods ("shop/cart-*")

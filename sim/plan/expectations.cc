@@ -133,7 +133,8 @@ class ExpectationPlanner {
     if (!netnsOf(probe.from, false, from) || !netnsOf(probe.to, true, to)) return false;
     for (size_t i = 0; i < m_trafficFlows; ++i) {
       const Workload& w = m_plan.workloads[i];
-      if ((from.empty() || from.contains(w.from)) && (to.empty() || to.contains(m_plan.FindByAddress(w.destination))))
+      if ((from.empty() || from.contains(w.from)) &&
+          (to.empty() || to.contains(m_plan.FindByAddress(w.destination.V4()))))
         out.flows.push_back(w.id);
     }
     out.text = Text(what, probe);

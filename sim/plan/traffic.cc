@@ -147,6 +147,7 @@ class TrafficPlanner {
     if (traffic.port) w.destinationPort = traffic.port->value;
     if (traffic.ttl) w.ttl = traffic.ttl->value;
     if (traffic.tos) w.tos = traffic.tos->value;
+    if (traffic.autoFlowLabel) w.autoFlowLabel = traffic.autoFlowLabel->value;
     w.df = traffic.df && traffic.df->value == scenario::Df::Do;
     w.want = traffic.df && traffic.df->value == scenario::Df::Want;
     if (traffic.wait) w.timeout = traffic.wait->value;

@@ -27,8 +27,8 @@ struct Workload {
   NetnsId from;
   std::string fromName, toName;  ///< "pod-a", "shop/cart-1", "node1"; toName may be the address
   NetnsId to;                    ///< where a receiver listens; none: nobody does
-  Ipv4Address source;            ///< zero: as the kernel selects it
-  Ipv4Address destination;
+  IpAddress source;              ///< none: as the kernel selects it
+  IpAddress destination;
   uint16_t sourcePort = 0;  ///< 0: ephemeral
   uint16_t destinationPort = 0;
   Nanoseconds start;
@@ -40,13 +40,14 @@ struct Workload {
   uint8_t tos = 0;
   /// IP_MTU_DISCOVER of the sender: false is DONT (no DF), true is DO. Tcp always sets DF, as Linux does.
   bool df = false;
+  bool autoFlowLabel = true;  ///< IPV6_AUTOFLOWLABEL of the sender
   bool want = false;  ///< with !df: WANT (Linux's default for UDP and ping): DF unless larger than the path MTU
   /// Ping: for the last answer. Udp, Inject: how long the receiver listens. Tcp: the longest wait of a socket call.
   std::optional<Nanoseconds> timeout;
   std::optional<uint16_t> icmpId;  ///< Ping: unset: given by order
   uint16_t icmpFirstSeq = 1;
   bool pingPayload = true;    ///< ping(8)'s own payload (time stamp, then counting bytes); false: counting from 0
-  Ipv4Address listenAddress;  ///< where the receiver is bound; zero: any
+  IpAddress listenAddress;    ///< where the receiver is bound; none: any
   uint16_t listenPort = 0;    ///< 0: destinationPort
   int injectIfindex = 0;
   std::vector<std::vector<uint8_t>> frames;

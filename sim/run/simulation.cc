@@ -26,6 +26,13 @@ constexpr Nanoseconds kEpilogue = Milliseconds(10);
 /// How long a UDP receiver waits for the last datagrams where the plan does not say.
 constexpr Nanoseconds kListenAfterLast = Seconds(1);
 
+/// Traffic that cannot be carried out.
+class Refused : public traffic::Flow {
+ public:
+  explicit Refused(std::string why) { m_result.error = std::move(why); }
+  void Start() override { Done(); }
+};
+
 host::SendRequest::Pmtu PmtuOf(const Workload& w) {
   using Pmtu = host::SendRequest::Pmtu;
   return w.df ? Pmtu::Do : w.want ? Pmtu::Want : Pmtu::Dont;
@@ -107,6 +114,7 @@ std::unique_ptr<traffic::Flow> Simulation::MakeFlow(const Workload& w) {
   switch (w.kind) {
     case WorkloadKind::Ping: {
       traffic::PingSettings s{.destinationText = w.destination.ToString(), .destination = w.destination};
+      s.autoFlowLabel = w.autoFlowLabel;
       s.source = w.source;
       s.count = w.count;
       s.interval = w.interval;
@@ -123,6 +131,7 @@ std::unique_ptr<traffic::Flow> Simulation::MakeFlow(const Workload& w) {
     }
     case WorkloadKind::Udp: {
       traffic::UdpSettings s{.source = w.source, .destination = w.destination};
+      s.autoFlowLabel = w.autoFlowLabel;
       s.sourcePort = w.sourcePort;
       s.destinationPort = w.destinationPort;
       s.count = w.count;
@@ -146,7 +155,8 @@ std::unique_ptr<traffic::Flow> Simulation::MakeFlow(const Workload& w) {
         return id.IsNone() ? Ipv4Address{} : m_network->Get(id).Ns().SelectAddress(0, {}, kernel::kScopeGlobal);
       });
     case WorkloadKind::Tcp: {
-      traffic::TcpSettings s{.source = w.source, .destination = w.destination};
+      if (w.destination.IsV6()) return std::make_unique<Refused>("TCP over IPv6 is not supported yet");
+      traffic::TcpSettings s{.source = w.source.V4(), .destination = w.destination.V4()};
       s.sourcePort = w.sourcePort;
       s.destinationPort = w.destinationPort;
       s.up = w.up;

@@ -84,7 +84,7 @@ std::unique_ptr<traffic::Flow> MakePing(host::Stack& stack, const std::vector<st
     }
     for (size_t at = 1; at < word.size(); ++at) {
       const char option = word[at];
-      if (option == 'n' || option == '4') continue;
+      if (option == 'n' || option == '4' || option == '6') continue;
       bool* const flag = option == 'q'   ? &s.quiet
                          : option == 'O' ? &s.reportOutstanding
                          : option == 'D' ? &s.printTime
@@ -147,8 +147,10 @@ std::unique_ptr<traffic::Flow> MakePing(host::Stack& stack, const std::vector<st
             return Answer(2, fmt::format("ping: invalid -M argument: {}\n", value));
           break;
         case 'I':
-          if (auto address = Ipv4Address::Parse(value)) {
-            if (!stack.Ns().IsLocalAddress(*address)) return Answer(2, "ping: bind: Cannot assign requested address\n");
+          if (auto address = IpAddress::Parse(value)) {
+            const bool isOwn = address->IsV6() ? stack.Ns().Ipv6().IsLocalAddress(address->V6())
+                                               : stack.Ns().IsLocalAddress(address->V4());
+            if (!isOwn) return Answer(2, "ping: bind: Cannot assign requested address\n");
             s.source = *address;
           } else if (const kernel::Link* link = stack.Ns().FindLink(value)) {
             s.device = value;
@@ -164,8 +166,8 @@ std::unique_ptr<traffic::Flow> MakePing(host::Stack& stack, const std::vector<st
     }
   }
   if (s.destinationText.empty()) return Answer(1, "ping: usage error: Destination address required\n");
-  const auto address = Ipv4Address::Parse(s.destinationText);
-  s.destination = address ? *address : resolve(s.destinationText);
+  const auto address = IpAddress::Parse(s.destinationText);
+  s.destination = address ? *address : IpAddress(resolve(s.destinationText));
   if (s.destination.IsZero()) return Answer(2, fmt::format("ping: {}: Name or service not known\n", s.destinationText));
   if (s.count == 0 && !s.deadline)
     return Answer(2, "ping: in a simulation a count is needed: -c COUNT (or -w SECONDS)\n");

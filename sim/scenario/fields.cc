@@ -579,6 +579,9 @@ ObjectType MakeTraffic() {
   o.Add("seq", &Traffic::seq, "ICMP sequence number of the first request.").For({ping, echo}).Default(number(1));
   o.Add("ttl", &Traffic::ttl, "TTL.").For({ping, udp, tcp, echo}).Range(1, UINT8_MAX).Default(number(64));
   o.Add("tos", &Traffic::tos, "TOS byte: DSCP and ECN.").For({ping, udp, tcp, echo}).Default(number(0));
+  o.Add("autoFlowLabel", &Traffic::autoFlowLabel, "Over IPv6: whether the sender's packets get a flow label.")
+      .For({ping, udp, echo})
+      .Default(Value::Bool(true));
   o.Add("df", &Traffic::df, "Path MTU discovery, as `ping -M`: \"do\" and \"want\" set DF, \"dont\" does not.")
       .For({ping, udp, echo})
       .Default("want");

@@ -464,6 +464,12 @@ const Type& ScalarType<Ipv4Address>() {
   return type;
 }
 template <>
+const Type& ScalarType<IpAddress>() {
+  static const QuantityType<IpAddress> type(
+      {"an address", "", "10.244.1.2\" or \"fd00:10:244:1::2", kIpv4Pattern + "|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*"});
+  return type;
+}
+template <>
 const Type& ScalarType<MacAddress>() {
   static const QuantityType<MacAddress> type(
       {"a MAC address", "", "02:00:00:00:04:01", "[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}"});

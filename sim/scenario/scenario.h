@@ -331,7 +331,7 @@ struct Start {
 /// Who receives, where it is not simply the owner of the address `to`.
 struct Listen {
   Text on{""};                    ///< "none": nobody
-  Optional<Ipv4Address> address;  ///< left out: any
+  Optional<IpAddress> address;  ///< left out: any
   Optional<uint16_t> port;
   Optional<Nanoseconds> wait;
 };
@@ -342,7 +342,8 @@ struct Traffic {
   OptionalText from, to;  ///< pod, ns/pod, node, netns, external host, pattern; `to` also an address
   OptionalText on;        ///< Inject: "node1/eth0"; Command: where it is typed
   Located<Pairs> pairs;
-  Optional<Ipv4Address> source;  ///< left out: as the kernel selects
+  Optional<IpAddress> source;  ///< left out: as the kernel selects
+  Optional<bool> autoFlowLabel;
   Located<Start> start;
   std::optional<Located<Span>> during;
   Optional<uint64_t> count;        ///< Ping, Echo: requests; Rpc, Bulk: calls or flows per pair

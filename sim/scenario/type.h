@@ -228,6 +228,8 @@ const Type& ScalarType<Rate>();
 template <>
 const Type& ScalarType<Ipv4Address>();
 template <>
+const Type& ScalarType<IpAddress>();
+template <>
 const Type& ScalarType<Ipv4Prefix>();
 template <>
 const Type& ScalarType<MacAddress>();

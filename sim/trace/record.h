@@ -190,7 +190,24 @@ enum class Fate : uint8_t {
   X(NatDropped, Dropped, "NETFILTER_DROP", "nf_hook_slow",                                                             \
     "NAT has no address for it, cannot read the packet that an error quotes, or its device has changed")               \
   X(NetfilterNoRoute, Dropped, "NETFILTER_DROP", "nf_hook_slow",                                                       \
-    "no route to where NAT or a mark of the OUTPUT hook leads it")
+    "no route to where NAT or a mark of the OUTPUT hook leads it") \
+  X(Ipv6Disabled, Dropped, "IPV6DISABLED", "ip6_rcv_core", "the device does not speak IPv6 (disable_ipv6)")            \
+  X(Ipv6BadVersion, Dropped, "UNHANDLED_PROTO", "ip6_rcv_core", "the EtherType says IPv6, the version field does not") \
+  X(Ipv6UnknownOption, Dropped, "UNHANDLED_PROTO", "ip6_tlvopt_unknown",                                               \
+    "a hop-by-hop or destination option that nobody knows and that says to drop the packet")                           \
+  X(Ipv6RoutingHeader, Dropped, "NOT_SPECIFIED", "ipv6_rthdr_rcv",                                                     \
+    "a routing header with segments left; answered with parameter problem")                                            \
+  X(Ipv6NothingFollows, Dropped, "NOT_SPECIFIED", "dst_discard_out", "the next header is 59: nothing to deliver")      \
+  X(IcmpQuoteTooShort, Dropped, "PKT_TOO_SMALL", "icmpv6_rcv", "an ICMPv6 error that quotes too little to tell whose") \
+  X(NdiscHopLimit, Dropped, "IPV6_NDISC_HOP_LIMIT", "icmpv6_rcv", "neighbour discovery with a hop limit below 255")    \
+  X(NdiscFragment, Dropped, "IPV6_NDISC_FRAG", "icmpv6_rcv", "neighbour discovery in fragments")                       \
+  X(NdiscBadCode, Dropped, "IPV6_NDISC_BAD_CODE", "icmpv6_rcv", "neighbour discovery with a code that is not 0")       \
+  X(NdiscBadOptions, Dropped, "IPV6_NDISC_BAD_OPTIONS", "icmpv6_rcv", "neighbour discovery with malformed options")    \
+  X(NdiscTooShort, Dropped, "PKT_TOO_SMALL", "icmpv6_rcv", "a neighbour message shorter than its target")              \
+  X(NdiscOtherTarget, Dropped, "IPV6_NDISC_NS_OTHERHOST", "icmpv6_rcv",                                                \
+    "a solicitation for an address that is not this device's")                                                         \
+  X(NdiscIgnored, Dropped, "NOT_SPECIFIED", "icmpv6_rcv",                                                              \
+    "a neighbour message that teaches nothing: of an unknown neighbour, about an own address, contradictory")
 
 enum class Verdict : uint8_t {
 #define OVERLAYSIM_X(name, fate, reason, function, condition) name,
@@ -210,7 +227,7 @@ inline bool IsDrop(Verdict verdict) { return FateOf(verdict) == Fate::Dropped; }
 
 /// "IP_INHDR at ip_forward": what Linux's skb:kfree_skb tracepoint says of that drop; "" where Linux says nothing (it
 /// has no skb yet at Send and RouteOutput) or where this stage and verdict have no counterpart.
-std::string KernelDrop(Stage stage, Verdict verdict);
+std::string KernelDrop(Stage stage, Verdict verdict, bool isIpv6 = false);
 
 /// What happened to one packet at one stage. 56 bytes of plain numbers; header bytes are handed over beside it.
 struct TraceRecord {

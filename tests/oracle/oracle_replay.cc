@@ -110,7 +110,9 @@ json ResultOf(const traffic::Flow& flow, const std::string& op) {
     if (ping->FirstError()) {
       const auto& e = *ping->FirstError();
       json error = {{"from", e.from.ToString()}, {"ttl", e.ttl}, {"type", e.type}, {"code", e.code}};
-      if (e.type == wire::kIcmpDestUnreach && e.code == wire::kIcmpFragNeeded) error["mtu"] = e.info;
+      const bool tellsMtu = e.from.IsV6() ? e.type == wire::kIcmpv6PacketTooBig
+                                          : e.type == wire::kIcmpDestUnreach && e.code == wire::kIcmpFragNeeded;
+      if (tellsMtu) error["mtu"] = e.info;
       return {{"icmp_error", error}};
     }
     return ErrorOr(result, {{"timeout", true}});
@@ -184,6 +186,7 @@ int RunOne(const CaseScenario& scenario, const std::filesystem::path& out) {
       if (const kernel::Link* link = stack.Ns().FindLink(point.device)) stack.SetCaptured(link->ifindex, captured);
     }
   };
+  for (size_t i = 0; i < plan->NetnsCount(); ++i) simulation.Net().Get(NetnsId(i));  // all of them live from the start
   capture(true);
   const StepLog log(simulation, scenario);
   simulation.Run();

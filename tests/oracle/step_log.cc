@@ -92,7 +92,7 @@ StepLog::Snapshot StepLog::Take(const Step& step) {
   }
   std::sort(out.fdb.begin(), out.fdb.end());
   for (const auto& [end, count] : m_simulation.Net().kernelDrops) {
-    const std::string drop = KernelDrop(end.first, end.second);
+    const std::string drop = KernelDrop(end.stage, end.verdict, end.isIpv6);
     if (!drop.empty() && !IsQuietDrop(drop)) out.drops[drop] += static_cast<int64_t>(count);
   }
   for (const std::string& name : m_simulation.Namespaces().Names())

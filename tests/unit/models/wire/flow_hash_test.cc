@@ -187,8 +187,9 @@ TEST(FlowHash6, OfTheSenderIsNotThatOfThePacket) {
             FlowHashOfSender({kFlow6.destination, kFlow6.source, kIpProtoUdp, 9000, 40000}, 1));
 }
 
-TEST(FlowLabel, IsTheRotatedHashWithTheStatelessFlag) {
-  EXPECT_EQ(FlowLabelOf(0x12345678), 0x81234u | 0x80000u);  // rotated by 16: 0x56781234
+TEST(FlowLabel, IsTheRotatedHashAndMayHaveAFlag) {
+  EXPECT_EQ(FlowLabelOf(0x12345678, false), 0x81234u);  // rotated by 16: 0x56781234
+  EXPECT_EQ(FlowLabelOf(0x12305678, true), 0x81230u);
 }
 
 TEST(MultipathHash6, TakesLabelAndProtocolWithoutPorts) {

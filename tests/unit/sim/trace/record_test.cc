@@ -47,6 +47,14 @@ TEST(KernelDrop, DependsOnTheStageWhereLinuxDoes) {
   EXPECT_EQ(KernelDrop(Stage::Decapsulate, Verdict::UdpChecksum), "UDP_CSUM at udp_queue_rcv_one_skb");
 }
 
+TEST(KernelDrop, IsThatOfTheOtherFamilysFunctions) {
+  EXPECT_EQ(KernelDrop(Stage::Forward, Verdict::TtlExpired, true), "IP_INHDR at ip6_forward");
+  EXPECT_EQ(KernelDrop(Stage::NeighbourWait, Verdict::NeighbourFailed, true), "NOT_SPECIFIED at neigh_invalidate");
+  EXPECT_EQ(KernelDrop(Stage::IpReceive, Verdict::InvalidSource, true), "IP_INHDR at ip6_rcv_core");
+  EXPECT_EQ(KernelDrop(Stage::Forward, Verdict::InvalidSource, true), "IP_INADDRERRORS at ip6_forward");
+  EXPECT_EQ(KernelDrop(Stage::VxlanFdbLookup, Verdict::VxlanNoFdb, true), "NO_TX_TARGET at vxlan_xmit");
+}
+
 TEST(KernelDrop, IsSilentWhereLinuxHasNoPacketYet) {
   EXPECT_EQ(KernelDrop(Stage::RouteOutput, Verdict::NoRoute), "");
   EXPECT_EQ(KernelDrop(Stage::Transmit, Verdict::UnderlayAcl), "");
