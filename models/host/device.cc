@@ -122,6 +122,22 @@ void Stack::SendFrame(int ifindex, wire::FramePtr frame) {
   Transmit(ifindex, std::move(frame));
 }
 
+int Stack::OpenPacket(int ifindex, uint16_t etherType, PacketHandler handler) {
+  m_packetSockets.push_back({++m_lastHandle, ifindex, etherType, std::move(handler)});
+  return m_lastHandle;
+}
+void Stack::ClosePacket(int handle) {
+  std::erase_if(m_packetSockets, [&](const PacketSocket& socket) { return socket.handle == handle; });
+}
+
+/// deliver_ptype_list_skb(). A socket may close itself, or another one, while it is told.
+void Stack::DeliverPacketSockets(const kernel::Link& link, const wire::Frame& frame) {
+  const uint16_t etherType = wire::Ethernet{const_cast<uint8_t*>(frame.Data())}.Type();
+  const std::vector<PacketSocket> sockets = m_packetSockets;
+  for (const PacketSocket& socket : sockets)
+    if (socket.ifindex == link.ifindex && socket.etherType == etherType) socket.handler(frame);
+}
+
 void Stack::TransmitPhysical(kernel::Link& link, wire::FramePtr frame) {
   const Network::CableAt at = m_network.FindCable(Id(), link.ifindex);
   const Verdict verdict = !at.cable || !link.carrier ? Verdict::LinkDown : at.cable->Admit(at.side, frame->Size());
@@ -222,6 +238,7 @@ void Stack::PassUp(kernel::Link& link, wire::FramePtr frame) {
     frame->type = wire::PacketType::OtherHost;
     break;
   }
+  if (!m_packetSockets.empty()) DeliverPacketSockets(link, *frame);
   frame->protocol = wire::Ethernet{frame->Data()}.Type();
   switch (frame->protocol) {
     case wire::kEtherTypeIpv4:

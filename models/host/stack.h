@@ -167,6 +167,11 @@ class Stack {
 
   /// A frame of someone who talks to a device directly (AF_PACKET), Ethernet header first.
   void SendFrame(int ifindex, wire::FramePtr frame);
+  /// An AF_PACKET socket: sees what comes in on that device with that type, Ethernet header first, unless the device is
+  /// a port of a bridge. Returns a handle for ClosePacket.
+  using PacketHandler = std::function<void(const wire::Frame&)>;
+  int OpenPacket(int ifindex, uint16_t etherType, PacketHandler handler);
+  void ClosePacket(int handle);
 
   // --- tracing
   void DropFrame(Stage stage, Verdict verdict, const wire::Frame& frame, int ifindex = 0);
@@ -194,6 +199,7 @@ class Stack {
   void TransmitLoopback(kernel::Link& link, wire::FramePtr frame);
   void NetifReceive(kernel::Link& link, wire::FramePtr frame);
   void PassUp(kernel::Link& link, wire::FramePtr frame);
+  void DeliverPacketSockets(const kernel::Link& link, const wire::Frame& frame);
   void ClassifyFrame(const kernel::Link& link, wire::Frame& frame);
 
   /// Where a packet meets a hook.
@@ -419,6 +425,12 @@ class Stack {
   std::map<std::pair<uint16_t, IpAddress>, UdpHandler> m_udp;  ///< by port, address
   std::set<uint16_t> m_udpSenders;                             ///< ports of sockets that have sent
   std::vector<std::pair<int, IcmpHandler>> m_rawIcmp;
+  struct PacketSocket {
+    int handle, ifindex;
+    uint16_t etherType;
+    PacketHandler handler;
+  };
+  std::vector<PacketSocket> m_packetSockets;
   int m_lastHandle = 0;
   int m_transmitDepth = 0;  ///< dev_xmit_recursion()
   ProtocolHandler m_tcp, m_udpElsewhere;

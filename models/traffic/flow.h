@@ -29,6 +29,8 @@ class Flow {
  public:
   virtual ~Flow() = default;
   virtual void Start() = 0;
+  /// Ends it as SIGTERM ends a command: at once, and without a word more.
+  virtual void Terminate() { Done(); }
   bool IsDone() const { return m_done; }
   const FlowResult& Result() const { return m_result; }
   std::function<void()> onDone;

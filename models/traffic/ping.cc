@@ -13,6 +13,7 @@ namespace overlaysim::traffic {
 namespace {
 
 constexpr Nanoseconds kDefaultLinger = Seconds(10);  // MAXWAIT
+constexpr uint32_t kMostPayload = 65507;             // what an IPv4 packet holds behind its own header and ICMP's
 constexpr uint32_t kTimestampBytes = 16;             // struct timeval
 
 __extension__ using Wide = __int128;
@@ -154,6 +155,7 @@ void Ping::Start() {
     m_result.offeredBytes += m_settings.payload;
     return Done();
   }
+  if (probe.broadcast && m_settings.warnOfBroadcast) m_result.errorOutput = "WARNING: pinging broadcast address\n";
   if (m_settings.deadline) m_stack.After(*m_settings.deadline, [this] { End(); });
   Pinger();
 }
@@ -208,7 +210,9 @@ void Ping::Pinger() {
   ++m_sent;
   ++m_result.offeredPackets;
   m_result.offeredBytes += m_settings.payload;
-  if (int error = m_stack.SendIcmpEcho(request, m_settings.id, sequence, Payload(now))) {
+  if (m_settings.payload > kMostPayload) {  // refused, with nothing in the socket's error queue
+    m_result.error = std::strerror(EMSGSIZE);
+  } else if (int error = m_stack.SendIcmpEcho(request, m_settings.id, sequence, Payload(now))) {
     m_result.error = std::strerror(error);
     ++m_errors;
     if (error == EMSGSIZE) {
@@ -225,13 +229,10 @@ void Ping::Pinger() {
 
 void Ping::Received(const host::Received& message) {
   if (IsDone() || message.payloadBytes < wire::kIcmpHeaderBytes) return;
-  const uint8_t type = message.payload[0];
   const bool isV6 = m_settings.destination.IsV6();
   if (message.IsV6() != isV6) return;
-  if (isV6 ? type < wire::kIcmpv6Echo
-           : type == wire::kIcmpDestUnreach || type == wire::kIcmpTimeExceeded || type == wire::kIcmpParameterProblem)
-    return ReceivedError(message);
-  if (type != (isV6 ? uint8_t{wire::kIcmpv6EchoReply} : uint8_t{wire::kIcmpEchoReply}) ||
+  if (const auto report = ParseIcmpReport(message)) return ReceivedError(*report);
+  if (message.payload[0] != (isV6 ? uint8_t{wire::kIcmpv6EchoReply} : uint8_t{wire::kIcmpEchoReply}) ||
       wire::Get16(message.payload + 4) != m_settings.id)
     return;
   const uint16_t sequence = wire::Get16(message.payload + 6);
@@ -270,42 +271,36 @@ void Ping::Received(const host::Received& message) {
   if (EnoughAnswers()) End();
 }
 
-void Ping::ReceivedError(const host::Received& message) {
-  const bool isV6 = message.IsV6();
-  uint8_t* quoted = const_cast<uint8_t*>(message.payload) + wire::kIcmpHeaderBytes;
-  const uint32_t quotedBytes = message.payloadBytes - wire::kIcmpHeaderBytes;
-  if (quotedBytes < (isV6 ? wire::kIpv6HeaderBytes : wire::kIpv4HeaderBytes) + wire::kIcmpHeaderBytes) return;
-  const wire::Ipv4 inner4{quoted};
-  const wire::Ipv6 inner6{quoted};
-  const wire::Ipv6Upper upper =
-      isV6 ? wire::FindIpv6Upper(quoted, quotedBytes) : wire::Ipv6Upper{inner4.Protocol(), inner4.HeaderBytes()};
-  const IpAddress to = isV6 ? IpAddress(inner6.Destination()) : IpAddress(inner4.Destination());
-  if (upper.protocol != (isV6 ? wire::kIpProtoIcmpv6 : wire::kIpProtoIcmp) || to != m_settings.destination) return;
-  if (upper.offset == 0 || upper.laterFragment || upper.offset + wire::kIcmpHeaderBytes > quotedBytes) return;
-  const uint8_t* echo = quoted + upper.offset;
-  if (echo[0] != (isV6 ? uint8_t{wire::kIcmpv6Echo} : uint8_t{wire::kIcmpEcho})) return;
-  if (wire::Get16(echo + 4) != m_settings.id) return;
+void Ping::ReceivedError(const IcmpReport& report) {
+  const uint8_t* echo = report.transport;
+  const bool isV6 = m_settings.destination.IsV6();
+  if (report.protocol != (isV6 ? wire::kIpProtoIcmpv6 : wire::kIpProtoIcmp) ||
+      report.destination != m_settings.destination)
+    return;
+  if (echo[0] != (isV6 ? uint8_t{wire::kIcmpv6Echo} : uint8_t{wire::kIcmpEcho}) ||
+      wire::Get16(echo + 4) != m_settings.id)
+    return;
   const uint16_t sequence = wire::Get16(echo + 6);
-  const uint8_t type = message.payload[0], code = message.payload[1];
-  const uint32_t word = wire::Get32(message.payload + 4);
-  const IcmpError error{sequence,      message.Source(),
-                        message.Ttl(), type,
-                        code,          !isV6 && type == wire::kIcmpDestUnreach ? word & 0xffff : word};
+  const IcmpError error{sequence, report.from, report.ttl, report.type, report.code, report.info};
   if (!m_firstError) m_firstError = error;
   ++m_errors;
   if (!m_settings.quiet)
-    m_result.output +=
-        fmt::format("{}From {} icmp_seq={} {}\n", TimePrefix(), error.from.ToString(), sequence,
-                    isV6 ? DescribeIcmpv6Error(type, code, error.info) : DescribeIcmpError(type, code, error.info));
+    m_result.output += fmt::format("{}From {} icmp_seq={} {}\n", TimePrefix(), error.from.ToString(), sequence,
+                                   isV6 ? DescribeIcmpv6Error(error.type, error.code, error.info)
+                                        : DescribeIcmpError(error.type, error.code, error.info));
   if (EnoughAnswers()) End();
+}
+
+void Ping::Terminate() {
+  ++m_wakeGeneration;
+  if (m_socket != 0) m_stack.CloseRawIcmp(m_socket);
+  m_socket = 0;
+  Done();
 }
 
 /// finish().
 void Ping::End() {
   if (IsDone()) return;
-  ++m_wakeGeneration;
-  m_stack.CloseRawIcmp(m_socket);
-  m_socket = 0;
   m_result.output += fmt::format("\n--- {} ping statistics ---\n", m_settings.destinationText);
   m_result.output += fmt::format("{} packets transmitted, {} received", m_sent, m_received);
   if (m_duplicates > 0) m_result.output += fmt::format(", +{} duplicates", m_duplicates);
@@ -328,7 +323,7 @@ void Ping::End() {
   }
   m_result.output += "\n";
   if (m_received == 0 || (m_settings.deadline && m_received < m_settings.count)) m_result.exit = 1;
-  Done();
+  Terminate();
 }
 
 }  // namespace overlaysim::traffic

@@ -2,8 +2,8 @@
 
 #include <map>
 
-#include "models/host/stack.h"
 #include "models/traffic/flow.h"
+#include "models/traffic/icmp_report.h"
 
 namespace overlaysim::traffic {
 
@@ -25,7 +25,8 @@ struct PingSettings {
   bool quiet = false;                                            ///< -q
   bool reportOutstanding = false;                                ///< -O
   bool printTime = false;                                        ///< -D
-  bool allowBroadcast = true;  ///< -b; a raw socket of other programs does not ask
+  bool allowBroadcast = true;   ///< -b; a raw socket of other programs does not ask
+  bool warnOfBroadcast = false;
   uint16_t id = 0;
   uint16_t firstSequence = 1;
   bool autoFlowLabel = true;  ///< IPV6_AUTOFLOWLABEL; ping -F 0 sets it off
@@ -54,6 +55,7 @@ class Ping : public Flow {
   Ping(host::Stack& stack, const PingSettings& settings);
   ~Ping() override;
   void Start() override;
+  void Terminate() override;
 
   const std::optional<Answer>& FirstAnswer() const { return m_firstAnswer; }
   const std::optional<IcmpError>& FirstError() const { return m_firstError; }
@@ -66,7 +68,7 @@ class Ping : public Flow {
   void Pinger();  ///< sends the next one, or sets the time of the end
   void Wake();
   void Received(const host::Received& message);
-  void ReceivedError(const host::Received& message);
+  void ReceivedError(const IcmpReport& report);
   bool EnoughAnswers() const;
   void End();
   void ArmWake(Nanoseconds delay);

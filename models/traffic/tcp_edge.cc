@@ -58,23 +58,6 @@ void FillTcpChecksum(const wire::Ipv4& ip, uint8_t* tcp, uint32_t bytes) {
   wire::Put16(tcp + 16, wire::ChecksumFold(wire::ChecksumAdd(tcp, bytes, pseudo)));
 }
 
-/// The socket's own address and port, and its peer's; zeros where it has none.
-TcpName NameOf(const ns3::Socket& socket) {
-  TcpName name;
-  ns3::Address address;
-  if (socket.GetSockName(address) == 0 && ns3::InetSocketAddress::IsMatchingType(address)) {
-    const auto inet = ns3::InetSocketAddress::ConvertFrom(address);
-    name.local = FromNs3(inet.GetIpv4());
-    name.localPort = inet.GetPort();
-  }
-  if (socket.GetPeerName(address) == 0 && ns3::InetSocketAddress::IsMatchingType(address)) {
-    const auto inet = ns3::InetSocketAddress::ConvertFrom(address);
-    name.peer = FromNs3(inet.GetIpv4());
-    name.peerPort = inet.GetPort();
-  }
-  return name;
-}
-
 /// Makes the node's TCP sockets with a segment size that fits, for stock applications too.
 class EdgeSocketFactory final : public ns3::TcpSocketFactory {
  public:
@@ -279,10 +262,15 @@ void TcpEdge::Accepted(ns3::Ptr<ns3::Socket> socket, const ns3::Address&) {
   connection.socket = socket;
   const auto listener = m_listeners.find(name.localPort);
   if (listener == m_listeners.end()) return;
-  const auto waiting = listener->second.waiting.find(connection.flow);
+  auto waiting = listener->second.waiting.find(connection.flow);
   if (waiting == listener->second.waiting.end()) {
-    socket->Close();
-    return;
+    waiting = listener->second.waiting.find(kAnyFlow);
+    if (waiting == listener->second.waiting.end()) {
+      socket->Close();
+      return;
+    }
+    const AcceptHandler handler = waiting->second;  // a copy: it may stop accepting
+    return handler(socket);
   }
   const AcceptHandler handler = std::move(waiting->second);
   StopAccepting(name.localPort, connection.flow);
@@ -296,6 +284,22 @@ void TcpEdge::StopAccepting(uint16_t port, uint32_t flow) {
   if (!listener->second.waiting.empty()) return;
   listener->second.socket->Close();
   m_listeners.erase(listener);
+}
+
+TcpName TcpEdge::NameOf(const ns3::Socket& socket) {
+  TcpName name;
+  ns3::Address address;
+  if (socket.GetSockName(address) == 0 && ns3::InetSocketAddress::IsMatchingType(address)) {
+    const auto inet = ns3::InetSocketAddress::ConvertFrom(address);
+    name.local = FromNs3(inet.GetIpv4());
+    name.localPort = inet.GetPort();
+  }
+  if (socket.GetPeerName(address) == 0 && ns3::InetSocketAddress::IsMatchingType(address)) {
+    const auto inet = ns3::InetSocketAddress::ConvertFrom(address);
+    name.peer = FromNs3(inet.GetIpv4());
+    name.peerPort = inet.GetPort();
+  }
+  return name;
 }
 
 TcpEdge::Connection& TcpEdge::GetConnection(const TcpName& name) {

@@ -24,6 +24,9 @@ inline constexpr Nanoseconds kEdgeDelay = Microseconds(1);
 /// What precedes the data of a full segment: IPv4, TCP, and the time stamp option padded to 12 bytes.
 inline constexpr uint32_t kSegmentOverheadBytes = wire::kIpv4HeaderBytes + wire::kTcpHeaderBytes + 12;
 
+/// Stands for connections of whatever flow.
+inline constexpr uint32_t kAnyFlow = UINT32_MAX;
+
 /// The two ends of a connection as the namespace sees them.
 struct TcpName {
   Ipv4Address local;
@@ -59,10 +62,11 @@ class TcpEdge {
               uint16_t destinationPort, uint32_t flow);
   /// Closes without a word to the peer, as the kernel does with a connection that an ICMP error has ended.
   void Abandon(ns3::Ptr<ns3::Socket> socket);
+  static TcpName NameOf(const ns3::Socket& socket);  ///< zeros where it has no name
 
   using AcceptHandler = std::function<void(ns3::Ptr<ns3::Socket>)>;
-  /// Waits for the connection of that flow. Several flows may wait on a port; it is closed when none does any more.
-  /// 0 or EADDRINUSE.
+  /// Waits for the connection of that flow, or with kAnyFlow for all that nobody else waits for. Several flows may wait
+  /// on a port; it is closed when none does any more. 0 or EADDRINUSE.
   int Accept(uint16_t port, uint32_t flow, AcceptHandler handler);
   void StopAccepting(uint16_t port, uint32_t flow);
 

@@ -6,11 +6,11 @@
 #include <ns3/simulator.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 
 #include "models/engine/engine.h"
+#include "models/traffic/icmp_report.h"
 
 namespace overlaysim::traffic {
 namespace {
@@ -21,15 +21,6 @@ constexpr uint32_t kChunkBytes = 65536;
 constexpr Nanoseconds kClientWaitsLonger = Milliseconds(1);
 constexpr char kTimedOut[] =
     "timed out";  // Python's word for a timeout of its own; the kernel's is "Connection timed out"
-
-/// icmp_err_convert[] of net/ipv4/icmp.c: what an unreachable message means to the socket; 0: nothing to a TCP.
-int ErrnoOfUnreachable(uint8_t code) {
-  constexpr std::array<int, 16> kErrnos{ENETUNREACH,  EHOSTUNREACH, ENOPROTOOPT,  ECONNREFUSED, 0,
-                                        EOPNOTSUPP,   ENETUNREACH,  EHOSTDOWN,    ENONET,       ENETUNREACH,
-                                        EHOSTUNREACH, ENETUNREACH,  EHOSTUNREACH, EHOSTUNREACH, EHOSTUNREACH,
-                                        EHOSTUNREACH};
-  return code < kErrnos.size() ? kErrnos[code] : 0;
-}
 
 }  // namespace
 
@@ -134,7 +125,7 @@ void TcpEnd::OnSegment(ns3::Ptr<const ns3::Packet>, const ns3::TcpHeader& header
 
 /// tcp_v4_err(): an established connection outlives an unreachable message, one that is being made does not.
 void TcpEnd::OnIcmp(ns3::Ipv4Address, uint8_t, uint8_t type, uint8_t code, uint32_t) {
-  const int error = type == wire::kIcmpDestUnreach ? ErrnoOfUnreachable(code) : 0;
+  const int error = type == wire::kIcmpDestUnreach ? ErrnoOfUnreachable(code).error : 0;
   if (error != 0 && m_state == ns3::TcpSocket::SYN_SENT) FailLater(error);
 }
 
@@ -158,6 +149,8 @@ void TcpEnd::Fail(const std::string& error, bool quietly) {
     m_socket->ShutdownSend();  // ns-3's Close() resets a connection that lacks data in between, Linux's does not
   End();
 }
+
+bool TcpEnd::TimedOut() const { return result.error == kTimedOut; }
 
 void TcpEnd::End() {
   if (m_ended) return;

@@ -44,8 +44,10 @@ class TcpEnd {
   void SetTimeout(Nanoseconds timeout);
   /// Ends with that error, if it has not ended. `quietly`: without a segment to the peer.
   void Fail(const std::string& error, bool quietly);
+  void Close() { Fail({}, false); }  ///< as when the process ends: no more is written, and what comes is not read
   void OnGaveUp(ns3::Ptr<ns3::Socket> socket);  ///< ns-3 does: nothing was acknowledged for too long
   bool IsEnded() const { return m_ended; }
+  bool TimedOut() const;  ///< by SetTimeout(), not by the kernel
 
   TcpEndResult result;
   std::function<void()> onEof;    ///< the peer has written all it will

@@ -150,10 +150,17 @@ std::unique_ptr<traffic::Flow> Simulation::MakeFlow(const Workload& w) {
       return std::make_unique<traffic::Inject>(from, w.injectIfindex, w.frames, listener);
     }
     case WorkloadKind::Command:
-      return MakeTypedCommand(from, m_namespaces, w.command, icmpId, w.id.value, [this](std::string_view name) {
-        const NetnsId id = m_plan.Find(name);
-        return id.IsNone() ? Ipv4Address{} : m_network->Get(id).Ns().SelectAddress(0, {}, kernel::kScopeGlobal);
-      });
+      return MakeTypedCommand({.stack = from,
+                               .processId = icmpId,
+                               .flow = w.id.value,
+                               .resolve =
+                                   [this](std::string_view name) {
+                                     const NetnsId id = m_plan.Find(name);
+                                     if (id.IsNone()) return Ipv4Address{};
+                                     return m_network->Get(id).Ns().SelectAddress(0, {}, kernel::kScopeGlobal);
+                                   },
+                               .tcp = [this, at = w.from]() -> traffic::TcpEdge& { return TcpEdgeOf(at); }},
+                              m_namespaces, w.command);
     case WorkloadKind::Tcp: {
       if (w.destination.IsV6()) return std::make_unique<Refused>("TCP over IPv6 is not supported yet");
       traffic::TcpSettings s{.source = w.source.V4(), .destination = w.destination.V4()};

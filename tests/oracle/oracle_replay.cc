@@ -147,8 +147,14 @@ void Blank(json& result) {
           text.replace(at + before.size(), end - at - before.size(), "*");
       }
     };
-    replaceNumber("time=", " ms");
     replaceNumber("time ", "ms");
+    for (size_t at = text.find(" ms"); at != std::string::npos; at = text.find(" ms", at + 1)) {
+      const bool isWord = at + 3 == text.size() || !std::isalnum(static_cast<unsigned char>(text[at + 3]));
+      const size_t begin = text.find_last_not_of("0123456789.", at - 1) + 1;
+      if (!isWord || at == 0 || begin == at) continue;
+      text.replace(begin, at - begin, "*");
+      at = begin + 1;
+    }
     if (text.rfind("rtt ", 0) == 0) {
       std::string blanked;
       for (size_t i = 0; i < text.size(); ++i) {

@@ -1,0 +1,70 @@
+#include "models/traffic/udp_socket.h"
+
+#include <cerrno>
+
+#include "sim/base/random.h"
+
+namespace overlaysim::traffic {
+
+UdpSocket::UdpSocket(host::Stack& stack, const std::string& name, const host::SendRequest& request, uint16_t sourcePort,
+                     uint16_t destinationPort, Handlers handlers)
+    : m_stack(stack),
+      m_name(name),
+      m_request(request),
+      m_sourcePort(sourcePort),
+      m_destinationPort(destinationPort),
+      m_handlers(std::move(handlers)) {
+  m_request.connected = true;
+}
+
+/// udp_lib_get_port(): the port that was asked for, or a free one from a random one on.
+int UdpSocket::Bind() {
+  auto handler = [this](const host::UdpDatagram& datagram) {
+    if (datagram.source == m_request.destination && datagram.sourcePort == m_destinationPort)
+      m_handlers.datagram(datagram);
+  };
+  if (m_sourcePort != 0) return m_stack.BindUdp({}, m_sourcePort, handler);
+  const kernel::Namespace& ns = m_stack.Ns();
+  const uint64_t ports = uint64_t{ns.localPortHigh} - ns.localPortLow + 1;
+  RandomStream random(m_stack.Net().seed, "udp-port/" + ns.Name() + "/" + m_name);
+  const uint64_t first = random.Below(ports);
+  for (uint64_t i = 0; i < ports; ++i) {
+    m_sourcePort = static_cast<uint16_t>(ns.localPortLow + (first + i) % ports);
+    if (m_stack.BindUdp({}, m_sourcePort, handler) == 0) return 0;
+  }
+  return EAGAIN;
+}
+
+int UdpSocket::Open() {
+  host::SendRequest request = m_request;
+  request.protocol = wire::kIpProtoUdp;
+  request.destinationPort = m_destinationPort;
+  const host::Stack::RouteOut out = m_stack.RouteOutput(request);
+  if (out.error != 0) {
+    if (out.error == ENETUNREACH) m_stack.Ns().snmp.Add(kernel::Snmp::IpOutNoRoutes);
+    return out.error;
+  }
+  if (const int error = Bind()) return error;
+  m_isOpen = true;
+  m_icmp = m_stack.OpenRawIcmp([this](const host::Received& message) {
+    const auto report = ParseIcmpReport(message);
+    if (report && report->protocol == wire::kIpProtoUdp && report->destination == m_request.destination &&
+        wire::Get16(report->transport) == m_sourcePort && wire::Get16(report->transport + 2) == m_destinationPort)
+      m_handlers.error(*report);
+  });
+  return 0;
+}
+
+int UdpSocket::Send(std::span<const uint8_t> data) {
+  return m_stack.SendUdp(m_request, m_sourcePort, m_destinationPort, data);
+}
+
+void UdpSocket::Close() {
+  if (!m_isOpen) return;
+  m_isOpen = false;
+  m_stack.CloseRawIcmp(m_icmp);
+  m_stack.CloseUdp({}, m_sourcePort);
+  m_stack.CloseUdpSender(m_sourcePort);
+}
+
+}  // namespace overlaysim::traffic
