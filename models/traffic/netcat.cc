@@ -70,7 +70,7 @@ void Netcat::ConnectTcp() {
   m_isConnected = false;
   m_ends.push_back(std::make_unique<TcpEnd>(m_edge, 0));
   TcpEnd& end = *m_ends.back();
-  end.onEnded = [this] { TcpEnded(); };
+  end.onEnded = [this, &end] { TcpEnded(end); };
   if (!m_settings.shutdownAtEof) end.onEof = [&end] { end.Write(); };  // nobody to talk to any more: it closes
   if (m_settings.timeout) end.SetTimeout(*m_settings.timeout);
   const ns3::Ptr<ns3::Socket> socket = m_edge.CreateTcpSocket();
@@ -92,8 +92,7 @@ void Netcat::Connected(ns3::Ptr<ns3::Socket>) {
 }
 
 /// A listener's connection, or the client's, has come to its end.
-void Netcat::TcpEnded() {
-  const TcpEnd& end = *m_ends.back();
+void Netcat::TcpEnded(const TcpEnd& end) {
   m_result.deliveredBytes += end.result.received;
   if (m_settings.listen) {
     if (!m_settings.keepListening) Quit(0);
@@ -144,7 +143,7 @@ void Netcat::Accepted(ns3::Ptr<ns3::Socket> socket) {
   ReceivedFrom(name.peer, name.peerPort);
   m_ends.push_back(std::make_unique<TcpEnd>(m_edge, 0));
   TcpEnd& end = *m_ends.back();
-  end.onEnded = [this] { TcpEnded(); };
+  end.onEnded = [this, &end] { TcpEnded(end); };
   if (!m_settings.shutdownAtEof) end.onEof = [&end] { end.Write(); };
   end.Use(socket);
   if (m_settings.timeout) end.SetTimeout(*m_settings.timeout);

@@ -38,7 +38,7 @@ class Netcat : public Flow {
   void ConnectNext();
   void ConnectTcp();
   void Connected(ns3::Ptr<ns3::Socket> socket);
-  void TcpEnded();
+  void TcpEnded(const TcpEnd& end);
   void ConnectUdp();
   void ProbeUdp(uint32_t written);
   int WriteUdpProbe();

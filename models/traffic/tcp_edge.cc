@@ -262,18 +262,15 @@ void TcpEdge::Accepted(ns3::Ptr<ns3::Socket> socket, const ns3::Address&) {
   connection.socket = socket;
   const auto listener = m_listeners.find(name.localPort);
   if (listener == m_listeners.end()) return;
-  auto waiting = listener->second.waiting.find(connection.flow);
-  if (waiting == listener->second.waiting.end()) {
-    waiting = listener->second.waiting.find(kAnyFlow);
-    if (waiting == listener->second.waiting.end()) {
-      socket->Close();
-      return;
-    }
-    const AcceptHandler handler = waiting->second;  // a copy: it may stop accepting
-    return handler(socket);
+  const auto& handlers = listener->second.waiting;
+  auto waiting = handlers.find(connection.flow);
+  if (waiting == handlers.end()) waiting = handlers.find(kAnyFlow);
+  if (waiting == handlers.end()) {
+    socket->Close();
+    return;
   }
-  const AcceptHandler handler = std::move(waiting->second);
-  StopAccepting(name.localPort, connection.flow);
+  const AcceptHandler handler = waiting->second;
+  if (waiting->first != kAnyFlow) StopAccepting(name.localPort, connection.flow);
   handler(socket);
 }
 

@@ -65,7 +65,10 @@ class Typing {
   std::vector<typed::FlowPtr> commands;  // last: they use the rest to their end
 };
 
-std::string Typed(const std::string& line) { return Typing({}).Type(line); }
+std::string Typed(const std::string& line) {
+  Typing typing;
+  return typing.Type(line);
+}
 std::string FirstLine(const std::string& text) { return text.substr(0, text.find('\n', text.find('\n') + 1)); }
 
 TEST(TypedCommand, UnknownProgramIsNotFound) {
