@@ -97,7 +97,7 @@ TEST(Judge, MtuIsTheLargestPacketThatPassesUndivided) {
 
 TEST(Judge, DropsCountTrafficByVerdictPlaceAndSpan) {
   EXPECT_EQ(JudgementOf(R"({"drops": {"verdict": "FilterDrop"}, "max": 0})", kClosed).found, "3");
-  EXPECT_EQ(JudgementOf(R"({"drops": {"verdict": "FilterDrop", "on": "router"}, "is": 3})", kClosed).found, "3");
+  EXPECT_EQ(JudgementOf(R"({"drops": {"verdict": "FilterDrop", "on": "leaf1"}, "is": 3})", kClosed).found, "3");
   EXPECT_EQ(JudgementOf(R"({"drops": {"on": "node1"}, "is": 0})", kClosed).found, "0");
   EXPECT_EQ(JudgementOf(R"({"drops": {"verdict": "FilterDrop"}, "is": 1, "during": ["0.5s", "1.5s"]})", kClosed).found,
             "1");

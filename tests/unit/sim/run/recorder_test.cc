@@ -97,10 +97,12 @@ TEST(Recorder, OfManyPeersOnlyTheRowsThatDecideAreWritten) {
 
 TEST(Recorder, ARuleThatWasAddedUnderWayIsKnown) {
   const Ran ran(TwoNodes(kThreePings + R"(, "events": [
-    {"at": "500ms", "exec": "iptables -A FORWARD -d 10.244.2.0/24 -j DROP", "on": "node1"}])"));
+    {"at": "500ms", "exec": "iptables -I FORWARD -d 10.244.2.0/24 -j DROP", "on": "node1"}])"));
   const ReadTrace trace(ran);
-  EXPECT_EQ(trace.Lines("node1", Stage::FilterForward),
-            std::vector<std::string>{"-A FORWARD -d 10.244.2.0/24 -j DROP"});
+  EXPECT_EQ(
+      trace.Lines("node1", Stage::FilterForward),
+      (std::vector<std::string>{"-A FLANNEL-FWD -s 10.244.0.0/16 -m comment --comment \"flanneld forward\" -j ACCEPT",
+                                "-A FORWARD -d 10.244.2.0/24 -j DROP"}));
   EXPECT_EQ(ran.outcome->losses.Get(Verdict::FilterDrop), 2u);
 }
 

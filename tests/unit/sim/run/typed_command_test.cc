@@ -72,7 +72,7 @@ std::string Typed(const std::string& line) {
 std::string FirstLine(const std::string& text) { return text.substr(0, text.find('\n', text.find('\n') + 1)); }
 
 TEST(TypedCommand, UnknownProgramIsNotFound) {
-  EXPECT_EQ(Typed("curl http://10.0.0.2").substr(0, 29), "127\ncurl: command not found (t");
+  EXPECT_EQ(Typed("curl http://10.0.0.2").substr(0, 30), "127\ncurl: command not found (t");
 }
 
 TEST(TypedCommand, TimeoutEndsWhatRunsOn) {
@@ -274,7 +274,7 @@ TEST(TypedArping, TimesAreHalfAMillisecondTooLong) {
 
 TEST(TypedArping, SaysWhatIsWrongAsIputilsDoes) {
   EXPECT_EQ(FirstLine(Typed("arping")), "2\n");
-  EXPECT_EQ(Typed("arping -z 10.0.0.2").substr(0, 40), "2\narping: invalid option -- 'z'\n\nUsage:\n ");
+  EXPECT_EQ(Typed("arping -z 10.0.0.2").substr(0, 41), "2\narping: invalid option -- 'z'\n\nUsage:\n ");
   EXPECT_EQ(Typed("arping -c x -I eth0 10.0.0.2"), "1\narping: invalid argument: 'x'\n");
   EXPECT_EQ(Typed("arping -c 0 -I eth0 10.0.0.2"),
             "1\narping: invalid argument: '0': out of range: 1 <= value <= 2147483647\n");
