@@ -26,7 +26,8 @@ void Stack::BridgeInput(kernel::Link& port, kernel::Link& bridge, wire::FramePtr
   if (!bridge.adminUp || port.port.disabled)
     return Finish(Stage::BridgeInput, Verdict::BridgePortState, std::move(frame), port.ifindex);
   if ((destination.ToUint64() & ~uint64_t{0xf}) == kLinkLocalGroups) {
-    // 802.1D, 7.12.6. Without STP its address is one like others; pause frames end here; the rest is for the port itself.
+    // 802.1D, 7.12.6. Without STP its address is one like others; pause frames end here; the rest is for the port
+    // itself.
     const uint32_t last = destination.bytes[5];
     if (last == 1) return Finish(Stage::BridgeInput, Verdict::BridgeMacControl, std::move(frame), port.ifindex);
     if (last != 0 && !(bridge.bridge.groupFwdMask >> last & 1)) {
@@ -46,14 +47,14 @@ void Stack::BridgeInput(kernel::Link& port, kernel::Link& bridge, wire::FramePtr
   const bool promiscuous = bridge.promiscuity > 0;
   if (destination.IsMulticast()) {
     Trace(Stage::BridgeLookup, Verdict::Flooded, *frame, bridge.ifindex);
-    BridgeFlood(bridge, &port, Copy(*frame), true);
+    BridgeFlood(bridge, &port, *frame);
     return BridgePassUp(bridge, std::move(frame));
   }
   const kernel::BridgeFdbEntry* entry = m_ns->FdbOfBridge(bridge.ifindex).Find(destination);
   if (!entry) {
     Trace(Stage::BridgeLookup, promiscuous ? Verdict::Flooded : Verdict::Continue, *frame, bridge.ifindex);
-    if (!promiscuous) return BridgeFlood(bridge, &port, std::move(frame), false);
-    BridgeFlood(bridge, &port, Copy(*frame), true);
+    if (!promiscuous) return BridgeFlood(bridge, &port, std::move(frame));
+    BridgeFlood(bridge, &port, *frame);
     return BridgePassUp(bridge, std::move(frame));
   }
   Trace(Stage::BridgeLookup, Verdict::Continue, *frame, bridge.ifindex, {Table::BridgeFdb, entry->rowId});
@@ -171,10 +172,10 @@ void Stack::BridgeSend(kernel::Link& to, wire::FramePtr frame) {
   Transmit(to.ifindex, std::move(frame));
 }
 
-/// br_flood(): a copy to each port that takes it, the newest port first as the kernel's list has them. `keep`: the
-/// caller has another copy of the frame that goes on, so that finding no port is no loss.
-void Stack::BridgeFlood(kernel::Link& bridge, const kernel::Link* from, wire::FramePtr frame, bool keep) {
-  const MacAddress destination = wire::GetMac(frame->Data());
+/// The ports that take a flooded frame from `from` (nullptr: the host itself), the newest first as the kernel's list
+/// has them.
+std::vector<kernel::Link*> Stack::BridgeFloodPorts(const kernel::Link& bridge, const kernel::Link* from,
+                                                   const MacAddress& destination) {
   std::vector<int> ports = m_ns->BridgePorts(bridge.ifindex);
   std::vector<kernel::Link*> targets;
   for (auto it = ports.rbegin(); it != ports.rend(); ++it) {
@@ -187,10 +188,19 @@ void Stack::BridgeFlood(kernel::Link& bridge, const kernel::Link* from, wire::Fr
     }
     if (BridgeMayDeliver(port, from)) targets.push_back(&port);
   }
-  if (targets.empty()) {
-    if (!keep) Finish(Stage::BridgeForward, Verdict::BridgeNoPort, std::move(frame), bridge.ifindex);
-    return;
-  }
+  return targets;
+}
+
+/// br_flood() of a frame that goes on elsewhere too: a copy to each port that takes it.
+void Stack::BridgeFlood(kernel::Link& bridge, const kernel::Link* from, const wire::Frame& frame) {
+  for (kernel::Link* to : BridgeFloodPorts(bridge, from, wire::GetMac(frame.Data())))
+    BridgeForward(*to, Copy(frame), from);
+}
+
+/// br_flood(): a copy to each port that takes it, the frame itself to the last of them.
+void Stack::BridgeFlood(kernel::Link& bridge, const kernel::Link* from, wire::FramePtr frame) {
+  const std::vector<kernel::Link*> targets = BridgeFloodPorts(bridge, from, wire::GetMac(frame->Data()));
+  if (targets.empty()) return Finish(Stage::BridgeForward, Verdict::BridgeNoPort, std::move(frame), bridge.ifindex);
   for (size_t i = 0; i + 1 < targets.size(); ++i) BridgeForward(*targets[i], Copy(*frame), from);
   BridgeForward(*targets.back(), std::move(frame), from);
 }
@@ -205,7 +215,7 @@ void Stack::BridgeTransmit(kernel::Link& bridge, wire::FramePtr frame) {
   if (!entry) {
     Trace(Stage::BridgeLookup, destination.IsMulticast() ? Verdict::Flooded : Verdict::Continue, *frame,
           bridge.ifindex);
-    return BridgeFlood(bridge, nullptr, std::move(frame), false);
+    return BridgeFlood(bridge, nullptr, std::move(frame));
   }
   Trace(Stage::BridgeLookup, Verdict::Continue, *frame, bridge.ifindex, {Table::BridgeFdb, entry->rowId});
   kernel::Link* to = m_ns->GetLink(entry->port);

@@ -47,16 +47,31 @@ void Cable::Send(int side, wire::FramePtr frame) {
   direction.busyUntil = departure;
   ++direction.frames;
   direction.wireBytes += static_cast<uint64_t>(wireBytes);
-  const CableEnd& to = m_ends[static_cast<size_t>(1 - side)];
+  direction.underway.push_back(std::move(frame));
+  const CableEnd& to = End(1 - side);
   engine::Schedule(departure + m_settings.delay - now,
                    {to.netns, static_cast<uint32_t>(to.ifindex), direction.sequence++},
-                   [this, to, cuts = m_cuts, arrived = std::move(frame)]() mutable {
-                     Stack& stack = m_network.Get(to.netns);
-                     if (cuts != m_cuts)
-                       return stack.DropFrame(Stage::Receive, Verdict::CableCut, *arrived, to.ifindex);
-                     Backlog::Guard guard(stack.KernelBacklog());
-                     stack.Receive(to.ifindex, std::move(arrived));
-                   });
+                   [this, side, cuts = m_cuts] { Arrive(side, cuts); });
+}
+
+void Cable::Arrive(int side, uint32_t cuts) {
+  Direction& direction = m_directions[static_cast<size_t>(side)];
+  wire::FramePtr frame = std::move(direction.underway.front());
+  direction.underway.pop_front();
+  const CableEnd& to = End(1 - side);
+  Stack& stack = m_network.Get(to.netns);
+  if (cuts != m_cuts) return stack.Refuse(Stage::Receive, Verdict::CableCut, std::move(frame), to.ifindex);
+  Backlog::Guard guard(stack.KernelBacklog());
+  stack.Receive(to.ifindex, std::move(frame));
+}
+
+void Cable::EndRun() {
+  for (int side = 0; side < 2; ++side) {
+    const CableEnd& to = End(1 - side);
+    for (wire::FramePtr& frame : m_directions[static_cast<size_t>(side)].underway)
+      m_network.Get(to.netns).Refuse(Stage::RunEnd, Verdict::Unfinished, std::move(frame), to.ifindex);
+    m_directions[static_cast<size_t>(side)].underway.clear();
+  }
 }
 
 void Cable::SetUp(bool up) {

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <string>
 
 #include "models/wire/frame.h"
@@ -38,6 +39,7 @@ class Cable {
     int64_t maxQueueBytes = 0;  ///< deepest the queue was
     Nanoseconds busyUntil;      ///< last departure
     uint64_t sequence = 0;
+    std::deque<wire::FramePtr> underway;  ///< sent and not arrived, in that order
   };
 
   Cable(Network& network, CableId id, const CableSettings& settings, CableEnd a, CableEnd b);
@@ -48,6 +50,8 @@ class Cable {
   /// Sends a frame that has just been admitted.
   void Send(int side, wire::FramePtr frame);
   void SetUp(bool up);
+  /// Ends what is still on its way, see Network::EndRun().
+  void EndRun();
 
   CableId Id() const { return m_id; }
   const CableSettings& Settings() const { return m_settings; }
@@ -55,6 +59,7 @@ class Cable {
   const CableEnd& End(int side) const { return m_ends[static_cast<size_t>(side)]; }
 
  private:
+  void Arrive(int side, uint32_t cuts);
   int64_t WaitingBytes(const Direction& direction) const;
 
   Network& m_network;

@@ -183,10 +183,10 @@ void Stack::TransmitLoopback(kernel::Link& link, wire::FramePtr frame) {
 
 void Stack::Receive(int ifindex, wire::FramePtr frame) {
   kernel::Link* link = m_ns->GetLink(ifindex);
-  if (!link) return Finish(Stage::Receive, Verdict::DeviceGone, std::move(frame), ifindex);
+  if (!link) return Refuse(Stage::Receive, Verdict::DeviceGone, std::move(frame), ifindex);
   if (!link->adminUp) {
     ++link->stats.rxDropped;
-    return Finish(Stage::Receive, Verdict::LinkDown, std::move(frame), ifindex);
+    return Refuse(Stage::Receive, Verdict::LinkDown, std::move(frame), ifindex);
   }
   ++link->stats.rxPackets;
   link->stats.rxBytes += frame->Size();

@@ -36,8 +36,7 @@ int Stack::Fragment(wire::FramePtr packet, uint32_t mtu, const std::function<int
     const uint32_t left = payload - at;
     // The last piece may fill the MTU without being a multiple of 8.
     const uint32_t bytes = left <= mtu - header ? left : room;
-    wire::FramePtr piece = wire::MakeFrameLike(*packet, header + bytes);
-    if (Tracing()) piece->packet = m_network.observer->NextPacket(packet->journey);
+    wire::FramePtr piece = Derive(*packet, header + bytes);
     std::memcpy(piece->Data(), packet->Data(), header);
     std::memcpy(piece->Data() + header, packet->Data() + header + at, bytes);
     const bool more = at + bytes < payload || (firstField & wire::kIpMf);
@@ -156,7 +155,7 @@ wire::FramePtr Stack::Reassemble(wire::FramePtr fragment, ReassemblyUser user) {
   m_reassembly.queues.erase(it);
   const wire::Frame& first = *done.pieces.front().frame;
   const uint32_t firstHeader = wire::Ipv4{const_cast<uint8_t*>(first.Data())}.HeaderBytes();
-  wire::FramePtr whole = wire::MakeFrameLike(first, firstHeader + done.totalBytes);
+  wire::FramePtr whole = Derive(first, firstHeader + done.totalBytes);
   std::memcpy(whole->Data(), first.Data(), firstHeader);
   for (const auto& piece : done.pieces) {
     const uint32_t pieceHeader = wire::Ipv4{piece.frame->Data()}.HeaderBytes();
@@ -169,7 +168,6 @@ wire::FramePtr Stack::Reassemble(wire::FramePtr fragment, ReassemblyUser user) {
   wire::Ipv4{whole->Data()}.FillChecksum();
   whole->ignoreDf = df;
   whole->maxFragment = std::max(done.maxDfBytes, done.maxFragmentBytes);
-  if (Tracing()) whole->packet = m_network.observer->NextPacket(whole->journey);
   for (auto& piece : done.pieces) Finish(Stage::Reassemble, Verdict::Reassembled, std::move(piece.frame), done.iif);
   Count(Snmp::IpReasmOKs);
   return whole;

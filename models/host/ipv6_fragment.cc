@@ -24,8 +24,7 @@ int Stack::Ipv6Fragment(wire::FramePtr packet, uint32_t mtu, const std::function
   ++m_fragmentId;
   for (uint32_t at = 0; at < payload;) {
     const uint32_t bytes = std::min(payload - at, room);
-    wire::FramePtr piece = wire::MakeFrameLike(*packet, header + kAdded + bytes);
-    if (Tracing()) piece->packet = m_network.observer->NextPacket(packet->journey);
+    wire::FramePtr piece = Derive(*packet, header + kAdded + bytes);
     uint8_t* p = piece->Data();
     std::memcpy(p, packet->Data(), header);
     wire::Put16(p + 4, kAdded + bytes);
@@ -139,7 +138,7 @@ wire::FramePtr Stack::Ipv6Reassemble(kernel::Link& link, wire::FramePtr fragment
   ReassemblyQueue done = std::move(queue);
   m_reassembly.queues.erase(it);
   const wire::Frame& first = *done.pieces.front().frame;
-  wire::FramePtr whole = wire::MakeFrameLike(first, headers + done.totalBytes);
+  wire::FramePtr whole = Derive(first, headers + done.totalBytes);
   uint8_t* p = whole->Data();
   std::memcpy(p, first.Data(), headers);
   p[done.nextHeaderAt] = first.Data()[headers];
@@ -150,7 +149,6 @@ wire::FramePtr Stack::Ipv6Reassemble(kernel::Link& link, wire::FramePtr fragment
   }
   if (done.ecnSeen & kCe) p[1] |= kEcnMask << 4;
   whole->maxFragment = done.maxFragmentBytes;
-  if (Tracing()) whole->packet = m_network.observer->NextPacket(whole->journey);
   for (auto& piece : done.pieces) Finish(Stage::Reassemble, Verdict::Reassembled, std::move(piece.frame), done.iif);
   Count(Snmp::Ip6ReasmOKs);
   return whole;

@@ -35,6 +35,12 @@ void Backlog::Serve() {
   }
 }
 
+void Backlog::EndRun() {
+  for (Item& item : m_items)
+    item.stack->Refuse(Stage::RunEnd, Verdict::Unfinished, std::move(item.frame), item.ifindex);
+  m_items.clear();
+}
+
 Network::Network(const Source& source, uint64_t s)
     : seed(s), m_source(source), m_stacks(source.Count()), m_cableAt(source.Count()) {}
 Network::~Network() = default;
@@ -58,6 +64,14 @@ Stack& Network::Adopt(std::unique_ptr<kernel::Namespace> ns, uint32_t kernel) {
   m_cableAt.emplace_back();
   if (onMade) onMade(*m_stacks.back());
   return *m_stacks.back();
+}
+
+void Network::EndRun() {
+  for (const auto& cable : m_cables) cable->EndRun();
+  for (const auto& kernel : m_kernels)
+    if (kernel) kernel->EndRun();
+  for (size_t i = 0; i < m_stacks.size(); ++i)
+    if (m_stacks[i]) m_stacks[i]->EndRun();
 }
 
 Backlog& Network::KernelBacklog(uint32_t kernel, NetnsId owner) {

@@ -42,6 +42,8 @@ class Backlog {
     wire::FramePtr frame;
   };
   void Push(Item item) { m_items.push_back(std::move(item)); }
+  /// Ends what still waits, see Network::EndRun().
+  void EndRun();
 
   /// Serves the queue when the outermost guard ends: what runs inside is like code with softirqs disabled.
   class Guard {
@@ -90,6 +92,8 @@ class Network {
   const std::vector<std::unique_ptr<Cable>>& Cables() const { return m_cables; }
   /// Gives a namespace that was made while running (`ip netns add`) its place.
   Stack& Adopt(std::unique_ptr<kernel::Namespace> ns, uint32_t kernel);
+  /// No event follows: ends each packet that is still under way, on a cable or in a queue, with Verdict::Unfinished.
+  void EndRun();
 
   Observer* observer = nullptr;
   bool observeRecords = false;

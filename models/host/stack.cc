@@ -41,13 +41,35 @@ void Stack::Trace(Stage stage, Verdict verdict, const wire::Frame& frame, int if
   m_network.observer->OnRecord(record, {static_cast<uint16_t>(offset), before, after});
 }
 
-void Stack::DropFrame(Stage stage, Verdict verdict, const wire::Frame& frame, int ifindex) {
+void Stack::Refuse(Stage stage, Verdict verdict, wire::FramePtr frame, int ifindex) {
+  ++m_refusedFrames[ifindex];
+  Finish(stage, verdict, std::move(frame), ifindex);
+}
+
+uint64_t Stack::RefusedFrames(int ifindex) const {
+  auto it = m_refusedFrames.find(ifindex);
+  return it == m_refusedFrames.end() ? 0 : it->second;
+}
+
+void Stack::CountEnd(Verdict verdict) {
+  ++m_endedPackets;
   ++m_network.verdicts[static_cast<size_t>(verdict)];
-  Trace(stage, verdict, frame, ifindex);
+}
+
+void Stack::EndRun() {
+  auto end = [this](wire::FramePtr frame, int ifindex) {
+    Finish(Stage::RunEnd, Verdict::Unfinished, std::move(frame), ifindex);
+  };
+  for (auto& [key, queue] : m_neighbourQueues)
+    for (wire::FramePtr& frame : queue.frames) end(std::move(frame), key.first);
+  m_neighbourQueues.clear();
+  for (auto& [key, queue] : m_reassembly.queues)
+    for (ReassemblyQueue::Piece& piece : queue.pieces) end(std::move(piece.frame), queue.iif);
+  m_reassembly.queues.clear();
 }
 
 void Stack::Finish(Stage stage, Verdict verdict, wire::FramePtr frame, int ifindex, Row row) {
-  ++m_network.verdicts[static_cast<size_t>(verdict)];
+  CountEnd(verdict);
   if (frame->connection != 0) m_ns->conntrack.ForgetUnconfirmed(frame->connection);
   if (IsDrop(verdict)) {
     auto& drops = m_network.kernelDrops;
@@ -61,11 +83,20 @@ void Stack::Finish(Stage stage, Verdict verdict, wire::FramePtr frame, int ifind
 
 wire::FramePtr Stack::Copy(const wire::Frame& frame) {
   wire::FramePtr copy = wire::CloneFrame(frame);
+  ++m_madePackets;
   if (Tracing()) copy->packet = m_network.observer->NextPacket(frame.journey);
   return copy;
 }
 
+wire::FramePtr Stack::Derive(const wire::Frame& of, uint32_t size) {
+  wire::FramePtr derived = wire::MakeFrameLike(of, size);
+  ++m_madePackets;
+  if (Tracing()) derived->packet = m_network.observer->NextPacket(of.journey);
+  return derived;
+}
+
 void Stack::StartJourney(wire::Frame& frame, uint64_t cause) {
+  ++m_madePackets;
   frame.journey = NewJourney();
   frame.cause = cause;
 }

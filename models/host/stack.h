@@ -173,8 +173,17 @@ class Stack {
   int OpenPacket(int ifindex, uint16_t etherType, PacketHandler handler);
   void ClosePacket(int handle);
 
-  // --- tracing
-  void DropFrame(Stage stage, Verdict verdict, const wire::Frame& frame, int ifindex = 0);
+  /// A frame that was on its way to that device ends, because the device does not take it or the way has ended.
+  void Refuse(Stage stage, Verdict verdict, wire::FramePtr frame, int ifindex);
+
+  // --- accounts
+  /// Ends what waits for a neighbour or for fragments, see Network::EndRun().
+  void EndRun();
+  /// Packets that were made here: sent, copied, cut from a larger one, put together from fragments.
+  uint64_t MadePackets() const { return m_madePackets; }
+  uint64_t EndedPackets() const { return m_endedPackets; }  ///< here, with whatever verdict
+  /// Frames on their way to that device which it never received.
+  uint64_t RefusedFrames(int ifindex) const;
   uint64_t NewJourney() { return (uint64_t{Id().value} + 1) << 32 | ++m_journeys; }
   uint64_t NextSequence() { return ++m_sequence; }
   /// A timer of this namespace: runs inside a Backlog::Guard.
@@ -188,7 +197,11 @@ class Stack {
   /// Ends a frame: counts the verdict, and records it.
   void Finish(Stage stage, Verdict verdict, wire::FramePtr frame, int ifindex = 0, Row row = {});
   void Count(kernel::Snmp counter, uint64_t n = 1) { m_ns->snmp.Add(counter, n); }
+  void CountEnd(Verdict verdict);
   wire::FramePtr Copy(const wire::Frame& frame);  ///< a copy with a packet number of its own
+  /// A packet that comes of `of` (its fragment, its whole): its marks, a packet number of its own, `size` bytes that
+  /// are not initialised.
+  wire::FramePtr Derive(const wire::Frame& of, uint32_t size);
   void StartJourney(wire::Frame& frame, uint64_t cause);
 
   // device.cc
@@ -220,7 +233,10 @@ class Stack {
   void BridgeForward(kernel::Link& to, wire::FramePtr frame, const kernel::Link* from = nullptr);
   void BridgeSend(kernel::Link& to, wire::FramePtr frame);
   bool BridgePassesHook(kernel::Hook hook, wire::FramePtr& frame, const HookPlace& place);
-  void BridgeFlood(kernel::Link& bridge, const kernel::Link* from, wire::FramePtr frame, bool keep);
+  std::vector<kernel::Link*> BridgeFloodPorts(const kernel::Link& bridge, const kernel::Link* from,
+                                              const MacAddress& destination);
+  void BridgeFlood(kernel::Link& bridge, const kernel::Link* from, const wire::Frame& frame);
+  void BridgeFlood(kernel::Link& bridge, const kernel::Link* from, wire::FramePtr frame);
   void BridgeLearn(kernel::Link& bridge, kernel::Link& port, MacAddress source);
 
   // arp.cc
@@ -421,6 +437,8 @@ class Stack {
   std::vector<bool> m_captured;
   uint32_t m_journeys = 0;
   uint64_t m_sequence = 0;
+  uint64_t m_madePackets = 0, m_endedPackets = 0;
+  std::map<int, uint64_t> m_refusedFrames;  ///< by device
   std::map<std::pair<int, IpAddress>, NeighbourQueue> m_neighbourQueues;
   std::map<std::pair<uint16_t, IpAddress>, UdpHandler> m_udp;  ///< by port, address
   std::set<uint16_t> m_udpSenders;                             ///< ports of sockets that have sent

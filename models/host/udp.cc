@@ -176,7 +176,7 @@ void Stack::UdpReceive(kernel::Link& link, wire::FramePtr packet, uint32_t offse
                              packet->flow};
   const UdpHandler handler = *socket;  // a copy: the handler may close the socket
   Trace(Stage::LocalDeliver, Verdict::Delivered, *packet, link.ifindex);
-  ++m_network.verdicts[static_cast<size_t>(Verdict::Delivered)];
+  CountEnd(Verdict::Delivered);
   handler(datagram);
 }
 

@@ -39,6 +39,9 @@ int Run(const RunArguments& arguments) {
   EndTerminalProgress();
   if (!outcome) return Complain(kUsage, error);
   fmt::print("{}", arguments.json ? SummaryJson(plan, *outcome) : SummaryText(plan, *outcome));
+  if (!outcome->unaccounted.empty())
+    return Complain(kInternal, fmt::format("internal error: {}\nPlease report this with the scenario.",
+                                           fmt::join(outcome->unaccounted, "; ")));
   if (!outcome->complete) return kInterrupted;
   return outcome->AllHeld() ? kOk : kFailed;
 }

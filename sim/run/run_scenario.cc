@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "models/engine/engine.h"
+#include "models/host/audit.h"
 #include "sim/import/reader.h"
 #include "sim/plan/compile.h"
 #include "sim/run/plan_json.h"
@@ -214,6 +215,7 @@ std::optional<RunOutcome> RunScenario(LoadedPlan& loaded, const RunRequest& requ
   if (failed(recorder.Finish())) return std::nullopt;
 
   outcome.complete = !simulation.WasInterrupted();
+  outcome.unaccounted = host::FindUnaccounted(simulation.Net());
   outcome.metrics = simulation.Metrics();
   const FlowAccount& account = recorder.Account();
   for (size_t i = 0; i < outcome.metrics.flows.size(); ++i)

@@ -64,6 +64,7 @@ struct RunOutcome {
   std::map<FlowAccount::Crossing, uint64_t> crossings;
   uint64_t fragmented = 0;
   uint64_t frames = 0, records = 0;
+  std::vector<std::string> unaccounted;  ///< see host::FindUnaccounted(); not empty: we have lost packets
   static constexpr size_t kMaxOutputs = 10;
 
   bool AllHeld() const;

@@ -88,6 +88,7 @@ void Simulation::Run() {
   ScheduleAll();
   ns3::Simulator::Run();
   m_endedAt = engine::Now();
+  m_network->EndRun();
   m_interrupted = engine::WasInterrupted();
 }
 

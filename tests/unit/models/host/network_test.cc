@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "models/host/audit.h"
 #include "sim/base/random.h"
 #include "support/worlds.h"
 
@@ -74,6 +75,30 @@ TEST_F(CablePath, DropsWhatTheQueueHasNoRoomFor) {
 TEST_F(CablePath, TakesAFrameLargerThanItsQueueWhenItIsIdle) {
   Send(9000);
   EXPECT_EQ(world.Ended(Verdict::QueueFull), 0u);
+}
+
+TEST_F(CablePath, AccountsForWhatIsStillOnItWhenTheRunEnds) {
+  Send(976);
+  Send(976);
+  world.Run(Microseconds(15));  // the first has arrived, see above
+  EXPECT_EQ(FindUnaccounted(world.Network()),
+            (std::vector<std::string>{
+                "in all, 2 packets were made and 1 have ended",
+                "in the kernel of b, 0 packets were made, 2 came in, 1 ended and 0 went out",
+                "2 frames were sent to b/eth0, which has received 1 and refused 0",
+            }));
+  world.Network().EndRun();
+  EXPECT_EQ(world.Ended(Verdict::Unfinished), 1u);
+  EXPECT_EQ(world.At("b").RefusedFrames(2), 1u);
+  EXPECT_EQ(FindUnaccounted(world.Network()), std::vector<std::string>{});
+}
+
+TEST_F(CablePath, IsHeldAgainstTheCountersOfItsDevices) {
+  Send(976);
+  world.Run(Microseconds(15));
+  ++world.At("a").Ns().GetLink(2)->stats.txPackets;
+  EXPECT_EQ(FindUnaccounted(world.Network()),
+            std::vector<std::string>{"a/eth0 has sent 2 frames, and 1 went onto its cable"});
 }
 
 TEST_F(CablePath, LosesWhatIsOnItWhenItIsCut) {
