@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "models/engine/engine.h"
+#include "models/host/audit.h"
 #include "models/host/stack.h"
 #include "models/traffic/inject.h"
 #include "models/traffic/ping.h"
@@ -199,6 +200,8 @@ int RunOne(const CaseScenario& scenario, const std::filesystem::path& out) {
   capture(false);  // the tables are read after tcpdump has ended
   for (const EventOutcome& outcome : simulation.Outcomes())
     if (outcome.exit != 0) fmt::print(stderr, "{}: {}: {}", scenario.name, outcome.text, outcome.error);
+  for (const std::string& lost : host::FindUnaccounted(simulation.Net()))
+    fmt::print(stderr, "{}: internal error: {}\n", scenario.name, lost);
 
   json result = {{"scenario", scenario.name}, {"steps", json::array()}};
   for (size_t i = 0; i < scenario.steps.size(); ++i) {

@@ -78,8 +78,9 @@ def main():
         print("no case %s: skipped" % case)
         return 77
     with tempfile.TemporaryDirectory() as out:
-        replay = subprocess.run([program, folder, out])
-        if replay.returncode:
+        replay = subprocess.run([program, folder, out], stderr=subprocess.PIPE, text=True)
+        print(replay.stderr, end="")
+        if replay.returncode or "internal error" in replay.stderr:
             return 1
         judged = subprocess.run([sys.executable, os.path.join(oracle, "compare.py"), folder, os.path.join(out, "pcap"),
                                  "--no-tcp", "--judge", "-v"], stdout=subprocess.PIPE, text=True)

@@ -45,8 +45,8 @@ TEST_P(Conservation, HoldsForEachPacketDeviceAndKernel) {
         << VerdictName(static_cast<Verdict>(v));
 }
 
-INSTANTIATE_TEST_SUITE_P(Scenarios, Conservation, testing::ValuesIn(ShippedScenarios()), [](const auto& info) {
-  std::string name = info.param.substr(0, info.param.rfind('.'));
+INSTANTIATE_TEST_SUITE_P(Scenarios, Conservation, testing::ValuesIn(ShippedScenarios()), [](const auto& param) {
+  std::string name = param.param.substr(0, param.param.rfind('.'));
   std::replace_if(
       name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
   return name;
