@@ -21,11 +21,12 @@ struct ShowArguments {
   std::string what;
   std::vector<std::string> where;  ///< NODE SCENARIO, or SCENARIO
   bool json = false, pretty = false, details = false, ipv6 = false;
+  int statistics = 0;  ///< how often -s was given
   std::string at;     ///< "": the start
   std::string table;  ///< of routes: "main", "local", "all", ...
 };
 
-constexpr std::array kTables = {"route", "neigh", "fdb", "link", "addr", "rule"};
+constexpr std::array kTables = {"route", "neigh", "fdb", "link", "addr", "rule", "counters"};
 constexpr std::array kLists = {"nodes", "pods", "links", "commands"};
 
 std::string TableText(const kernel::Namespace& ns, const std::string& what, const iproute2::RouteFilter& routes,
@@ -35,6 +36,7 @@ std::string TableText(const kernel::Namespace& ns, const std::string& what, cons
   if (what == "fdb") return iproute2::FdbShow(ns, {}, options);
   if (what == "link") return iproute2::LinkShow(ns, {}, options);
   if (what == "addr") return iproute2::AddrShow(ns, {}, options);
+  if (what == "counters") return iproute2::CountersShow(ns, false, options.format);
   return iproute2::RuleShow(ns, {.family = options.family}, options);
 }
 
@@ -146,6 +148,7 @@ int Show(ShowArguments arguments) {
   iproute2::ShowOptions options;
   options.format = arguments.pretty ? Format::PrettyJson : arguments.json ? Format::Json : Format::Text;
   options.details = arguments.details;
+  options.statistics = arguments.statistics;
   if (arguments.ipv6) options.family = routes.family = iproute2::Family::Inet6;
   options.netnsName = [&](NetnsId peer) {  // elsewhere namespaces of pods have no names that a person would know
     const NetnsInfo info = loaded->plan->Info(peer);
@@ -166,16 +169,19 @@ int Show(ShowArguments arguments) {
 
 void AddShow(CLI::App& program, Action& run) {
   CLI::App* verb =
-      AddVerb(program, "show", "Print what ip and bridge print on a node, pod or switch; or list what there is.",
+      AddVerb(program, "show", "Print what ip, bridge and nstat print on a node, pod or switch; or list what there is.",
               {"show route node1 scenarios/tutorial/two-nodes.json",
                "show neigh node1 scenarios/tutorial/two-nodes.json --at end",
                "show link node1 scenarios/tutorial/two-nodes.json -d -j | jq '.[].ifname'",
+               "show counters node2 scenarios/behaviour/firewall-closed.json --at end",
                "show links scenarios/tutorial/leaf-spine.json",
                "show commands scenarios/tutorial/two-nodes.json > cluster.sh"});
   auto arguments = std::make_shared<ShowArguments>();
   std::vector<std::string> all(kTables.begin(), kTables.end());
   all.insert(all.end(), kLists.begin(), kLists.end());
-  verb->add_option("WHAT", arguments->what, "route, neigh, fdb, link, addr or rule of a node; or nodes, pods, links; or commands that build it all")
+  verb->add_option("WHAT", arguments->what,
+                   "route, neigh, fdb, link, addr, rule or counters (nstat) of a node; or nodes, pods, links; or "
+                   "commands that build it all")
       ->required()
       ->check(CLI::IsMember(all))
       ->type_name("");
@@ -187,6 +193,7 @@ void AddShow(CLI::App& program, Action& run) {
   verb->add_flag("-p,--pretty", arguments->pretty, "the same with line breaks");
   verb->add_flag("-6,--ipv6", arguments->ipv6, "only what is IPv6's; routes and rules are IPv4's without it");
   verb->add_flag("-d,--details", arguments->details, "as ip -d");
+  verb->add_flag("-s,--statistics", arguments->statistics, "of links: their counters, as ip -s; -s -s as ip -s -s");
   verb->add_option("--at", arguments->at, "run the scenario up to that time, or to its end, and show the tables then")
       ->type_name("TIME|end");
   verb->add_option("--table", arguments->table, "of routes: main (the default), local, all or a number")

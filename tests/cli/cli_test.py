@@ -225,6 +225,15 @@ class Look(Cli):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual("".join(line.rstrip() + "\n" for line in result.stdout.splitlines()), ROUTES_OF_NODE1)
 
+    def test_show_has_the_counters_of_the_end(self):
+        counters = self.call("show", "counters", "node1", TWO_NODES, "--at", "end").stdout
+        self.assertTrue(counters.startswith("#kernel\n"), counters)
+        self.assertRegex(counters, r"\nIpForwDatagrams +6 +0\.0\n")  # three echo requests out, three replies in
+        links = json.loads(self.call("show", "link", "node1", TWO_NODES, "-s", "-j", "--at", "end").stdout)
+        tunnel = [link for link in links if link["ifname"] == "flannel.1"][0]
+        self.assertGreaterEqual(tunnel["stats64"]["tx"]["packets"], 3)
+        self.assertGreaterEqual(tunnel["stats64"]["rx"]["packets"], 3)
+
     def test_show_j_has_iproute2s_keys(self):
         routes = json.loads(self.call("show", "route", "node1", TWO_NODES, "-j").stdout)
         self.assertEqual(routes[0], {"dst": "default", "gateway": "172.16.1.1", "dev": "eth0", "flags": []})
