@@ -4,6 +4,7 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <regex>
 
 #include "sim/scenario/load.h"
 #include "tests/oracle/lab_processes.h"
@@ -103,6 +104,13 @@ std::optional<Traffic> TrafficOf(const json& d) {
   return std::nullopt;
 }
 
+/// The log of the lab's own settings has no quotes: all behind the `=` is the value.
+std::string QuoteSetting(const std::string& command) {
+  static const std::regex unquoted(R"((.* sysctl -w [^= ]+=)([^='"]*\s[^='"]*))");
+  std::smatch parts;
+  return std::regex_match(command, parts, unquoted) ? fmt::format("{}'{}'", parts.str(1), parts.str(2)) : command;
+}
+
 std::vector<std::string> KeysOf(const json& object) {
   std::vector<std::string> keys;
   if (object.is_object())
@@ -158,7 +166,7 @@ CaseScenario ReadScenario(const json& s) {
   sc.description = scenario::Text(s.value("about", ""));
   sc.lab.emplace();
   for (const json& command : s.at("setup")) {
-    const std::string text = command;
+    const std::string text = QuoteSetting(command);
     sc.lab->setup.push_back(scenario::Text(text));
     out.ipv6 |= text.find("net.ipv6.conf.all.disable_ipv6=0") != std::string::npos;
     out.offload &= text.find(" gso off gro off") == std::string::npos;
@@ -167,7 +175,7 @@ CaseScenario ReadScenario(const json& s) {
     for (const json& change : s["changes"]) {
       scenario::Event event;
       event.at = Milliseconds(change.at("at_ms").get<int64_t>());
-      event.exec = scenario::Text(change.at("cmd").get<std::string>());
+      event.exec = scenario::Text(QuoteSetting(change.at("cmd").get<std::string>()));
       sc.events.push_back(event);
     }
   for (const json& point : s.at("captured")) {
