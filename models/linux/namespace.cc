@@ -13,6 +13,16 @@ namespace {
 constexpr uint32_t kMainRulePreference = 32766;
 constexpr uint32_t kDefaultRulePreference = 32767;
 
+/// fib_disable_ip(): the routes through the device that reach farther than `within` go, and all neighbours
+/// (arp_ifdown()).
+void DisableIpv4(Namespace& ns, int ifindex, uint8_t within) {
+  ns.FlushRoutes([&](const Route& r) {
+    return r.scope < within &&
+           std::any_of(r.nextHops.begin(), r.nextHops.end(), [&](const NextHop& h) { return h.ifindex == ifindex; });
+  });
+  ns.FlushNeighbours([&](const Neighbour& n) { return n.ifindex == ifindex; });
+}
+
 }  // namespace
 
 Namespace::~Namespace() = default;
@@ -141,12 +151,7 @@ int Namespace::SetLinkUp(int ifindex, bool up, Nanoseconds) {
     return 0;
   }
   m_ipv6->LinkDown(ifindex);
-  // fib_disable_ip(): every route through the device but those of host scope; arp_ifdown(): every neighbour.
-  FlushRoutes([&](const Route& r) {
-    return r.scope < kScopeHost &&
-           std::any_of(r.nextHops.begin(), r.nextHops.end(), [&](const NextHop& h) { return h.ifindex == ifindex; });
-  });
-  FlushNeighbours([&](const Neighbour& n) { return n.ifindex == ifindex; });
+  DisableIpv4(*this, ifindex, kScopeHost);
   conntrack.ForgetMasquerade(ifindex);
   if (link->kind == LinkKind::Vxlan) {  // vxlan_stop()
     std::vector<MacAddress> gone;
@@ -341,6 +346,8 @@ int Namespace::DeleteAddress(int ifindex, const Ipv4Prefix& local) {
         secondaries.push_back(a);
     for (const Address& a : secondaries) DeleteAddress(ifindex, {a.local, a.prefixLength});
   }
+  if (std::none_of(m_addresses.begin(), m_addresses.end(), [&](const Address& a) { return a.ifindex == ifindex; }))
+    DisableIpv4(*this, ifindex, kScopeNowhere);  // fib_inetaddr_event()
   return 0;
 }
 

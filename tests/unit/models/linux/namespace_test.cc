@@ -78,6 +78,22 @@ TEST(Addresses, TakeRoutesWithTheirPreferredSourceAlong) {
   EXPECT_EQ(RouteList(ns, kTableMain), (Lines{"10.0.1.0/24 src 10.0.1.1"}));
 }
 
+TEST(Addresses, TakeAllOfTheirDeviceAlongWithTheLastOne) {  // fib_disable_ip()
+  Namespace ns(NetnsId(0), "n");
+  const int eth0 = AddUpLink(ns, {.name = "eth0"}, "10.0.0.1/24");
+  ns.AddAddress({.ifindex = eth0, .local = Ip("10.0.2.1"), .prefixLength = 24});
+  ASSERT_EQ(ns.AddRoute(RouteVia("20.0.0.0/8", "10.0.0.9"), Namespace::kCreate), 0);
+  ns.SetNeighbour(
+      {.ip = Ip("10.0.0.9"), .ifindex = eth0, .mac = Mac("02:00:00:00:00:09"), .state = NudState::Permanent},
+      Namespace::kCreate);
+  ns.DeleteAddress(eth0, Net("10.0.0.1/24"));
+  EXPECT_EQ(RouteList(ns, kTableMain).size(), 2u);  // 10.0.2.0/24 and 20.0.0.0/8
+  EXPECT_EQ(ns.AllNeighbours().size(), 1u);
+  ns.DeleteAddress(eth0, Net("10.0.2.1/24"));
+  EXPECT_TRUE(RouteList(ns, kTableMain).empty());
+  EXPECT_TRUE(ns.AllNeighbours().empty());
+}
+
 TEST(Links, TakeTheirRoutesAndNeighboursAlongWhenTheyGoDown) {
   Namespace ns(NetnsId(0), "n");
   const int eth0 = AddUpLink(ns, {.name = "eth0"}, "10.0.0.1/24");
