@@ -1,6 +1,7 @@
 // The neighbour state machine of both families (net/core/neighbour.c).
 
 #include <algorithm>
+#include <bit>
 
 #include "models/engine/engine.h"
 #include "models/host/stack.h"
@@ -14,8 +15,15 @@ using kernel::TableChange;
 
 namespace {
 
-// What the kernel counts for a queued packet is skb->truesize: the buffer, rounded up, and the sk_buff itself.
-uint32_t TrueSize(const wire::Frame& frame) { return ((frame.Size() + 14 + 511) / 512) * 512 + 768; }
+/// What the kernel counts for a queued packet is skb->truesize: the sk_buff and the buffer that __alloc_skb() has made for
+/// it, with room for the link's header (ip_append_data()), whole cache lines and the skb_shared_info at its end.
+uint32_t TrueSize(const wire::Frame& frame) {
+  constexpr uint32_t kSkBuff = 256, kSharedInfo = 320, kLinkHeaderRoom = 16, kCacheLine = 64;
+  constexpr uint32_t kSmallHead = 576, kLeastBlock = 1024;  // skb_small_head_cache; else kmalloc()'s powers of two
+  const uint32_t data = frame.Size() + kLinkHeaderRoom + 15;
+  const uint32_t wanted = (data + kCacheLine - 1) / kCacheLine * kCacheLine + kSharedInfo;
+  return kSkBuff + (wanted <= kSmallHead ? kSmallHead : std::max(kLeastBlock, std::bit_ceil(wanted)));
+}
 
 bool IsConnected(NudState s) { return s == NudState::Permanent || s == NudState::Noarp || s == NudState::Reachable; }
 

@@ -82,10 +82,24 @@ TEST_F(Arp, QueuesBehindAnOpenQuestionInOrder) {
 }
 
 TEST_F(Arp, PushesTheOldestOutOfAFullQueue) {
-  world.At("a").Ns().Parms(2).unresQlenBytes =
-      2 * 1280;  // 1280: 10 bytes with headers in one 512-byte block, and 768 for the skb
+  world.At("a").Ns().Parms(2).unresQlenBytes = 2 * 832;
   for (int i = 0; i < 3; ++i) Send("10.0.1.99");
   EXPECT_EQ(world.Ended(Verdict::NeighbourQueueFull), 1u);
+}
+
+TEST_F(Arp, CountsAQueuedPacketWithItsWholeBuffer) {  // skb->truesize, measured on Linux 6.18
+  const std::pair<size_t, uint32_t> sizes[] = {{20, 832}, {196, 832}, {198, 1280}, {640, 1280}, {648, 2304}, {1472, 2304}};
+  int host = 100;
+  for (const auto& [bytes, trueSize] : sizes) {
+    const std::string to = "10.0.1." + std::to_string(host++);
+    const uint64_t before = world.Ended(Verdict::NeighbourQueueFull);
+    world.At("a").Ns().Parms(2).unresQlenBytes = 2 * trueSize;
+    for (int i = 0; i < 2; ++i) Send(to.c_str(), bytes);
+    EXPECT_EQ(world.Ended(Verdict::NeighbourQueueFull), before) << bytes;
+    world.At("a").Ns().Parms(2).unresQlenBytes = 3 * trueSize - 1;
+    Send(to.c_str(), bytes);
+    EXPECT_EQ(world.Ended(Verdict::NeighbourQueueFull), before + 1) << bytes;
+  }
 }
 
 TEST_F(Arp, LosesTheQueueWithTheEntry) {
