@@ -48,10 +48,10 @@ void Netcat::Succeeded() {
   if (!m_settings.verbose) return;
   const std::string address = m_settings.destination.ToString();
   const bool isNamed = !m_settings.numeric && m_settings.destinationText != address;
-  m_result.errorOutput += fmt::format(
-      "Connection to {}{} {} port [{}/{}] succeeded!\n", m_settings.destinationText,
-      isNamed ? fmt::format(" ({})", address) : std::string(), Port(), m_settings.udp ? "udp" : "tcp",
-      m_settings.numeric ? "*" : ServiceName(Port(), m_settings.udp));
+  m_result.errorOutput +=
+      fmt::format("Connection to {}{} {} port [{}/{}] succeeded!\n", m_settings.destinationText,
+                  isNamed ? fmt::format(" ({})", address) : std::string(), Port(), m_settings.udp ? "udp" : "tcp",
+                  m_settings.numeric ? "*" : ServiceName(Port(), m_settings.udp));
 }
 
 void Netcat::Failed(const std::string& how) {
@@ -74,12 +74,11 @@ void Netcat::ConnectTcp() {
   if (!m_settings.shutdownAtEof) end.onEof = [&end] { end.Write(); };  // nobody to talk to any more: it closes
   if (m_settings.timeout) end.SetTimeout(*m_settings.timeout);
   const ns3::Ptr<ns3::Socket> socket = m_edge.CreateTcpSocket();
-  socket->SetConnectCallback(ns3::MakeCallback(&Netcat::Connected, this),
-                             ns3::MakeCallback(&TcpEnd::OnGaveUp, &end));
+  socket->SetConnectCallback(ns3::MakeCallback(&Netcat::Connected, this), ns3::MakeCallback(&TcpEnd::OnGaveUp, &end));
   end.Use(socket);
   ++m_result.offeredPackets;
-  const int error = m_edge.Connect(socket, m_settings.source, m_settings.sourcePort, m_settings.destination, Port(),
-                                   m_settings.flow);
+  const int error =
+      m_edge.Connect(socket, m_settings.source, m_settings.sourcePort, m_settings.destination, Port(), m_settings.flow);
   if (error != 0) end.Fail(std::strerror(error), true);
 }
 
@@ -121,8 +120,8 @@ void Netcat::Listen() {
   }
   m_isListening = true;
   if (m_settings.verbose)
-    m_result.errorOutput = fmt::format("{} on {} {}\n", m_settings.udp ? "Bound" : "Listening",
-                                       m_settings.source.ToString(), Port());
+    m_result.errorOutput =
+        fmt::format("{} on {} {}\n", m_settings.udp ? "Bound" : "Listening", m_settings.source.ToString(), Port());
 }
 
 void Netcat::StopListening() {
@@ -154,22 +153,21 @@ void Netcat::Accepted(ns3::Ptr<ns3::Socket> socket) {
 
 void Netcat::ConnectUdp() {
   m_udpError = 0;
-  m_udp = std::make_unique<UdpSocket>(
-      Host(), fmt::format("nc/{}/{}", m_settings.flow, m_at),
-      host::SendRequest{.source = m_settings.source,
-                        .destination = m_settings.destination,
-                        .pmtu = host::SendRequest::Pmtu::Want,
-                        .flow = m_settings.flow},
-      m_settings.sourcePort, Port(),
-      UdpSocket::Handlers{[this](const host::UdpDatagram& datagram) {
-                            m_result.deliveredBytes += datagram.bytes;
-                            if (!m_settings.scan && m_isConnected) ArmIdle();
-                          },
-                          [this](const IcmpReport& report) {
-                            if (report.type != wire::kIcmpDestUnreach) return;
-                            const IcmpErrno known = ErrnoOfUnreachable(report.code);
-                            if (known.fatal) m_udpError = known.error;
-                          }});
+  m_udp = std::make_unique<UdpSocket>(Host(), fmt::format("nc/{}/{}", m_settings.flow, m_at),
+                                      host::SendRequest{.source = m_settings.source,
+                                                        .destination = m_settings.destination,
+                                                        .pmtu = host::SendRequest::Pmtu::Want,
+                                                        .flow = m_settings.flow},
+                                      m_settings.sourcePort, Port(),
+                                      UdpSocket::Handlers{[this](const host::UdpDatagram& datagram) {
+                                                            m_result.deliveredBytes += datagram.bytes;
+                                                            if (!m_settings.scan && m_isConnected) ArmIdle();
+                                                          },
+                                                          [this](const IcmpReport& report) {
+                                                            if (report.type != wire::kIcmpDestUnreach) return;
+                                                            const IcmpErrno known = ErrnoOfUnreachable(report.code);
+                                                            if (known.fatal) m_udpError = known.error;
+                                                          }});
   m_isConnected = false;
   if (const int error = m_udp->Open()) {
     m_result.error = std::strerror(error);
@@ -198,7 +196,8 @@ void Netcat::ProbeUdp(uint32_t written) {
   } else if (++written == kUdpProbesAtOnce + scan.count / Seconds(1).count) {
     return ProbeUdp(written);
   } else {
-    return Host().After(written < kUdpProbesAtOnce ? kBetweenProbes : Seconds(1), [this, written] { ProbeUdp(written); });
+    return Host().After(written < kUdpProbesAtOnce ? kBetweenProbes : Seconds(1),
+                        [this, written] { ProbeUdp(written); });
   }
   m_udp->Close();
   ++m_at;
@@ -217,7 +216,7 @@ int Netcat::WriteUdpProbe() {
 void Netcat::ReadUdp(const host::UdpDatagram& datagram) {
   if (IsDone()) return;
   if (m_peerPort == 0) {
-    m_peer = datagram.source;
+    m_peer = datagram.source.V4();  // the listener is bound to IPv4
     m_peerPort = datagram.sourcePort;
     ReceivedFrom(m_peer, m_peerPort);
   }

@@ -173,10 +173,9 @@ int Traceroute::SendUdp(size_t index, const host::SendRequest& request) {
   Probe& probe = m_probes[index];
   probe.socket = std::make_unique<UdpSocket>(
       m_stack, fmt::format("traceroute/{}/{}", m_settings.flow, index), request, uint16_t{0}, probe.sequence,
-      UdpSocket::Handlers{[this, index](const host::UdpDatagram& datagram) {
-                            Answered(index, datagram.source, datagram.ttl);
-                          },
-                          [this, index](const IcmpReport& report) { Report(index, report); }});
+      UdpSocket::Handlers{
+          [this, index](const host::UdpDatagram& datagram) { Answered(index, datagram.source.V4(), datagram.ttl); },
+          [this, index](const IcmpReport& report) { Report(index, report); }});
   if (const int error = probe.socket->Open()) {
     Fail("connect", error);
     return 0;

@@ -144,7 +144,7 @@ void KernelTraffic::StartPing(const Workload& workload) {
   m_lab.Enter(workload.from, [&] {
     sender->socket = File(socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_ICMP));
     SetIpOptions(sender->socket, workload);
-    if (!workload.source.IsZero()) Bind(sender->socket, workload.source, 0);
+    if (!workload.source.IsZero()) Bind(sender->socket, workload.source.V4(), 0);
   });
   m_loop.OnReadable(sender->socket.Get(), [this, sender] { ReadEchoes(sender); });
   SendEchoes(sender);
@@ -153,7 +153,7 @@ void KernelTraffic::StartPing(const Workload& workload) {
 void KernelTraffic::SendEchoes(const std::shared_ptr<Sender>& sender) {
   const Workload& w = sender->workload;
   const auto message = EchoRequest(w, static_cast<uint16_t>(w.icmpFirstSeq + sender->sent));
-  const sockaddr_in to = SocketAddress(w.destination, 0);
+  const sockaddr_in to = SocketAddress(w.destination.V4(), 0);
   sendto(sender->socket.Get(), message.data(), message.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof to);
   if (++sender->sent < w.count)
     m_loop.At(w.start + w.interval * static_cast<int64_t>(sender->sent), [this, sender] { SendEchoes(sender); });
@@ -184,7 +184,7 @@ void KernelTraffic::StartUdp(const Workload& workload) {
     sender->socket = File(socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     SetIpOptions(sender->socket, workload);
     SetOption(sender->socket, SOL_SOCKET, SO_REUSEADDR, 1);
-    Bind(sender->socket, workload.source, workload.sourcePort);
+    Bind(sender->socket, workload.source.V4(), workload.sourcePort);
   });
   SendDatagrams(sender);
 }
@@ -192,7 +192,7 @@ void KernelTraffic::StartUdp(const Workload& workload) {
 void KernelTraffic::SendDatagrams(const std::shared_ptr<Sender>& sender) {
   const Workload& w = sender->workload;
   const std::vector<uint8_t> payload = CountingBytes(w.payload);
-  const sockaddr_in to = SocketAddress(w.destination, w.destinationPort);
+  const sockaddr_in to = SocketAddress(w.destination.V4(), w.destinationPort);
   sendto(sender->socket.Get(), payload.data(), payload.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof to);
   const Nanoseconds next = w.start + w.interval * static_cast<int64_t>(++sender->sent);
   if (sender->sent < w.count)
@@ -324,8 +324,8 @@ void KernelTraffic::StartTcp(const Workload& workload) {
     client.socket = File(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     SetOption(client.socket, SOL_SOCKET, SO_REUSEADDR, 1);
     SetOption(client.socket, SOL_IP, IP_TOS, workload.tos);
-    Bind(client.socket, workload.source, workload.sourcePort);
-    const sockaddr_in to = SocketAddress(workload.destination, workload.destinationPort);
+    Bind(client.socket, workload.source.V4(), workload.sourcePort);
+    const sockaddr_in to = SocketAddress(workload.destination.V4(), workload.destinationPort);
     if (connect(client.socket.Get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0 && errno != EINPROGRESS)
       error = errno;
   });
@@ -352,7 +352,7 @@ void KernelTraffic::StartTcp(const Workload& workload) {
 
 void KernelTraffic::StartInject(const Workload& workload) {
   if (workload.to) {
-    Listen(workload.to, workload.listenAddress, workload.listenPort, workload);
+    Listen(workload.to, workload.listenAddress.V4(), workload.listenPort, workload);
     m_loop.At(m_loop.Now() + workload.timeout.value_or(kListenAfterLast),
               [this, &workload] { StopListening(workload); });
   }
