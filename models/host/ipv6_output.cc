@@ -116,9 +116,10 @@ int Stack::SendIpv6(const SendRequest& request, std::span<const uint8_t> payload
     label = wire::FlowLabelOf(packet->hash, tables.flowlabelStateRanges);
   }
   packet->socketHash = packet->hash != 0;
-  const uint8_t hopLimit = request.ttl != 0            ? request.ttl
-                           : destination.IsMulticast() ? uint8_t{1}
-                                                       : static_cast<uint8_t>(tables.GetConf(ifindex).hopLimit);
+  // A socket's hop limit is for unicast (IPV6_UNICAST_HOPS); IPV6_MULTICAST_HOPS is 1.
+  const uint8_t hopLimit = destination.IsMulticast() ? uint8_t{1}
+                           : request.ttl != 0        ? request.ttl
+                                                     : static_cast<uint8_t>(tables.GetConf(ifindex).hopLimit);
   wire::WriteIpv6(packet->Data(), {.trafficClass = request.tos,
                                    .flowLabel = label,
                                    .payloadBytes = static_cast<uint16_t>(payload.size()),

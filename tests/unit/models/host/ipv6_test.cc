@@ -71,6 +71,7 @@ class Ipv6 : public ::testing::Test {
 };
 
 TEST_F(Ipv6, DeviceWithoutItDiscards) {
+  world.Run(Milliseconds(1));  // groups have been reported
   world.At("r").Ns().SetSysctl("net.ipv6.conf.ra.disable_ipv6", "1");
   FromHost({.nextHeader = wire::kIpProtoUdp, .source = Ip6("fd00:1::2"), .destination = Ip6("fd00:2::2")},
            std::vector<uint8_t>(8));
@@ -107,9 +108,11 @@ TEST_F(Ipv6, SolicitationForSomeoneElseOfTheSameGroupIsIgnored) {
 }
 
 TEST_F(Ipv6, GroupThatNobodyHasJoinedIsIgnored) {
+  world.Run(Milliseconds(1));  // reports of groups go to ff02::16, which nobody has joined either
+  const uint64_t before = world.Ended(Verdict::GroupNotJoined);
   FromHost({.nextHeader = wire::kIpProtoUdp, .source = Ip6("fd00:1::2"), .destination = Ip6("ff02::77")},
            std::vector<uint8_t>(8), "33:33:00:00:00:77");
-  EXPECT_EQ(world.Ended(Verdict::GroupNotJoined), 1u);
+  EXPECT_EQ(world.Ended(Verdict::GroupNotJoined), before + 1);
 }
 
 TEST_F(Ipv6, DatagramNeedsAChecksum) {
@@ -168,6 +171,17 @@ TEST_F(Ipv6, ErrorsToOneReceiverAreLimitedByTheWidthOfItsRoute) {
   world.Run(Milliseconds(100));
   EXPECT_EQ(CountOf("r", Snmp::Icmp6OutDestUnreachs), 6u);
   EXPECT_EQ(CountOf("r", Snmp::Icmp6OutRateLimitHost), 4u);
+}
+
+TEST_F(Ipv6, HopLimitOfASocketIsForUnicast) {
+  // IPV6_UNICAST_HOPS; IPV6_MULTICAST_HOPS is 1.
+  world.At("a").SendUdp({.destination = Ip6("ff02::1"), .ttl = 9}, 40000, 9, Counting(8));
+  world.Run(Milliseconds(100));
+  const auto& frames = world.Frames("a", "ea");
+  const auto sent =
+      std::find_if(frames.begin(), frames.end(), [](const World::Seen& f) { return f.bytes[20] == wire::kIpProtoUdp; });
+  ASSERT_NE(sent, frames.end());
+  EXPECT_EQ(sent->bytes[21], 1);
 }
 
 TEST_F(Ipv6, LabelComesFromTheFlowUnlessTheSocketWantsNone) {
@@ -274,8 +288,8 @@ TEST(VxlanOverIpv6, ZeroChecksumIsRefusedUnlessTheReceiverDoesWithout) {
   world.Ping();
   EXPECT_EQ(world.Replies(), 0u);
   EXPECT_GE(world.At("b").Ns().snmp.Get(Snmp::Udp6InCsumErrors), 1u);
+  world.Run(Seconds(5));  // ARP has failed
   world.Vxlan("b").udp6ZeroCsumRx = true;
-  world.Run(Seconds(5));  // ARP has failed meanwhile
   world.Ping();
   EXPECT_EQ(world.Replies(), 1u);
 }
