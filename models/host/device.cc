@@ -22,8 +22,8 @@ bool IsVlan(const wire::Frame& frame) {
   return type == wire::kEtherTypeVlan || type == wire::kEtherTypeServiceVlan;
 }
 
-/// validate_xmit_skb(): whether the device takes the frame with its checksum open. A bridge offers nothing for tunnelled
-/// packets (hw_enc_features).
+/// validate_xmit_skb(): whether the device takes the frame with its checksum open. A bridge offers nothing for
+/// tunnelled packets (hw_enc_features).
 bool OffloadsChecksum(const kernel::Link& link, const wire::Frame& frame) {
   return link.txChecksum && !(frame.encapsulated && link.kind == kernel::LinkKind::Bridge);
 }

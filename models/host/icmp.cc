@@ -138,8 +138,7 @@ void Stack::IcmpReceive(kernel::Link& link, wire::FramePtr packet, bool toGroup)
     return done(Verdict::IcmpUnknownType);
   }
   if (toGroup) {
-    const bool answered =
-        (type == wire::kIcmpEcho || type == wire::kIcmpTimestamp) && !m_ns->icmpEchoIgnoreBroadcasts;
+    const bool answered = (type == wire::kIcmpEcho || type == wire::kIcmpTimestamp) && !m_ns->icmpEchoIgnoreBroadcasts;
     const bool addressMask = type == 17 || type == 18;
     if (!answered && !addressMask) {
       Count(Snmp::IcmpInErrors);
@@ -189,7 +188,7 @@ Verdict Stack::IcmpError(const Received& message) {
   }
   if (type == wire::kIcmpDestUnreach && code > kLastUnreachCode) return Verdict::Consumed;
   if (type == wire::kIcmpTimeExceeded && code == 1) return Verdict::Consumed;  // reassembly: no socket is told
-  if (quotedBytes < quoted.HeaderBytes() + 8) {  // icmp_socket_deliver()
+  if (quotedBytes < quoted.HeaderBytes() + 8) {                                // icmp_socket_deliver()
     Count(Snmp::IcmpInErrors);
     return Verdict::Consumed;
   }
@@ -217,8 +216,8 @@ void Stack::FollowRedirect(const Received& message, const wire::Ipv4& quoted) {
   const bool accepts = conf.forwarding ? conf.acceptRedirects && m_ns->allConf.acceptRedirects
                                        : conf.acceptRedirects || m_ns->allConf.acceptRedirects;
   const Ipv4Address old = out.answer.nextHop.gateway;
-  if (!accepts || old.IsZero() || old != message.ip.Source() || gateway == old || gateway.IsZero() || gateway.IsMulticast() ||
-      gateway.IsLimitedBroadcast())
+  if (!accepts || old.IsZero() || old != message.ip.Source() || gateway == old || gateway.IsZero() ||
+      gateway.IsMulticast() || gateway.IsLimitedBroadcast())
     return;
   const kernel::RouteAnswer way = m_ns->Lookup({.dst = gateway});
   if (way.error != 0 || way.route.type != kernel::RouteType::Unicast) return;
@@ -247,7 +246,8 @@ void Stack::IcmpPmtu(const Received& message, uint32_t mtu) {
                   engine::Now() + m_ns->pmtuExpires, locked);
 }
 
-/// icmp_reply(): `message` is the answer to a request, its checksum not yet in place; an echo's type becomes the reply's.
+/// icmp_reply(): `message` is the answer to a request, its checksum not yet in place; an echo's type becomes the
+/// reply's.
 void Stack::IcmpReply(const wire::Frame& packet, std::vector<uint8_t> message) {
   const wire::Ipv4 ip{const_cast<uint8_t*>(packet.Data())};
   if (message[0] == wire::kIcmpEcho) message[0] = wire::kIcmpEchoReply;

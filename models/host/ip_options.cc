@@ -33,8 +33,8 @@ Ipv4Address Stack::SpecificDestination(const kernel::Link& link, const wire::Fra
   const wire::Ipv4 ip{const_cast<uint8_t*>(packet.Data())};
   if (route.local && !route.broadcast) return ip.Destination();
   if (ip.Source().IsZero()) return m_ns->SelectAddress(link.ifindex, ip.Source(), kernel::kScopeLink);
-  const kernel::RouteAnswer back = m_ns->Lookup(
-      {.dst = ip.Source(), .iif = 1, .tos = static_cast<uint8_t>(ip.Tos() & 0x1c), .mark = packet.mark});
+  const kernel::RouteAnswer back =
+      m_ns->Lookup({.dst = ip.Source(), .iif = 1, .tos = static_cast<uint8_t>(ip.Tos() & 0x1c), .mark = packet.mark});
   if (back.error == 0) return PreferredSource(back);
   return m_ns->SelectAddress(link.ifindex, ip.Source(), kernel::kScopeGlobal);
 }

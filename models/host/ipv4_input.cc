@@ -105,7 +105,8 @@ Stack::InputRoute Stack::RouteInput(kernel::Link& link, const wire::Frame& packe
     if (source.IsLoopback() && !(conf.routeLocalnet || m_ns->allConf.routeLocalnet))
       return fail(Verdict::LoopbackAddress);
     if (source.IsZero()) {
-      if (destination.value >> 8 != 0xe00000 && ip.Protocol() != wire::kIpProtoIgmp) return fail(Verdict::InvalidSource);
+      if (destination.value >> 8 != 0xe00000 && ip.Protocol() != wire::kIpProtoIgmp)
+        return fail(Verdict::InvalidSource);
     } else if (Verdict v = validated(); v != Verdict::Continue) {
       return fail(v);
     }
@@ -297,8 +298,8 @@ void Stack::Ipv4Forward(kernel::Link& link, wire::FramePtr packet, const kernel:
   }
   Count(Snmp::IpForwDatagrams);
   // __mkroute_input(): back out of the device that it came in on, from a sender that is on that network
-  const bool mayRedirect = answer.nextHop.ifindex == link.ifindex && packet->options.sourceRoute == 0 &&
-                           IsOnLink(link, ip.Source());
+  const bool mayRedirect =
+      answer.nextHop.ifindex == link.ifindex && packet->options.sourceRoute == 0 && IsOnLink(link, ip.Source());
   // ip_dst_mtu_maybe_forward(): the route's own MTU, else the device's; what was learnt only if ip_forward_use_pmtu
   // says so.
   const kernel::Link* out = m_ns->GetLink(answer.nextHop.ifindex);

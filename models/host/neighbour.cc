@@ -15,8 +15,8 @@ using kernel::TableChange;
 
 namespace {
 
-/// What the kernel counts for a queued packet is skb->truesize: the sk_buff and the buffer that __alloc_skb() has made for
-/// it, with room for the link's header (ip_append_data()), whole cache lines and the skb_shared_info at its end.
+/// What the kernel counts for a queued packet is skb->truesize: the sk_buff and the buffer that __alloc_skb() has made
+/// for it, with room for the link's header (ip_append_data()), whole cache lines and the skb_shared_info at its end.
 uint32_t TrueSize(const wire::Frame& frame) {
   constexpr uint32_t kSkBuff = 256, kSharedInfo = 320, kLinkHeaderRoom = 16, kCacheLine = 64;
   constexpr uint32_t kSmallHead = 576, kLeastBlock = 1024;  // skb_small_head_cache; else kmalloc()'s powers of two

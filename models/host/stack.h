@@ -33,10 +33,10 @@ struct SendRequest {
   std::span<const uint8_t> options;  ///< of the IPv4 header, a multiple of 4 bytes
   uint32_t socketHash = 0;           ///< hash of the sending TCP socket; 0: none
   bool connected = false;            ///< a connected socket numbers even its DF packets
-  bool openChecksum = false;  ///< UDP: the checksum field holds the pseudo header's sum
-  uint32_t connection = 0;  ///< whose answer it is in connection tracking's eyes; see wire::Frame
+  bool openChecksum = false;         ///< UDP: the checksum field holds the pseudo header's sum
+  uint32_t connection = 0;           ///< whose answer it is in connection tracking's eyes; see wire::Frame
   uint8_t connectionInfo = 0;
-  bool anySource = false;   ///< the source need not be an address of ours (FLOWI_FLAG_ANYSRC)
+  bool anySource = false;     ///< the source need not be an address of ours (FLOWI_FLAG_ANYSRC)
   bool autoFlowLabel = true;  ///< IPV6_AUTOFLOWLABEL: a label from the flow's hash, where net.ipv6.auto_flowlabels lets
 };
 
@@ -219,8 +219,8 @@ class Stack {
   struct HookPlace {
     int in = 0, out = 0;
     int physicalIn = 0, physicalOut = 0;  ///< ports, of a bridged packet
-    Ipv4Address gateway;        ///< of Postrouting
-    RouteOut* route = nullptr;  ///< of Output: changed when the packet is given another destination or mark
+    Ipv4Address gateway;                  ///< of Postrouting
+    RouteOut* route = nullptr;            ///< of Output: changed when the packet is given another destination or mark
   };
 
   // bridge.cc

@@ -65,8 +65,7 @@ int Stack::SendUdp(const SendRequest& given, uint16_t sourcePort, uint16_t desti
   std::copy(data.begin(), data.end(), datagram.begin() + wire::kUdpHeaderBytes);
   // __ip_append_data(): a device that offloads checksums gets them open, if the datagram goes in one piece
   const kernel::Link* device = m_ns->GetLink(isV6 ? out6.answer.nextHop.ifindex : out.answer.nextHop.ifindex);
-  const uint32_t mtu =
-      isV6 ? OutputMtu(out6, request.destination.V6()) : OutputMtu(out, request.destination.V4());
+  const uint32_t mtu = isV6 ? OutputMtu(out6, request.destination.V6()) : OutputMtu(out, request.destination.V4());
   const uint32_t ipHeader = isV6 ? wire::kIpv6HeaderBytes : wire::kIpv4HeaderBytes;
   request.openChecksum = device && device->txChecksum && ipHeader + length <= mtu;
   if (request.openChecksum) {
@@ -87,8 +86,7 @@ int Stack::SendUdp(const SendRequest& given, uint16_t sourcePort, uint16_t desti
 bool Stack::UdpHasSender(const wire::Ipv4& quoted, uint32_t bytes) const {
   const wire::Udp udp{quoted.Payload()};
   const uint16_t port = udp.SourcePort();
-  if (m_udpElsewhere || m_udpSenders.count(port) || FindUdpSocket(quoted.Source(), port))
-    return true;
+  if (m_udpElsewhere || m_udpSenders.count(port) || FindUdpSocket(quoted.Source(), port)) return true;
   // vxlan_err_lookup(): one that a vxlan device of ours has sent, if the VXLAN header is quoted too
   if (bytes < quoted.HeaderBytes() + wire::kUdpHeaderBytes + wire::kVxlanHeaderBytes) return false;
   const wire::Vxlan vxlan{udp.p + wire::kUdpHeaderBytes};

@@ -135,8 +135,7 @@ void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kern
       frame->LeaveChecksum(udp, 6);
     } else {
       // lco_csum(): what an open inner checksum covers will add up to the inverse of what stands in its field
-      const uint32_t summed =
-          frame->HasOpenChecksum() ? static_cast<uint32_t>(frame->ChecksumStart() - udp) : udpBytes;
+      const uint32_t summed = frame->HasOpenChecksum() ? static_cast<uint32_t>(frame->ChecksumStart() - udp) : udpBytes;
       uint64_t sum = wire::ChecksumAdd(udp, summed, pseudo);
       if (frame->HasOpenChecksum()) sum += static_cast<uint16_t>(~wire::Get16(frame->ChecksumField()));
       const uint16_t checksum = wire::ChecksumFold(sum);

@@ -84,7 +84,7 @@ class Namespace {
   /// A veth's carrier is its peer's IFF_UP: whoever changes one end calls this on the other's namespace.
   int SetCarrier(int ifindex, bool carrier);
   void ForgetNeighboursWithoutCarrier(int ifindex);  ///< all but permanent ones
-  void LinkChanged(int ifindex);  ///< after editing a Link's options in place
+  void LinkChanged(int ifindex);                     ///< after editing a Link's options in place
   /// Operational: up, and with carrier. A bridge has it while one of its ports has.
   bool IsRunning(const Link& link) const;
   std::vector<int> BridgePorts(int bridge) const;  ///< by port number

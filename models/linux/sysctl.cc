@@ -69,8 +69,7 @@ std::optional<Access> OfNamespace(Namespace& ns, std::string_view key) {
   if (key == "net.ipv4.ipfrag_time") return SysctlSpan(ns.ipfragTime, 1000000000);
   if (key == "net.ipv4.route.min_pmtu") return SysctlNumber(ns.minPmtu);
   if (key == "net.ipv4.route.mtu_expires") return SysctlSpan(ns.pmtuExpires, 1000000000);
-  if (key.substr(0, kConntrack.size()) == kConntrack)
-    return OfConntrack(ns.conntrack, key.substr(kConntrack.size()));
+  if (key.substr(0, kConntrack.size()) == kConntrack) return OfConntrack(ns.conntrack, key.substr(kConntrack.size()));
   if (key == "net.bridge.bridge-nf-call-iptables") return SysctlNumber(ns.bridgeNfCallIptables);
   return std::nullopt;
 }

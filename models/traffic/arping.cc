@@ -77,14 +77,12 @@ void Arping::Received(const wire::Frame& frame) {
   const bool isForUs = arp.TargetIp() == m_settings.source;
   if (arp.SenderIp() != m_settings.destination) return;
   if (!m_settings.duplicate && (!isForUs || arp.TargetMac() != m_own)) return;
-  if (m_settings.duplicate &&
-      (arp.SenderMac() == m_own || (!m_settings.source.IsZero() && !isForUs)))
-    return;
+  if (m_settings.duplicate && (arp.SenderMac() == m_own || (!m_settings.source.IsZero() && !isForUs))) return;
   const bool isUnicast = frame.type == wire::PacketType::Host;
   if (!m_settings.quiet) {
-    m_result.output += fmt::format("{} {} from {} [{}] ", isUnicast ? "Unicast" : "Broadcast",
-                                   isRequest ? "request" : "reply", arp.SenderIp().ToString(),
-                                   Hexadecimal(arp.SenderMac()));
+    m_result.output +=
+        fmt::format("{} {} from {} [{}] ", isUnicast ? "Unicast" : "Broadcast", isRequest ? "request" : "reply",
+                    arp.SenderIp().ToString(), Hexadecimal(arp.SenderMac()));
     if (!isForUs) m_result.output += fmt::format("for {} ", arp.TargetIp().ToString());
     if (arp.TargetMac() != m_own)
       m_result.output += fmt::format("{}[{}]", isForUs ? "for " : "", Hexadecimal(arp.TargetMac()));
@@ -105,14 +103,13 @@ void Arping::Received(const wire::Frame& frame) {
 void Arping::End() {
   if (IsDone()) return;
   if (!m_settings.quiet) {
-    m_result.output += fmt::format("Sent {} probes ({} broadcast(s))\nReceived {} response(s)", m_sent, m_sentBroadcast,
-                                   m_received);
+    m_result.output +=
+        fmt::format("Sent {} probes ({} broadcast(s))\nReceived {} response(s)", m_sent, m_sentBroadcast, m_received);
     if (m_receivedBroadcast > 0 || m_receivedRequests > 0) {
       m_result.output += " (";
       if (m_receivedRequests > 0) m_result.output += fmt::format("{} request(s)", m_receivedRequests);
       if (m_receivedBroadcast > 0)
-        m_result.output +=
-            fmt::format("{}{} broadcast(s)", m_receivedRequests > 0 ? ", " : "", m_receivedBroadcast);
+        m_result.output += fmt::format("{}{} broadcast(s)", m_receivedRequests > 0 ? ", " : "", m_receivedBroadcast);
       m_result.output += ")";
     }
     m_result.output += "\n";

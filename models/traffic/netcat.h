@@ -25,8 +25,8 @@ struct NetcatSettings {
   uint32_t flow = UINT32_MAX;
 };
 
-/// nc(1) of netcat-openbsd 1.219 with nothing on its standard input: what it sends, when it ends, and what it prints, to
-/// the letter. What it receives is counted, not printed.
+/// nc(1) of netcat-openbsd 1.219 with nothing on its standard input: what it sends, when it ends, and what it prints,
+/// to the letter. What it receives is counted, not printed.
 class Netcat : public Flow {
  public:
   Netcat(TcpEdge& edge, const NetcatSettings& settings) : m_edge(edge), m_settings(settings) {}

@@ -11,8 +11,8 @@ namespace overlaysim::traffic {
 struct PingSettings {
   std::string destinationText;  ///< as typed: "10.244.2.2" or a name
   IpAddress destination;
-  IpAddress source;                     ///< -I ADDRESS; none: by routing
-  std::string device;                   ///< -I DEVICE, and its ifindex
+  IpAddress source;    ///< -I ADDRESS; none: by routing
+  std::string device;  ///< -I DEVICE, and its ifindex
   int oif = 0;
   uint64_t count = 0;                   ///< -c; 0: until stopped
   Nanoseconds interval = Seconds(1);    ///< -i
@@ -25,12 +25,12 @@ struct PingSettings {
   bool quiet = false;                                            ///< -q
   bool reportOutstanding = false;                                ///< -O
   bool printTime = false;                                        ///< -D
-  bool allowBroadcast = true;   ///< -b; a raw socket of other programs does not ask
+  bool allowBroadcast = true;                                    ///< -b; a raw socket of other programs does not ask
   bool warnOfBroadcast = false;
   uint16_t id = 0;
   uint16_t firstSequence = 1;
   bool autoFlowLabel = true;  ///< IPV6_AUTOFLOWLABEL; ping -F 0 sets it off
-  bool ownPayload = true;  ///< ping's: a time stamp, then counting bytes; false: bytes that count from 0
+  bool ownPayload = true;     ///< ping's: a time stamp, then counting bytes; false: bytes that count from 0
   uint32_t flow = UINT32_MAX;
 };
 

@@ -90,16 +90,14 @@ constexpr Service kServices[] = {
 }  // namespace
 
 std::string_view ServiceName(uint16_t port, bool udp) {
-  const auto* service = std::find_if(std::begin(kServices), std::end(kServices), [&](const Service& s) {
-    return s.port == port && (udp ? s.udp : s.tcp);
-  });
+  const auto* service = std::find_if(std::begin(kServices), std::end(kServices),
+                                     [&](const Service& s) { return s.port == port && (udp ? s.udp : s.tcp); });
   return service != std::end(kServices) ? service->name : "*";
 }
 
 std::optional<uint16_t> ServicePort(std::string_view name, bool udp) {
-  const auto* service = std::find_if(std::begin(kServices), std::end(kServices), [&](const Service& s) {
-    return s.name == name && (udp ? s.udp : s.tcp);
-  });
+  const auto* service = std::find_if(std::begin(kServices), std::end(kServices),
+                                     [&](const Service& s) { return s.name == name && (udp ? s.udp : s.tcp); });
   if (service == std::end(kServices)) return std::nullopt;
   return service->port;
 }

@@ -16,21 +16,21 @@ struct TracerouteSettings {
   } method = Method::Default;
   std::string destinationText;
   Ipv4Address destination;
-  Ipv4Address source;           ///< -s; zero: by routing
-  int oif = 0;                  ///< -i
-  uint32_t firstHop = 1;        ///< -f
-  uint32_t maxHops = 30;        ///< -m
-  uint32_t probesPerHop = 3;    ///< -q
-  uint32_t simultaneous = 16;   ///< -N
-  Nanoseconds wait = Seconds(5);  ///< -w MAX,HERE,NEAR: at most so long, and not longer than the multiples
-  int64_t hereThousandths = 3000;  ///< of the round trip of an answer from the same hop; 0: not looked at
+  Ipv4Address source;               ///< -s; zero: by routing
+  int oif = 0;                      ///< -i
+  uint32_t firstHop = 1;            ///< -f
+  uint32_t maxHops = 30;            ///< -m
+  uint32_t probesPerHop = 3;        ///< -q
+  uint32_t simultaneous = 16;       ///< -N
+  Nanoseconds wait = Seconds(5);    ///< -w MAX,HERE,NEAR: at most so long, and not longer than the multiples
+  int64_t hereThousandths = 3000;   ///< of the round trip of an answer from the same hop; 0: not looked at
   int64_t nearThousandths = 10000;  ///< of that of a later hop
-  Nanoseconds sendWait;         ///< -z: between probes
-  std::optional<uint16_t> port;  ///< -p: first port, or first sequence number of -I
-  uint32_t packetBytes = 60;    ///< with all headers
-  uint8_t tos = 0;              ///< -t
-  bool numeric = false;         ///< -n
-  bool dontFragment = false;    ///< -F
+  Nanoseconds sendWait;             ///< -z: between probes
+  std::optional<uint16_t> port;     ///< -p: first port, or first sequence number of -I
+  uint32_t packetBytes = 60;        ///< with all headers
+  uint8_t tos = 0;                  ///< -t
+  bool numeric = false;             ///< -n
+  bool dontFragment = false;        ///< -F
   uint16_t icmpId = 0;
   uint32_t flow = UINT32_MAX;
 };

@@ -127,8 +127,8 @@ class Dissector {
 
   /// What follows an IP header; true: another network header, of m_type.
   bool Transport() {
-    while (m_addresses == Addresses::V6 &&
-           (m_protocol == kIpProtoHopByHop || m_protocol == kIpProtoRouting || m_protocol == kIpProtoDestinationOptions)) {
+    while (m_addresses == Addresses::V6 && (m_protocol == kIpProtoHopByHop || m_protocol == kIpProtoRouting ||
+                                            m_protocol == kIpProtoDestinationOptions)) {
       if (!Has(2)) return false;
       m_protocol = m_frame[m_at];
       m_at += (m_frame[m_at + 1] + 1u) * 8;

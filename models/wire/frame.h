@@ -62,10 +62,10 @@ class Frame {
   uint16_t protocol = 0;       ///< skb->protocol: EtherType of what the host takes it for; 0: not looked at yet
   int iif = 0;                 ///< device on which it came in; 0: sent by this host
   PacketType type = PacketType::Outgoing;
-  bool ignoreDf = false;     ///< may be fragmented although DF is set (skb->ignore_df)
+  bool ignoreDf = false;  ///< may be fragmented although DF is set (skb->ignore_df)
   /// Forgets what connection tracking has said (nf_reset_ct()).
   void ResetConnection() { connection = connectionInfo = 0; }
-  uint16_t maxFragment = 0;  ///< IPCB(skb)->frag_max_size: largest fragment that a reassembled packet came in
+  uint16_t maxFragment = 0;   ///< IPCB(skb)->frag_max_size: largest fragment that a reassembled packet came in
   bool encapsulated = false;  ///< its open checksum is that of a tunnelled packet (skb->encapsulation)
   IpOptions options;
 
@@ -75,7 +75,8 @@ class Frame {
   friend std::unique_ptr<Frame, FrameDeleter> CloneFrame(const Frame& frame);
   std::unique_ptr<uint8_t[]> m_buffer;
   uint32_t m_begin = 0, m_end = 0, m_capacity = 0;
-  uint32_t m_checksumStart = 0, m_checksumOffset = 0;  ///< where in the buffer the open checksum begins; 0: none is open
+  uint32_t m_checksumStart = 0,
+           m_checksumOffset = 0;  ///< where in the buffer the open checksum begins; 0: none is open
 };
 
 struct FrameDeleter {

@@ -22,8 +22,8 @@ struct ShowArguments {
   std::vector<std::string> where;  ///< NODE SCENARIO, or SCENARIO
   bool json = false, pretty = false, details = false, ipv6 = false;
   int statistics = 0;  ///< how often -s was given
-  std::string at;     ///< "": the start
-  std::string table;  ///< of routes: "main", "local", "all", ...
+  std::string at;      ///< "": the start
+  std::string table;   ///< of routes: "main", "local", "all", ...
 };
 
 constexpr std::array kTables = {"route", "neigh", "fdb", "link", "addr", "rule", "counters"};

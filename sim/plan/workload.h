@@ -41,14 +41,14 @@ struct Workload {
   /// IP_MTU_DISCOVER of the sender: false is DONT (no DF), true is DO. Tcp always sets DF, as Linux does.
   bool df = false;
   bool autoFlowLabel = true;  ///< IPV6_AUTOFLOWLABEL of the sender
-  bool want = false;  ///< with !df: WANT (Linux's default for UDP and ping): DF unless larger than the path MTU
+  bool want = false;          ///< with !df: WANT (Linux's default for UDP and ping): DF unless larger than the path MTU
   /// Ping: for the last answer. Udp, Inject: how long the receiver listens. Tcp: the longest wait of a socket call.
   std::optional<Nanoseconds> timeout;
   std::optional<uint16_t> icmpId;  ///< Ping: unset: given by order
   uint16_t icmpFirstSeq = 1;
-  bool pingPayload = true;    ///< ping(8)'s own payload (time stamp, then counting bytes); false: counting from 0
-  IpAddress listenAddress;    ///< where the receiver is bound; none: any
-  uint16_t listenPort = 0;    ///< 0: destinationPort
+  bool pingPayload = true;  ///< ping(8)'s own payload (time stamp, then counting bytes); false: counting from 0
+  IpAddress listenAddress;  ///< where the receiver is bound; none: any
+  uint16_t listenPort = 0;  ///< 0: destinationPort
   int injectIfindex = 0;
   std::vector<std::vector<uint8_t>> frames;
   std::string command;

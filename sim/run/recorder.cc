@@ -249,13 +249,13 @@ void Recorder::WriteTables(host::Stack& stack) {
 void Recorder::WriteRule(const kernel::Namespace& ns, const kernel::FilterTable& table,
                          const kernel::FilterChain& chain, const kernel::FilterRule& rule) {
   if (!IsNews(ns.Id(), rule.rowId)) return;
-  m_trace->TableRow({.timeNs = engine::Now().count,
-                     .netns = ns.Id().value,
-                     .table = Table::Filter,
-                     .row = rule.rowId,
-                     .version = ns.Version(),
-                     .text = (table.name == "filter" ? "" : "-t " + table.name + " ") +
-                             iproute2::FilterRuleLine(chain.name, rule)});
+  m_trace->TableRow(
+      {.timeNs = engine::Now().count,
+       .netns = ns.Id().value,
+       .table = Table::Filter,
+       .row = rule.rowId,
+       .version = ns.Version(),
+       .text = (table.name == "filter" ? "" : "-t " + table.name + " ") + iproute2::FilterRuleLine(chain.name, rule)});
 }
 
 /// Rows that nobody has told of before a record names them: of very many peers, and rules that iptables has added.

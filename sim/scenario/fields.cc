@@ -5,18 +5,18 @@
 namespace overlaysim::scenario {
 
 // Each object's table is declared first, because tables refer to each other.
-#define OVERLAYSIM_OBJECTS(X)                                                                                     \
-  X(Scenario, MakeScenario)                                                                                       \
-  X(Underlay, MakeUnderlay)                                                                                       \
-  X(LinkSettings, MakeLinkSettings) X(LinkOverride, MakeLinkOverride) X(FirewallRule, MakeFirewallRule)           \
-      X(Firewall, MakeFirewall) X(Device, MakeDevice) X(Cable, MakeCable) X(ZoneDelay, MakeZoneDelay)             \
-          X(External, MakeExternal) X(ExternalHost, MakeExternalHost) X(Cluster, MakeCluster) X(Node, MakeNode)   \
-              X(Interface, MakeInterface) X(Pod, MakePod) X(Cni, MakeCni) X(CalicoPool, MakeCalicoPool)           \
-                  X(BgpPeer, MakeBgpPeer) X(Lab, MakeLab) X(Traffic, MakeTraffic) X(Load, MakeLoad)               \
-                      X(Start, MakeStart) X(Listen, MakeListen) X(Event, MakeEvent) X(LinkTarget, MakeLinkTarget) \
-                          X(LinkChange, MakeLinkChange) X(Capture, MakeCapture) X(Expect, MakeExpect)             \
-                              X(Probe, MakeProbe) X(DropSelector, MakeDropSelector)                               \
-                                  X(Comparison<Nanoseconds>, MakeComparison)
+#define OVERLAYSIM_OBJECTS(X)                                                                                         \
+  X(Scenario, MakeScenario)                                                                                           \
+  X(Underlay, MakeUnderlay)                                                                                           \
+  X(LinkSettings, MakeLinkSettings)                                                                                   \
+  X(LinkOverride, MakeLinkOverride) X(FirewallRule, MakeFirewallRule) X(Firewall, MakeFirewall) X(Device, MakeDevice) \
+      X(Cable, MakeCable) X(ZoneDelay, MakeZoneDelay) X(External, MakeExternal) X(ExternalHost, MakeExternalHost)     \
+          X(Cluster, MakeCluster) X(Node, MakeNode) X(Interface, MakeInterface) X(Pod, MakePod) X(Cni, MakeCni)       \
+              X(CalicoPool, MakeCalicoPool) X(BgpPeer, MakeBgpPeer) X(Lab, MakeLab) X(Traffic, MakeTraffic)           \
+                  X(Load, MakeLoad) X(Start, MakeStart) X(Listen, MakeListen) X(Event, MakeEvent)                     \
+                      X(LinkTarget, MakeLinkTarget) X(LinkChange, MakeLinkChange) X(Capture, MakeCapture)             \
+                          X(Expect, MakeExpect) X(Probe, MakeProbe) X(DropSelector, MakeDropSelector)                 \
+                              X(Comparison<Nanoseconds>, MakeComparison)
 #define OVERLAYSIM_X(T, make) \
   template <>                 \
   const ObjectType& Describe<T>();

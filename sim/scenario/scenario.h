@@ -330,7 +330,7 @@ struct Start {
 
 /// Who receives, where it is not simply the owner of the address `to`.
 struct Listen {
-  Text on{""};                    ///< "none": nobody
+  Text on{""};                  ///< "none": nobody
   Optional<IpAddress> address;  ///< left out: any
   Optional<uint16_t> port;
   Optional<Nanoseconds> wait;

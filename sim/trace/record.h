@@ -158,7 +158,7 @@ enum class Fate : uint8_t {
   X(IcmpTooShort, Dropped, "NOT_SPECIFIED", "icmp_rcv", "shorter than its ICMP header")                                \
   X(IcmpChecksum, Dropped, "ICMP_CSUM", "icmp_rcv", "the ICMP checksum is wrong")                                      \
   X(IcmpUnknownType, Dropped, "UNHANDLED_PROTO", "icmp_rcv", "an ICMP type that is not known")                         \
-  X(IcmpEchoIgnored, Dropped, "", "", "icmp_echo_ignore_all is on")                       \
+  X(IcmpEchoIgnored, Dropped, "", "", "icmp_echo_ignore_all is on")                                                    \
   X(UdpTooShort, Dropped, "PKT_TOO_SMALL", "__udp4_lib_rcv",                                                           \
     "the UDP length is below 8 or above what the packet holds")                                                        \
   X(UdpChecksum, Dropped, "UDP_CSUM", "__udp4_lib_rcv", "the UDP checksum is not zero and wrong")                      \
@@ -190,7 +190,7 @@ enum class Fate : uint8_t {
   X(NatDropped, Dropped, "NETFILTER_DROP", "nf_hook_slow",                                                             \
     "NAT has no address for it, cannot read the packet that an error quotes, or its device has changed")               \
   X(NetfilterNoRoute, Dropped, "NETFILTER_DROP", "nf_hook_slow",                                                       \
-    "no route to where NAT or a mark of the OUTPUT hook leads it") \
+    "no route to where NAT or a mark of the OUTPUT hook leads it")                                                     \
   X(Ipv6Disabled, Dropped, "IPV6DISABLED", "ip6_rcv_core", "the device does not speak IPv6 (disable_ipv6)")            \
   X(Ipv6BadVersion, Dropped, "UNHANDLED_PROTO", "ip6_rcv_core", "the EtherType says IPv6, the version field does not") \
   X(Ipv6UnknownOption, Dropped, "UNHANDLED_PROTO", "ip6_tlvopt_unknown",                                               \

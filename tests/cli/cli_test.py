@@ -268,7 +268,7 @@ class Look(Cli):
 
     def test_trace_ends_where_the_packet_is_dropped(self):
         result = self.call("trace", TUTORIAL / "firewall-closed.json", "pod-a", "pod-b")
-        self.assertRegex(result.stdout.splitlines()[-2], r"router +drop +FilterDrop: ")
+        self.assertRegex(result.stdout.splitlines()[-2], r"leaf1 +drop +FilterDrop: ")
         hops = json.loads(self.call("trace", TUTORIAL / "firewall-closed.json", "pod-a", "pod-b", "-o", "json").stdout)["hops"]
         self.assertEqual(hops[-1]["verdict"], "FilterDrop")
 

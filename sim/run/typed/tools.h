@@ -20,7 +20,7 @@ namespace typed {
 /// Where a command is typed, and what it needs of there.
 struct Shell {
   host::Stack& stack;
-  uint16_t processId = 0;         ///< ICMP identifier of tools that take theirs
+  uint16_t processId = 0;  ///< ICMP identifier of tools that take theirs
   uint32_t flow = UINT32_MAX;
   std::function<Ipv4Address(std::string_view)> resolve;  ///< address of a pod or node by name; zero: there is none
   std::function<traffic::TcpEdge&()> tcp;                ///< the namespace's TCP

@@ -23,8 +23,8 @@ constexpr uint32_t kMostProbes = 10;
 constexpr uint32_t kMostBytes = 65000;
 
 struct Option {
-  char letter;           ///< as one is typed; that of options without letter is not a letter
-  std::string_view name;  ///< behind "--"
+  char letter;             ///< as one is typed; that of options without letter is not a letter
+  std::string_view name;   ///< behind "--"
   std::string_view value;  ///< what the usage calls its value; "": takes none
 };
 constexpr std::array<Option, 31> kOptions{{{'4', "", ""},
@@ -132,9 +132,8 @@ FlowPtr Parser::Make() {
   if (m_packetBytes) s.packetBytes = std::max(*m_packetBytes, headers);
   if (m_port) s.port = static_cast<uint16_t>(*m_port);
   auto fail = [&](const char* call, const char* why) {
-    const std::string header =
-        fmt::format("traceroute to {} ({}), {} hops max, {} byte packets", s.destinationText,
-                    s.destination.ToString(), s.maxHops, s.packetBytes);
+    const std::string header = fmt::format("traceroute to {} ({}), {} hops max, {} byte packets", s.destinationText,
+                                           s.destination.ToString(), s.maxHops, s.packetBytes);
     return Answer(1, fmt::format("\n{}: {}\n", call, why), s.method == Method::Icmp ? std::string() : header);
   };
   if (s.oif < 0) return fail("setsockopt SO_BINDTODEVICE", "No such device");
@@ -175,8 +174,8 @@ FlowPtr Parser::Letters(const std::string& word) {
     if (!option->value.empty()) {
       if (i == 1 && word.size() > 2) return Apply(*option, typed, word.substr(2));
       if (i + 1 < word.size())
-        return Answer(2, fmt::format("Option `{}' (argc {}) requires an argument: `{} {}'\n", typed, m_at, typed,
-                                     option->value));
+        return Answer(
+            2, fmt::format("Option `{}' (argc {}) requires an argument: `{} {}'\n", typed, m_at, typed, option->value));
     }
     if (FlowPtr answer = Apply(*option, typed, std::nullopt)) return answer;
   }

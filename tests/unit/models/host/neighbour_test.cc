@@ -88,7 +88,8 @@ TEST_F(Arp, PushesTheOldestOutOfAFullQueue) {
 }
 
 TEST_F(Arp, CountsAQueuedPacketWithItsWholeBuffer) {  // skb->truesize, measured on Linux 6.18
-  const std::pair<size_t, uint32_t> sizes[] = {{20, 832}, {196, 832}, {198, 1280}, {640, 1280}, {648, 2304}, {1472, 2304}};
+  const std::pair<size_t, uint32_t> sizes[] = {{20, 832},   {196, 832},  {198, 1280},
+                                               {640, 1280}, {648, 2304}, {1472, 2304}};
   int host = 100;
   for (const auto& [bytes, trueSize] : sizes) {
     const std::string to = "10.0.1." + std::to_string(host++);

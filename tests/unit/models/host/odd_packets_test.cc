@@ -141,9 +141,9 @@ TEST_F(OddPackets, RedirectsAreFollowedByHostsFromTheirRouterAlone) {
   // r sends what is for 10.0.9.0/24 back to 10.0.1.9, and says so; a takes that once it knows the address.
   World::AddRoute(world.At("r").Ns(), "10.0.9.0/24", "10.0.1.9", "ra");
   auto& a = world.At("a").Ns();
-  a.SetNeighbour({.ip = Ip("10.0.1.9"), .ifindex = 2, .mac = test::Mac("02:00:00:00:00:09"),
-                  .state = kernel::NudState::Permanent},
-                 kernel::Namespace::kCreate);
+  a.SetNeighbour(
+      {.ip = Ip("10.0.1.9"), .ifindex = 2, .mac = test::Mac("02:00:00:00:00:09"), .state = kernel::NudState::Permanent},
+      kernel::Namespace::kCreate);
   auto sentTo = [&] {
     world.At("a").SendIcmpEcho({.destination = Ip("10.0.9.1")}, 1, 1, {});
     world.Run(Milliseconds(10));
@@ -160,9 +160,9 @@ TEST_F(OddPackets, RedirectsAreFollowedByHostsFromTheirRouterAlone) {
 
 TEST_F(OddPackets, IcmpToGroupsIsAnErrorUnlessAllowed) {
   auto toAll = [&](const Bytes& message) {
-    Bytes frame = Ipv4Frame("ff:ff:ff:ff:ff:ff", "02:00:00:00:00:0a",
-                            {.protocol = wire::kIpProtoIcmp, .source = Ip("10.0.1.2"), .destination = Ip("10.0.1.255")},
-                            message);
+    Bytes frame =
+        Ipv4Frame("ff:ff:ff:ff:ff:ff", "02:00:00:00:00:0a",
+                  {.protocol = wire::kIpProtoIcmp, .source = Ip("10.0.1.2"), .destination = Ip("10.0.1.255")}, message);
     world.SendFrame("a", "ea", frame);
     world.Run(Milliseconds(10));
   };
@@ -244,9 +244,7 @@ TEST(OddFrames, BridgeNetfilterLooksAtHeadersAndCutsPaddingOff) {
 TEST(OddFrames, AnOffloadedChecksumIsFinishedByTheFirstDeviceThatDoesNotOffload) {
   FlannelWorld world;
   world.Begin();
-  auto offload = [&](const char* host, const char* device) {
-    world.At(host).Ns().FindLink(device)->txChecksum = true;
-  };
+  auto offload = [&](const char* host, const char* device) { world.At(host).Ns().FindLink(device)->txChecksum = true; };
   offload("p11", "eth0");
   offload("n1", "flannel.1");
   bool delivered = false;

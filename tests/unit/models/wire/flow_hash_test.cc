@@ -228,7 +228,8 @@ TEST(FlowHash, LooksIntoTunnels) {
     return std::vector<uint8_t>(packet.begin(), packet.begin() + kIpv4HeaderBytes);
   };
   EXPECT_EQ(HashOfBytes(kEtherTypeIpv4, Join(outerHeader(kIpProtoIpip), Payload(kFlow))), Hash(kFlow));
-  EXPECT_EQ(HashOfBytes(kEtherTypeIpv4, Join(Join(outerHeader(kIpProtoGre), {0, 0, 8, 0}), Payload(kFlow))), Hash(kFlow));
+  EXPECT_EQ(HashOfBytes(kEtherTypeIpv4, Join(Join(outerHeader(kIpProtoGre), {0, 0, 8, 0}), Payload(kFlow))),
+            Hash(kFlow));
   EXPECT_EQ(HashOfBytes(0x8864, Join({0x11, 0, 0, 1, 0, 0x30, 0, 0x21}, Payload(kFlow))), Hash(kFlow));
   EXPECT_EQ(HashOfBytes(0x8847, Join({0, 0, 0x51, 0x40}, Payload(kFlow))),  // MPLS is not looked into
             HashOfBytes(0x8847, Join({0, 0, 0x61, 0x40}, Payload(kOtherFlow))));

@@ -24,17 +24,16 @@ class Typing {
   /// Begins at once, in the pod that is called a or b.
   const traffic::Flow& Begin(char pod, const std::string& line) {
     host::Stack& stack = pod == 'a' ? pods.A() : pods.B();
-    const typed::Shell shell{.stack = stack,
-                             .processId = 77,
-                             .flow = m_flows,
-                             .resolve = [](std::string_view name) {
-                               return name == "pod-b" ? TwoPods::kAddressB : Ipv4Address{};
-                             },
-                             .tcp = [this, pod, &stack]() -> traffic::TcpEdge& {
-                               auto& edge = m_edges[pod];
-                               if (!edge) edge = std::make_unique<traffic::TcpEdge>(stack);
-                               return *edge;
-                             }};
+    const typed::Shell shell{
+        .stack = stack,
+        .processId = 77,
+        .flow = m_flows,
+        .resolve = [](std::string_view name) { return name == "pod-b" ? TwoPods::kAddressB : Ipv4Address{}; },
+        .tcp = [this, pod, &stack]() -> traffic::TcpEdge& {
+          auto& edge = m_edges[pod];
+          if (!edge) edge = std::make_unique<traffic::TcpEdge>(stack);
+          return *edge;
+        }};
     ++m_flows;
     commands.push_back(MakeTypedCommand(shell, m_all, line));
     host::Backlog::Guard guard(stack.KernelBacklog());
@@ -78,7 +77,8 @@ TEST(TypedCommand, UnknownProgramIsNotFound) {
 TEST(TypedCommand, TimeoutEndsWhatRunsOn) {
   Typing typing;
   EXPECT_EQ(typing.Type("timeout 1 nc -n -l -v -p 8080"), "124\nListening on 0.0.0.0 8080\n");
-  EXPECT_EQ(Typed("timeout x nc -h"), "125\ntimeout: invalid time interval ‘x’\nTry 'timeout --help' for more information.\n");
+  EXPECT_EQ(Typed("timeout x nc -h"),
+            "125\ntimeout: invalid time interval ‘x’\nTry 'timeout --help' for more information.\n");
   EXPECT_EQ(Typed("timeout 1 nosuchcmd"),
             "127\ntimeout: failed to run command ‘nosuchcmd’: No such file or directory\n");
   EXPECT_EQ(FirstLine(Typed("timeout 3 ping -c 1 10.0.0.2")), "0\nPING 10.0.0.2 (10.0.0.2) 56(84) bytes of data.");
@@ -88,8 +88,7 @@ TEST(TypedPing, SaysWhatIsWrongAsIputilsDoes) {
   EXPECT_EQ(Typed("ping -z 10.0.0.2").substr(0, 37), "2\nping: invalid option -- 'z'\n\nUsage\n");
   EXPECT_EQ(FirstLine(Typed("ping -c 1 -s")), "2\nping: option requires an argument -- 's'");
   EXPECT_EQ(Typed("ping -c x 10.0.0.2"), "1\nping: invalid argument: 'x'\n");
-  EXPECT_EQ(Typed("ping -c 1 -t 256 10.0.0.2"),
-            "1\nping: invalid argument: '256': out of range: 0 <= value <= 255\n");
+  EXPECT_EQ(Typed("ping -c 1 -t 256 10.0.0.2"), "1\nping: invalid argument: '256': out of range: 0 <= value <= 255\n");
   EXPECT_EQ(Typed("ping -c 1"), "1\nping: usage error: Destination address required\n");
   EXPECT_EQ(Typed("ping -c 1 nosuch.invalid"), "2\nping: nosuch.invalid: Temporary failure in name resolution\n");
   EXPECT_EQ(Typed("ping -c 1 192.0.2.1"), "2\nping: connect: Network is unreachable\n");
@@ -186,7 +185,8 @@ TEST(TypedNetcat, ScansWithoutAndWithAListener) {
   typing.Begin('a', "nc -n -v -z -w 1 10.0.0.2 8079-8081");
   typing.pods.Run(Seconds(5));
   EXPECT_EQ(Typing::TextOf(*typing.commands[0]), "still running");
-  EXPECT_EQ(Typing::TextOf(*typing.commands[1]), "0\nConnection to pod-b (10.0.0.2) 8080 port [tcp/http-alt] succeeded!\n");
+  EXPECT_EQ(Typing::TextOf(*typing.commands[1]),
+            "0\nConnection to pod-b (10.0.0.2) 8080 port [tcp/http-alt] succeeded!\n");
   EXPECT_EQ(Typing::TextOf(*typing.commands[2]),
             "0\nnc: connect to 10.0.0.2 port 8079 (tcp) failed: Connection refused\n"
             "Connection to 10.0.0.2 8080 port [tcp/*] succeeded!\n"
@@ -208,8 +208,7 @@ TEST(TypedNetcat, SaysWhyThereIsNoConnection) {
   EXPECT_EQ(Typed("nc -n -z -w 1 10.0.0.2 80"), "1\n");
   EXPECT_EQ(Typed("nc -n -v -z -w 1 10.0.0.9 80"),
             "1\nnc: connect to 10.0.0.9 port 80 (tcp) timed out: Operation now in progress\n");
-  EXPECT_EQ(Typed("nc -n -v -z 10.0.0.9 80"),
-            "1\nnc: connect to 10.0.0.9 port 80 (tcp) failed: No route to host\n");
+  EXPECT_EQ(Typed("nc -n -v -z 10.0.0.9 80"), "1\nnc: connect to 10.0.0.9 port 80 (tcp) failed: No route to host\n");
   EXPECT_EQ(Typed("nc -n -v -z 192.0.2.1 80"),
             "1\nnc: connect to 192.0.2.1 port 80 (tcp) failed: Network is unreachable\n");
 }

@@ -99,6 +99,12 @@ TEST(PlanCommands, RebuildTheTablesOfEveryScenario) {
       SCOPED_TRACE(file.path().filename().string());
       const auto plan = PlanOfFile(file.path());
       ASSERT_TRUE(plan);
+      std::string error;
+      if (!CommandsOf(*plan, error)) {
+        EXPECT_NE(file.path().stem().string().find("ipip"), std::string::npos) << error;
+        EXPECT_NE(error.find("is of a kind that is not supported yet"), std::string::npos) << error;
+        continue;
+      }
       ExpectRoundTrip(*plan);
       ++count;
     }
