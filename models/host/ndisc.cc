@@ -127,11 +127,11 @@ void Stack::NdiscSendRedirect(kernel::Link& link, const wire::Frame& packet, con
     AppendLinkAddress(message, Message::kTargetLinkAddress, entry->mac);
   const uint32_t room = wire::kIpv6LeastMtu - wire::kIpv6HeaderBytes - static_cast<uint32_t>(message.size());
   const uint32_t bytes = std::min(room, packet.Size() + kOptionUnit) & ~(kOptionUnit - 1);
-  std::vector<uint8_t> quoted(bytes);
-  quoted[0] = Message::kRedirectedHeader;
-  quoted[1] = static_cast<uint8_t>(bytes / kOptionUnit);
-  std::memcpy(&quoted[kOptionUnit], packet.Data(), bytes - kOptionUnit);
-  message.insert(message.end(), quoted.begin(), quoted.end());
+  const size_t option = message.size();
+  message.resize(option + kOptionUnit);
+  message[option] = Message::kRedirectedHeader;
+  message[option + 1] = static_cast<uint8_t>(bytes / kOptionUnit);
+  message.insert(message.end(), packet.Data(), packet.Data() + (bytes - kOptionUnit));
   NdiscSend(link, *source, ip.Source(), std::move(message), packet.journey);
 }
 
