@@ -47,10 +47,12 @@ size_t BasicFibTable<A>::Erase(const std::function<bool(const Route&)>& which,
   return gone.size();
 }
 
+bool PrintsBefore(const Ipv4Prefix& a, const Ipv4Prefix& b) {
+  return a.address == b.address ? a.length > b.length : a.address < b.address;
+}
+
 namespace {
 
-/// fib_trie's leaves.
-bool PrintsBefore(const Ipv4Prefix& a, const Ipv4Prefix& b) { return a < b; }
 /// fib6_walk(): left, right, then the node itself.
 bool PrintsBefore(const Ipv6Prefix& a, const Ipv6Prefix& b) {
   return a.Contains(b) ? false : b.Contains(a) ? true : a < b;

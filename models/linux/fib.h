@@ -103,6 +103,9 @@ struct BasicRouteAnswer {
   uint32_t ruleId = 0;
 };
 
+/// The order in which `ip route` prints: fib_trie's leaves, in one leaf the longest prefix first (fib_find_alias()).
+bool PrintsBefore(const Ipv4Prefix& a, const Ipv4Prefix& b);
+
 /// One routing table: longest prefix first, then lowest metric, then first come.
 template <typename A>
 class BasicFibTable {
@@ -133,7 +136,7 @@ class BasicFibTable {
   Route& Insert(Route route, bool append);  ///< keeps order by metric; behind (append) or before its equals
   /// Removes those for which `which` answers true; calls `removed` for each.
   size_t Erase(const std::function<bool(const Route&)>& which, const std::function<void(const Route&)>& removed);
-  /// In the order in which `ip route` prints. IPv4: by address, then longest last. IPv6: a tree's nodes behind what is
+  /// In the order in which `ip route` prints. IPv4: by address, then longest first. IPv6: a tree's nodes behind what is
   /// below them, so that a default route comes last.
   std::vector<const Route*> Sorted() const;
   size_t Size() const { return m_size; }

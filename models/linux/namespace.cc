@@ -569,7 +569,7 @@ std::vector<Route> Namespace::Routes(uint32_t table) const {
     if (id == kTableMain && peers) {
       for (Route& r : peers->Routes()) out.push_back(std::move(r));
       std::stable_sort(out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(),
-                       [](const Route& a, const Route& b) { return a.dst < b.dst; });
+                       [](const Route& a, const Route& b) { return PrintsBefore(a.dst, b.dst); });
     }
   }
   return out;

@@ -60,10 +60,10 @@ TEST(CalicoBgp, RoutesLeadViaTheNodeOrTheWayToIt) {
   ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
   EXPECT_EQ(planned.Route("n1"),
             "default via 172.16.1.1 dev eth0 \n"
-            "blackhole 10.244.0.0/26 proto bird \n"
             "10.244.0.0 dev cali" +
                 planned.Route("n1").substr(planned.Route("n1").find("dev cali") + 8, 11) +
                 " scope link \n"
+                "blackhole 10.244.0.0/26 proto bird \n"
                 "10.244.0.64/26 via 172.16.1.12 dev eth0 proto bird \n"
                 "10.244.0.128/26 via 172.16.1.1 dev eth0 proto bird \n"  // the router: it must know the block itself
                 "172.16.1.0/24 dev eth0 proto kernel scope link src 172.16.1.11 \n");
