@@ -6,6 +6,7 @@
 
 #include "models/host/stack.h"
 #include "models/host/stack_inline.h"
+#include "models/host/wireguard.h"
 
 namespace overlaysim::host {
 
@@ -83,6 +84,10 @@ int Stack::Transmit(int ifindex, wire::FramePtr frame) {
       return 0;
     case kernel::LinkKind::Ipip:
       return IpipTransmit(*link, std::move(frame));
+    case kernel::LinkKind::Wireguard:
+      return Wireguard(ifindex).Transmit(std::move(frame));
+    case kernel::LinkKind::Tun:
+      return TunTransmit(*link, std::move(frame));
     case kernel::LinkKind::Loopback:
       TransmitLoopback(*link, std::move(frame));
       return 0;

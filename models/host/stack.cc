@@ -1,6 +1,7 @@
 #include "models/host/stack.h"
 
 #include "models/engine/engine.h"
+#include "models/host/wireguard.h"
 
 namespace overlaysim::host {
 
@@ -16,8 +17,11 @@ Stack::Stack(Network& network, std::unique_ptr<kernel::Namespace> ns, Backlog& b
     if (change.table == kernel::Table::Neighbour6) NeighbourTableChanged<Ipv6Address>(change);
     if (change.table == kernel::Table::Link && change.op == kernel::TableChange::Op::Change)
       LinkTableChanged(*static_cast<const kernel::Link*>(change.row));
+    if (change.table == kernel::Table::Link)
+      WireguardChanged(*static_cast<const kernel::Link*>(change.row), change.op != kernel::TableChange::Op::Delete);
   };
   StartIpv6();
+  StartWireguard();
 }
 Stack::~Stack() = default;
 
@@ -63,6 +67,7 @@ void Stack::EndRun() {
   for (auto& [key, queue] : m_neighbourQueues)
     for (wire::FramePtr& frame : queue.frames) end(std::move(frame), key.first);
   m_neighbourQueues.clear();
+  for (auto& [ifindex, device] : m_wireguard) device->EndRun();
   for (auto& [key, queue] : m_reassembly.queues)
     for (ReassemblyQueue::Piece& piece : queue.pieces) end(std::move(piece.frame), queue.iif);
   m_reassembly.queues.clear();

@@ -71,12 +71,15 @@ struct Row {
   uint32_t id = 0;
 };
 
+class WireguardDevice;
+
 /// The Linux network stack of one namespace: its tables (kernel::Namespace) and the packet path in kernel order, on
 /// flat frames, from cable or socket to cable or socket. Inside a kernel a packet moves by calls; a cable is an event.
 ///
 /// The functions are named for the kernel's steps and stand in the files device.cc, bridge.cc, arp.cc, ndisc.cc,
 /// neighbour.cc, ipv4_input.cc, ipv4_output.cc, fragment.cc, netfilter.cc, icmp.cc, ipv6_input.cc, ipv6_output.cc,
-/// ipv6_fragment.cc, icmpv6.cc, mld.cc, udp.cc, tcp.cc, vxlan.cc, ipip.cc.
+/// ipv6_fragment.cc, icmpv6.cc, mld.cc, udp.cc, tcp.cc, vxlan.cc, ipip.cc,
+/// wireguard.cc, flanneld.cc.
 class Stack {
  public:
   Stack(Network& network, std::unique_ptr<kernel::Namespace> ns, Backlog& backlog);
@@ -191,6 +194,7 @@ class Stack {
   void After(Nanoseconds delay, F&& f);
 
  private:
+  friend class WireguardDevice;
   bool Tracing() const { return m_network.observeRecords; }
   void Trace(Stage stage, Verdict verdict, const wire::Frame& frame, int ifindex, Row row = {},
              std::span<const uint8_t> before = {}, std::span<const uint8_t> after = {}, uint32_t offset = 0);
@@ -356,6 +360,18 @@ class Stack {
   kernel::Link* IpipFind(Ipv4Address from, Ipv4Address to);
   bool IpipReceive(wire::FramePtr& packet);
 
+  // wireguard.cc
+  WireguardDevice& Wireguard(int ifindex);
+  void WireguardChanged(const kernel::Link& link, bool isThere);
+  void StartWireguard();
+  const kernel::Link* WireguardSocket(uint16_t port) const;  ///< a device that has that UDP port open, if any
+
+  // flanneld.cc
+  int TunTransmit(kernel::Link& link, wire::FramePtr packet);
+  const kernel::Link* FlanneldSocket(Ipv4Address to, uint16_t port) const;
+  void FlanneldReceive(kernel::Link& link, wire::FramePtr packet, uint32_t udpOffset);
+  void FlanneldUnreachable(const kernel::Link& link, const wire::Frame& packet);
+
   // ipv6_input.cc
   void Ipv6Receive(kernel::Link& link, wire::FramePtr frame);
   bool Ipv6ParseOptions(kernel::Link& link, wire::FramePtr& packet, uint32_t offset, Stage stage);
@@ -412,6 +428,7 @@ class Stack {
   void MldTimer(int ifindex);
 
   // udp.cc
+  void PushUdp(wire::Frame& message, const SendRequest& request, const RouteOut& out);
   bool UdpHasSender(const wire::Ipv4& quoted, uint32_t bytes) const;
   void UdpReceive(kernel::Link& link, wire::FramePtr packet, uint32_t offset, bool broadcast);
   const UdpHandler* FindUdpSocket(const IpAddress& destination, uint16_t port) const;
@@ -479,7 +496,8 @@ class Stack {
   };
   std::map<uint32_t, Redirect> m_redirects;  ///< by destination: the router that another has named
   RandomStream m_natPorts;
-  std::set<int> m_vxlanAgeing;  ///< vxlan devices with a timer for their learnt entries
+  std::map<int, std::unique_ptr<WireguardDevice>> m_wireguard;  ///< by ifindex; never taken out, for their timers
+  std::set<int> m_vxlanAgeing;                                  ///< vxlan devices with a timer for their learnt entries
   std::function<void(const kernel::TableChange&)> m_onwardChange;
 };
 

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "models/host/stack.h"
+#include "models/host/wireguard.h"
 #include "models/wire/checksum.h"
 
 namespace overlaysim::host {
@@ -34,6 +35,8 @@ uint16_t UdpChecksum(const IpAddress& source, const IpAddress& destination, cons
 }  // namespace
 
 int Stack::BindUdp(const IpAddress& address, uint16_t port, UdpHandler handler) {
+  if (!address.IsV6() && (WireguardSocket(port) || FlanneldSocket(address.IsV4() ? address.V4() : Ipv4Address{}, port)))
+    return EADDRINUSE;
   if ((!address.IsV6() && VxlanSocket(port, false)) || (!address.IsV4() && VxlanSocket(port, true))) return EADDRINUSE;
   const bool isNew = m_udp.try_emplace({port, address}, std::move(handler)).second;
   return isNew ? 0 : EADDRINUSE;
@@ -81,11 +84,31 @@ int Stack::SendUdp(const SendRequest& given, uint16_t sourcePort, uint16_t desti
   return error;
 }
 
+/// The header of a tunnel's datagram over IPv4, which the message begins with from now on (udp_set_csum()).
+void Stack::PushUdp(wire::Frame& message, const SendRequest& request, const RouteOut& out) {
+  uint8_t* udp = message.Push(wire::kUdpHeaderBytes);
+  const uint32_t length = message.Size();
+  wire::Put16(udp, request.sourcePort);
+  wire::Put16(udp + 2, request.destinationPort);
+  wire::Put16(udp + 4, length);
+  wire::Put16(udp + 6, 0);
+  const kernel::Link* device = m_ns->GetLink(out.answer.nextHop.ifindex);
+  if (device && device->txChecksum) {
+    const uint64_t pseudo = PseudoHeader(out.source, request.destination, length);
+    wire::Put16(udp + 6, static_cast<uint16_t>(~wire::ChecksumFold(pseudo)));
+    message.LeaveChecksum(udp, 6);
+  } else {
+    const uint16_t checksum = UdpChecksum(out.source, request.destination, udp, length);
+    wire::Put16(udp + 6, checksum != 0 ? checksum : 0xffffu);
+  }
+}
+
 /// __udp4_lib_err(): whether an ICMP error about a datagram of ours is somebody's business. `quoted` is the datagram's
 /// IPv4 header; at least eight bytes follow it.
 bool Stack::UdpHasSender(const wire::Ipv4& quoted, uint32_t bytes) const {
   const wire::Udp udp{quoted.Payload()};
   const uint16_t port = udp.SourcePort();
+  if (WireguardSocket(port) || FlanneldSocket(quoted.Source(), port)) return true;
   if (m_udpElsewhere || m_udpSenders.count(port) || FindUdpSocket(quoted.Source(), port)) return true;
   // vxlan_err_lookup(): one that a vxlan device of ours has sent, if the VXLAN header is quoted too
   if (bytes < quoted.HeaderBytes() + wire::kUdpHeaderBytes + wire::kVxlanHeaderBytes) return false;
@@ -142,6 +165,14 @@ void Stack::UdpReceive(kernel::Link& link, wire::FramePtr packet, uint32_t offse
     if (!rightChecksum) return checksumError(Verdict::UdpChecksum);
     Count(counters.inDatagrams);
     return VxlanReceive(link, std::move(packet), offset);
+  }
+  const kernel::Link* wireguard = isV6 ? nullptr : WireguardSocket(udp.DestinationPort());
+  const kernel::Link* flanneld = isV6 ? nullptr : FlanneldSocket(destination.V4(), udp.DestinationPort());
+  if (wireguard || flanneld) {
+    if (!rightChecksum) return checksumError(Verdict::UdpChecksum);
+    Count(counters.inDatagrams);
+    if (wireguard) return Wireguard(wireguard->ifindex).Receive(link.ifindex, std::move(packet), offset);
+    return FlanneldReceive(*m_ns->GetLink(flanneld->ifindex), std::move(packet), offset);
   }
   if (!socket) {
     if (!rightChecksum) return checksumError(Verdict::UdpChecksum);

@@ -212,7 +212,7 @@ void Ipv6Tables::GenerateAddresses(int ifindex) {
     return;
   }
   AddMulticastRoute(ifindex);
-  if (GetConf(ifindex).addrGenMode != 0) return;
+  if (GetConf(ifindex).addrGenMode != 0 || !HasLinkHeader(link.kind)) return;
   const Ipv6Address own = LinkLocalFromMac(link.address);
   if (FindAddress(ifindex, own)) return;
   AddPrefixRoute(Insert({.ifindex = ifindex, .local = own, .prefixLength = 64, .tentative = true}));

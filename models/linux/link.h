@@ -4,16 +4,20 @@
 #include <optional>
 #include <string>
 
+#include "models/linux/tunnel_peer.h"
 #include "sim/base/addresses.h"
 #include "sim/base/ids.h"
 #include "sim/base/units.h"
 
 namespace overlaysim::kernel {
 
-enum class LinkKind : uint8_t { Loopback, Physical, Veth, Bridge, Vxlan, Dummy, Ipip };
+enum class LinkKind : uint8_t { Loopback, Physical, Veth, Bridge, Vxlan, Dummy, Ipip, Wireguard, Tun };
 
-/// Whether frames of such a device begin with an Ethernet header; otherwise with their IP header (ARPHRD_TUNNEL).
-constexpr bool HasLinkHeader(LinkKind kind) { return kind != LinkKind::Ipip; }
+/// Whether frames of such a device begin with an Ethernet header; otherwise with their IP header (ARPHRD_TUNNEL,
+/// ARPHRD_NONE).
+constexpr bool HasLinkHeader(LinkKind kind) {
+  return kind != LinkKind::Ipip && kind != LinkKind::Wireguard && kind != LinkKind::Tun;
+}
 
 /// "veth", "bridge", ...; Loopback and Physical have no kind in `ip -d link` and give "".
 const char* LinkKindName(LinkKind kind);
@@ -127,12 +131,14 @@ struct Link {
   int master = 0;        ///< ifindex of the bridge it is a port of; 0: none
   bool promisc = false;  ///< IFF_PROMISC, set by hand; not counted in `promiscuity`
   int promiscuity = 0;
-  NetnsId peerNetns;       ///< veth: where the other end is; none when it is not a veth or the peer is gone
-  int peerIfindex = 0;     ///< veth: the other end
-  BridgeOptions bridge;    ///< Bridge only
-  BridgePortOptions port;  ///< when master != 0
-  VxlanOptions vxlan;      ///< Vxlan only
-  IpipOptions ipip;        ///< Ipip only
+  NetnsId peerNetns;           ///< veth: where the other end is; none when it is not a veth or the peer is gone
+  int peerIfindex = 0;         ///< veth: the other end
+  BridgeOptions bridge;        ///< Bridge only
+  BridgePortOptions port;      ///< when master != 0
+  VxlanOptions vxlan;          ///< Vxlan only
+  IpipOptions ipip;            ///< Ipip only
+  WireguardOptions wireguard;  ///< Wireguard only
+  TunOptions tun;              ///< Tun only
   /// `ethtool -K DEV tx on`: checksums may be left to a later device, and captures on the way show them unfinished.
   /// `ip link add` makes devices with it on; planned ones have it off, so that captures show what a cable carries.
   bool txChecksum = false;

@@ -142,6 +142,10 @@ int Namespace::SetLinkUp(int ifindex, bool up, Nanoseconds) {
   link->adminUp = up;
   LinkChanged(ifindex);
   if (up) {
+    if (link->kind == LinkKind::Wireguard) {  // wg_open()
+      Conf(ifindex).sendRedirects = allConf.sendRedirects = false;
+      m_ipv6->Conf(ifindex).addrGenMode = 1;
+    }
     if (link->kind == LinkKind::Loopback && !IsLocalAddress({0x7f000001}))
       AddAddress({.ifindex = ifindex, .local = {0x7f000001}, .prefixLength = 8, .scope = kScopeHost});
     else
@@ -566,8 +570,9 @@ std::vector<Route> Namespace::Routes(uint32_t table) const {
     const size_t begin = out.size();
     if (const FibTable* t = FindTable(id))
       for (const Route* r : t->Sorted()) out.push_back(*r);
-    if (id == kTableMain && peers) {
-      for (Route& r : peers->Routes()) out.push_back(std::move(r));
+    if (peers) {
+      for (Route& r : peers->Routes())
+        if (r.table == id) out.push_back(std::move(r));
       std::stable_sort(out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(),
                        [](const Route& a, const Route& b) { return PrintsBefore(a.dst, b.dst); });
     }
@@ -599,7 +604,7 @@ RouteAnswer Namespace::Lookup(const RouteQuery& query) const {
     const FibTable* table = FindTable(rule.table);
     const Route* found = table ? table->Find(query.dst, usable) : nullptr;
     Route shared;
-    if (rule.table == kTableMain && peers && peers->FindRoute(query.dst, shared) && usable(shared) &&
+    if (peers && peers->FindRoute(rule.table, query.dst, shared) && usable(shared) &&
         (!found || shared.dst.length > found->dst.length)) {
       found = nullptr;
       answer.route = std::move(shared);

@@ -19,6 +19,7 @@
 #include "models/linux/neighbour.h"
 #include "models/linux/netfilter.h"
 #include "models/linux/table_change.h"
+#include "models/linux/tunnel_peer.h"
 #include "sim/base/ids.h"
 
 namespace overlaysim::kernel {
@@ -41,13 +42,17 @@ struct Address {
 class PeerTables {
  public:
   virtual ~PeerTables() = default;
-  /// The route of table main whose prefix covers `dst` (longest first), if one of the peers has it.
-  virtual bool FindRoute(Ipv4Address dst, Route& out) const = 0;
+  /// The route of that table whose prefix covers `dst` (longest first), if one of the peers has it.
+  virtual bool FindRoute(uint32_t table, Ipv4Address dst, Route& out) const = 0;
   virtual bool FindNeighbour(int ifindex, Ipv4Address ip, Neighbour& out) const = 0;
   virtual bool FindVxlanFdb(int ifindex, MacAddress mac, VxlanFdbEntry& out) const = 0;
-  virtual std::vector<Route> Routes() const = 0;
+  virtual std::vector<Route> Routes() const = 0;  ///< of all tables
   virtual std::vector<Neighbour> Neighbours() const = 0;
   virtual std::vector<VxlanFdbEntry> VxlanFdbEntries(int ifindex) const = 0;
+  /// By an inner address that is allowed, or by key.
+  virtual bool FindTunnelPeer(int, Ipv4Address, TunnelPeer&) const { return false; }
+  virtual bool FindTunnelPeer(int, const WireguardKey&, TunnelPeer&) const { return false; }
+  virtual std::vector<TunnelPeer> TunnelPeers(int) const { return {}; }
 };
 
 /// Everything that `ip`, `bridge`, `sysctl` and `iptables` can show or set in one network namespace, with the kernel's
@@ -145,6 +150,17 @@ class Namespace {
   std::vector<VxlanFdbEntry> AllVxlanFdb(int ifindex) const;  ///< peers' included, by address
   void FdbChanged(Table table, TableChange::Op op, const void* row, uint32_t rowId, int ifindex);
 
+  // --- the other ends of wireguard devices and of flanneld's TUN device: own, then the directory's
+  int SetTunnelPeer(int ifindex,
+                    TunnelPeer peer);  ///< in place of the one with its key; takes its addresses from others
+  int DeleteTunnelPeer(int ifindex, const WireguardKey& key);
+  bool FindTunnelPeer(int ifindex, Ipv4Address inner, TunnelPeer& out) const;  ///< longest allowed range first
+  bool FindTunnelPeer(int ifindex, const WireguardKey& key, TunnelPeer& out) const;
+  std::vector<TunnelPeer> TunnelPeers(int ifindex) const;
+  /// By public key.
+  std::map<WireguardKey, WireguardActivity>& ActivityOf(int ifindex) { return m_wireguardActivity[ifindex]; }
+  const WireguardActivity* FindActivity(int ifindex, const WireguardKey& key) const;
+
   /// Whether this host listens to a multicast group on a device: all to 224.0.0.1, and the underlay device of a vxlan
   /// device that is up to its group (ip_check_mc_rcu()).
   bool HasJoined(int ifindex, Ipv4Address group) const;
@@ -216,6 +232,8 @@ class Namespace {
   std::map<int, DeviceConf> m_conf;
   std::map<int, BridgeFdb> m_bridgeFdbs;
   std::map<int, VxlanFdb> m_vxlanFdbs;
+  std::map<int, std::vector<TunnelPeer>> m_tunnelPeers;
+  std::map<int, std::map<WireguardKey, WireguardActivity>> m_wireguardActivity;
   std::unique_ptr<Ipv6Tables> m_ipv6;
   std::map<std::string, std::string> m_otherSysctls;
   std::vector<std::string> m_writtenSysctls;

@@ -18,7 +18,8 @@ enum class Table : uint8_t {
   Address6,
   Route6,
   Neighbour6,
-  Rule6
+  Rule6,
+  TunnelPeer
 };
 
 /// One change of a table: what a listener (the trace) is told. Row ids are unique in a namespace.
@@ -29,7 +30,7 @@ struct TableChange {
   uint32_t version = 0;  ///< the namespace's version after the change
   const void* row =
       nullptr;      ///< the row itself (Link, Address, Route, Neighbour, ...), after Add/Change or before Delete
-  int ifindex = 0;  ///< the device of a BridgeFdb or VxlanFdb row
+  int ifindex = 0;  ///< the device of a BridgeFdb, VxlanFdb or TunnelPeer row
 };
 
 }  // namespace overlaysim::kernel

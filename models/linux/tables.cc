@@ -21,6 +21,10 @@ const char* LinkKindName(LinkKind kind) {
       return "dummy";
     case LinkKind::Ipip:
       return "ipip";
+    case LinkKind::Wireguard:
+      return "wireguard";
+    case LinkKind::Tun:
+      return "tun";
     case LinkKind::Loopback:
     case LinkKind::Physical:
       break;

@@ -125,6 +125,7 @@ FramePtr MakeFrameLike(const Frame& like, uint32_t size) {
   frame->ignoreDf = like.ignoreDf;
   frame->maxFragment = like.maxFragment;
   frame->options = like.options;
+  frame->sealed = like.sealed;
   return frame;
 }
 

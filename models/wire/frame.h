@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "models/wire/seal.h"
 #include "sim/base/addresses.h"
 
 namespace overlaysim::wire {
@@ -68,6 +69,8 @@ class Frame {
   uint16_t maxFragment = 0;   ///< IPCB(skb)->frag_max_size: largest fragment that a reassembled packet came in
   bool encapsulated = false;  ///< its open checksum is that of a tunnelled packet (skb->encapsulation)
   IpOptions options;
+  std::shared_ptr<const Sealed>
+      sealed;  ///< what it carries encrypted; fragments have it from their whole; null: nothing
 
  private:
   friend class FramePool;

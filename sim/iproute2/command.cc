@@ -22,6 +22,7 @@ constexpr Program kPrograms[] = {
     {"iptables-save", RunIptablesSave},
     {"conntrack", RunConntrack},
     {"nstat", RunNstat},
+    {"wg", RunWg},
 };
 
 const Program* FindProgram(std::string_view word) {

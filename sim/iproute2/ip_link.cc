@@ -144,16 +144,17 @@ void AddVethPair(Session& session, Words& words, Namespace& ns, const LinkReques
 }
 
 std::optional<LinkKind> KindOf(std::string_view type) {
-  for (LinkKind kind : {LinkKind::Veth, LinkKind::Bridge, LinkKind::Vxlan, LinkKind::Dummy, LinkKind::Ipip})
+  for (LinkKind kind :
+       {LinkKind::Veth, LinkKind::Bridge, LinkKind::Vxlan, LinkKind::Dummy, LinkKind::Ipip, LinkKind::Wireguard})
     if (type == kernel::LinkKindName(kind)) return kind;
   return std::nullopt;
 }
 
 void RefuseKind(const Session& session, const std::string& type) {
-  static constexpr const char* kOthers[] = {"bareudp", "bond",   "erspan",    "geneve", "gre",    "gretap", "gtp",
-                                            "hsr",     "ifb",    "ipvlan",    "ipvtap", "lowpan", "macsec", "macvlan",
-                                            "macvtap", "netkit", "nlmon",     "sit",    "team",   "vcan",   "vlan",
-                                            "vrf",     "vti",    "wireguard", "xfrm"};
+  static constexpr const char* kOthers[] = {"bareudp", "bond",    "erspan",  "geneve", "gre",    "gretap",
+                                            "gtp",     "hsr",     "ifb",     "ipvlan", "ipvtap", "lowpan",
+                                            "macsec",  "macvlan", "macvtap", "netkit", "nlmon",  "sit",
+                                            "team",    "vcan",    "vlan",    "vrf",    "vti",    "xfrm"};
   for (const char* other : kOthers)
     if (type == other) NotSupported(fmt::format("the link type \"{}\"", type));
   CheckRtnetlink(session, EOPNOTSUPP, "Unknown device type");

@@ -93,6 +93,13 @@ int PrepareIpip(const Namespace& ns, Link& link) {
   return 0;
 }
 
+/// wg_setup(): room for the headers over IPv6.
+void PrepareWireguard(Link& link) {
+  if (!link.mtuSet) link.mtu = kernel::kWireguardMtu;
+  link.minMtu = 0;
+  link.maxMtu = kernel::kWireguardMaxMtu;
+}
+
 }  // namespace
 
 int AddLink(Namespace& ns, Link link, std::string* why) {
@@ -102,7 +109,8 @@ int AddLink(Namespace& ns, Link link, std::string* why) {
   if (link.kind == LinkKind::Ipip) {
     if (int error = PrepareIpip(ns, link)) return error;
   }
-  if (!link.addressSet) link.address = MadeUpMac(ns.Name(), link.name);
+  if (link.kind == LinkKind::Wireguard) PrepareWireguard(link);
+  if (!link.addressSet && kernel::HasLinkHeader(link.kind)) link.address = MadeUpMac(ns.Name(), link.name);
   const Link& made = ns.AddLink(std::move(link));
   if (made.kind == LinkKind::Vxlan && !made.vxlan.remote.IsZero())
     return ns.AddVxlanFdb(made.ifindex, {}, {.ip = made.vxlan.remote, .ifindex = made.vxlan.lowerIfindex}, true,

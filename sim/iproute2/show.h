@@ -140,6 +140,10 @@ std::string NeighLine(const kernel::Namespace& ns, const kernel::Neighbour6& nei
 std::string BridgeFdbLine(const kernel::Namespace& ns, int bridge, const kernel::BridgeFdbEntry& entry);
 /// One line as `bridge fdb` has it for each destination, joined by "; " when there are several.
 std::string VxlanFdbLine(const kernel::Namespace& ns, int ifindex, const kernel::VxlanFdbEntry& entry);
+/// A peer of a wireguard device in one line, or a route of flanneld's.
+std::string TunnelPeerLine(const kernel::Namespace& ns, int ifindex, const kernel::TunnelPeer& peer);
+/// `wg show`: of one device, or of all (0); `now` tells how long ago the last handshakes were.
+std::string WireguardShow(const kernel::Namespace& ns, int ifindex, Nanoseconds now);
 std::string RuleLine(const kernel::Namespace& ns, const kernel::Rule& rule);
 std::string RuleLine(const kernel::Namespace& ns, const kernel::Rule6& rule);
 std::string AddressLine(const kernel::Namespace& ns, const kernel::Address& address);

@@ -18,11 +18,14 @@ std::vector<const char*> Flags(const Namespace& ns, const Link& link) {
     out.push_back("LOOPBACK");
   } else if (link.kind == LinkKind::Ipip) {
     if (!link.ipip.remote.IsZero()) out.push_back("POINTOPOINT");  // ip_tunnel_bind_dev()
+  } else if (!kernel::HasLinkHeader(link.kind)) {
+    out.push_back("POINTOPOINT");
+    if (link.kind == LinkKind::Tun) out.push_back("MULTICAST");
   } else {
     out.push_back("BROADCAST");
     if (link.kind != LinkKind::Dummy) out.push_back("MULTICAST");
   }
-  if (link.noArp || link.kind == LinkKind::Dummy || link.kind == LinkKind::Ipip) out.push_back("NOARP");
+  if (link.noArp || link.kind == LinkKind::Dummy || !kernel::HasLinkHeader(link.kind)) out.push_back("NOARP");
   if (link.promisc) out.push_back("PROMISC");
   if (link.adminUp) out.push_back("UP");
   if (running) out.push_back("LOWER_UP");
@@ -48,7 +51,7 @@ const char* OperState(const Namespace& ns, const Link& link) {
 
 const char* QueueDiscipline(const Link& link) {
   if (!link.adminUp) return "noop";
-  return link.kind == LinkKind::Physical ? "pfifo_fast" : "noqueue";
+  return link.kind == LinkKind::Physical || link.kind == LinkKind::Tun ? "pfifo_fast" : "noqueue";
 }
 
 void PrintPeerNetns(Output& out, const Namespace& ns, const Link& link, const ShowOptions& options) {
@@ -157,6 +160,8 @@ void PrintLink(Output& out, const Namespace& ns, const Link& link, LinkHead head
     out.Text("\n    ");
     if (link.kind == LinkKind::Ipip) {
       PrintTunnelAddresses(out, link);
+    } else if (!kernel::HasLinkHeader(link.kind)) {
+      out.String("link_type", "link/{} ", "none");
     } else {
       const bool isLoopback = link.kind == LinkKind::Loopback;
       out.String("link_type", "link/{} ", isLoopback ? "loopback" : "ether");
@@ -177,7 +182,7 @@ void PrintBriefLink(Output& out, const Namespace& ns, const Link& link, LinkHead
     PrintName(out, ns, link, "{:<16} ");
   out.String("operstate", "{:<14} ", OperState(ns, link));
   if (head != LinkHead::Link) return;
-  out.String("address", "{} ", link.address.ToString());
+  if (kernel::HasLinkHeader(link.kind)) out.String("address", "{} ", link.address.ToString());
   PrintFlags(out, ns, link);
 }
 

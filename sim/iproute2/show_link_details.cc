@@ -22,6 +22,7 @@ uint32_t TsoMaxSize(const Namespace& ns, const Link& link) {
   switch (link.kind) {
     case LinkKind::Loopback:
     case LinkKind::Veth:
+    case LinkKind::Wireguard:
       return kSoftware;
     case LinkKind::Vxlan: {
       const Link* lower = ns.GetLink(link.vxlan.lowerIfindex);
@@ -38,6 +39,7 @@ uint32_t TsoMaxSize(const Namespace& ns, const Link& link) {
     case LinkKind::Physical:
     case LinkKind::Dummy:
     case LinkKind::Ipip:
+    case LinkKind::Tun:
       break;
   }
   return kLegacy;
@@ -221,6 +223,12 @@ void PrintIpip(Output& out, const Namespace& ns, const Link& link) {
   PrintEither(out, "pmtudisc", "pmtudisc", t.pmtuDiscovery);
 }
 
+/// print_tuntap_link_opt() of ip/iptuntap.c
+void PrintTun(Output& out) {
+  out.String("type", "type {} ", "tun");
+  for (const char* option : {"pi", "vnet_hdr", "persist"}) out.OnOff(option, option, false);
+}
+
 void PrintKind(Output& out, const Namespace& ns, const Link& link) {
   const std::string kind = kernel::LinkKindName(link.kind);
   if (kind.empty() && link.master == 0) return;
@@ -228,8 +236,10 @@ void PrintKind(Output& out, const Namespace& ns, const Link& link) {
   if (!kind.empty()) {
     out.Text("\n    ");
     out.String("info_kind", "{} ", kind);
-    if (link.kind == LinkKind::Bridge || link.kind == LinkKind::Vxlan || link.kind == LinkKind::Ipip) {
+    if (link.kind == LinkKind::Bridge || link.kind == LinkKind::Vxlan || link.kind == LinkKind::Ipip ||
+        link.kind == LinkKind::Tun) {
       out.OpenObject("info_data");
+      if (link.kind == LinkKind::Tun) PrintTun(out);
       if (link.kind == LinkKind::Ipip) PrintIpip(out, ns, link);
       if (link.kind == LinkKind::Bridge) PrintBridge(out, ns, link);
       if (link.kind == LinkKind::Vxlan) PrintVxlan(out, ns, link);

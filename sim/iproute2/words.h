@@ -109,6 +109,7 @@ void RunEthtool(Session& session, Words& words);
 void RunIptables(Session& session, Words& words);
 void RunIptablesSave(Session& session, Words& words);
 void RunConntrack(Session& session, Words& words);
+void RunWg(Session& session, Words& words);
 void RunNstat(Session& session, Words& words);
 void IpLink(Session& session, Words& words);
 void IpAddressCommand(Session& session, Words& words);

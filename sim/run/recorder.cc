@@ -56,6 +56,8 @@ std::string RowText(const kernel::Namespace& ns, const TableChange& change) {
       return iproute2::NeighLine(ns, *static_cast<const kernel::Neighbour6*>(change.row));
     case Table::Rule6:
       return iproute2::RuleLine(ns, *static_cast<const kernel::Rule6*>(change.row));
+    case Table::TunnelPeer:
+      return iproute2::TunnelPeerLine(ns, change.ifindex, *static_cast<const kernel::TunnelPeer*>(change.row));
     case Table::Filter:
       break;  // Row ids stand for rules, whose chain the change does not tell: WriteTables() writes them
   }
@@ -239,6 +241,8 @@ void Recorder::WriteTables(host::Stack& stack) {
     if (link->kind == kernel::LinkKind::Vxlan)
       for (const kernel::VxlanFdbEntry& entry : ns.AllVxlanFdb(link->ifindex))
         write(Table::VxlanFdb, entry.rowId, &entry, link->ifindex);
+    for (const kernel::TunnelPeer& peer : ns.TunnelPeers(link->ifindex))
+      write(Table::TunnelPeer, peer.rowId, &peer, link->ifindex);
   }
   for (const auto& table : ns.netfilter.Tables())
     for (const auto& chain : table->chains)
@@ -285,6 +289,9 @@ void Recorder::WriteNamedRow(const TraceRecord& record) {
       for (const kernel::Link* link : ns.Links())
         if (link->kind == kernel::LinkKind::Vxlan) writeFrom(ns.peers->VxlanFdbEntries(link->ifindex), link->ifindex);
       return;
+    case Table::TunnelPeer:
+      for (const kernel::Link* link : ns.Links()) writeFrom(ns.peers->TunnelPeers(link->ifindex), link->ifindex);
+      return;
     default:
       return;
   }
@@ -329,7 +336,8 @@ std::string Recorder::Comment(const host::Stack& stack, const wire::Frame& frame
   const std::string journey = frame.journey != 0 ? JourneyName(frame.journey, NameOf(JourneyMaker(frame.journey))) : "";
   const auto ends = InnermostEnds(frame.Data(), frame.Size(), m_vxlanPorts);
   if (!ends) return journey.empty() ? NameOf(stack.Id()) : journey;
-  return fmt::format("{} → {}, {}", NameOf(ends->from), NameOf(ends->to), journey);
+  return fmt::format("{} → {}, {}{}", NameOf(ends->from), NameOf(ends->to), journey,
+                     frame.sealed ? ", payload encrypted: opaque bytes stand for it" : "");
 }
 
 const std::string& Recorder::NameOf(Ipv4Address address) {

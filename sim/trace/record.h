@@ -37,15 +37,16 @@ namespace overlaysim {
   X(FilterInput, "a chain of the INPUT hook was walked")                                                            \
   X(VxlanFdbLookup, "the vxlan device asked its FDB for the remote VTEP (vxlan_xmit)")                              \
   X(VxlanRoute, "the FIB was asked for the way to the remote VTEP (udp_tunnel_dst_lookup)")                         \
-  X(TunnelRoute, "the FIB was asked for the way to the other end of an ipip tunnel (ip_tunnel_xmit)")               \
-  X(Encapsulate, "outer headers were put before the frame (vxlan_xmit_one, ip_tunnel_xmit)")                        \
+  X(TunnelRoute, "a tunnel asked who is at its other end, or the FIB for the way there (ip_tunnel_xmit, wg_xmit)")  \
+  X(Encapsulate, "outer headers were put before the frame (vxlan_xmit_one, ip_tunnel_xmit, encrypt_packet)")        \
   X(Decapsulate, "a tunnel device took a packet: outer headers checked and removed (vxlan_rcv, ip_tunnel_rcv)")     \
   X(LocalDeliver, "the packet was handed to its protocol: UDP, TCP, ICMP (ip_protocol_deliver_rcu)")                \
   X(RunEnd, "the simulation ended while the packet was under way")                                                  \
   X(FilterPrerouting, "a chain of the PREROUTING hook was walked")                                                  \
   X(FilterPostrouting, "a chain of the POSTROUTING hook was walked")                                                \
   X(Conntrack, "connection tracking could not make anything of the packet, or has no room (nf_conntrack_in)")       \
-  X(Translate, "NAT changed an address or port (nf_nat_manip_pkt)")
+  X(Translate, "NAT changed an address or port (nf_nat_manip_pkt)")                                                 \
+  X(TunnelWait, "the packet waits for a handshake with a wireguard peer, or leaves that queue (wg_xmit)")
 
 enum class Stage : uint8_t {
 #define OVERLAYSIM_X(name, meaning) name,
@@ -207,7 +208,31 @@ enum class Fate : uint8_t {
   X(NdiscOtherTarget, Dropped, "IPV6_NDISC_NS_OTHERHOST", "icmpv6_rcv",                                                \
     "a solicitation for an address that is not this device's")                                                         \
   X(NdiscIgnored, Dropped, "NOT_SPECIFIED", "icmpv6_rcv",                                                              \
-    "a neighbour message that teaches nothing: of an unknown neighbour, about an own address, contradictory")
+    "a neighbour message that teaches nothing: of an unknown neighbour, about an own address, contradictory")          \
+  X(WireguardNoPeer, Dropped, "NOT_SPECIFIED", "wg_xmit",                                                              \
+    "no wireguard peer has that destination in its allowed IPs; answered with host unreachable")                       \
+  X(WireguardNoEndpoint, Dropped, "NOT_SPECIFIED", "wg_xmit",                                                          \
+    "nobody knows where the wireguard peer is; answered with host unreachable")                                        \
+  X(WireguardQueueFull, Dropped, "NOT_SPECIFIED", "wg_xmit",                                                           \
+    "more than 128 packets waited for the handshake: the oldest goes")                                                 \
+  X(WireguardGivenUp, Dropped, "QUEUE_PURGE", "wg_packet_purge_staged_packets",                                        \
+    "the handshake was not answered for 90 seconds, or the device went down")                                          \
+  X(WireguardMalformed, Dropped, "NOT_SPECIFIED", "wg_packet_receive",                                                 \
+    "no wireguard message of a known type and size")                                                                   \
+  X(WireguardNoSession, Dropped, "NOT_SPECIFIED", "wg_packet_consume_data",                                            \
+    "the receiver index is that of no session or handshake, or the session is over")                                   \
+  X(WireguardNotAuthentic, Dropped, "NOT_SPECIFIED", "wg_packet_rx_poll",                                              \
+    "it does not decrypt: damaged, not a peer's, or meant for somebody else")                                          \
+  X(WireguardReplayed, Dropped, "NOT_SPECIFIED", "wg_packet_rx_poll",                                                  \
+    "that nonce or timestamp has come before, or handshakes come too fast")                                            \
+  X(WireguardForbiddenSource, Dropped, "NOT_SPECIFIED", "wg_packet_consume_data_done",                                 \
+    "the inner source address is not among the peer's allowed IPs")                                                    \
+  X(WireguardInnerInvalid, Dropped, "NOT_SPECIFIED", "wg_packet_consume_data_done",                                    \
+    "what came out is no IPv4 packet, or shorter than it says")                                                        \
+  X(TunNotOpened, Dropped, "", "", "no process reads from the TUN device")                                             \
+  X(FlanneldNoRoute, Dropped, "", "", "flanneld knows no node with that address; answered with net unreachable")       \
+  X(FlanneldTtlExpired, Dropped, "", "", "flanneld counted the TTL down to 0; it answers nothing")                     \
+  X(FlanneldTooShort, Dropped, "", "", "fewer than 20 bytes came to flanneld's socket")
 
 enum class Verdict : uint8_t {
 #define OVERLAYSIM_X(name, fate, reason, function, condition) name,

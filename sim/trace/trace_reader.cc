@@ -13,7 +13,7 @@ using namespace trace_format;
 
 namespace {
 
-constexpr auto kLastTable = kernel::Table::Rule6;
+constexpr auto kLastTable = kernel::Table::TunnelPeer;
 constexpr auto kLastOp = kernel::TableChange::Op::Delete;
 
 bool ReadCounts(ByteCursor& in, uint64_t count, bool isWide, TraceCounts& counts) {

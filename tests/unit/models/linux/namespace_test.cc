@@ -362,8 +362,8 @@ TEST(Sysctl, RefusesWhatTheKernelRefuses) {
 class OnePeer : public PeerTables {
  public:
   explicit OnePeer(int vxlan) : m_vxlan(vxlan) {}
-  bool FindRoute(Ipv4Address dst, Route& out) const override {
-    if (!Net("10.244.2.0/24").Contains(dst)) return false;
+  bool FindRoute(uint32_t table, Ipv4Address dst, Route& out) const override {
+    if (table != kTableMain || !Net("10.244.2.0/24").Contains(dst)) return false;
     out = Routes().front();
     return true;
   }
