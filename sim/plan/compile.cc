@@ -121,6 +121,9 @@ std::string Understood(const Profile& profile, const Cluster& cluster) {
   std::string out = profile.name;
   if (const Tunnel* tunnel = profile.FindTunnel(kernel::LinkKind::Vxlan))
     out += fmt::format(", VNI {}, UDP {}", tunnel->vxlan.vni, tunnel->vxlan.dstPort);
+  if (const Tunnel* tunnel = profile.FindTunnel(kernel::LinkKind::Wireguard))
+    out += fmt::format(", UDP {}", tunnel->wireguard.listenPort);
+  if (const Tunnel* tunnel = profile.FindTunnel(kernel::LinkKind::Tun)) out += fmt::format(", UDP {}", tunnel->udpPort);
   return fmt::format("{} · {}, {}", out, Plural(cluster.nodes.size(), "node"), Plural(cluster.pods.rows.size(), "pod"));
 }
 

@@ -12,7 +12,8 @@
 namespace overlaysim::plan {
 namespace {
 
-constexpr int kFirstIfindex = 2;  // 1 is lo
+constexpr int kFirstIfindex = 2;           // 1 is lo
+constexpr uint32_t kTunQueueLength = 500;  // TUN_READQ_SIZE
 
 std::unique_ptr<kernel::Namespace> NewNamespace(NetnsId id, const std::string& name) {
   auto ns = std::make_unique<kernel::Namespace>(id, name);
@@ -55,6 +56,18 @@ std::vector<kernel::NextHop> GatewaysOf(const NodeRow& node) {
     if (!node.ports[p].gateway.IsZero())
       hops.push_back({.gateway = node.ports[p].gateway, .ifindex = kFirstIfindex + static_cast<int>(p)});
   return hops;
+}
+
+/// felix/wireguard/wireguard.go, addRouteRule(): what is not encrypted yet looks into the table first, where the node's
+/// own ranges are thrown back.
+void AddPolicyTable(kernel::Namespace& ns, const NodeRow& node, const Profile& profile) {
+  constexpr uint32_t kRulePriority = 99;  // WireguardRoutingRulePriority: felix/config/config_params.go
+  const uint32_t mark = profile.FindTunnel(kernel::LinkKind::Wireguard)->wireguard.fwmark;
+  ns.AddRule(
+      {.preference = kRulePriority, .fwmark = mark, .fwmask = mark, .inverted = true, .table = profile.policyTable});
+  for (const PodRange& range : node.ranges)
+    ns.AddRoute({.dst = range.cidr, .type = kernel::RouteType::Throw, .table = profile.policyTable},
+                kernel::Namespace::kCreate);
 }
 
 void AppendRules(kernel::Namespace& ns, kernel::Hook hook, const std::vector<kernel::FilterRule>& rules,
@@ -125,7 +138,10 @@ void CompiledPlan::Publish() {
                                   .ranges = node.ranges,
                                   .tunnel = profile.hasVtepAddress ? node.TunnelAddress(0) : node.Address(),
                                   .underlay = node.Address(),
-                                  .mac = *node.vtepMac});
+                                  .mac = *node.vtepMac,
+                                  .wireguardKey = profile.FindTunnel(kernel::LinkKind::Wireguard)
+                                                      ? WireguardKeyFromName(node.name)
+                                                      : kernel::WireguardKey{}});
   }
   if (!profile.isBridged || profile.tunnels.front().vxlan.learning) return;
   uint32_t number = 0;
@@ -334,6 +350,14 @@ void CompiledPlan::AddTunnel(kernel::Namespace& ns, NodeId nodeId, size_t number
     link.vxlan.lowerIfindex = kFirstIfindex;
     // vxlan_config_apply() of drivers/net/vxlan/vxlan_core.c cuts what is asked for to what the lower device carries.
     link.mtu = std::min(link.mtu, node.ports.front().mtu - wire::kVxlanOverheadBytes);
+  } else if (tunnel.kind == kernel::LinkKind::Wireguard) {
+    link.wireguard = tunnel.wireguard;
+    link.wireguard.publicKey = WireguardKeyFromName(node.name);
+    link.minMtu = 0;
+    link.maxMtu = kernel::kWireguardMaxMtu;
+  } else if (tunnel.kind == kernel::LinkKind::Tun) {
+    link.txQueueLen = kTunQueueLength;
+    link.tun = {.local = node.Address(), .port = tunnel.udpPort};
   } else {
     link.ipip = tunnel.ipip;
     if (tunnel.isBoundToNode)
@@ -346,6 +370,11 @@ void CompiledPlan::AddTunnel(kernel::Namespace& ns, NodeId nodeId, size_t number
   ns.SetLinkUp(ifindex, true, {});
   if (const Ipv4Address address = node.TunnelAddress(number); !address.IsZero())
     ns.AddAddress({.ifindex = ifindex, .local = address, .prefixLength = 32});
+  if (tunnel.takesNetwork)
+    ns.AddRoute({.dst = profile.network,
+                 .scope = tunnel.kind == kernel::LinkKind::Wireguard ? kernel::kScopeLink : kernel::kScopeGlobal,
+                 .nextHops = {{.ifindex = ifindex}}},
+                kernel::Namespace::kCreate);
 }
 
 std::unique_ptr<kernel::Namespace> CompiledPlan::MakeNode(NetnsId id, NodeId nodeId) const {
@@ -371,6 +400,7 @@ std::unique_ptr<kernel::Namespace> CompiledPlan::MakeNode(NetnsId id, NodeId nod
         {.ifindex = links.bridge, .local = {node.podCidr.address.value + 1}, .prefixLength = PodPrefixLength(nodeId)});
   }
   for (size_t t = 0; t < profile.tunnels.size(); ++t) AddTunnel(*ns, nodeId, t);
+  if (profile.policyTable != 0) AddPolicyTable(*ns, node, profile);
   if (!profile.pools.empty())
     for (const PodRange& range : node.ranges)
       if (!range.isBorrowed)

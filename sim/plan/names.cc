@@ -52,6 +52,13 @@ MacAddress CalicoVtepMac(std::string_view node) {
   return mac;
 }
 
+kernel::WireguardKey WireguardKeyFromName(std::string_view node) {
+  const std::string text = fmt::format("{}/wireguard", node);
+  kernel::WireguardKey key;
+  gcry_md_hash_buffer(GCRY_MD_SHA256, key.bytes.data(), text.data(), text.size());
+  return key;
+}
+
 bool MatchesPattern(std::string_view pattern, std::string_view name) {
   size_t p = 0, n = 0;
   size_t star = std::string_view::npos, resume = 0;

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "models/linux/tunnel_peer.h"
 #include "sim/base/addresses.h"
 
 namespace overlaysim::plan {
@@ -28,6 +29,9 @@ std::string CalicoVethName(std::string_view nameSpace, std::string_view pod);
 /// MAC of Calico's VXLAN device: 0x66 and the first five octets of SHA-1(node name).
 /// Source: felix/calc/vxlan_resolver.go, vtepMACForHost().
 MacAddress CalicoVtepMac(std::string_view node);
+
+/// Public key of a node's wireguard device, whose agent draws it at random: SHA-256 of a text with the node's name.
+kernel::WireguardKey WireguardKeyFromName(std::string_view node);
 
 /// Whether `name` matches a pattern of people: '*' is any text, '?' one character.
 bool MatchesPattern(std::string_view pattern, std::string_view name);

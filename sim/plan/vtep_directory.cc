@@ -1,6 +1,17 @@
 #include "sim/plan/vtep_directory.h"
 
+#include <cstring>
+
 namespace overlaysim::plan {
+namespace {
+
+uint64_t NumberOf(const kernel::WireguardKey& key) {
+  uint64_t number;
+  std::memcpy(&number, key.bytes.data(), sizeof number);
+  return number;
+}
+
+}  // namespace
 
 uint32_t VtepDirectory::Withdraw(NodeId node) {
   ++m_version;
@@ -21,7 +32,8 @@ uint32_t VtepDirectory::Publish(const Vtep& vtep) {
   m_entries.push_back({.vtep = vtep, .since = m_version, .firstRange = static_cast<uint32_t>(m_ranges.size())});
   m_older.push_back({.byTunnel = chain(m_byTunnel, vtep.tunnel.value, entry),
                      .byMac = chain(m_byMac, vtep.mac.ToUint64(), entry),
-                     .byNode = chain(m_byNode, vtep.node.value, entry)});
+                     .byNode = chain(m_byNode, vtep.node.value, entry),
+                     .byKey = chain(m_byKey, NumberOf(vtep.wireguardKey), entry)});
   for (const PodRange& range : vtep.ranges) {
     const uint32_t number = static_cast<uint32_t>(m_ranges.size());
     m_ranges.push_back({.entry = entry, .older = chain(m_byCidr, CidrKey(range.cidr), number)});
@@ -32,7 +44,9 @@ uint32_t VtepDirectory::Publish(const Vtep& vtep) {
 
 uint32_t VtepDirectory::OlderOf(const Index& index, uint32_t entry) const {
   const Older& older = m_older[entry];
-  return &index == &m_byTunnel ? older.byTunnel : &index == &m_byMac ? older.byMac : older.byNode;
+  if (&index == &m_byTunnel) return older.byTunnel;
+  if (&index == &m_byMac) return older.byMac;
+  return &index == &m_byKey ? older.byKey : older.byNode;
 }
 
 uint32_t VtepDirectory::Newest(const Index& index, uint64_t key, uint32_t version) const {
@@ -40,6 +54,11 @@ uint32_t VtepDirectory::Newest(const Index& index, uint64_t key, uint32_t versio
   uint32_t entry = it == index.end() ? kNone : it->second;
   while (entry != kNone && !m_entries[entry].InForce(version)) entry = OlderOf(index, entry);
   return entry;
+}
+
+uint32_t VtepDirectory::FindByKey(const kernel::WireguardKey& key, uint32_t version) const {
+  const uint32_t entry = Newest(m_byKey, NumberOf(key), version);
+  return entry != kNone && m_entries[entry].vtep.wireguardKey == key ? entry : kNone;
 }
 
 uint32_t VtepDirectory::NewestRange(const Ipv4Prefix& cidr, uint32_t version) const {

@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "models/linux/tunnel_peer.h"
 #include "sim/base/addresses.h"
 #include "sim/base/ids.h"
 
@@ -26,6 +27,7 @@ struct Vtep {
   Ipv4Address tunnel;    ///< address of its tunnel device, or whatever peers name as next hop on that device
   Ipv4Address underlay;  ///< where the outer packets go
   MacAddress mac;        ///< of its tunnel device
+  kernel::WireguardKey wireguardKey;  ///< zero: it has no wireguard device
 
   bool operator==(const Vtep&) const = default;
 };
@@ -67,6 +69,7 @@ class VtepDirectory {
     return Newest(m_byTunnel, tunnel.value, version);
   }
   uint32_t FindByMac(MacAddress mac, uint32_t version) const { return Newest(m_byMac, mac.ToUint64(), version); }
+  uint32_t FindByKey(const kernel::WireguardKey& key, uint32_t version) const;
   uint32_t FindByNode(NodeId node, uint32_t version) const { return Newest(m_byNode, node.value, version); }
 
   /// In order of publication; entries are never removed, so an index stays valid.
@@ -76,7 +79,7 @@ class VtepDirectory {
   /// The newest entry of each key; older ones of the same key are chained by m_older.
   using Index = std::unordered_map<uint64_t, uint32_t>;
   struct Older {
-    uint32_t byTunnel = kNone, byMac = kNone, byNode = kNone;
+    uint32_t byTunnel = kNone, byMac = kNone, byNode = kNone, byKey = kNone;
   };
   struct Range {
     uint32_t entry;
@@ -91,6 +94,7 @@ class VtepDirectory {
   std::vector<Older> m_older;
   std::vector<Range> m_ranges;
   Index m_byTunnel, m_byMac, m_byNode;
+  Index m_byKey;               ///< by the first eight bytes of a wireguard key
   Index m_byCidr;              ///< of m_ranges
   uint64_t m_cidrLengths = 0;  ///< bit n: some CIDR has length n
   uint32_t m_version = 0;

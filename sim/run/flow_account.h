@@ -45,11 +45,15 @@ class FlowAccount {
     uint32_t innerBytes;    ///< of the frame that is carried
     uint32_t outerIpBytes;  ///< of the outer IPv4 header
     uint32_t addedBytes;    ///< of all outer headers but Ethernet's
+    uint32_t trailerBytes;  ///< behind the packet: padding and tag of what is encrypted
 
-    /// IP in IP adds one IPv4 header; VXLAN wraps the frame with its Ethernet header, so the wire has one more of
-    /// those.
+    /// Told apart by what stands around the packet: an IP header, that and UDP, a trailer too; else it is VXLAN.
     bool IsIpip() const { return addedBytes == outerIpBytes; }
-    uint32_t AddedOnWire() const { return addedBytes + (IsIpip() ? 0 : wire::kEthernetHeaderBytes); }
+    bool IsUdp() const { return addedBytes == outerIpBytes + wire::kUdpHeaderBytes; }
+    bool IsWireguard() const { return trailerBytes != 0; }
+    bool IsVxlan() const { return !IsIpip() && !IsUdp() && !IsWireguard(); }
+    /// VXLAN wraps the frame with its Ethernet header, so the wire has one more of those.
+    uint32_t AddedOnWire() const { return addedBytes + trailerBytes + (IsVxlan() ? wire::kEthernetHeaderBytes : 0); }
     auto operator<=>(const Crossing&) const = default;
   };
   const std::map<Crossing, uint64_t>& Crossings() const { return m_crossings; }

@@ -73,10 +73,13 @@ std::string EncapsulationText(std::span<const uint8_t> headers) {
   const uint8_t* p = headers.data();
   if (p[9] == wire::kIpProtoIpip)
     return fmt::format("{} → {}, IP in IP", wire::GetIpv4(p + 12).ToString(), wire::GetIpv4(p + 16).ToString());
-  if (headers.size() < ip + wire::kUdpHeaderBytes + wire::kVxlanHeaderBytes) return {};
-  return fmt::format("{}:{} → {}:{}, VNI {}", wire::GetIpv4(p + 12).ToString(), wire::Get16(p + ip),
-                     wire::GetIpv4(p + 16).ToString(), wire::Get16(p + ip + 2),
-                     wire::Get32(p + ip + wire::kUdpHeaderBytes + 4) >> 8);
+  if (headers.size() < ip + wire::kUdpHeaderBytes) return {};
+  std::string ends = fmt::format("{}:{} → {}:{}", wire::GetIpv4(p + 12).ToString(), wire::Get16(p + ip),
+                                 wire::GetIpv4(p + 16).ToString(), wire::Get16(p + ip + 2));
+  const size_t more = headers.size() - ip - wire::kUdpHeaderBytes;
+  if (more == wire::kVxlanHeaderBytes)
+    return fmt::format("{}, VNI {}", ends, wire::Get32(p + ip + wire::kUdpHeaderBytes + 4) >> 8);
+  return more == 0 ? ends : ends + ", WireGuard";
 }
 
 /// What a record says of a decision: the hop's table and text. Empty: it is a step without one.
@@ -105,6 +108,8 @@ std::optional<Decision> DecisionOf(const TraceRecord& record, const HeaderChange
       return hasRow ? std::optional(Decision{"neigh", ""}) : std::nullopt;
     case Stage::NeighbourWait:
       return Decision{"neigh", "waits for ARP"};
+    case Stage::TunnelWait:
+      return Decision{"wireguard", "waits for the handshake"};
     case Stage::VxlanFdbLookup:
       return Decision{"fdb", record.verdict == Verdict::Flooded ? "a copy to each" : ""};
     case Stage::Encapsulate:

@@ -44,7 +44,7 @@ std::string OverlayLine(const ClusterPlan& plan, const RunOutcome& outcome) {
     if (!first) first = &crossing;
     sameSize = sameSize && crossing.innerBytes == first->innerBytes;
     sameHeaders =
-        sameHeaders && crossing.addedBytes == first->addedBytes && crossing.outerIpBytes == first->outerIpBytes;
+        sameHeaders && crossing.AddedOnWire() == first->AddedOnWire() && crossing.outerIpBytes == first->outerIpBytes;
   }
   if (!first) return {};
   const bool allPings = std::all_of(plan.workloads.begin(), plan.workloads.end(), [](const Workload& w) {
@@ -63,11 +63,13 @@ std::string OverlayLine(const ClusterPlan& plan, const RunOutcome& outcome) {
   out += " crossed the overlay";
   if (!sameHeaders) return out;
   const uint32_t added = first->AddedOnWire();
-  const std::string headers = first->IsIpip()
-                                  ? fmt::format("+{}: IPv4 {}", added, first->outerIpBytes)
-                                  : fmt::format("+{}: Ethernet {}, IPv4 {}, UDP {}, VXLAN {}", added,
-                                                wire::kEthernetHeaderBytes, first->outerIpBytes, wire::kUdpHeaderBytes,
-                                                first->addedBytes - first->outerIpBytes - wire::kUdpHeaderBytes);
+  std::string headers = fmt::format("+{}: ", added);
+  if (first->IsVxlan()) headers += fmt::format("Ethernet {}, ", wire::kEthernetHeaderBytes);
+  headers += fmt::format("IPv4 {}", first->outerIpBytes);
+  if (!first->IsIpip()) headers += fmt::format(", UDP {}", wire::kUdpHeaderBytes);
+  if (const uint32_t more = first->addedBytes - first->outerIpBytes; more > wire::kUdpHeaderBytes)
+    headers += fmt::format(", {} {}", first->IsWireguard() ? "WireGuard" : "VXLAN", more - wire::kUdpHeaderBytes);
+  if (first->IsWireguard()) headers += fmt::format(", padding and tag {}", first->trailerBytes);
   if (sameSize)
     out +=
         fmt::format(": {} bytes {}from the {}, {} on the wire ({})", first->innerBytes, there + back > 1 ? "each " : "",

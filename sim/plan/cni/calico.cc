@@ -15,8 +15,11 @@
 namespace overlaysim::plan {
 namespace {
 
-constexpr uint8_t kFelixProtocol = 80;  // VXLANDefaultProto: felix/dataplane/linux/dataplanedefs
-constexpr uint8_t kBirdProtocol = 12;   // RTPROT_BIRD
+constexpr uint8_t kFelixProtocol = 80;         // VXLANDefaultProto: felix/dataplane/linux/dataplanedefs
+constexpr uint8_t kBirdProtocol = 12;          // RTPROT_BIRD
+constexpr uint16_t kWireguardPort = 51820;     // WireguardListeningPort: felix/config/config_params.go
+constexpr uint32_t kWireguardTable = 1;        // the first of RouteTableRanges: felix/dataplane/driver.go
+constexpr uint32_t kWireguardMark = 0x200000;  // the sixth bit of IptablesMarkMask 0xffff0000: the same
 
 bool UsesVxlan(const Pool& pool) { return pool.vxlanMode != EncapMode::Never; }
 bool UsesIpip(const Pool& pool) { return pool.ipipMode != EncapMode::Never; }
@@ -57,6 +60,14 @@ PeerRows Reach(const Profile& profile, const NodeView& self, const Vtep& peer, c
     rows.route->protocol = kFelixProtocol;
     if (!IsTunnelled(pool.vxlanMode, self.subnet.Contains(peer.underlay)))
       rows.route->nextHops = {{.gateway = peer.underlay, .ifindex = self.underlayIfindex, .onlink = true}};
+  }
+  if (const int wireguard = TunnelIfindex(profile, self, kernel::LinkKind::Wireguard); wireguard != 0) {
+    // felix/wireguard/wireguard.go, updateRouteTableFromNodeUpdates()
+    rows.policyRoute = kernel::Route{.dst = range.cidr,
+                                     .scope = kernel::kScopeLink,
+                                     .table = profile.policyTable,
+                                     .nextHops = {{.ifindex = wireguard}}};
+    rows.tunnelPeer = WireguardPeerOf(profile, peer);
   }
   return rows;
 }
@@ -238,11 +249,6 @@ bool ResolveCalico(const Context& context, Profile& profile) {
   const import::CalicoConfig* imported = ImportedCalico(context);
   profile.pools = PoolsOf(context, imported);
   CheckPools(context, profile.pools);
-  if (const auto wireguard = Given(cni.wireguardEnabled, imported ? &imported->wireguardEnabled : nullptr);
-      wireguard && *wireguard)
-    context.Error(imported && imported->wireguardEnabled.IsGiven() ? Where{.origin = imported->wireguardEnabled.origin}
-                                                                   : Where{.place = cni.wireguardEnabled->place},
-                  "Calico's wireguardEnabled is not supported yet");
   Tunnel& vxlan = profile.tunnels.front();
   if (auto vni = Given(cni.vni, imported ? &imported->vxlanVni : nullptr)) vxlan.vxlan.vni = *vni;
   if (auto port = Given(cni.port, imported ? &imported->vxlanPort : nullptr)) vxlan.vxlan.dstPort = *port;
@@ -261,6 +267,14 @@ bool ResolveCalico(const Context& context, Profile& profile) {
          .mtu = imported && imported->ipipMtu.value != 0 ? std::optional(imported->ipipMtu.value) : std::nullopt});
   profile.network = Covering(profile.pools);
   profile.name = NameOf(profile.pools);
+  if (Given(cni.wireguardEnabled, imported ? &imported->wireguardEnabled : nullptr).value_or(false)) {
+    profile.tunnels.push_back({.device = "wireguard.cali",  // WireguardInterfaceName: felix/config/config_params.go
+                               .kind = kernel::LinkKind::Wireguard,
+                               .wireguard = {.listenPort = kWireguardPort, .fwmark = kWireguardMark},
+                               .overheadBytes = kWireguardOverheadBytes});  // determineMTU() of int_dataplane.go
+    profile.policyTable = kWireguardTable;
+    profile.name += " with wireguard";
+  }
   return context.diagnostics.ErrorCount() == errorsBefore;
 }
 

@@ -84,9 +84,10 @@ class BlockAllocator {
       }
   }
 
-  /// Out of a pool that uses the tunnel; a node without such a pool has no address there.
+  /// Out of a pool that uses the tunnel, for wireguard any; a node without such a pool has no address there.
   void AssignTunnelAddress(size_t n, const Tunnel& tunnel) {
     const auto ip = Assign(n, [&](const Pool& pool) {
+      if (tunnel.kind == kernel::LinkKind::Wireguard) return true;
       return (tunnel.kind == kernel::LinkKind::Vxlan ? pool.vxlanMode : pool.ipipMode) != EncapMode::Never;
     });
     m_cluster.nodes[n].tunnelAddresses.push_back(ip.value_or(Ipv4Address{}));

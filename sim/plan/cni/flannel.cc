@@ -31,7 +31,29 @@ PeerRows ReachIpip(const Profile& profile, const NodeView& self, const Vtep& pee
   return {.route = std::move(route)};
 }
 
+/// pkg/backend/wireguard/wireguard_network.go: a peer with the pod CIDR as allowed IPs; the one route is the device's.
+PeerRows ReachWireguard(const Profile& profile, const NodeView&, const Vtep& peer, const PodRange&) {
+  return {.tunnelPeer = WireguardPeerOf(profile, peer)};
+}
+
+/// pkg/backend/udp/udp_network_amd64.go: setRoute() of the proxy.
+PeerRows ReachUdp(const Profile& profile, const NodeView&, const Vtep& peer, const PodRange& range) {
+  const uint16_t port = profile.FindTunnel(kernel::LinkKind::Tun)->udpPort;
+  return {.tunnelPeer = kernel::TunnelPeer{.endpoint = peer.underlay, .port = port, .allowedIps = {range.cidr}}};
+}
+
 }  // namespace
+
+kernel::TunnelPeer WireguardPeerOf(const Profile& profile, const Vtep& peer) {
+  const Tunnel& tunnel = *profile.FindTunnel(kernel::LinkKind::Wireguard);
+  kernel::TunnelPeer out{.publicKey = peer.wireguardKey,
+                         .presharedKey = tunnel.presharedKey,
+                         .endpoint = peer.underlay,
+                         .port = tunnel.wireguard.listenPort,
+                         .persistentKeepalive = tunnel.persistentKeepalive};
+  for (const PodRange& range : peer.ranges) out.allowedIps.push_back(range.cidr);
+  return out;
+}
 
 PeerRows ReachByVxlan(const Profile& profile, const NodeView& self, const Vtep& peer, const PodRange& range) {
   const int ifindex = TunnelIfindex(profile, self, kernel::LinkKind::Vxlan);
@@ -83,6 +105,44 @@ Flavour FlannelIpip() {
                        .masquerades = true},
           .connectPod = ConnectToBridge,
           .reach = ReachIpip,
+          .rules = FlannelRules};
+}
+
+Flavour FlannelWireguard() {
+  return {.type = scenario::CniType::Flannel,
+          .backend = scenario::FlannelBackend::Wireguard,
+          .name = "flannel wireguard",
+          .defaults = {.name = "flannel wireguard",
+                       .tunnels = {{.device = "flannel-wg",  // pkg/backend/wireguard/wireguard.go, with Mode separate
+                                    .kind = kernel::LinkKind::Wireguard,
+                                    .wireguard = {.listenPort = 51820},
+                                    .takesNetwork = true,                              // device.go, upAndAddRoute()
+                                    .overheadBytes = kernel::kWireguardHeaderBytes}},  // device.go: overhead 80
+                       .bridge = "cni0",
+                       .hasVtepAddress = true,
+                       .acceptForwarded = true,
+                       .masquerades = true},
+          .connectPod = ConnectToBridge,
+          .reach = ReachWireguard,
+          .rules = FlannelRules};
+}
+
+Flavour FlannelUdp() {
+  return {.type = scenario::CniType::Flannel,
+          .backend = scenario::FlannelBackend::Udp,
+          .name = "flannel udp",
+          .defaults = {.name = "flannel udp",
+                       .tunnels = {{.device = "flannel0",  // pkg/backend/udp/udp_network_amd64.go: "flannel%d"
+                                    .kind = kernel::LinkKind::Tun,
+                                    .udpPort = 8285,  // defaultPort: pkg/backend/udp/udp_amd64.go
+                                    .takesNetwork = true,
+                                    .overheadBytes = kUdpOverheadBytes}},  // encapOverhead
+                       .bridge = "cni0",
+                       .hasVtepAddress = true,
+                       .acceptForwarded = true,
+                       .masquerades = true},
+          .connectPod = ConnectToBridge,
+          .reach = ReachUdp,
           .rules = FlannelRules};
 }
 

@@ -7,10 +7,15 @@ namespace overlaysim::plan {
 Flavour FlannelVxlan();
 Flavour FlannelHostGw();
 Flavour FlannelIpip();
+Flavour FlannelWireguard();
+Flavour FlannelUdp();
 
 /// flannel's VXLAN between the nodes, Calico's pods on them: addresses from the node's pod CIDR, cali* veths, no
 /// bridge. Source: projectcalico/calico manifests/canal.yaml.
 Flavour Canal();
+
+/// The peer of a wireguard device that a node is: all of its pods' addresses, at the profile's port.
+kernel::TunnelPeer WireguardPeerOf(const Profile& profile, const Vtep& peer);
 
 /// Route via the peer's tunnel address (onlink), its permanent neighbour, and the FDB entry of that MAC.
 PeerRows ReachByVxlan(const Profile& profile, const NodeView& self, const Vtep& peer, const PodRange& range);

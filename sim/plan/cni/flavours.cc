@@ -8,8 +8,8 @@
 namespace overlaysim::plan {
 
 const std::vector<Flavour>& Flavours() {
-  static const std::vector<Flavour> flavours = {FlannelVxlan(), FlannelHostGw(), FlannelIpip(),
-                                                Canal(),        Calico(),        GenericVxlan()};
+  static const std::vector<Flavour> flavours = {FlannelVxlan(), FlannelHostGw(), FlannelIpip(), FlannelWireguard(),
+                                                FlannelUdp(),   Canal(),         Calico(),      GenericVxlan()};
   return flavours;
 }
 

@@ -6,9 +6,14 @@ namespace overlaysim::plan {
 namespace {
 
 // Row ids of made-up rows: the top bit, a number and its kind. The flood list counts as a station behind all others.
-enum Row : uint32_t { kRouteRow, kNeighbourRow, kFdbRow, kStationRow };
-constexpr uint32_t kFloodStation = (1u << 29) - 1;
-uint32_t RowId(uint32_t number, Row row) { return 0x80000000u | number << 2 | row; }
+enum Row : uint32_t { kRouteRow, kNeighbourRow, kFdbRow, kStationRow, kPolicyRouteRow, kTunnelPeerRow };
+constexpr uint32_t kFloodStation = (1u << 28) - 1;
+uint32_t RowId(uint32_t number, Row row) { return 0x80000000u | number << 3 | row; }
+
+int PeersIfindex(const Profile& profile, const NodeView& self) {
+  const int wireguard = TunnelIfindex(profile, self, kernel::LinkKind::Wireguard);
+  return wireguard != 0 ? wireguard : TunnelIfindex(profile, self, kernel::LinkKind::Tun);
+}
 
 }  // namespace
 
@@ -16,13 +21,16 @@ PeerView::PeerView(std::shared_ptr<const Overlay> overlay, const NodeView& self)
     : version(overlay->directory.Version()),
       m_overlay(std::move(overlay)),
       m_self(self),
-      m_vxlanIfindex(TunnelIfindex(m_overlay->profile, self, kernel::LinkKind::Vxlan)) {}
+      m_vxlanIfindex(TunnelIfindex(m_overlay->profile, self, kernel::LinkKind::Vxlan)),
+      m_peersIfindex(PeersIfindex(m_overlay->profile, self)) {}
 
 PeerRows PeerView::RowsOf(uint32_t entry, uint32_t range) const {
   const VtepDirectory::Entry& peer = m_overlay->directory.Entries()[entry];
   if (peer.vtep.node == m_self.node) return {};
   PeerRows rows = m_overlay->flavour->reach(m_overlay->profile, m_self, peer.vtep, peer.vtep.ranges[range]);
   if (rows.route) rows.route->rowId = RowId(peer.firstRange + range, kRouteRow);
+  if (rows.policyRoute) rows.policyRoute->rowId = RowId(peer.firstRange + range, kPolicyRouteRow);
+  if (rows.tunnelPeer) rows.tunnelPeer->rowId = RowId(entry, kTunnelPeerRow);
   if (rows.neighbour) rows.neighbour->rowId = RowId(entry, kNeighbourRow);
   if (rows.fdb) rows.fdb->rowId = RowId(entry, kFdbRow);
   return rows;
@@ -40,11 +48,14 @@ void PeerView::ForEachPeer(Visitor&& visit) const {
     if (entries[i].InForce(version) && entries[i].vtep.node != m_self.node) visit(i, entries[i].vtep);
 }
 
-bool PeerView::FindRoute(Ipv4Address dst, kernel::Route& out) const {
+bool PeerView::FindRoute(uint32_t table, Ipv4Address dst, kernel::Route& out) const {
+  const bool isMain = table == kernel::kTableMain;
+  if (!isMain && (table == 0 || table != m_overlay->profile.policyTable)) return false;
   return m_overlay->directory.VisitByPod(dst, version, [&](uint32_t entry, uint32_t range) {
     PeerRows rows = RowsOf(entry, range);
-    if (!rows.route) return false;
-    out = std::move(*rows.route);
+    std::optional<kernel::Route>& route = isMain ? rows.route : rows.policyRoute;
+    if (!route) return false;
+    out = std::move(*route);
     return true;
   });
 }
@@ -91,7 +102,8 @@ std::vector<kernel::Route> PeerView::Routes() const {
   std::vector<kernel::Route> out;
   ForEachPeer([&](uint32_t entry, const Vtep& peer) {
     for (uint32_t range = 0; range < peer.ranges.size(); ++range)
-      if (PeerRows rows = RowsOf(entry, range); rows.route) out.push_back(std::move(*rows.route));
+      for (PeerRows rows = RowsOf(entry, range); auto* route : {&rows.route, &rows.policyRoute})
+        if (*route) out.push_back(std::move(**route));
   });
   return out;
 }
@@ -121,12 +133,40 @@ std::vector<kernel::VxlanFdbEntry> PeerView::VxlanFdbEntries(int ifindex) const 
   return out;
 }
 
+bool PeerView::FindTunnelPeer(int ifindex, Ipv4Address inner, kernel::TunnelPeer& out) const {
+  if (ifindex != m_peersIfindex) return false;
+  return m_overlay->directory.VisitByPod(inner, version, [&](uint32_t entry, uint32_t range) {
+    PeerRows rows = RowsOf(entry, range);
+    if (!rows.tunnelPeer) return false;
+    out = std::move(*rows.tunnelPeer);
+    return true;
+  });
+}
+
+bool PeerView::FindTunnelPeer(int ifindex, const kernel::WireguardKey& key, kernel::TunnelPeer& out) const {
+  if (ifindex != m_peersIfindex) return false;
+  PeerRows rows = RowsOf(m_overlay->directory.FindByKey(key, version));
+  if (!rows.tunnelPeer) return false;
+  out = std::move(*rows.tunnelPeer);
+  return true;
+}
+
+std::vector<kernel::TunnelPeer> PeerView::TunnelPeers(int ifindex) const {
+  std::vector<kernel::TunnelPeer> out;
+  if (ifindex != m_peersIfindex || ifindex == 0) return out;
+  ForEachPeer([&](uint32_t entry, const Vtep&) {
+    if (PeerRows rows = RowsOf(entry); rows.tunnelPeer) out.push_back(std::move(*rows.tunnelPeer));
+  });
+  return out;
+}
+
 void PeerView::CopyInto(kernel::Namespace& ns) const {
   for (const kernel::Neighbour& neighbour : Neighbours()) ns.SetNeighbour(neighbour, kernel::Namespace::kCreate);
   for (const kernel::VxlanFdbEntry& entry : VxlanFdbEntries(m_vxlanIfindex))
     for (const kernel::VxlanRemote& remote : entry.remotes)
       ns.AddVxlanFdb(m_vxlanIfindex, entry.mac, remote, true, kernel::Namespace::kCreate | kernel::Namespace::kAppend,
                      {});
+  for (const kernel::TunnelPeer& peer : TunnelPeers(m_peersIfindex)) ns.SetTunnelPeer(m_peersIfindex, peer);
   for (const kernel::Route& route : Routes()) ns.AddRoute(route, kernel::Namespace::kCreate);
 }
 

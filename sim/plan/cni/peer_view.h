@@ -29,12 +29,15 @@ class PeerView final : public kernel::PeerTables {
  public:
   PeerView(std::shared_ptr<const Overlay> overlay, const NodeView& self);
 
-  bool FindRoute(Ipv4Address dst, kernel::Route& out) const override;
+  bool FindRoute(uint32_t table, Ipv4Address dst, kernel::Route& out) const override;
   bool FindNeighbour(int ifindex, Ipv4Address ip, kernel::Neighbour& out) const override;
   bool FindVxlanFdb(int ifindex, MacAddress mac, kernel::VxlanFdbEntry& out) const override;
   std::vector<kernel::Route> Routes() const override;
   std::vector<kernel::Neighbour> Neighbours() const override;
   std::vector<kernel::VxlanFdbEntry> VxlanFdbEntries(int ifindex) const override;
+  bool FindTunnelPeer(int ifindex, Ipv4Address inner, kernel::TunnelPeer& out) const override;
+  bool FindTunnelPeer(int ifindex, const kernel::WireguardKey& key, kernel::TunnelPeer& out) const override;
+  std::vector<kernel::TunnelPeer> TunnelPeers(int ifindex) const override;
 
   /// Writes all rows into the namespace's own tables, in the order in which an agent adds a peer.
   void CopyInto(kernel::Namespace& ns) const;
@@ -54,6 +57,7 @@ class PeerView final : public kernel::PeerTables {
   std::shared_ptr<const Overlay> m_overlay;
   NodeView m_self;
   int m_vxlanIfindex;  ///< 0: no such tunnel
+  int m_peersIfindex;  ///< of the device that has tunnel peers: Wireguard, Tun; 0: none
 };
 
 }  // namespace overlaysim::plan

@@ -18,9 +18,14 @@ namespace overlaysim::plan {
 struct Tunnel {
   std::string device;
   kernel::LinkKind kind = kernel::LinkKind::Vxlan;
-  kernel::VxlanOptions vxlan;  ///< Vxlan; local and lower device are each node's own
-  kernel::IpipOptions ipip;    ///< Ipip
-  bool isBoundToNode = false;  ///< Ipip: its local end is the node's address
+  kernel::VxlanOptions vxlan;          ///< Vxlan; local and lower device are each node's own
+  kernel::IpipOptions ipip;            ///< Ipip
+  kernel::WireguardOptions wireguard;  ///< Wireguard; the key is each node's own
+  kernel::WireguardKey presharedKey;   ///< Wireguard, of all peers; zero: none
+  uint16_t persistentKeepalive = 0;    ///< Wireguard, seconds; 0: off
+  uint16_t udpPort = 0;                ///< Tun: flanneld's
+  bool takesNetwork = false;           ///< one route for all pods of the cluster leads into the device
+  bool isBoundToNode = false;          ///< Ipip: its local end is the node's address
   uint32_t overheadBytes = 0;
   std::optional<uint32_t> mtu;  ///< unset: the profile's, or the outer device's minus the headers
 };
@@ -49,6 +54,7 @@ struct Profile {
   std::optional<uint32_t> mtu;  ///< of the tunnels and of the pods; unset: the outer device's minus the headers
   bool directRouting = false;   ///< no tunnel between nodes on one subnet
   bool hasVtepAddress = false;  ///< the first tunnel has an address of the node's pod addresses, and routes lead via it
+  uint32_t policyTable = 0;     ///< of PeerRows::policyRoute; 0: there are none
   bool isBridged = false;       ///< the device is a port of the bridge: one pod subnet over all nodes
   bool acceptForwarded = false;  ///< the agent lets pod traffic through the host's FORWARD chain
   bool masquerades = false;      ///< flannel: packets from pods to outside of the cluster get the node's address
@@ -82,8 +88,10 @@ int TunnelIfindex(const Profile& profile, const NodeView& self, kernel::LinkKind
 /// What a node has to know to reach one other, or one range of its pods: at most one row of each table.
 struct PeerRows {
   std::optional<kernel::Route> route;
+  std::optional<kernel::Route> policyRoute;  ///< in Profile::policyTable, which a rule leads to
   std::optional<kernel::Neighbour> neighbour;
   std::optional<kernel::VxlanFdbEntry> fdb;
+  std::optional<kernel::TunnelPeer> tunnelPeer;
 };
 
 /// One pod and its place on its node.
@@ -127,7 +135,10 @@ std::optional<CniPlan> ResolveCni(const Context& context);
 /// 8, VXLAN 8. The outer Ethernet header is not part of an MTU, the inner one is part of the outer packet.
 inline constexpr uint32_t kVxlanOverheadBytes = 14 + 20 + 8 + 8;
 inline constexpr uint32_t kIpipOverheadBytes = 20;  ///< one more IPv4 header (RFC 2003)
-inline constexpr uint32_t kMinIpv4MtuBytes = 68;    ///< RFC 791; the kernel's IPV4_MIN_MTU
+/// flannel's udp backend: IPv4 20, UDP 8. WireGuard over IPv4: those, message header 16, tag 16; over IPv6 20 more.
+inline constexpr uint32_t kUdpOverheadBytes = 20 + 8;
+inline constexpr uint32_t kWireguardOverheadBytes = 20 + 8 + 16 + 16;
+inline constexpr uint32_t kMinIpv4MtuBytes = 68;  ///< RFC 791; the kernel's IPV4_MIN_MTU
 
 /// MTU of a tunnel device on a node whose outer device has `outerMtu`.
 uint32_t TunnelMtu(const Profile& profile, const Tunnel& tunnel, uint32_t outerMtu);

@@ -50,6 +50,24 @@ void TakeVxlanSettings(const scenario::Cni& cni, const import::FlannelConfig* co
   if (cni.ageing) vxlan.ageing = static_cast<uint32_t>(cni.ageing->value.count / Seconds(1).count);
 }
 
+/// PSK of net-conf.json; nullopt, with an error: it is no key.
+std::optional<kernel::WireguardKey> PresharedKeyOf(const Context& context, const import::FlannelConfig& conf) {
+  if (conf.psk.value.empty()) return kernel::WireguardKey{};
+  const auto key = kernel::WireguardKey::Parse(conf.psk.value);
+  if (!key) context.Error({.origin = conf.psk.origin}, "PSK is no WireGuard key: it needs 44 characters of base64");
+  return key;
+}
+
+/// pkg/backend/wireguard/wireguard.go, RegisterNetwork().
+void TakeWireguardSettings(const Context& context, const import::FlannelConfig* conf, Tunnel& tunnel) {
+  const scenario::Cni& cni = context.scenario.cluster.cni;
+  if (auto port = Given(cni.port, conf ? &conf->listenPort : nullptr); port && *port != 0)
+    tunnel.wireguard.listenPort = *port;
+  if (!conf) return;
+  tunnel.persistentKeepalive = static_cast<uint16_t>(conf->persistentKeepaliveInterval.value);
+  if (const auto key = PresharedKeyOf(context, *conf)) tunnel.presharedKey = *key;
+}
+
 /// The smallest prefix that holds all pod CIDRs of the cluster's own nodes.
 std::optional<Ipv4Prefix> Covering(const import::ImportedCluster& cluster) {
   std::optional<Ipv4Prefix> out;
@@ -106,6 +124,10 @@ std::optional<CniPlan> ResolveCni(const Context& context) {
     if (isFlannel) tunnel.device = "flannel." + std::to_string(tunnel.vxlan.vni);
     if (cni.device) tunnel.device = cni.device->value;
   }
+  if (backend == FlannelBackend::Wireguard && isFlannel) TakeWireguardSettings(context, conf, profile.tunnels.front());
+  if (backend == FlannelBackend::Udp && isFlannel)
+    if (auto port = Given(cni.port, conf ? &conf->port : nullptr); port && *port != 0)
+      profile.tunnels.front().udpPort = *port;
   if (auto direct = Given(cni.directRouting, conf ? &conf->directRouting : nullptr)) profile.directRouting = *direct;
   if (cni.ipMasq) profile.masquerades = cni.ipMasq->value;
   if (cni.mtu)

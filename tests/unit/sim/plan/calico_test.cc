@@ -202,5 +202,28 @@ TEST(CalicoMtu, SmallestMatchingInterfaceCounts) {
   EXPECT_EQ(planned.Mtu("b", "vxlan.calico"), 8950u);  // "storage" does not match Felix's pattern
 }
 
+TEST(CalicoWireguard, ARuleLeadsIntoTableOneBeforeAllOthers) {
+  const Planned planned = PlanText(
+      R"({"format": 1, "cluster": {"podCIDR": "10.1.0.0/16", "nodes": ["a", "b"],
+          "cni": {"type": "calico", "vxlanMode": "Never", "wireguardEnabled": true},
+          "pods": [{"name": "p", "node": "a"}, {"name": "q", "node": "b"}]}})");
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  const auto node = planned->Materialise(planned->Find("a"));
+  EXPECT_EQ(iproute2::RuleShow(*node),
+            "0:\tfrom all lookup local\n99:\tnot from all fwmark 0x200000/0x200000 lookup 1\n"
+            "32766:\tfrom all lookup main\n32767:\tfrom all lookup default\n");
+  EXPECT_EQ(iproute2::RouteShow(*node, {.table = 1}),
+            "throw 10.1.0.0/26 \n10.1.0.64/26 dev wireguard.cali scope link \n");
+  const kernel::Link& link = *node->FindLink("wireguard.cali");
+  EXPECT_EQ(link.mtu, 1440u);  // 1500 - 60
+  EXPECT_EQ(link.wireguard.fwmark, 0x200000u);
+  EXPECT_EQ(planned.Mtu("p", "eth0"), 1440u);
+  const kernel::RouteQuery inner{.dst = *Ipv4Address::Parse("10.1.0.65")};
+  EXPECT_EQ(node->Lookup(inner).nextHop.ifindex, link.ifindex);
+  kernel::RouteQuery outer = inner;
+  outer.mark = 0x200000;
+  EXPECT_EQ(node->Lookup(outer).nextHop.ifindex, node->FindLink("eth0")->ifindex);
+}
+
 }  // namespace
 }  // namespace overlaysim

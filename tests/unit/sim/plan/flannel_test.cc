@@ -72,6 +72,52 @@ TEST(FlannelIpip, RoutesLeadViaTheNodesThroughTheTunnel) {
   EXPECT_TRUE(node->IsLocalAddress(*Ipv4Address::Parse("10.244.1.0")));
 }
 
+TEST(FlannelWireguard, OneRouteLeadsIntoTheDeviceAndPeersHaveThePodCidrs) {
+  const Planned planned = PlanText(WithCluster(
+      R"("nodes": [{"name": "node1", "rack": "a"}, {"name": "node2", "rack": "a"}, {"name": "node3", "rack": "b"}],
+         "cni": {"type": "flannel", "backend": "wireguard"}, "pods": [{"name": "p", "node": "node1"}])"));
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  EXPECT_EQ(planned.Route("node1"),
+            "default via 172.16.1.1 dev eth0 \n"
+            "10.244.0.0/16 dev flannel-wg scope link \n"
+            "10.244.1.0/24 dev cni0 proto kernel scope link src 10.244.1.1 \n"
+            "172.16.1.0/24 dev eth0 proto kernel scope link src 172.16.1.11 \n");
+  EXPECT_EQ(planned.Mtu("node1", "flannel-wg"), 1420u);  // 1500 - 80
+  EXPECT_EQ(planned.Mtu("p", "eth0"), 1420u);
+  const auto node = planned->Materialise(planned->Find("node1"));
+  EXPECT_TRUE(node->IsLocalAddress(*Ipv4Address::Parse("10.244.1.0")));
+  const kernel::Link& link = *node->FindLink("flannel-wg");
+  EXPECT_EQ(link.wireguard.listenPort, 51820);
+  const auto peers = node->TunnelPeers(link.ifindex);
+  ASSERT_EQ(peers.size(), 2u);
+  EXPECT_EQ(peers[1].endpoint.ToString(), "172.16.2.13");
+  EXPECT_EQ(peers[1].port, 51820);
+  EXPECT_EQ(peers[1].allowedIps, std::vector{*Ipv4Prefix::Parse("10.244.3.0/24")});
+  const auto third = planned->Materialise(planned->Find("node3"));
+  EXPECT_EQ(peers[1].publicKey, third->FindLink("flannel-wg")->wireguard.publicKey);
+  kernel::TunnelPeer found;
+  EXPECT_TRUE(node->FindTunnelPeer(link.ifindex, peers[1].publicKey, found));
+  EXPECT_EQ(found, peers[1]);
+  EXPECT_TRUE(node->FindTunnelPeer(link.ifindex, *Ipv4Address::Parse("10.244.2.9"), found));
+  EXPECT_EQ(found, peers[0]);
+  EXPECT_FALSE(node->FindTunnelPeer(link.ifindex, *Ipv4Address::Parse("10.244.1.9"), found));
+}
+
+TEST(FlannelUdp, OneRouteLeadsIntoTheTunDevice) {
+  const Planned planned = PlanText(WithCluster(
+      R"("nodes": ["node1", "node2"], "cni": {"type": "flannel", "backend": "udp", "port": 9000},
+         "pods": [{"name": "p", "node": "node1"}])"));
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  EXPECT_NE(planned.Route("node1").find("10.244.0.0/16 dev flannel0 \n"), std::string::npos) << planned.Route("node1");
+  EXPECT_EQ(planned.Mtu("node1", "flannel0"), 1472u);  // 1500 - 28
+  EXPECT_EQ(planned.Mtu("p", "eth0"), 1472u);
+  const auto node = planned->Materialise(planned->Find("node1"));
+  EXPECT_EQ(node->FindLink("flannel0")->tun.port, 9000);
+  kernel::TunnelPeer found;
+  ASSERT_TRUE(node->FindTunnelPeer(node->FindLink("flannel0")->ifindex, *Ipv4Address::Parse("10.244.2.9"), found));
+  EXPECT_EQ(found.port, 9000);
+}
+
 TEST(Canal, HasFlannelsTunnelAndCalicosPods) {
   const Planned planned = PlanText(WithCluster(
       R"("nodes": ["node1", "node2"], "cni": {"type": "canal"}, "pods": [{"name": "pod-a", "node": "node1"}])"));

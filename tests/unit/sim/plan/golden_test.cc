@@ -33,8 +33,11 @@ std::string Printed(const ClusterPlan& plan) {
     };
     section("ip addr", iproute2::AddrShow(*ns, {}, options));
     section("ip route", iproute2::RouteShow(*ns, {}, options));
+    if (ns->Rules().size() > 3) section("ip rule", iproute2::RuleShow(*ns, {}, options));
+    if (ns->FindTable(1)) section("ip route show table 1", iproute2::RouteShow(*ns, {.table = 1}, options));
     section("ip neigh", iproute2::NeighShow(*ns, {}, options));
     section("bridge fdb", iproute2::FdbShow(*ns, {}, options));
+    section("wg show", iproute2::WireguardShow(*ns, 0, {}));
     section("iptables -S", Rules(*ns, "filter"));
     section("iptables -t nat -S", Rules(*ns, "nat"));
   }
@@ -74,7 +77,8 @@ INSTANTIATE_TEST_SUITE_P(Tutorial, PlanGolden,
                          testing::Values("two-nodes", "three-nodes-vxlan0", "three-nodes-flannel",
                                          "three-nodes-bridged", "leaf-spine", "link-failure", "imported",
                                          "firewall-closed", "mtu", "calico-vxlan", "calico-cross-subnet", "calico-ipip",
-                                         "calico-route-reflector", "canal", "flannel-ipip"),
+                                         "calico-route-reflector", "canal", "flannel-ipip", "flannel-wireguard",
+                                         "flannel-udp", "calico-wireguard"),
                          [](const auto& param) {
                            std::string name = param.param;
                            std::replace(name.begin(), name.end(), '-', '_');

@@ -105,7 +105,8 @@ TEST(PlanMistakes, AllAreReportedInOneGo) {
 
 TEST(PlanMistakes, OtherFlavoursAreNamedAsNotSupportedYet) {
   EXPECT_SAYS(WithCluster(R"("nodes": ["a"], "cni": {"type": "antrea"}, "pods": [])"),
-              "CNI antrea is not supported yet (supported: flannel vxlan, flannel host-gw, flannel ipip, canal, "
+              "CNI antrea is not supported yet (supported: flannel vxlan, flannel host-gw, flannel ipip, flannel "
+              "wireguard, flannel udp, canal, "
               "calico, vxlan)");
 }
 

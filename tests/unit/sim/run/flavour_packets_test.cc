@@ -60,6 +60,10 @@ INSTANTIATE_TEST_SUITE_P(
                     Wire{"calico-ipip-echo-request", R"({"type": "calico", "ipipMode": "Always"})", "p3"},
                     Wire{"calico-bgp-echo-request", R"({"type": "calico", "vxlanMode": "Never"})", "p2"},
                     Wire{"flannel-ipip-echo-request", R"({"type": "flannel", "backend": "ipip"})", "p3"},
+                    Wire{"flannel-wireguard-initiation", R"({"type": "flannel", "backend": "wireguard"})", "p3"},
+                    Wire{"flannel-wireguard-data", R"({"type": "flannel", "backend": "wireguard"})", "p3"},
+                    Wire{"flannel-udp-echo-request", R"({"type": "flannel", "backend": "udp"})", "p3"},
+                    Wire{"calico-wireguard-data", R"({"type": "calico", "wireguardEnabled": true})", "p2"},
                     Wire{"canal-echo-request", R"({"type": "canal"})", "p3"}),
     [](const auto& param) {
       std::string name = param.param.golden;

@@ -77,7 +77,8 @@ INSTANTIATE_TEST_SUITE_P(All, TutorialCaptures,
                          testing::Values("two-nodes", "three-nodes-vxlan0", "three-nodes-flannel",
                                          "three-nodes-bridged", "imported", "leaf-spine", "link-failure",
                                          "firewall-closed", "mtu", "calico-vxlan", "calico-cross-subnet", "calico-ipip",
-                                         "calico-route-reflector", "canal", "flannel-ipip"));
+                                         "calico-route-reflector", "canal", "flannel-ipip", "flannel-wireguard",
+                                         "flannel-udp", "calico-wireguard"));
 
 }  // namespace
 }  // namespace overlaysim

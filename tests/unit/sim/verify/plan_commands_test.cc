@@ -101,7 +101,10 @@ TEST(PlanCommands, RebuildTheTablesOfEveryScenario) {
       ASSERT_TRUE(plan);
       std::string error;
       if (!CommandsOf(*plan, error)) {
-        EXPECT_NE(file.path().stem().string().find("ipip"), std::string::npos) << error;
+        constexpr const char* kNotMade[] = {"ipip", "wireguard", "flannel-udp"};
+        EXPECT_TRUE(std::any_of(std::begin(kNotMade), std::end(kNotMade), [&](const char* word) {
+          return file.path().stem().string().find(word) != std::string::npos;
+        })) << error;
         EXPECT_NE(error.find("is of a kind that is not supported yet"), std::string::npos) << error;
         continue;
       }
