@@ -72,6 +72,13 @@ A DestinationOf(const wire::Frame& packet) {
     return wire::Ipv6{p}.Destination();
 }
 
+bool FindPeer(const kernel::PeerTables& peers, int ifindex, Ipv4Address ip, kernel::Neighbour& out) {
+  return peers.FindNeighbour(ifindex, ip, out);
+}
+bool FindPeer(const kernel::PeerTables& peers, int ifindex, const Ipv6Address& ip, kernel::Neighbour6& out) {
+  return peers.FindNeighbour6(ifindex, ip, out);
+}
+
 }  // namespace
 
 template <typename A>
@@ -119,12 +126,10 @@ int Stack::NeighbourOutput(kernel::Link& link, const A& nextHop, wire::FramePtr 
   auto& tables = TablesOf<A>(*m_ns);
   kernel::BasicNeighbour<A>* entry = tables.Neighbours().Find(link.ifindex, nextHop);
   if (!entry) {
-    if constexpr (kIsV4<A>) {
-      kernel::Neighbour shared;
-      if (m_ns->peers && m_ns->peers->FindNeighbour(link.ifindex, nextHop, shared)) {
-        Trace(Stage::NeighbourLookup, Verdict::Continue, *packet, link.ifindex, {Table::Neighbour, shared.rowId});
-        return NeighbourSend(link, shared.mac, std::move(packet));
-      }
+    kernel::BasicNeighbour<A> shared;
+    if (m_ns->peers && FindPeer(*m_ns->peers, link.ifindex, nextHop, shared)) {
+      Trace(Stage::NeighbourLookup, Verdict::Continue, *packet, link.ifindex, {kTable<A>, shared.rowId});
+      return NeighbourSend(link, shared.mac, std::move(packet));
     }
     entry = &NeighbourCreate(link.ifindex, nextHop);
   }

@@ -51,14 +51,9 @@ bool PrintsBefore(const Ipv4Prefix& a, const Ipv4Prefix& b) {
   return a.address == b.address ? a.length > b.length : a.address < b.address;
 }
 
-namespace {
-
-/// fib6_walk(): left, right, then the node itself.
 bool PrintsBefore(const Ipv6Prefix& a, const Ipv6Prefix& b) {
   return a.Contains(b) ? false : b.Contains(a) ? true : a < b;
 }
-
-}  // namespace
 
 template <typename A>
 std::vector<const BasicRoute<A>*> BasicFibTable<A>::Sorted() const {

@@ -105,6 +105,8 @@ struct BasicRouteAnswer {
 
 /// The order in which `ip route` prints: fib_trie's leaves, in one leaf the longest prefix first (fib_find_alias()).
 bool PrintsBefore(const Ipv4Prefix& a, const Ipv4Prefix& b);
+/// fib6_walk(): left, right, then the node itself.
+bool PrintsBefore(const Ipv6Prefix& a, const Ipv6Prefix& b);
 
 /// One routing table: longest prefix first, then lowest metric, then first come.
 template <typename A>

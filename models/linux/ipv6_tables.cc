@@ -640,8 +640,13 @@ size_t Ipv6Tables::FlushRoutes(const std::function<bool(const Route6&)>& which) 
 std::vector<Route6> Ipv6Tables::Routes(uint32_t table) const {
   std::vector<Route6> out;
   auto add = [&](uint32_t id) {
+    const auto first = static_cast<std::ptrdiff_t>(out.size());
     if (const FibTable6* t = FindTable(id))
       for (const Route6* r : t->Sorted()) out.push_back(*r);
+    if (id != kTableMain || !m_ns.peers) return;
+    for (Route6& r : m_ns.peers->Routes6()) out.push_back(std::move(r));
+    std::stable_sort(out.begin() + first, out.end(),
+                     [](const Route6& a, const Route6& b) { return PrintsBefore(a.dst, b.dst); });
   };
   if (table != 0) return add(table), out;
   for (const auto& [id, t] : m_tables)  // the order of the kernel's hash chains: main and local come last
@@ -668,6 +673,12 @@ Route6Answer Ipv6Tables::Lookup(const Route6Query& query) const {
     if (rule.action == RouteType::Prohibit) return answer.error = EACCES, answer;
     const FibTable6* table = FindTable(rule.table);
     const Route6* found = table ? Find(*table, query.dst, oif, isStrict) : nullptr;
+    Route6 shared;
+    if (rule.table == kTableMain && m_ns.peers && m_ns.peers->FindRoute6(query.dst, shared) &&
+        (!found || shared.dst.length > found->dst.length) &&
+        std::any_of(shared.nextHops.begin(), shared.nextHops.end(),
+                    [&](const NextHop6& h) { return IsUsable(shared, h, oif); }))
+      found = &shared;
     if (!found) continue;
     answer.route = *found;
     if (found->type == RouteType::Throw) continue;
@@ -760,7 +771,18 @@ size_t Ipv6Tables::FlushNeighbours(const std::function<bool(const Neighbour6&)>&
 std::vector<Neighbour6> Ipv6Tables::AllNeighbours() const {
   std::vector<Neighbour6> out;
   for (const Neighbour6* n : m_neighbours.Sorted()) out.push_back(*n);
+  if (!m_ns.peers) return out;
+  for (Neighbour6& n : m_ns.peers->Neighbours6())
+    if (!m_neighbours.Find(n.ifindex, n.ip)) out.push_back(n);
+  std::stable_sort(out.begin(), out.end(), [](const Neighbour6& a, const Neighbour6& b) {
+    return std::tie(a.ifindex, a.ip) < std::tie(b.ifindex, b.ip);
+  });
   return out;
+}
+
+const Neighbour6* Ipv6Tables::FindNeighbour(int ifindex, const Ipv6Address& ip, Neighbour6& scratch) const {
+  if (const Neighbour6* own = m_neighbours.Find(ifindex, ip)) return own;
+  return m_ns.peers && m_ns.peers->FindNeighbour6(ifindex, ip, scratch) ? &scratch : nullptr;
 }
 
 NeighbourParms& Ipv6Tables::Parms(int ifindex) {

@@ -120,6 +120,8 @@ class Ipv6Tables {
   const NeighbourTable6& Neighbours() const { return m_neighbours; }
   std::vector<Neighbour6> AllNeighbours() const;  ///< by device and address
   const Neighbour6* FindNeighbour(int ifindex, const Ipv6Address& ip) const { return m_neighbours.Find(ifindex, ip); }
+  /// Of the peers' too, whose rows are written into `scratch`.
+  const Neighbour6* FindNeighbour(int ifindex, const Ipv6Address& ip, Neighbour6& scratch) const;
   void NeighbourChanged(const Neighbour6& entry, TableChange::Op op);
   NeighbourParms& Parms(int ifindex);    ///< net.ipv6.neigh.DEV.*
   NeighbourParms defaultNeighbourParms;  ///< net.ipv6.neigh.default.*

@@ -53,6 +53,11 @@ class PeerTables {
   virtual bool FindTunnelPeer(int, Ipv4Address, TunnelPeer&) const { return false; }
   virtual bool FindTunnelPeer(int, const WireguardKey&, TunnelPeer&) const { return false; }
   virtual std::vector<TunnelPeer> TunnelPeers(int) const { return {}; }
+  // The IPv6 side; unless the cluster has one, there is nothing.
+  virtual bool FindRoute6(const Ipv6Address&, Route6&) const { return false; }
+  virtual bool FindNeighbour6(int, const Ipv6Address&, Neighbour6&) const { return false; }
+  virtual std::vector<Route6> Routes6() const { return {}; }
+  virtual std::vector<Neighbour6> Neighbours6() const { return {}; }
 };
 
 /// Everything that `ip`, `bridge`, `sysctl` and `iptables` can show or set in one network namespace, with the kernel's

@@ -168,8 +168,9 @@ void Get(Session& session, Words& words) {
     session.result.out += NeighLine(ns, *found) + " \n";
   };
   kernel::Neighbour scratch;
+  kernel::Neighbour6 scratch6;
   if (const auto* v6 = std::get_if<Ipv6Prefix>(&*filter.to))
-    print(ns.Ipv6().FindNeighbour(filter.ifindex, v6->address));
+    print(ns.Ipv6().FindNeighbour(filter.ifindex, v6->address, scratch6));
   else
     print(ns.FindNeighbour(filter.ifindex, std::get<Ipv4Prefix>(*filter.to).address, scratch));
 }
