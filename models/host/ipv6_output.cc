@@ -147,6 +147,23 @@ int Stack::SendIpv6(const SendRequest& request, std::span<const uint8_t> payload
   return Ipv6LocalOut(std::move(packet), *routed);
 }
 
+int Stack::SendPacket(wire::FramePtr packet, const RouteOut6& routed) {
+  Backlog::Guard guard(m_backlog);
+  StartJourney(*packet, packet->cause);
+  const kernel::Ipv6Tables& tables = m_ns->Ipv6();
+  uint8_t* ip = packet->Data();
+  ip[7] = static_cast<uint8_t>(tables.GetConf(routed.answer.nextHop.ifindex).hopLimit);
+  if (tables.autoFlowlabels != 0) {
+    constexpr uint32_t kLabelMask = 0xfffff;
+    wire::Put32(ip, (wire::Get32(ip) & ~kLabelMask) | wire::FlowLabelOf(packet->hash, tables.flowlabelStateRanges));
+  }
+  Trace(Stage::Send, Verdict::Continue, *packet, 0);
+  Trace(Stage::RouteOutput, Verdict::Continue, *packet, routed.answer.nextHop.ifindex,
+        {Table::Route6, routed.answer.route.rowId});
+  Count(Snmp::Ip6OutRequests);
+  return Ipv6LocalOut(std::move(packet), routed);
+}
+
 /// ip6_local_out(). Answers a positive errno when the packet is lost at once.
 int Stack::Ipv6LocalOut(wire::FramePtr packet, const RouteOut6& out) {
   const Ipv6Address destination = wire::Ipv6{packet->Data()}.Destination();

@@ -161,6 +161,8 @@ class Stack {
                    uint64_t* journey = nullptr);
   /// An IPv4 packet made by someone else (ns-3's TCP): header and payload as they are, identification and DF ours.
   int SendPacket(wire::FramePtr packet, const RouteOut& routed);
+  /// The same over IPv6: hop limit and flow label are ours.
+  int SendPacket(wire::FramePtr packet, const RouteOut6& routed);
   uint16_t NewIdentification(Ipv4Address destination, uint8_t protocol);
 
   /// Told of each change of the namespace's tables, before packets see it.

@@ -18,9 +18,16 @@ std::optional<IcmpReport> ParseIcmpv6Report(const host::Received& message) {
   const wire::Ipv6Upper upper = wire::FindIpv6Upper(quoted, quotedBytes);
   if (upper.offset == 0 || upper.laterFragment || upper.offset + kQuotedTransportBytes > quotedBytes)
     return std::nullopt;
-  return IcmpReport{message.Source(), message.Ttl(),         data[0],
-                    data[1],          wire::Get32(data + 4), wire::Ipv6{quoted}.Destination(),
-                    upper.protocol,   quoted + upper.offset};
+  const wire::Ipv6 inner{quoted};
+  return IcmpReport{message.Source(),
+                    message.Ttl(),
+                    data[0],
+                    data[1],
+                    wire::Get32(data + 4),
+                    inner.Source(),
+                    inner.Destination(),
+                    upper.protocol,
+                    quoted + upper.offset};
 }
 
 }  // namespace
@@ -41,10 +48,13 @@ std::optional<IcmpReport> ParseIcmpReport(const host::Received& message) {
                     type,
                     data[1],
                     type == wire::kIcmpDestUnreach ? word & 0xffff : word,
+                    inner.Source(),
                     inner.Destination(),
                     inner.Protocol(),
                     inner.Payload()};
 }
+
+namespace {
 
 IcmpErrno ErrnoOfUnreachable(uint8_t code) {
   constexpr std::array<IcmpErrno, 16> kErrnos{{{ENETUNREACH, false},
@@ -64,6 +74,40 @@ IcmpErrno ErrnoOfUnreachable(uint8_t code) {
                                                {EHOSTUNREACH, true},
                                                {EHOSTUNREACH, true}}};
   return code < kErrnos.size() ? kErrnos[code] : IcmpErrno{};
+}
+
+IcmpErrno ErrnoOfIcmpv6(uint8_t type, uint8_t code) {
+  constexpr std::array<IcmpErrno, 7> kUnreachable{{{ENETUNREACH, false},
+                                                   {EACCES, true},
+                                                   {EHOSTUNREACH, false},
+                                                   {EHOSTUNREACH, false},
+                                                   {ECONNREFUSED, true},
+                                                   {EACCES, true},
+                                                   {EACCES, true}}};
+  switch (type) {
+    case wire::kIcmpv6DestUnreach:
+      return code < kUnreachable.size() ? kUnreachable[code] : IcmpErrno{EPROTO, true};
+    case wire::kIcmpv6PacketTooBig:
+      return {};  // path MTU discovery's
+    case wire::kIcmpv6TimeExceeded:
+      return {EHOSTUNREACH, false};
+    default:
+      return {EPROTO, type == wire::kIcmpv6ParameterProblem};
+  }
+}
+
+}  // namespace
+
+IcmpErrno ErrnoOf(const IcmpReport& report) {
+  if (report.from.IsV6()) return ErrnoOfIcmpv6(report.type, report.code);
+  switch (report.type) {
+    case wire::kIcmpDestUnreach:
+      return ErrnoOfUnreachable(report.code);
+    case wire::kIcmpTimeExceeded:
+      return {EHOSTUNREACH, false};
+    default:
+      return {EPROTO, true};
+  }
 }
 
 }  // namespace overlaysim::traffic

@@ -11,18 +11,19 @@ struct IcmpReport {
   IpAddress from;
   uint8_t ttl, type, code;
   uint32_t info;  ///< next-hop MTU of "fragmentation needed" and "packet too big"; else the header's second word
-  IpAddress destination;
-  uint8_t protocol;          ///< of the packet that it is about, as `destination`
+  IpAddress source, destination;
+  uint8_t protocol;          ///< of the packet that it is about, as the addresses before it
   const uint8_t* transport;  ///< that packet's first 8 bytes behind its IP header
 };
 /// What an ICMP message reports; nullopt: it is no error, or quotes too little.
 std::optional<IcmpReport> ParseIcmpReport(const host::Received& message);
 
-/// icmp_err_convert[] of net/ipv4/icmp.c: what a "destination unreachable" means to a socket.
+/// What an ICMP error means to a socket: icmp_err_convert[] and __udp4_lib_err() of net/ipv4, icmpv6_err_convert() of
+/// net/ipv6/icmp.c.
 struct IcmpErrno {
   int error = 0;       ///< 0: nothing
   bool fatal = false;  ///< told to sockets that have not asked for it, too
 };
-IcmpErrno ErrnoOfUnreachable(uint8_t code);
+IcmpErrno ErrnoOf(const IcmpReport& report);
 
 }  // namespace overlaysim::traffic

@@ -25,7 +25,9 @@ constexpr Nanoseconds kUdpScan = Seconds(3);             // without -w; a probe 
 
 void Netcat::Start() {
   m_result.exit = 1;
-  if (!m_settings.source.IsZero() && !Host().Ns().IsLocalAddress(m_settings.source)) {
+  const IpAddress& source = m_settings.source;
+  const kernel::Namespace& ns = Host().Ns();
+  if (!source.IsZero() && !(source.IsV6() ? ns.Ipv6().IsLocalAddress(source.V6()) : ns.IsLocalAddress(source.V4()))) {
     m_result.errorOutput =
         fmt::format("nc: {}{}\n", m_settings.listen ? "" : "bind failed: ", std::strerror(EADDRNOTAVAIL));
     return Done();
@@ -110,9 +112,10 @@ void Netcat::TcpEnded(const TcpEnd& end) {
 void Netcat::Listen() {
   int error = 0;
   if (m_settings.udp) {
-    error = Host().BindUdp({}, Port(), [this](const host::UdpDatagram& datagram) { ReadUdp(datagram); });
+    error = Host().BindUdp(m_settings.source, Port(), [this](const host::UdpDatagram& datagram) { ReadUdp(datagram); });
   } else {
-    error = m_edge.Accept(Port(), kAnyFlow, [this](ns3::Ptr<ns3::Socket> socket) { Accepted(socket); });
+    error =
+        m_edge.Accept(m_settings.source, Port(), kAnyFlow, [this](ns3::Ptr<ns3::Socket> socket) { Accepted(socket); });
   }
   if (error != 0) {
     m_result.errorOutput = fmt::format("nc: {}\n", std::strerror(error));
@@ -125,12 +128,12 @@ void Netcat::Listen() {
 }
 
 void Netcat::StopListening() {
-  if (m_isListening && m_settings.udp) Host().CloseUdp({}, Port());
+  if (m_isListening && m_settings.udp) Host().CloseUdp(m_settings.source, Port());
   if (m_isListening && !m_settings.udp) m_edge.StopAccepting(Port(), kAnyFlow);
   m_isListening = false;
 }
 
-void Netcat::ReceivedFrom(Ipv4Address address, uint16_t port) {
+void Netcat::ReceivedFrom(const IpAddress& address, uint16_t port) {
   ++m_result.deliveredPackets;
   if (m_settings.verbose)
     m_result.errorOutput += fmt::format("Connection received on {} {}\n", address.ToString(), port);
@@ -138,7 +141,7 @@ void Netcat::ReceivedFrom(Ipv4Address address, uint16_t port) {
 
 void Netcat::Accepted(ns3::Ptr<ns3::Socket> socket) {
   if (!m_settings.keepListening) StopListening();
-  const TcpName name = TcpEdge::NameOf(*socket);
+  const TcpName name = m_edge.NameOf(*socket);
   ReceivedFrom(name.peer, name.peerPort);
   m_ends.push_back(std::make_unique<TcpEnd>(m_edge, 0));
   TcpEnd& end = *m_ends.back();
@@ -164,8 +167,7 @@ void Netcat::ConnectUdp() {
                                                             if (!m_settings.scan && m_isConnected) ArmIdle();
                                                           },
                                                           [this](const IcmpReport& report) {
-                                                            if (report.type != wire::kIcmpDestUnreach) return;
-                                                            const IcmpErrno known = ErrnoOfUnreachable(report.code);
+                                                            const IcmpErrno known = ErrnoOf(report);
                                                             if (known.fatal) m_udpError = known.error;
                                                           }});
   m_isConnected = false;
@@ -216,7 +218,7 @@ int Netcat::WriteUdpProbe() {
 void Netcat::ReadUdp(const host::UdpDatagram& datagram) {
   if (IsDone()) return;
   if (m_peerPort == 0) {
-    m_peer = datagram.source.V4();  // the listener is bound to IPv4
+    m_peer = datagram.source;
     m_peerPort = datagram.sourcePort;
     ReceivedFrom(m_peer, m_peerPort);
   }

@@ -10,9 +10,9 @@ namespace overlaysim::traffic {
 /// nc(1)'s options.
 struct NetcatSettings {
   std::string destinationText;
-  Ipv4Address destination;
+  IpAddress destination;
   std::vector<uint16_t> ports;         ///< of the destination, or the one to listen on
-  Ipv4Address source;                  ///< -s; zero: by routing
+  IpAddress source = Ipv4Address{};    ///< -s; zero: by routing, or any of its family to listen on
   uint16_t sourcePort = 0;             ///< -p; 0: ephemeral
   bool udp = false;                    ///< -u
   bool listen = false;                 ///< -l
@@ -47,7 +47,7 @@ class Netcat : public Flow {
   void Listen();
   void StopListening();
   void Accepted(ns3::Ptr<ns3::Socket> socket);
-  void ReceivedFrom(Ipv4Address address, uint16_t port);
+  void ReceivedFrom(const IpAddress& address, uint16_t port);
   void Succeeded();
   void Failed(const std::string& how);
   void Quit(int exit);
@@ -61,7 +61,7 @@ class Netcat : public Flow {
   bool m_isConnected = false, m_isListening = false;
   std::unique_ptr<UdpSocket> m_udp;
   int m_udpError = 0;  ///< that the next write will be told
-  Ipv4Address m_peer;  ///< of a listener: whose datagrams it takes
+  IpAddress m_peer;    ///< of a listener: whose datagrams it takes
   uint16_t m_peerPort = 0;
   uint64_t m_generation = 0;
 };

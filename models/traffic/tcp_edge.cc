@@ -20,6 +20,7 @@
 #include <cstring>
 
 #include "models/host/stack_inline.h"
+#include "models/traffic/icmp_report.h"
 #include "models/traffic/tcp_edge_socket.h"
 #include "models/wire/checksum.h"
 #include "sim/base/random.h"
@@ -31,9 +32,6 @@ enum TcpFlags : uint8_t { kFin = 1, kSyn = 2, kPsh = 8, kAck = 16 };
 constexpr uint8_t kOptionEnd = 0, kOptionNop = 1, kOptionMss = 2;
 constexpr uint32_t kOptionMssBytes = 4;
 constexpr uint16_t kDefaultMss = 536;  // RFC 1122, section 4.2.2.6: of a peer that names none
-
-ns3::Ipv4Address ToNs3(Ipv4Address address) { return ns3::Ipv4Address(address.value); }
-Ipv4Address FromNs3(ns3::Ipv4Address address) { return {address.Get()}; }
 
 uint32_t TcpHeaderBytes(const uint8_t* tcp) { return (tcp[12] >> 4) * 4u; }
 
@@ -52,9 +50,11 @@ uint16_t ReadMss(const uint8_t* tcp) {
   return kDefaultMss;
 }
 
-void FillTcpChecksum(const wire::Ipv4& ip, uint8_t* tcp, uint32_t bytes) {
+void FillTcpChecksum(const TcpName& name, uint8_t* tcp, uint32_t bytes) {
   wire::Put16(tcp + 16, 0);
-  const uint64_t pseudo = wire::PseudoHeaderSum(ip.Source(), ip.Destination(), wire::kIpProtoTcp, bytes);
+  const uint64_t pseudo = name.peer.IsV6()
+                              ? wire::PseudoHeaderSum(name.local.V6(), name.peer.V6(), wire::kIpProtoTcp, bytes)
+                              : wire::PseudoHeaderSum(name.local.V4(), name.peer.V4(), wire::kIpProtoTcp, bytes);
   wire::Put16(tcp + 16, wire::ChecksumFold(wire::ChecksumAdd(tcp, bytes, pseudo)));
 }
 
@@ -100,16 +100,16 @@ class EdgeRouting final : public ns3::Ipv4RoutingProtocol {
 
   ns3::Ptr<ns3::Ipv4Route> RouteOutput(ns3::Ptr<ns3::Packet>, const ns3::Ipv4Header& header, ns3::Ptr<ns3::NetDevice>,
                                        ns3::Socket::SocketErrno& error) override {
-    Ipv4Address source = FromNs3(header.GetSource());
-    if (!header.GetSource().IsInitialized() || source.IsZero())
-      source = m_edge->SelectSource(FromNs3(header.GetDestination()));
+    IpAddress source;
+    if (header.GetSource().IsInitialized()) source = m_edge->FromNs3(header.GetSource());
+    if (source.IsZero()) source = m_edge->SelectSource(m_edge->FromNs3(header.GetDestination()));
     if (source.IsZero()) {
       error = ns3::Socket::ERROR_NOROUTETOHOST;
       return nullptr;
     }
     error = ns3::Socket::ERROR_NOTERROR;
     auto route = ns3::Create<ns3::Ipv4Route>();
-    route->SetSource(ToNs3(source));
+    route->SetSource(m_edge->ToNs3(source));
     route->SetDestination(header.GetDestination());
     route->SetGateway(header.GetDestination());
     route->SetOutputDevice(m_edge->m_device);
@@ -173,6 +173,38 @@ ns3::Ptr<ns3::Node> TcpEdge::Node() {
   return m_node;
 }
 
+// --- names
+
+ns3::Ipv4Address TcpEdge::ToNs3(const IpAddress& address) {
+  if (!address.IsV6()) return ns3::Ipv4Address(address.V4().value);
+  if (address.IsZero()) return ns3::Ipv4Address::GetAny();
+  const auto [it, isNew] = m_numbers.try_emplace(address.V6(), static_cast<uint32_t>(m_ipv6.size()) + 1);
+  if (isNew) m_ipv6.push_back(address.V6());
+  return ns3::Ipv4Address(it->second);
+}
+
+IpAddress TcpEdge::FromNs3(ns3::Ipv4Address address) const {
+  const uint32_t number = address.Get();
+  if (number == 0 || number > m_ipv6.size()) return Ipv4Address{number};
+  return m_ipv6[number - 1];
+}
+
+TcpName TcpEdge::NameOf(const ns3::Socket& socket) const {
+  TcpName name{Ipv4Address{}, 0, Ipv4Address{}, 0};
+  ns3::Address address;
+  if (socket.GetSockName(address) == 0 && ns3::InetSocketAddress::IsMatchingType(address)) {
+    const auto inet = ns3::InetSocketAddress::ConvertFrom(address);
+    name.local = FromNs3(inet.GetIpv4());
+    name.localPort = inet.GetPort();
+  }
+  if (socket.GetPeerName(address) == 0 && ns3::InetSocketAddress::IsMatchingType(address)) {
+    const auto inet = ns3::InetSocketAddress::ConvertFrom(address);
+    name.peer = FromNs3(inet.GetIpv4());
+    name.peerPort = inet.GetPort();
+  }
+  return name;
+}
+
 // --- sockets
 
 uint32_t TcpEdge::SmallestMtu() const {
@@ -183,23 +215,29 @@ uint32_t TcpEdge::SmallestMtu() const {
 }
 
 ns3::Ptr<ns3::Socket> TcpEdge::CreateTcpSocket() {
-  const ns3::Ptr<ns3::Socket> socket = TcpEdgeSocket::Create(m_node, m_tcp);
-  socket->SetAttribute("SegmentSize", ns3::UintegerValue(SmallestMtu() - kSegmentOverheadBytes));
+  auto segmentBytes = [this](const ns3::Address& peer) {
+    const bool isV6 = FromNs3(ns3::InetSocketAddress::ConvertFrom(peer).GetIpv4()).IsV6();
+    return SmallestMtu() - SegmentOverheadBytes(isV6);
+  };
+  const ns3::Ptr<ns3::Socket> socket = TcpEdgeSocket::Create(m_node, m_tcp, segmentBytes);
+  socket->SetAttribute("SegmentSize", ns3::UintegerValue(SmallestMtu() - SegmentOverheadBytes(false)));
   return socket;
 }
 
-Ipv4Address TcpEdge::SelectSource(Ipv4Address destination) {
-  const host::Stack::RouteOut out =
-      m_stack.RouteOutput({.source = m_boundSource, .destination = destination, .protocol = wire::kIpProtoTcp});
-  return out.error == 0 ? out.source : Ipv4Address{};
+IpAddress TcpEdge::SelectSource(const IpAddress& destination) {
+  const host::Stack::PathOut out =
+      m_stack.FindPath({.source = m_boundSource, .destination = destination, .protocol = wire::kIpProtoTcp});
+  return out.error == 0 ? out.source : IpAddress{};
 }
 
 /// A port of net.ipv4.ip_local_port_range: as __inet_hash_connect(), one of the lower end's parity, from a random one
 /// on.
-uint16_t TcpEdge::EphemeralPort(Ipv4Address source, Ipv4Address destination, uint16_t destinationPort) {
+uint16_t TcpEdge::EphemeralPort(const IpAddress& source, const IpAddress& destination, uint16_t destinationPort) {
   const kernel::Namespace& ns = m_stack.Ns();
   const uint64_t steps = (ns.localPortHigh - ns.localPortLow) / 2u + 1u;
-  RandomStream random(m_stack.Net().seed, "tcp-port/" + ns.Name(), uint64_t{destination.value} << 16 | destinationPort);
+  const std::string peer = destination.IsV6() ? "/" + destination.ToString() : "";
+  RandomStream random(m_stack.Net().seed, "tcp-port/" + ns.Name() + peer,
+                      uint64_t{destination.V4().value} << 16 | destinationPort);
   const uint64_t first = random.Below(steps);
   for (uint64_t i = 0; i < steps; ++i) {
     const auto port = static_cast<uint16_t>(ns.localPortLow + 2 * ((first + i) % steps));
@@ -208,21 +246,24 @@ uint16_t TcpEdge::EphemeralPort(Ipv4Address source, Ipv4Address destination, uin
   return 0;
 }
 
-int TcpEdge::Connect(ns3::Ptr<ns3::Socket> socket, Ipv4Address source, uint16_t sourcePort, Ipv4Address destination,
-                     uint16_t destinationPort, uint32_t flow) {
-  if (!source.IsZero() && !m_stack.Ns().IsLocalAddress(source)) return EADDRNOTAVAIL;
-  const host::Stack::RouteOut out =
-      m_stack.RouteOutput({.source = source, .destination = destination, .protocol = wire::kIpProtoTcp});
+int TcpEdge::Connect(ns3::Ptr<ns3::Socket> socket, const IpAddress& source, uint16_t sourcePort,
+                     const IpAddress& destination, uint16_t destinationPort, uint32_t flow) {
+  const kernel::Namespace& ns = m_stack.Ns();
+  const bool isV6 = destination.IsV6();
+  if (!source.IsZero() && !(isV6 ? ns.Ipv6().IsLocalAddress(source.V6()) : ns.IsLocalAddress(source.V4())))
+    return EADDRNOTAVAIL;
+  const host::Stack::PathOut out =
+      m_stack.FindPath({.source = source, .destination = destination, .protocol = wire::kIpProtoTcp});
   if (out.error != 0) {
-    if (out.error == ENETUNREACH) m_stack.Ns().snmp.Add(kernel::Snmp::IpOutNoRoutes);
+    if (out.error == ENETUNREACH && !isV6) m_stack.Ns().snmp.Add(kernel::Snmp::IpOutNoRoutes);
     return out.error;
   }
   TcpName name{out.source, sourcePort, destination, destinationPort};
   if (sourcePort == 0) name.localPort = EphemeralPort(out.source, destination, destinationPort);
   if (name.localPort == 0 || IsConnected(name)) return EADDRNOTAVAIL;
 
-  const uint32_t mtu = std::min<uint32_t>(m_stack.OutputMtu(out, destination), UINT16_MAX);
-  socket->SetAttribute("SegmentSize", ns3::UintegerValue(mtu - kSegmentOverheadBytes));
+  const uint32_t mtu = std::min<uint32_t>(out.mtu, UINT16_MAX);
+  socket->SetAttribute("SegmentSize", ns3::UintegerValue(mtu - SegmentOverheadBytes(isV6)));
   if (socket->Bind(ns3::InetSocketAddress(name.localPort)) != 0) return EADDRINUSE;
   Connection& connection = GetConnection(name);
   connection.socket = socket;
@@ -240,7 +281,7 @@ void TcpEdge::Abandon(ns3::Ptr<ns3::Socket> socket) {
   socket->Close();
 }
 
-int TcpEdge::Accept(uint16_t port, uint32_t flow, AcceptHandler handler) {
+int TcpEdge::Accept(const IpAddress& local, uint16_t port, uint32_t flow, AcceptHandler handler) {
   Listener& listener = m_listeners[port];
   if (!listener.socket) {
     ns3::Ptr<ns3::Socket> socket = CreateTcpSocket();
@@ -252,8 +293,19 @@ int TcpEdge::Accept(uint16_t port, uint32_t flow, AcceptHandler handler) {
     socket->SetAcceptCallback(ns3::MakeNullCallback<bool, ns3::Ptr<ns3::Socket>, const ns3::Address&>(),
                               ns3::MakeCallback(&TcpEdge::Accepted, this));
   }
-  listener.waiting[flow] = std::move(handler);
+  listener.waiting[flow] = {local, std::move(handler)};
   return 0;
+}
+
+/// Whether what waits on that port waits there too: a socket of the other family's does not.
+bool TcpEdge::Listens(const TcpName& name) const {
+  const auto listener = m_listeners.find(name.localPort);
+  if (listener == m_listeners.end()) return true;  // an ns-3 application's socket
+  const auto& waiting = listener->second.waiting;
+  return std::any_of(waiting.begin(), waiting.end(), [&](const auto& entry) {
+    const IpAddress& local = entry.second.local;
+    return local.IsV6() == name.local.IsV6() && (local.IsZero() || local == name.local);
+  });
 }
 
 void TcpEdge::Accepted(ns3::Ptr<ns3::Socket> socket, const ns3::Address&) {
@@ -269,7 +321,7 @@ void TcpEdge::Accepted(ns3::Ptr<ns3::Socket> socket, const ns3::Address&) {
     socket->Close();
     return;
   }
-  const AcceptHandler handler = waiting->second;
+  const AcceptHandler handler = waiting->second.handler;
   if (waiting->first != kAnyFlow) StopAccepting(name.localPort, connection.flow);
   handler(socket);
 }
@@ -281,22 +333,6 @@ void TcpEdge::StopAccepting(uint16_t port, uint32_t flow) {
   if (!listener->second.waiting.empty()) return;
   listener->second.socket->Close();
   m_listeners.erase(listener);
-}
-
-TcpName TcpEdge::NameOf(const ns3::Socket& socket) {
-  TcpName name;
-  ns3::Address address;
-  if (socket.GetSockName(address) == 0 && ns3::InetSocketAddress::IsMatchingType(address)) {
-    const auto inet = ns3::InetSocketAddress::ConvertFrom(address);
-    name.local = FromNs3(inet.GetIpv4());
-    name.localPort = inet.GetPort();
-  }
-  if (socket.GetPeerName(address) == 0 && ns3::InetSocketAddress::IsMatchingType(address)) {
-    const auto inet = ns3::InetSocketAddress::ConvertFrom(address);
-    name.peer = FromNs3(inet.GetIpv4());
-    name.peerPort = inet.GetPort();
-  }
-  return name;
 }
 
 TcpEdge::Connection& TcpEdge::GetConnection(const TcpName& name) {
@@ -322,7 +358,7 @@ void TcpEdge::ForgetEnded() {
 }
 
 /// ns-3's demultiplexing, which it keeps to itself: a connection's socket before one that listens.
-ns3::Ptr<ns3::Socket> TcpEdge::FindSocket(const ns3::Object& protocol, const TcpName& name) {
+ns3::Ptr<ns3::Socket> TcpEdge::FindSocket(const ns3::Object& protocol, const TcpName& name) const {
   ns3::ObjectVectorValue sockets;
   protocol.GetAttribute("SocketList", sockets);
   ns3::Ptr<ns3::Socket> bound;
@@ -340,58 +376,77 @@ ns3::Ptr<ns3::Socket> TcpEdge::FindSocket(const ns3::Object& protocol, const Tcp
 
 bool TcpEdge::TakeTcp(const host::Received& segment) {
   const uint8_t* tcp = segment.payload;
-  const TcpName name{segment.ip.Destination(), wire::Get16(tcp + 2), segment.ip.Source(), wire::Get16(tcp)};
+  const TcpName name{segment.Destination(), wire::Get16(tcp + 2), segment.Source(), wire::Get16(tcp)};
   if (!IsConnected(name)) {
     const ns3::Ptr<ns3::Socket> socket = FindSocket(*m_tcp, name);
     if (!socket) return false;
+    const bool isTheirs = NameOf(*socket) == name;
+    if (!isTheirs && !Listens(name)) return false;
     Connection& connection = GetConnection(name);
     connection.flow = segment.frame.flow;
-    if (NameOf(*socket) == name) connection.socket = socket;
+    if (isTheirs) connection.socket = socket;
   }
   if (tcp[13] & kSyn) GetConnection(name).peerMss = ReadMss(tcp);
-  Deliver(segment, name);
+  Deliver(segment, wire::kIpProtoTcp, name);
   return true;
 }
 
 bool TcpEdge::TakeUdp(const host::Received& datagram) {
-  const TcpName name{datagram.ip.Destination(), wire::Get16(datagram.payload + 2), datagram.ip.Source(),
+  if (datagram.IsV6()) return false;  // ns-3's applications know IPv4
+  const TcpName name{datagram.Destination(), wire::Get16(datagram.payload + 2), datagram.Source(),
                      wire::Get16(datagram.payload)};
   if (!FindSocket(*m_udp, name)) return false;
-  Deliver(datagram, name);
+  Deliver(datagram, wire::kIpProtoUdp, name);
   return true;
 }
 
-/// tcp_v4_err(): ns-3's TCP hands the error to the socket's IcmpCallback, if it has one.
+/// tcp_v4_err(), tcp_v6_err(): ns-3's TCP hands the error to the socket's IcmpCallback, if it has one; as the message's
+/// second word the errno that it means.
 void TcpEdge::TakeIcmp(const host::Received& message) {
-  const uint32_t quoted = wire::kIcmpHeaderBytes + wire::kIpv4HeaderBytes;
-  if (message.payload[0] != wire::kIcmpDestUnreach || message.payloadBytes < quoted + 8) return;
-  const wire::Ipv4 ip{const_cast<uint8_t*>(message.payload + wire::kIcmpHeaderBytes)};
-  if (ip.Protocol() != wire::kIpProtoTcp || message.payloadBytes < wire::kIcmpHeaderBytes + ip.HeaderBytes() + 8)
+  const std::optional<IcmpReport> report = ParseIcmpReport(message);
+  if (!report || report->protocol != wire::kIpProtoTcp) return;
+  const int error = ErrnoOf(*report).error;
+  if (error == 0) {
+    const TcpName name{report->source, wire::Get16(report->transport), report->destination,
+                       wire::Get16(report->transport + 2)};
+    ns3::Simulator::ScheduleWithContext(Context(), ns3::NanoSeconds(kEdgeDelay.count), &TcpEdge::FollowMtu, this, name);
     return;
+  }
   std::array<uint8_t, 8> begin;
-  std::copy_n(ip.Payload(), begin.size(), begin.begin());
+  std::copy_n(report->transport, begin.size(), begin.begin());
   ns3::Simulator::ScheduleWithContext(
       Context(), ns3::NanoSeconds(kEdgeDelay.count),
-      [this, begin, from = message.ip.Source(), ttl = message.ip.Ttl(), type = message.payload[0],
-       code = message.payload[1], info = wire::Get32(message.payload + 4), source = ip.Source(),
-       destination = ip.Destination()] {
-        m_tcp->ReceiveIcmp(ToNs3(from), ttl, type, code, info, ToNs3(source), ToNs3(destination), begin.data());
+      [this, begin, from = ToNs3(report->from), ttl = report->ttl, type = report->type, code = report->code, error,
+       source = ToNs3(report->source), destination = ToNs3(report->destination)] {
+        m_tcp->ReceiveIcmp(from, ttl, type, code, static_cast<uint32_t>(error), source, destination, begin.data());
       });
 }
 
-void TcpEdge::Deliver(const host::Received& received, const TcpName& name) {
+/// tcp_v4_mtu_reduced(), tcp_v6_mtu_reduced(): the stack has learnt a path MTU meanwhile.
+void TcpEdge::FollowMtu(const TcpName& name) {
+  if (!IsConnected(name)) return;
+  Connection& connection = GetConnection(name);
+  const host::Stack::PathOut out =
+      m_stack.FindPath({.source = name.local, .destination = name.peer, .protocol = wire::kIpProtoTcp});
+  if (out.error != 0 || out.mtu >= connection.mtu) return;
+  connection.mtu = out.mtu;
+  const uint32_t segmentBytes = out.mtu - SegmentOverheadBytes(name.peer.IsV6());
+  if (const auto socket = ns3::DynamicCast<TcpEdgeSocket>(connection.socket)) socket->ReduceSegments(segmentBytes);
+}
+
+void TcpEdge::Deliver(const host::Received& received, uint8_t protocol, const TcpName& name) {
   auto packet = ns3::Create<ns3::Packet>(received.payload, received.payloadBytes);
   ns3::Ipv4Header header;
-  header.SetSource(ToNs3(received.ip.Source()));
-  header.SetDestination(ToNs3(received.ip.Destination()));
-  header.SetProtocol(received.ip.Protocol());
-  header.SetTtl(received.ip.Ttl());
-  header.SetTos(received.ip.Tos());
+  header.SetSource(ToNs3(name.peer));
+  header.SetDestination(ToNs3(name.local));
+  header.SetProtocol(protocol);
+  header.SetTtl(received.Ttl());
+  header.SetTos(received.Tos());
   header.SetPayloadSize(static_cast<uint16_t>(received.payloadBytes));
   if (ns3::Node::ChecksumEnabled()) header.EnableChecksum();
   packet->AddHeader(header);
   ns3::Simulator::ScheduleWithContext(Context(), ns3::NanoSeconds(kEdgeDelay.count),
-                                      [this, packet, name, isUdp = received.ip.Protocol() == wire::kIpProtoUdp,
+                                      [this, packet, name, isUdp = protocol == wire::kIpProtoUdp,
                                        journey = received.frame.journey, flow = received.frame.flow] {
                                         if (isUdp && !FindSocket(*m_udp, name))
                                           return;  // closed meanwhile; ns-3 would look for an ICMP to answer with
@@ -420,46 +475,60 @@ void TcpEdge::Send(wire::FramePtr packet) {
   });
 }
 
-/// __tcp_transmit_skb() and __ip_queue_xmit().
+/// __tcp_transmit_skb(), __ip_queue_xmit() and inet6_csk_xmit(). What comes from ns-3 is always IPv4.
 void TcpEdge::SendTcp(wire::FramePtr packet) {
   const wire::Ipv4 ip{packet->Data()};
   uint8_t* tcp = ip.Payload();
-  const TcpName name{ip.Source(), wire::Get16(tcp), ip.Destination(), wire::Get16(tcp + 2)};
+  const TcpName name{FromNs3(ns3::Ipv4Address(ip.Source().value)), wire::Get16(tcp),
+                     FromNs3(ns3::Ipv4Address(ip.Destination().value)), wire::Get16(tcp + 2)};
   Connection& connection = GetConnection(name);
   if (connection.abandoned) return;
-  const host::Stack::RouteOut out = m_stack.RouteOutput({.source = name.local,
-                                                         .destination = name.peer,
-                                                         .protocol = wire::kIpProtoTcp,
-                                                         .tos = ip.Tos(),
-                                                         .sourcePort = wire::Get16(tcp),
-                                                         .destinationPort = wire::Get16(tcp + 2)});
-  if (out.error != 0) return;
+  const bool isV6 = name.peer.IsV6();
+  const host::SendRequest request{.source = name.local,
+                                  .destination = name.peer,
+                                  .protocol = wire::kIpProtoTcp,
+                                  .tos = ip.Tos(),
+                                  .sourcePort = name.localPort,
+                                  .destinationPort = name.peerPort};
+  host::Stack::RouteOut out;
+  host::Stack::RouteOut6 out6;
+  if (isV6)
+    out6 = m_stack.RouteOutput6(request);
+  else
+    out = m_stack.RouteOutput(request);
+  if ((isV6 ? out6.error : out.error) != 0) return;
+  const uint32_t mtu = isV6 ? m_stack.OutputMtu(out6, name.peer.V6()) : m_stack.OutputMtu(out, name.peer.V4());
 
-  const bool isSyn = tcp[13] & kSyn;
-  if (isSyn) packet = WithMss(*packet, out);
+  connection.mtu = mtu;
+  // tcp_advertise_mss(): by the MTU of the path as far as it is known
+  if (tcp[13] & kSyn) packet = WithMss(*packet, std::min<uint32_t>(mtu, UINT16_MAX) - TcpFixedBytes(isV6));
   const uint32_t headerBytes = TcpHeaderBytes(wire::Ipv4{packet->Data()}.Payload());
   const uint32_t dataBytes = packet->Size() - wire::kIpv4HeaderBytes - headerBytes;
   // Both count the data and the options, without the fixed headers.
-  const uint32_t pathMss = m_stack.OutputMtu(out, name.peer) - wire::kIpv4HeaderBytes - wire::kTcpHeaderBytes;
+  const uint32_t pathMss = mtu - TcpFixedBytes(isV6);
   const uint32_t atMost = std::min<uint32_t>(pathMss, connection.peerMss) + wire::kTcpHeaderBytes - headerBytes;
   uint32_t sent = 0;
   do {
     const uint32_t bytes = std::min(atMost, dataBytes - sent);
-    SendSegment(connection, *packet, out, sent, bytes);
+    wire::FramePtr segment = CutSegment(connection, name, *packet, sent, bytes);
+    m_stack.Ns().snmp.Add(kernel::Snmp::TcpOutSegs);
+    if (isV6)
+      m_stack.SendPacket(std::move(segment), out6);
+    else
+      m_stack.SendPacket(std::move(segment), out);
     sent += bytes;
   } while (sent < dataBytes);
 }
 
-/// A SYN with the option that ns-3 leaves out: tcp_advertise_mss(), by the MTU of the path as far as it is known.
-wire::FramePtr TcpEdge::WithMss(const wire::Frame& syn, const host::Stack::RouteOut& out) const {
-  const uint32_t fixedBytes = wire::kIpv4HeaderBytes + wire::kTcpHeaderBytes;
-  const uint32_t mtu = m_stack.OutputMtu(out, wire::Ipv4{const_cast<uint8_t*>(syn.Data())}.Destination());
+/// A SYN with the option that ns-3 leaves out.
+wire::FramePtr TcpEdge::WithMss(const wire::Frame& syn, uint32_t mss) {
+  const uint32_t fixedBytes = TcpFixedBytes(false);
   wire::FramePtr packet = wire::MakeFrameLike(syn, syn.Size() + kOptionMssBytes);
   std::memcpy(packet->Data(), syn.Data(), fixedBytes);
   uint8_t* option = packet->Data() + fixedBytes;
   option[0] = kOptionMss;
   option[1] = kOptionMssBytes;
-  wire::Put16(option + 2, std::min<uint32_t>(mtu, UINT16_MAX) - fixedBytes);
+  wire::Put16(option + 2, mss);
   std::memcpy(option + kOptionMssBytes, syn.Data() + fixedBytes, syn.Size() - fixedBytes);
   uint8_t* dataOffset = packet->Data() + wire::kIpv4HeaderBytes + 12;
   *dataOffset = static_cast<uint8_t>(*dataOffset + (1 << 4));
@@ -467,34 +536,44 @@ wire::FramePtr TcpEdge::WithMss(const wire::Frame& syn, const host::Stack::Route
 }
 
 /// One piece of a segment: its headers, and `bytes` of its data from `offset` on (tcp_gso_segment()).
-void TcpEdge::SendSegment(Connection& connection, const wire::Frame& whole, const host::Stack::RouteOut& out,
-                          uint32_t offset, uint32_t bytes) {
+wire::FramePtr TcpEdge::CutSegment(Connection& connection, const TcpName& name, const wire::Frame& whole,
+                                   uint32_t offset, uint32_t bytes) {
   const wire::Ipv4 wholeIp{const_cast<uint8_t*>(whole.Data())};
-  const uint32_t headerBytes = wire::kIpv4HeaderBytes + TcpHeaderBytes(wholeIp.Payload());
-  const bool isLast = headerBytes + offset + bytes == whole.Size();
-  wire::FramePtr packet = wire::MakeFrameLike(whole, headerBytes + bytes);
-  std::memcpy(packet->Data(), whole.Data(), headerBytes);
-  std::memcpy(packet->Data() + headerBytes, whole.Data() + headerBytes + offset, bytes);
+  const uint8_t* wholeTcp = wholeIp.Payload();
+  const uint32_t headerBytes = TcpHeaderBytes(wholeTcp), tcpBytes = headerBytes + bytes;
+  const bool isLast = wire::kIpv4HeaderBytes + headerBytes + offset + bytes == whole.Size();
+  const bool isV6 = name.peer.IsV6();
+  const uint32_t ipBytes = isV6 ? wire::kIpv6HeaderBytes : wire::kIpv4HeaderBytes;
+  wire::FramePtr packet = wire::MakeFrameLike(whole, ipBytes + tcpBytes);
+  uint8_t* tcp = packet->Data() + ipBytes;
+  std::memcpy(tcp, wholeTcp, headerBytes);
+  std::memcpy(tcp + headerBytes, wholeTcp + headerBytes + offset, bytes);
 
-  uint8_t* tcp = packet->Data() + wire::kIpv4HeaderBytes;
   wire::Put32(tcp + 4, wire::Get32(tcp + 4) + offset);
   if (!isLast) tcp[13] = static_cast<uint8_t>(tcp[13] & ~(kFin | kPsh));
   // A SYN-ACK has no socket behind it yet that could number its packets (ip_build_and_send_pkt()).
   const bool isSynAck = (tcp[13] & (kSyn | kAck)) == (kSyn | kAck);
-  wire::WriteIpv4(packet->Data(), {.tos = wholeIp.Tos(),
-                                   .totalBytes = static_cast<uint16_t>(headerBytes + bytes),
-                                   .identification = isSynAck ? uint16_t{0} : connection.nextId++,
-                                   .fragmentField = wire::kIpDf,
-                                   .ttl = wholeIp.Ttl(),
-                                   .protocol = wire::kIpProtoTcp,
-                                   .source = wholeIp.Source(),
-                                   .destination = wholeIp.Destination()});
-  FillTcpChecksum(wire::Ipv4{packet->Data()}, tcp, packet->Size() - wire::kIpv4HeaderBytes);
+  if (isV6) {
+    wire::WriteIpv6(packet->Data(), {.trafficClass = wholeIp.Tos(),
+                                     .payloadBytes = static_cast<uint16_t>(tcpBytes),
+                                     .nextHeader = wire::kIpProtoTcp,
+                                     .source = name.local.V6(),
+                                     .destination = name.peer.V6()});
+  } else {
+    wire::WriteIpv4(packet->Data(), {.tos = wholeIp.Tos(),
+                                     .totalBytes = static_cast<uint16_t>(packet->Size()),
+                                     .identification = isSynAck ? uint16_t{0} : connection.nextId++,
+                                     .fragmentField = wire::kIpDf,
+                                     .ttl = wholeIp.Ttl(),
+                                     .protocol = wire::kIpProtoTcp,
+                                     .source = wholeIp.Source(),
+                                     .destination = wholeIp.Destination()});
+  }
+  FillTcpChecksum(name, tcp, tcpBytes);
   packet->flow = connection.flow;
   packet->hash = connection.hash;
   packet->socketHash = true;
-  m_stack.Ns().snmp.Add(kernel::Snmp::TcpOutSegs);
-  m_stack.SendPacket(std::move(packet), out);
+  return packet;
 }
 
 /// What applications send that is not TCP, as a kernel's socket with default options would: cut if need be, and DF as

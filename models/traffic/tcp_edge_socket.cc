@@ -26,8 +26,10 @@ ns3::Ptr<T> Make(const ns3::TcpL4Protocol& tcp, const char* attribute) {
 
 }  // namespace
 
-ns3::Ptr<TcpEdgeSocket> TcpEdgeSocket::Create(ns3::Ptr<ns3::Node> node, ns3::Ptr<ns3::TcpL4Protocol> tcp) {
+ns3::Ptr<TcpEdgeSocket> TcpEdgeSocket::Create(ns3::Ptr<ns3::Node> node, ns3::Ptr<ns3::TcpL4Protocol> tcp,
+                                              SegmentBytes segmentBytes) {
   auto socket = ns3::CreateObject<TcpEdgeSocket>();
+  socket->m_segmentBytes = std::move(segmentBytes);
   socket->SetNode(node);
   socket->SetTcp(tcp);
   socket->SetRtt(Make<ns3::RttEstimator>(*tcp, "RttEstimatorType"));
@@ -38,6 +40,23 @@ ns3::Ptr<TcpEdgeSocket> TcpEdgeSocket::Create(ns3::Ptr<ns3::Node> node, ns3::Ptr
 }
 
 ns3::Ptr<ns3::TcpSocketBase> TcpEdgeSocket::Fork() { return ns3::CopyObject<TcpEdgeSocket>(this); }
+
+void TcpEdgeSocket::CompleteFork(ns3::Ptr<ns3::Packet> packet, const ns3::TcpHeader& header, const ns3::Address& from,
+                                 const ns3::Address& to) {
+  m_tcb->m_segmentSize = m_segmentBytes(from);
+  m_txBuffer->SetSegmentSize(m_tcb->m_segmentSize);
+  TcpSocketBase::CompleteFork(packet, header, from, to);
+}
+
+void TcpEdgeSocket::ReduceSegments(uint32_t segmentBytes) {
+  m_tcb->m_segmentSize = segmentBytes;
+  m_txBuffer->SetSegmentSize(segmentBytes);
+  if (m_state != ESTABLISHED && m_state != CLOSE_WAIT && !IsFinWait() && m_state != LAST_ACK && m_state != CLOSING)
+    return;
+  if (m_txBuffer->Size() == 0) return;
+  m_txBuffer->SetSentListLost(false);
+  SendPendingData(m_connected);
+}
 
 void TcpEdgeSocket::DoForwardUp(ns3::Ptr<ns3::Packet> packet, const ns3::Address& from, const ns3::Address& to) {
   using ns3::TcpHeader;

@@ -4,6 +4,7 @@
 #include <ns3/tcp-l4-protocol.h>
 #include <ns3/tcp-socket-base.h>
 
+#include <functional>
 #include <optional>
 
 namespace overlaysim::traffic {
@@ -17,10 +18,17 @@ namespace overlaysim::traffic {
 ///  - overlooks a RST that answers its SYN, because it acknowledges the SYN.
 class TcpEdgeSocket final : public ns3::TcpSocketBase {
  public:
-  static ns3::Ptr<TcpEdgeSocket> Create(ns3::Ptr<ns3::Node> node, ns3::Ptr<ns3::TcpL4Protocol> tcp);
+  /// Data bytes of a full segment to a peer that connects to a listening socket.
+  using SegmentBytes = std::function<uint32_t(const ns3::Address& peer)>;
+  static ns3::Ptr<TcpEdgeSocket> Create(ns3::Ptr<ns3::Node> node, ns3::Ptr<ns3::TcpL4Protocol> tcp,
+                                        SegmentBytes segmentBytes);
+  /// tcp_mtu_reduced() and tcp_simple_retransmit(): the path takes less than was thought; what is on its way is lost.
+  void ReduceSegments(uint32_t segmentBytes);
 
  protected:
   ns3::Ptr<ns3::TcpSocketBase> Fork() override;
+  void CompleteFork(ns3::Ptr<ns3::Packet> packet, const ns3::TcpHeader& header, const ns3::Address& from,
+                    const ns3::Address& to) override;
   void DoForwardUp(ns3::Ptr<ns3::Packet> packet, const ns3::Address& from, const ns3::Address& to) override;
   void ReTxTimeout() override;
 
@@ -29,6 +37,7 @@ class TcpEdgeSocket final : public ns3::TcpSocketBase {
   bool IsFinAlone() const;  ///< all data is acknowledged
   bool IsFinWait() const;
 
+  SegmentBytes m_segmentBytes;
   std::optional<ns3::TcpHeader> m_heldFin;  ///< of the peer, while data before it is missing
 };
 

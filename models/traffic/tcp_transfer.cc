@@ -10,7 +10,6 @@
 #include <cstring>
 
 #include "models/engine/engine.h"
-#include "models/traffic/icmp_report.h"
 
 namespace overlaysim::traffic {
 namespace {
@@ -123,10 +122,9 @@ void TcpEnd::OnSegment(ns3::Ptr<const ns3::Packet>, const ns3::TcpHeader& header
     FailLater(m_state == ns3::TcpSocket::SYN_SENT ? ECONNREFUSED : ECONNRESET);
 }
 
-/// tcp_v4_err(): an established connection outlives an unreachable message, one that is being made does not.
-void TcpEnd::OnIcmp(ns3::Ipv4Address, uint8_t, uint8_t type, uint8_t code, uint32_t) {
-  const int error = type == wire::kIcmpDestUnreach ? ErrnoOfUnreachable(code).error : 0;
-  if (error != 0 && m_state == ns3::TcpSocket::SYN_SENT) FailLater(error);
+/// tcp_v4_err(): an established connection outlives an error message, one that is being made does not.
+void TcpEnd::OnIcmp(ns3::Ipv4Address, uint8_t, uint8_t, uint8_t, uint32_t error) {
+  if (m_state == ns3::TcpSocket::SYN_SENT) FailLater(static_cast<int>(error));
 }
 
 void TcpEnd::OnGaveUp(ns3::Ptr<ns3::Socket>) { FailLater(ETIMEDOUT); }
@@ -183,7 +181,8 @@ void TcpTransfer::Start() {
 
 void TcpTransfer::Listen() {
   if (m_settings.timeout) m_server->SetTimeout(*m_settings.timeout);
-  const int error = m_to->Accept(m_settings.destinationPort, m_settings.flow,
+  const IpAddress any = m_settings.destination.IsV6() ? IpAddress(Ipv6Address{}) : IpAddress(Ipv4Address{});
+  const int error = m_to->Accept(any, m_settings.destinationPort, m_settings.flow,
                                  [this](ns3::Ptr<ns3::Socket> socket) { m_server->Use(socket); });
   if (error != 0) m_server->Fail(std::strerror(error), true);
 }

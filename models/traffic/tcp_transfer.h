@@ -13,8 +13,8 @@
 namespace overlaysim::traffic {
 
 struct TcpSettings {
-  Ipv4Address source;  ///< zero: as the kernel selects it
-  Ipv4Address destination;
+  IpAddress source;  ///< none or zero: as the kernel selects it
+  IpAddress destination;
   uint16_t sourcePort = 0;  ///< 0: ephemeral
   uint16_t destinationPort = 0;
   uint64_t up = 0, down = 0;  ///< bytes, counting from 0

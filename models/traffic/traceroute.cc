@@ -28,8 +28,34 @@ std::vector<uint8_t> Pattern(uint32_t bytes) {
 /// ttl2hops(): how far away a sender is whose packets begin with 64, 128 or 255.
 int HopsOf(uint8_t ttl) { return (ttl <= 64 ? 65 : ttl <= 128 ? 129 : 256) - ttl; }
 
+std::string Ipv6ErrorText(const IcmpReport& report) {
+  switch (report.type) {
+    case wire::kIcmpv6TimeExceeded:
+      if (report.code == 0) return {};
+      break;
+    case wire::kIcmpv6PacketTooBig:
+      return fmt::format("!F-{}", report.info);
+    case wire::kIcmpv6DestUnreach:
+      if (report.code == wire::kIcmpv6PortUnreach) return {};
+      return report.code == wire::kIcmpv6NoRoute           ? "!N"
+             : report.code == wire::kIcmpv6AdminProhibited ? "!X"
+             : report.code == 2 || report.code == 3        ? "!H"
+                                                           : fmt::format("!<{}>", report.code);
+    default:
+      break;
+  }
+  return fmt::format("!<{}-{}>", report.type, report.code);
+}
+
+/// Whether a router on the way says that the hop limit was used up.
+bool IsOnTheWay(const IcmpReport& report) {
+  const uint8_t exceeded = report.from.IsV6() ? uint8_t{wire::kIcmpv6TimeExceeded} : uint8_t{wire::kIcmpTimeExceeded};
+  return report.type == exceeded && report.code == 0;
+}
+
 /// What is printed behind the time; an answer of the destination itself is no error.
 std::string ErrorText(const IcmpReport& report) {
+  if (report.from.IsV6()) return Ipv6ErrorText(report);
   if (report.type == wire::kIcmpTimeExceeded && report.code == 0) return {};
   if (report.type != wire::kIcmpDestUnreach) return fmt::format("!<{}-{}>", report.type, report.code);
   switch (report.code) {
@@ -77,8 +103,8 @@ Traceroute::Traceroute(host::Stack& stack, const TracerouteSettings& settings)
 
 void Traceroute::Start() {
   if (m_settings.method == Method::Icmp) {
-    const auto route = m_stack.RouteOutput(
-        {.source = m_settings.source, .destination = m_settings.destination, .oif = m_settings.oif});
+    const auto route =
+        m_stack.FindPath({.source = m_settings.source, .destination = m_settings.destination, .oif = m_settings.oif});
     if (route.error != 0) return Fail("connect", route.error);
     m_icmp = m_stack.OpenRawIcmp([this](const host::Received& message) { ReceivedIcmp(message); });
   }
@@ -153,9 +179,8 @@ bool Traceroute::SendProbe(size_t index) {
   const int error = m_settings.method == Method::Icmp ? SendIcmp(index, request) : SendUdp(index, request);
   if (IsDone()) return false;
   if (error == EMSGSIZE) {  // the socket's error queue tells the MTU
-    const auto route = m_stack.RouteOutput(request);
     probe.received = engine::Now();
-    probe.error = fmt::format("!F-{}", m_stack.OutputMtu(route, m_settings.destination));
+    probe.error = fmt::format("!F-{}", m_stack.FindPath(request).mtu);
     probe.isFinal = true;
     if (probe.socket) probe.socket->Close();
     m_stack.After({0}, [this, index] {
@@ -174,20 +199,20 @@ int Traceroute::SendUdp(size_t index, const host::SendRequest& request) {
   probe.socket = std::make_unique<UdpSocket>(
       m_stack, fmt::format("traceroute/{}/{}", m_settings.flow, index), request, uint16_t{0}, probe.sequence,
       UdpSocket::Handlers{
-          [this, index](const host::UdpDatagram& datagram) { Answered(index, datagram.source.V4(), datagram.ttl); },
+          [this, index](const host::UdpDatagram& datagram) { Answered(index, datagram.source, datagram.ttl); },
           [this, index](const IcmpReport& report) { Report(index, report); }});
   if (const int error = probe.socket->Open()) {
     Fail("connect", error);
     return 0;
   }
-  const uint32_t headers = wire::kIpv4HeaderBytes + wire::kUdpHeaderBytes;
+  const uint32_t headers = IpHeaderBytes() + wire::kUdpHeaderBytes;
   m_result.offeredBytes += m_settings.packetBytes - headers;
   return probe.socket->Send(Pattern(m_settings.packetBytes - headers));
 }
 
 /// An echo request whose header takes the first bytes of the pattern.
 int Traceroute::SendIcmp(size_t index, const host::SendRequest& request) {
-  const std::vector<uint8_t> message = Pattern(m_settings.packetBytes - wire::kIpv4HeaderBytes);
+  const std::vector<uint8_t> message = Pattern(m_settings.packetBytes - IpHeaderBytes());
   m_result.offeredBytes += message.size() - wire::kIcmpHeaderBytes;
   return m_stack.SendIcmpEcho(request, m_settings.icmpId, m_probes[index].sequence,
                               std::span(message).subspan(wire::kIcmpHeaderBytes));
@@ -200,31 +225,34 @@ std::optional<size_t> Traceroute::FindSequence(uint16_t sequence) const {
 }
 
 void Traceroute::ReceivedIcmp(const host::Received& message) {
-  if (message.IsV6()) return;
+  if (message.IsV6() != IsV6()) return;
+  const uint8_t request = IsV6() ? uint8_t{wire::kIcmpv6Echo} : uint8_t{wire::kIcmpEcho};
+  const uint8_t reply = IsV6() ? uint8_t{wire::kIcmpv6EchoReply} : uint8_t{wire::kIcmpEchoReply};
   const uint8_t* icmp = message.payload;
   if (const auto report = ParseIcmpReport(message)) {
     const uint8_t* echo = report->transport;
-    if (report->protocol != wire::kIpProtoIcmp || report->destination != m_settings.destination ||
-        echo[0] != wire::kIcmpEcho || wire::Get16(echo + 4) != m_settings.icmpId)
+    const uint8_t protocol = IsV6() ? uint8_t{wire::kIpProtoIcmpv6} : uint8_t{wire::kIpProtoIcmp};
+    if (report->protocol != protocol || report->destination != m_settings.destination || echo[0] != request ||
+        wire::Get16(echo + 4) != m_settings.icmpId)
       return;
     if (const auto index = FindSequence(wire::Get16(echo + 6))) Report(*index, *report);
-  } else if (message.payloadBytes >= wire::kIcmpHeaderBytes && icmp[0] == wire::kIcmpEchoReply &&
-             message.ip.Source() == m_settings.destination && wire::Get16(icmp + 4) == m_settings.icmpId) {
-    if (const auto index = FindSequence(wire::Get16(icmp + 6))) Answered(*index, message.ip.Source(), message.ip.Ttl());
+  } else if (message.payloadBytes >= wire::kIcmpHeaderBytes && icmp[0] == reply &&
+             message.Source() == m_settings.destination && wire::Get16(icmp + 4) == m_settings.icmpId) {
+    if (const auto index = FindSequence(wire::Get16(icmp + 6))) Answered(*index, message.Source(), message.Ttl());
   }
 }
 
 void Traceroute::Report(size_t index, const IcmpReport& report) {
   Probe& probe = m_probes[index];
-  probe.isFinal = report.type != wire::kIcmpTimeExceeded || report.code != 0;
+  probe.isFinal = !IsOnTheWay(report);
   probe.error = ErrorText(report);
   const bool isFinal = probe.isFinal;
-  Answered(index, report.from.V4(), report.ttl);
+  Answered(index, report.from, report.ttl);
   probe.isFinal = isFinal;
 }
 
 /// recv_reply().
-void Traceroute::Answered(size_t index, Ipv4Address from, uint8_t ttl) {
+void Traceroute::Answered(size_t index, const IpAddress& from, uint8_t ttl) {
   Probe& probe = m_probes[index];
   if (IsDone() || probe.isDone) return;
   probe.isDone = probe.isFinal = true;
@@ -287,7 +315,7 @@ bool Traceroute::BelongsHere(size_t index, size_t final, bool isHopFinal) const 
   return answer.ttl != 0 && hops <= static_cast<int>(index / m_settings.probesPerHop + 1);
 }
 
-std::string Traceroute::NameOf(Ipv4Address address) const {
+std::string Traceroute::NameOf(const IpAddress& address) const {
   const std::string text = address.ToString();
   return m_settings.numeric ? text : fmt::format("{} ({})", text, text);  // nobody knows names of addresses here
 }

@@ -9,14 +9,15 @@ namespace overlaysim::traffic {
 
 /// traceroute(8)'s options.
 struct TracerouteSettings {
+  static constexpr uint32_t kPayloadBytes = 40;  ///< behind the IP header, unless said otherwise
   enum class Method : uint8_t {
     Default,  ///< UDP to a port that goes up with each probe
     Udp,      ///< -U: UDP to one port
     Icmp      ///< -I: echo requests
   } method = Method::Default;
   std::string destinationText;
-  Ipv4Address destination;
-  Ipv4Address source;               ///< -s; zero: by routing
+  IpAddress destination;
+  IpAddress source;                 ///< -s; none: by routing
   int oif = 0;                      ///< -i
   uint32_t firstHop = 1;            ///< -f
   uint32_t maxHops = 30;            ///< -m
@@ -27,10 +28,10 @@ struct TracerouteSettings {
   int64_t nearThousandths = 10000;  ///< of that of a later hop
   Nanoseconds sendWait;             ///< -z: between probes
   std::optional<uint16_t> port;     ///< -p: first port, or first sequence number of -I
-  uint32_t packetBytes = 60;        ///< with all headers
-  uint8_t tos = 0;                  ///< -t
-  bool numeric = false;             ///< -n
-  bool dontFragment = false;        ///< -F
+  uint32_t packetBytes = wire::kIpv4HeaderBytes + kPayloadBytes;  ///< with all headers
+  uint8_t tos = 0;                                                ///< -t
+  bool numeric = false;                                           ///< -n
+  bool dontFragment = false;                                      ///< -F
   uint16_t icmpId = 0;
   uint32_t flow = UINT32_MAX;
 };
@@ -46,7 +47,7 @@ class Traceroute : public Flow {
  private:
   struct Probe {
     std::optional<Nanoseconds> sent, received;
-    std::optional<Ipv4Address> from;
+    std::optional<IpAddress> from;
     uint8_t ttl = 0;  ///< of the answer
     bool isDone = false, isFinal = false;
     std::string error;  ///< "!H", as printed
@@ -63,13 +64,15 @@ class Traceroute : public Flow {
   bool BelongsHere(size_t index, size_t final, bool isHopFinal) const;
   void Print(size_t index);
   void Report(size_t index, const IcmpReport& report);
-  void Answered(size_t index, Ipv4Address from, uint8_t ttl);
+  void Answered(size_t index, const IpAddress& from, uint8_t ttl);
   void ReceivedIcmp(const host::Received& message);
   std::optional<size_t> FindSequence(uint16_t sequence) const;
   void Wake(Nanoseconds delay);
   void Fail(const std::string& call, int error);
   void Close();
-  std::string NameOf(Ipv4Address address) const;
+  bool IsV6() const { return m_settings.destination.IsV6(); }
+  uint32_t IpHeaderBytes() const { return IsV6() ? wire::kIpv6HeaderBytes : wire::kIpv4HeaderBytes; }
+  std::string NameOf(const IpAddress& address) const;
 
   host::Stack& m_stack;
   TracerouteSettings m_settings;

@@ -48,6 +48,7 @@ FlowPtr MakeNetcat(const Shell& shell, const std::vector<std::string>& words) {
   traffic::NetcatSettings s;
   s.flow = shell.flow;
   std::optional<std::string> localPort, source;
+  bool isIpv4 = false, isIpv6 = false;
   const std::string usage(kNetcatUsage);
   Options options(words, "46bCDdFhI:i:klM:m:NnO:P:p:q:rSs:T:tUuV:vW:w:X:x:Zz");
   while (const char option = options.Next()) {
@@ -58,6 +59,13 @@ FlowPtr MakeNetcat(const Shell& shell, const std::vector<std::string>& words) {
       case 'h':
         return Answer(0, std::string(kNetcatVersion) + usage + std::string(kNetcatSummary));
       case '4':
+        isIpv4 = true;
+        isIpv6 = false;
+        break;
+      case '6':
+        isIpv6 = true;
+        isIpv4 = false;
+        break;
       case 'd':  // there is nothing to read anyway
         break;
       case 'k':
@@ -116,13 +124,21 @@ FlowPtr MakeNetcat(const Shell& shell, const std::vector<std::string>& words) {
   if (port.empty()) return Answer(1, "nc: missing port number\n");
   if (s.listen && !source) source = host;
 
-  auto resolve = [&](const std::string& text, Ipv4Address& address) -> std::string {
-    const auto numeric = Ipv4Address::Parse(text);
-    address = numeric ? *numeric : s.numeric ? Ipv4Address{} : shell.resolve(text);
-    if (numeric || !address.IsZero()) return {};
-    return fmt::format("nc: getaddrinfo for host \"{}\" port {}: {}\n", text, port,
-                       s.numeric ? "Name or service not known" : kNoName);
+  auto resolve = [&](const std::string& text, IpAddress& address) -> std::string {
+    const auto numeric = IpAddress::Parse(text);
+    const char* why = s.numeric ? "Name or service not known" : kNoName;
+    if (numeric && ((isIpv4 && numeric->IsV6()) || (isIpv6 && numeric->IsV4())))
+      why = "Address family for hostname not supported";
+    else if (numeric)
+      return address = *numeric, std::string();
+    else if (!s.numeric && isIpv6)
+      address = shell.Address6Of(text);
+    else if (!s.numeric)
+      address = shell.AddressOf(text);
+    if (!address.IsZero()) return {};
+    return fmt::format("nc: getaddrinfo for host \"{}\" port {}: {}\n", text, port, why);
   };
+  if (isIpv6) s.source = Ipv6Address{};
   if (source)
     if (const std::string error = resolve(*source, s.source); !error.empty()) return Answer(1, error);
   if (s.listen) {

@@ -137,9 +137,10 @@ FlowPtr MakePing(const Shell& shell, const std::vector<std::string>& words) {
   s.destinationText = options.Operands().front();
   if (isIpv6 && Ipv4Address::Parse(s.destinationText))
     return Answer(2, fmt::format("ping: {}: Address family for hostname not supported\n", s.destinationText));
-  const auto address6 = Ipv6Address::Parse(s.destinationText);
-  if (isIpv6 && !address6) return Answer(2, "ping: names of IPv6 addresses are not supported yet\n");
-  s.destination = address6 ? IpAddress(*address6) : IpAddress(shell.AddressOf(s.destinationText));
+  if (isIpv6 || Ipv6Address::Parse(s.destinationText))
+    s.destination = shell.Address6Of(s.destinationText);
+  else
+    s.destination = shell.AddressOf(s.destinationText);
   if (s.destination.IsZero()) return Answer(2, fmt::format("ping: {}: {}\n", s.destinationText, kNoName));
   if (s.count == 0 && !s.deadline)
     return Answer(2, "ping: in a simulation a count is needed: -c COUNT (or -w SECONDS)\n");

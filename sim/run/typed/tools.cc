@@ -28,6 +28,11 @@ Ipv4Address Shell::AddressOf(const std::string& text) const {
   return address ? *address : resolve(text);
 }
 
+Ipv6Address Shell::Address6Of(const std::string& text) const {
+  const auto address = Ipv6Address::Parse(text);
+  return address ? *address : resolve6(text);
+}
+
 char Options::Next() {
   while (m_at == 0) {  // between words
     if (m_word >= m_words.size()) return 0;

@@ -24,8 +24,10 @@ struct Shell {
   uint32_t flow = UINT32_MAX;
   std::function<Ipv4Address(std::string_view)> resolve;  ///< address of a pod or node by name; zero: there is none
   std::function<traffic::TcpEdge&()> tcp;                ///< the namespace's TCP
+  std::function<Ipv6Address(std::string_view)> resolve6 = [](std::string_view) { return Ipv6Address{}; };
 
-  Ipv4Address AddressOf(const std::string& text) const;  ///< dotted, or of a name; zero: there is none
+  Ipv4Address AddressOf(const std::string& text) const;   ///< dotted, or of a name; zero: there is none
+  Ipv6Address Address6Of(const std::string& text) const;  ///< the same for IPv6
 };
 
 using FlowPtr = std::unique_ptr<traffic::Flow>;

@@ -108,7 +108,7 @@ class Parser {
   const std::vector<std::string>& m_words;
   size_t m_at = 1;  ///< which word
   size_t m_operands = 0;
-  bool m_optionsEnded = false;
+  bool m_optionsEnded = false, m_isIpv6 = false;
   traffic::TracerouteSettings m_settings;
   std::optional<uint32_t> m_port, m_packetBytes;
 };
@@ -128,8 +128,10 @@ FlowPtr Parser::Make() {
     return refuse(fmt::format("no more than {} probes per hop", kMostProbes));
   if (m_packetBytes.value_or(0) > kMostBytes)
     return refuse(fmt::format("too big packetlen {} specified", *m_packetBytes));
-  const uint32_t headers = wire::kIpv4HeaderBytes + wire::kUdpHeaderBytes;  // as long as those of ICMP
-  if (m_packetBytes) s.packetBytes = std::max(*m_packetBytes, headers);
+  const bool isV6 = s.destination.IsV6();
+  const uint32_t ipHeader = isV6 ? wire::kIpv6HeaderBytes : wire::kIpv4HeaderBytes;
+  const uint32_t headers = ipHeader + wire::kUdpHeaderBytes;  // as long as those of ICMP
+  s.packetBytes = std::max(m_packetBytes.value_or(ipHeader + traffic::TracerouteSettings::kPayloadBytes), headers);
   if (m_port) s.port = static_cast<uint16_t>(*m_port);
   auto fail = [&](const char* call, const char* why) {
     const std::string header = fmt::format("traceroute to {} ({}), {} hops max, {} byte packets", s.destinationText,
@@ -137,7 +139,8 @@ FlowPtr Parser::Make() {
     return Answer(1, fmt::format("\n{}: {}\n", call, why), s.method == Method::Icmp ? std::string() : header);
   };
   if (s.oif < 0) return fail("setsockopt SO_BINDTODEVICE", "No such device");
-  if (!s.source.IsZero() && !m_shell.stack.Ns().IsLocalAddress(s.source))
+  const kernel::Namespace& ns = m_shell.stack.Ns();
+  if (!s.source.IsZero() && !(isV6 ? ns.Ipv6().IsLocalAddress(s.source.V6()) : ns.IsLocalAddress(s.source.V4())))
     return fail("bind", "Cannot assign requested address");
   return std::make_unique<traffic::Traceroute>(m_shell.stack, s);
 }
@@ -192,7 +195,7 @@ FlowPtr Parser::Apply(const Option& option, const std::string& typed, const std:
                                    typed[1] == '-' ? "=" : " ", option.value));
     value = m_words[++m_at];
   }
-  if (std::string_view("6dgTlreAODP\1\2").find(option.letter) != std::string_view::npos)
+  if (std::string_view("dgTlreAODP\1\2").find(option.letter) != std::string_view::npos)
     return Answer(2, fmt::format("traceroute: {} is not supported yet\n", typed));
   if (option.letter == 'M' && value != "default" && value != "icmp" && value != "udp")
     return Answer(2, fmt::format("Unknown traceroute module {}\n", value));
@@ -249,7 +252,7 @@ bool Parser::Set(char letter, const std::string& value) {
       return true;
     }
     case 's': {
-      const auto address = Ipv4Address::Parse(value);
+      const auto address = IpAddress::Parse(value);
       if (address) s.source = *address;
       return address.has_value();
     }
@@ -258,7 +261,8 @@ bool Parser::Set(char letter, const std::string& value) {
       s.oif = link ? link->ifindex : -1;
       return true;
     }
-    default:  // '4'
+    default:
+      m_isIpv6 = letter == '6';
       return true;
   }
 }
@@ -271,7 +275,10 @@ FlowPtr Parser::Operand(const std::string& word) {
   };
   if (m_operands == 1) {
     m_settings.destinationText = word;
-    m_settings.destination = m_shell.AddressOf(word);
+    if (m_isIpv6 || Ipv6Address::Parse(word))
+      m_settings.destination = m_shell.Address6Of(word);
+    else
+      m_settings.destination = m_shell.AddressOf(word);
     if (!m_settings.destination.IsZero()) return nullptr;
     return Answer(2, fmt::format("{}: {}\n{}", word, kNoName, refuse("host")));
   }

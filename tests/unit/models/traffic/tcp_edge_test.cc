@@ -102,7 +102,7 @@ TEST(TcpEdge, AcceptedSocketThatNobodyWaitsForIsClosed) {
   TwoPods pods({});
   TcpEdge a(pods.A()), b(pods.B());
   bool accepted = false;
-  EXPECT_EQ(b.Accept(5001, 7, [&](ns3::Ptr<ns3::Socket>) { accepted = true; }), 0);
+  EXPECT_EQ(b.Accept(Ipv4Address{}, 5001, 7, [&](ns3::Ptr<ns3::Socket>) { accepted = true; }), 0);
   auto client = a.CreateTcpSocket();
   EXPECT_EQ(a.Connect(client, {}, 0, TwoPods::kAddressB, 5001, 8), 0);
   pods.Run(Seconds(5));
@@ -117,9 +117,9 @@ TEST(TcpEdge, PortIsTakenOnce) {
   TwoPods pods({});
   TcpEdge b(pods.B());
   auto listener = PlainNs3::Open(b, ns3::TcpSocketFactory::GetTypeId(), 5001);
-  EXPECT_EQ(b.Accept(5001, 1, [](ns3::Ptr<ns3::Socket>) {}), EADDRINUSE);
-  EXPECT_EQ(b.Accept(5002, 1, [](ns3::Ptr<ns3::Socket>) {}), 0);
-  EXPECT_EQ(b.Accept(5002, 2, [](ns3::Ptr<ns3::Socket>) {}), 0);  // two flows may wait for theirs
+  EXPECT_EQ(b.Accept(Ipv4Address{}, 5001, 1, [](ns3::Ptr<ns3::Socket>) {}), EADDRINUSE);
+  EXPECT_EQ(b.Accept(Ipv4Address{}, 5002, 1, [](ns3::Ptr<ns3::Socket>) {}), 0);
+  EXPECT_EQ(b.Accept(Ipv4Address{}, 5002, 2, [](ns3::Ptr<ns3::Socket>) {}), 0);  // two flows may wait for theirs
 }
 
 }  // namespace

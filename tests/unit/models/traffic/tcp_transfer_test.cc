@@ -7,6 +7,8 @@
 
 #include "models/wire/checksum.h"
 #include "support/two_pods.h"
+#include "support/worlds.h"
+#include "support/worlds6.h"
 
 namespace overlaysim::traffic {
 namespace {
@@ -261,7 +263,7 @@ TEST(TcpTransfer, UnresolvedNeighbourIsNoRouteToHost) {
   TwoPods pods({});
   TcpEdge a(pods.A());
   TcpSettings settings = Settings(10, 0);
-  settings.destination = {0x0a000063};  // 10.0.0.99: on the link, and nobody
+  settings.destination = Ipv4Address{0x0a000063};  // 10.0.0.99: on the link, and nobody
   TcpTransfer transfer(a, nullptr, settings);
   transfer.Start();
   pods.Run(Seconds(10));
@@ -272,7 +274,7 @@ TEST(TcpTransfer, WithoutARouteTheNetworkIsUnreachable) {
   TwoPods pods({});
   TcpEdge a(pods.A());
   TcpSettings settings = Settings(10, 0);
-  settings.destination = {0x0b000001};
+  settings.destination = Ipv4Address{0x0b000001};
   TcpTransfer transfer(a, nullptr, settings);
   transfer.Start();
   pods.Run(Seconds(1));
@@ -290,7 +292,7 @@ TEST(TcpTransfer, TimesOutWhereNothingAnswers) {
   nobody.state = kernel::NudState::Permanent;
   ASSERT_EQ(pods.A().Ns().SetNeighbour(nobody, kernel::Namespace::kCreate), 0);
   TcpSettings settings = Settings(10, 10);
-  settings.destination = {0x0a000063};
+  settings.destination = Ipv4Address{0x0a000063};
   settings.timeout = Seconds(4);
   TcpTransfer transfer(a, &b, settings);
   transfer.Start();
@@ -305,8 +307,8 @@ TEST(TcpTransfer, GivenSourceAddressIsUsed) {
   pods.A().Ns().AddAddress({.ifindex = TwoPods::kEth0, .local = {0x0a000005}, .prefixLength = 24, .secondary = true});
   TcpEdge a(pods.A()), b(pods.B());
   TcpSettings settings = Settings(10, 10), foreign = Settings(10, 10);
-  settings.source = {0x0a000005};
-  foreign.source = {0x0a000006};
+  settings.source = Ipv4Address{0x0a000005};
+  foreign.source = Ipv4Address{0x0a000006};
   foreign.sourcePort = 40002;
   TcpTransfer transfer(a, &b, settings), impossible(a, nullptr, foreign);
   transfer.Start();
@@ -386,6 +388,96 @@ TEST(TcpTransfer, SameSeedSameFrames) {
     ASSERT_EQ(first[i].bytes, second[i].bytes);
   }
   EXPECT_NE(first.at(4).bytes, other.at(4).bytes);  // the SYN, after ARP both ways, with another identification
+}
+
+/// Segments over IPv6 as they left the client's device.
+std::vector<std::vector<uint8_t>> Sent6(test::RoutedWorld6& world) {
+  std::vector<std::vector<uint8_t>> out;
+  for (const test::World::Seen& frame : world.Frames("a", "ea"))
+    if (frame.outgoing && wire::Get16(&frame.bytes[12]) == wire::kEtherTypeIpv6 && frame.bytes[20] == wire::kIpProtoTcp)
+      out.emplace_back(frame.bytes.begin() + wire::kEthernetHeaderBytes, frame.bytes.end());
+  return out;
+}
+
+TcpSettings Settings6(const char* destination) {
+  return {.destination = test::Ip6(destination), .destinationPort = 9001, .up = 3000, .down = 12000, .flow = 0};
+}
+
+TEST(TcpTransferIpv6, BothSidesGetEveryByteInPacketsLikeLinuxs) {
+  test::RoutedWorld6 world;
+  TcpEdge a(world.At("a")), b(world.At("b"));
+  TcpTransfer transfer(a, &b, Settings6("fd00:2::2"));
+  transfer.Start();
+  world.Run(Seconds(5));
+  EXPECT_TRUE(transfer.IsDone());
+  EXPECT_EQ(transfer.Client().error, "");
+  EXPECT_EQ(transfer.Client().received, 12000u);
+  EXPECT_TRUE(transfer.Client().intact);
+  EXPECT_EQ(transfer.Server()->received, 3000u);
+  EXPECT_TRUE(transfer.Server()->intact);
+  auto segments = Sent6(world);
+  ASSERT_GE(segments.size(), 6u);  // SYN, ACK, 3 with data, FIN
+  const wire::Ipv6 syn{segments.front().data()};
+  EXPECT_EQ(wire::Get16(syn.Payload() + 22), 1440);  // the MSS: 1500 - 40 - 20
+  EXPECT_NE(syn.FlowLabel(), 0u);                    // net.ipv6.auto_flowlabels
+  uint32_t largest = 0;
+  for (std::vector<uint8_t>& bytes : segments) {
+    const wire::Ipv6 ip{bytes.data()};
+    const uint32_t length = ip.PayloadBytes();
+    const uint64_t pseudo = wire::PseudoHeaderSum(ip.Source(), ip.Destination(), wire::kIpProtoTcp, length);
+    EXPECT_EQ(wire::ChecksumFold(wire::ChecksumAdd(ip.Payload(), length, pseudo)), 0);
+    EXPECT_EQ(ip.HopLimit(), 64);
+    EXPECT_EQ(ip.FlowLabel(), syn.FlowLabel());
+    largest = std::max<uint32_t>(largest, wire::kIpv6HeaderBytes + length);
+  }
+  EXPECT_EQ(largest, 1500u);
+}
+
+TEST(TcpTransferIpv6, FollowsASmallerMtuOnTheWay) {
+  test::RoutedWorld6 world(1400);  // beyond the router
+  TcpEdge a(world.At("a")), b(world.At("b"));
+  TcpSettings settings = Settings6("fd00:2::2");
+  settings.up = 20000;
+  TcpTransfer transfer(a, &b, settings);
+  transfer.Start();
+  world.Run(Seconds(5));
+  EXPECT_EQ(transfer.Server()->received, 20000u);
+  EXPECT_TRUE(transfer.Server()->intact);
+  for (const auto& bytes : Sent6(world)) EXPECT_LE(bytes.size(), 1400u);  // the server's SYN-ACK says 1340
+}
+
+TEST(TcpTransferIpv6, WhatIsTooBigForThePathIsSentAgainAtOnce) {
+  test::RoutedWorld6 world(1400);
+  TcpEdge a(world.At("a")), b(world.At("b"));
+  world.At("b").Ns().SetLinkMtu(world.At("b").Ns().FindLink("eb")->ifindex, 1500);  // its MSS does not tell
+  TcpTransfer transfer(a, &b, Settings6("fd00:2::2"));
+  transfer.Start();
+  world.Run(Milliseconds(100));  // not after ns-3's first timeout of a second
+  EXPECT_TRUE(transfer.IsDone());
+  EXPECT_EQ(transfer.Server()->received, 3000u);
+  EXPECT_TRUE(transfer.Server()->intact);
+  EXPECT_GT(world.Ended(Verdict::FragNeeded), 0u);
+}
+
+TEST(TcpTransferIpv6, ClosedPortAndMissingRouteAreTold) {
+  test::RoutedWorld6 world;
+  TcpEdge a(world.At("a"));
+  TcpTransfer closed(a, nullptr, Settings6("fd00:2::2")), nowhere(a, nullptr, Settings6("fd00:9::1"));
+  closed.Start();
+  nowhere.Start();
+  world.Run(Seconds(5));
+  EXPECT_EQ(closed.Client().error, "Connection refused");
+  EXPECT_EQ(nowhere.Client().error, "Network is unreachable");  // the router's "no route", by icmpv6_err_convert()
+}
+
+TEST(TcpTransferIpv6, SocketOfTheOtherFamilyDoesNotListen) {
+  test::RoutedWorld6 world;
+  TcpEdge a(world.At("a")), b(world.At("b"));
+  b.Accept(Ipv4Address{}, 9001, kAnyFlow, [](ns3::Ptr<ns3::Socket>) { FAIL(); });
+  TcpTransfer transfer(a, nullptr, Settings6("fd00:2::2"));
+  transfer.Start();
+  world.Run(Seconds(5));
+  EXPECT_EQ(transfer.Client().error, "Connection refused");
 }
 
 }  // namespace
