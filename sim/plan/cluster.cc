@@ -6,9 +6,16 @@
 #include <set>
 #include <tuple>
 
+#include "sim/plan/ipv6.h"
 #include "sim/plan/names.h"
 
 namespace overlaysim::plan {
+
+namespace {
+
+constexpr uint8_t kMaxPodCidr6Length = 126;  // a gateway and two pods
+
+}  // namespace
 
 // ------------------------------------------------------------------------------------------------ tables
 
@@ -70,6 +77,14 @@ NodeId Cluster::FindNode(std::string_view name) const {
   return it == nodeByName.end() ? NodeId() : it->second;
 }
 
+/// host-local's way: the first address is the gateway's, pods have those behind it.
+Ipv6Address Cluster::PodAddress6(PodId pod) const {
+  const PodRow& row = pods.rows[pod.value];
+  const Ipv6Prefix& cidr = nodes[row.node.value].podCidr6;
+  if (cidr.length == 0 || row.hostNetwork) return {};
+  return Advance(cidr.address, 2 + pods.OrdinalOf(pod));
+}
+
 std::vector<std::string> Cluster::NodeNames() const {
   std::vector<std::string> names;
   for (const NodeRow& node : nodes) names.push_back(node.name);
@@ -111,6 +126,9 @@ NodeRow FromImport(const Context& context, const scenario::Node& written, const 
   if (row.zone.empty()) row.zone = node.zone;
   if (auto address = node.UnderlayAddress()) row.given = Ipv4Prefix{*address, 32};
   row.givenPodCidr = node.PodCidr();
+  for (const import::IpPrefix& cidr : node.podCidrs)
+    if (cidr.v6 && !row.givenPodCidr6) row.givenPodCidr6 = Ipv6Prefix{cidr.v6->address, cidr.v6->length};
+  row.vtepMac6 = node.flannel.vtepMacV6;
   row.vtepMac = node.flannel.vtepMac ? node.flannel.vtepMac : node.calico.vxlanTunnelMac;
   return row;
 }
@@ -153,6 +171,7 @@ void ResolveNodes(const Context& context, Cluster& cluster) {
       if (count == 1) {
         if (written.address) row.given = written.address->value;
         if (written.podCIDR) row.givenPodCidr = written.podCIDR->value;
+        if (written.podCIDRIPv6) row.givenPodCidr6 = written.podCIDRIPv6->value;
         if (written.vtepMac) row.vtepMac = written.vtepMac->value;
       } else if (written.address || written.podCIDR || written.vtepMac || written.mac) {
         context.Error(written.place, "one address, podCIDR, mac or vtepMac cannot be that of {} nodes", count);
@@ -232,6 +251,57 @@ void AssignPodCidrs(const Context& context, Cluster& cluster) {
   if (missing > 0)
     context.Error(place, "{} has room for {} pod CIDRs of /{}, and the cluster has {} nodes",
                   cluster.network.ToString(), prefixes, length, cluster.nodes.size());
+}
+
+/// As AssignPodCidrs(): node N gets the N-th prefix.
+void AssignPodCidrs6(const Context& context, Cluster& cluster) {
+  const scenario::Cluster& written = context.scenario.cluster;
+  const Ipv6Prefix& network = cluster.network6;
+  auto whereOf = [](const NodeRow& node) {
+    return node.written->podCIDRIPv6 ? Where{.place = node.written->podCIDRIPv6->place} : node.where;
+  };
+  std::vector<std::pair<Ipv6Prefix, const NodeRow*>> given;
+  for (NodeRow& node : cluster.nodes) {
+    if (!node.givenPodCidr6) continue;
+    node.podCidr6 = node.givenPodCidr6->Canonical();
+    given.emplace_back(node.podCidr6, &node);
+    if (node.podCidr6.length > kMaxPodCidr6Length)
+      context.Error(whereOf(node), "podCIDR {} of node \"{}\" has no room for a gateway and a pod",
+                    node.podCidr6.ToString(), node.name);
+    else if (!network.Contains(node.podCidr6))
+      context.Error(whereOf(node), "podCIDR {} of node \"{}\" is outside of the cluster's {}", node.podCidr6.ToString(),
+                    node.name, network.ToString());
+  }
+  std::stable_sort(given.begin(), given.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (size_t i = 1; i < given.size(); ++i)
+    if (given[i - 1].first.Overlaps(given[i].first))
+      context.Error(whereOf(*given[i].second), "podCIDR {} of node \"{}\" overlaps {} of node \"{}\"",
+                    given[i].first.ToString(), given[i].second->name, given[i - 1].first.ToString(),
+                    given[i - 1].second->name);
+  if (given.size() == cluster.nodes.size()) return;
+
+  const uint8_t length = cluster.podCidr6Length;
+  const scenario::Place place = written.nodeCIDRMaskSizeIPv6.place.source != 0 ? written.nodeCIDRMaskSizeIPv6.place
+                                : written.podCIDRIPv6                          ? written.podCIDRIPv6->place
+                                                                               : scenario::Place{};
+  if (length < network.length || length > kMaxPodCidr6Length) {
+    context.Error(place, "pod CIDRs of /{} do not fit into {}", length, network.ToString());
+    return;
+  }
+  constexpr uint8_t kCountedBits = 32;  // more than there can be nodes
+  const uint64_t prefixes =
+      uint64_t{1} << std::min<uint8_t>(static_cast<uint8_t>(length - network.length), kCountedBits);
+  uint64_t next = 1, used = 0;
+  for (NodeRow& node : cluster.nodes) {
+    if (node.givenPodCidr6) continue;
+    auto isGiven = [&](const auto& entry) { return entry.first.Overlaps(node.podCidr6); };
+    do node.podCidr6 = NthPart(network, length, next++ % prefixes);
+    while (++used <= prefixes && std::any_of(given.begin(), given.end(), isGiven));
+    if (used <= prefixes) continue;
+    context.Error(place, "{} has room for {} pod CIDRs of /{}, and the cluster has {} nodes", network.ToString(),
+                  prefixes, length, cluster.nodes.size());
+    return;
+  }
 }
 
 // ------------------------------------------------------------------------------------------------ pods
@@ -353,8 +423,20 @@ void ResolvePods(const Context& context, Cluster& cluster) {
   }
 }
 
+void CheckRoom6(const Context& context, const Cluster& cluster) {
+  for (size_t n = 0; n < cluster.nodes.size(); ++n) {
+    const NodeRow& node = cluster.nodes[n];
+    const size_t count = cluster.pods.CountOn(NodeId(n));
+    const int hostBits = Ipv6Address::kBits - node.podCidr6.length;
+    if (node.podCidr6.length == 0 || hostBits >= 32 || count + 2 <= uint64_t{1} << hostBits) continue;
+    context.Error(node.written->podCIDRIPv6 ? Where{.place = node.written->podCIDRIPv6->place} : node.where,
+                  "podCIDR {} of node \"{}\" has no room for {} pods", node.podCidr6.ToString(), node.name, count);
+  }
+}
+
 /// host-local's way: the lowest free address, from the second on; the first is the gateway's.
 void AssignPodAddresses(const Context& context, Cluster& cluster) {
+  CheckRoom6(context, cluster);
   PodTable& pods = cluster.pods;
   for (PodRow& row : pods.rows)
     if (row.hostNetwork) row.ip = cluster.nodes[row.node.value].Address();

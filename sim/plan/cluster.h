@@ -26,10 +26,13 @@ struct NodeRow {
   const scenario::Node* written = nullptr;  ///< its entry in the scenario; valid while the plan is compiled
   std::string rack, zone;                   ///< "": not given
   std::map<std::string, std::string, std::less<>> labels;
-  std::optional<Ipv4Prefix> given;    ///< the address that the author or the cluster gives; /32: the rack's length
-  std::optional<MacAddress> vtepMac;  ///< given
+  std::optional<Ipv4Prefix> given;     ///< the address that the author or the cluster gives; /32: the rack's length
+  std::optional<MacAddress> vtepMac;   ///< given
+  std::optional<MacAddress> vtepMac6;  ///< of the tunnel device for IPv6
   std::optional<Ipv4Prefix> givenPodCidr;
-  Ipv4Prefix podCidr;            ///< length 0: its pods' addresses come from pools
+  Ipv4Prefix podCidr;  ///< length 0: its pods' addresses come from pools
+  std::optional<Ipv6Prefix> givenPodCidr6;
+  Ipv6Prefix podCidr6;           ///< length 0: its pods have no IPv6
   std::vector<PodRange> ranges;  ///< all addresses of its pods: the pod CIDR, or blocks and borrowed addresses
   std::vector<Ipv4Address> tunnelAddresses;  ///< of its tunnel devices in their order; fewer: the others have none
   std::vector<Port> ports;                   ///< eth0, eth1, …
@@ -101,8 +104,14 @@ class PodTable {
 struct Cluster {
   std::vector<NodeRow> nodes;
   PodTable pods;
-  Ipv4Prefix network;  ///< all pods' addresses
+  Ipv4Prefix network;           ///< all pods' addresses
+  Ipv6Prefix network6;          ///< their IPv6 addresses; length 0: there is no IPv6
+  uint8_t podCidr6Length = 64;  ///< one node's part of it
+  Ipv6Prefix underlay6;         ///< see ipv6.h
 
+  bool HasIpv6() const { return network6.length > 0; }
+  /// Of a pod with its own namespace, by its place on its node; zero without IPv6.
+  Ipv6Address PodAddress6(PodId pod) const;
   NodeId FindNode(std::string_view name) const;
   std::vector<std::string> NodeNames() const;
   std::unordered_map<std::string, NodeId> nodeByName;
@@ -113,6 +122,7 @@ struct Cluster {
 /// diagnostics.
 void ResolveNodes(const Context& context, Cluster& cluster);
 void AssignPodCidrs(const Context& context, Cluster& cluster);
+void AssignPodCidrs6(const Context& context, Cluster& cluster);
 void ResolvePods(const Context& context, Cluster& cluster);
 /// Gives out pod addresses in the nodes' pod CIDRs and checks those given; the first address of a CIDR is the bridge's.
 void AssignPodAddresses(const Context& context, Cluster& cluster);

@@ -62,10 +62,11 @@ class ClusterPlan {
   /// none.
   virtual NetnsId Find(std::string_view name) const = 0;
   /// The namespace that has this address at time 0; none when nobody has.
-  virtual NetnsId FindByAddress(Ipv4Address ip) const = 0;
+  virtual NetnsId FindByAddress(const IpAddress& ip) const = 0;
   /// Routes of table main of a switch, router or outside host, but for the kernel's own, once `epoch` link events have
   /// been seen (TimedEvent::RoutesReconverge).
   virtual std::vector<kernel::Route> UnderlayRoutes(NetnsId id, uint32_t epoch) const = 0;
+  virtual std::vector<kernel::Route6> UnderlayRoutes6(NetnsId, uint32_t) const { return {}; }
 };
 
 }  // namespace overlaysim

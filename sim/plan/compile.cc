@@ -9,6 +9,7 @@
 
 #include "sim/plan/cni/calico.h"
 #include "sim/plan/compiled_plan.h"
+#include "sim/plan/ipv6.h"
 #include "sim/plan/lab_plan.h"
 #include "sim/plan/names.h"
 #include "sim/plan/timeline.h"
@@ -42,6 +43,7 @@ void AssignVtepMacs(const Context& context, const Profile& profile, Cluster& clu
       context.Error(node.written->vtepMac ? Where{.place = node.written->vtepMac->place} : node.where,
                     "nodes \"{}\" and \"{}\" have the same VTEP MAC {}", it->second->name, node.name,
                     node.vtepMac->ToString());
+    if (cluster.HasIpv6() && !node.vtepMac6) node.vtepMac6 = profile.vtepMac(node.name + "-v6");
   }
 }
 
@@ -76,6 +78,14 @@ void CheckMtus(const Context& context, const Cluster& cluster, const Profile& pr
                   node.name, profile.name, kMinIpv4MtuBytes + overheadBytes, overheadBytes, kMinIpv4MtuBytes);
     if (!node.written->mtu && !node.written->link.mtu) return;  // the same for all
   }
+  // A device whose MTU is smaller has no IPv6, and the kernel refuses it addresses (RFC 8200, section 5).
+  for (const NodeRow& node : cluster.nodes)
+    if (const uint32_t least = kernel::kIpv6MinMtu + overheadBytes + (overheadBytes > 0 ? kIpv6ExtraBytes : 0);
+        cluster.HasIpv6() && node.ports.front().mtu < least) {
+      context.Error(node.where, "an MTU of {} is too small for node \"{}\": with IPv6, {} needs {}",
+                    node.ports.front().mtu, node.name, profile.name, least);
+      return;
+    }
   for (const PodGroup& group : cluster.pods.groups)
     if (group.mtu && *group.mtu < kMinIpv4MtuBytes)
       context.Error(group.written->mtu->place, "an MTU of {} is too small: IPv4 needs {}", *group.mtu,
@@ -124,17 +134,46 @@ std::string Understood(const Profile& profile, const Cluster& cluster) {
   if (const Tunnel* tunnel = profile.FindTunnel(kernel::LinkKind::Wireguard))
     out += fmt::format(", UDP {}", tunnel->wireguard.listenPort);
   if (const Tunnel* tunnel = profile.FindTunnel(kernel::LinkKind::Tun)) out += fmt::format(", UDP {}", tunnel->udpPort);
+  if (cluster.HasIpv6()) out += ", dual-stack";
   return fmt::format("{} · {}, {}", out, Plural(cluster.nodes.size(), "node"), Plural(cluster.pods.rows.size(), "pod"));
+}
+
+void TakeUnderlay6(const Context& context, Cluster& cluster) {
+  const auto& prefix = context.scenario.underlay.ipv6Prefix;
+  cluster.underlay6 = prefix.value;
+  if (prefix.value.length != kEmbeddingBits)
+    context.Error(prefix.place, "the underlay's IPv6 prefix has {} bits: an IPv4 address comes behind it",
+                  kEmbeddingBits);
+  if (cluster.HasIpv6() && cluster.network6.Overlaps(prefix.value))
+    context.Error(prefix.place, "the underlay's {} overlaps the pods' {}", prefix.value.ToString(),
+                  cluster.network6.ToString());
+}
+
+/// Firewalls are rules of iptables, which are IPv4's.
+void NoteOpenIpv6(const Context& context, const Cluster& cluster) {
+  auto hasRules = [](const scenario::Firewall& firewall) { return !firewall.allow.empty() || !firewall.deny.empty(); };
+  const auto& nodes = context.scenario.cluster.nodes;
+  const bool isFiltered =
+      hasRules(context.scenario.underlay.firewall) ||
+      std::any_of(nodes.begin(), nodes.end(), [&](const scenario::Node& node) { return hasRules(node.firewall); });
+  if (cluster.HasIpv6() && isFiltered)
+    context.Note({.place = context.scenario.underlay.ipv6Prefix.place}, "firewalls let all of IPv6 pass yet");
 }
 
 std::unique_ptr<ClusterPlan> CompileCluster(const Context& context) {
   Cluster cluster;
   auto cni = ResolveCni(context);
-  if (cni) cluster.network = cni->profile.network;
+  if (cni) {
+    cluster.network = cni->profile.network;
+    cluster.network6 = cni->profile.network6;
+    cluster.podCidr6Length = cni->profile.podCidr6Length;
+    TakeUnderlay6(context, cluster);
+  }
   ResolveNodes(context, cluster);
   if (!cni) return nullptr;
   Profile& profile = cni->profile;
   if (profile.pools.empty()) AssignPodCidrs(context, cluster);
+  if (cluster.HasIpv6()) AssignPodCidrs6(context, cluster);
   ResolvePods(context, cluster);
   AssignVtepMacs(context, profile, cluster);
   if (context.diagnostics.HasErrors()) return nullptr;
@@ -162,6 +201,7 @@ std::unique_ptr<ClusterPlan> CompileCluster(const Context& context) {
   if (const auto& external = context.scenario.underlay.external; external && external->masquerade.value)
     context.Note({.place = external->masquerade.place},
                  "the gateway does not masquerade yet: outside hosts see the nodes' own addresses");
+  NoteOpenIpv6(context, cluster);
   if (context.diagnostics.HasErrors()) return nullptr;
 
   auto overlay = std::make_shared<Overlay>();

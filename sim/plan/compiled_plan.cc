@@ -7,6 +7,7 @@
 #include "models/wire/headers.h"
 #include "sim/base/check.h"
 #include "sim/plan/cni/rules.h"
+#include "sim/plan/ipv6.h"
 #include "sim/plan/names.h"
 
 namespace overlaysim::plan {
@@ -14,26 +15,6 @@ namespace {
 
 constexpr int kFirstIfindex = 2;           // 1 is lo
 constexpr uint32_t kTunQueueLength = 500;  // TUN_READQ_SIZE
-
-std::unique_ptr<kernel::Namespace> NewNamespace(NetnsId id, const std::string& name) {
-  auto ns = std::make_unique<kernel::Namespace>(id, name);
-  ns->SetLinkUp(1, true, {});
-  return ns;
-}
-
-/// Adds a device of a cable with its address and brings it up.
-void AddPort(kernel::Namespace& ns, const Port& port, int ifindex, int master) {
-  ns.AddLink({.ifindex = ifindex,
-              .name = port.name,
-              .kind = kernel::LinkKind::Physical,
-              .address = port.mac,
-              .addressSet = true,
-              .mtu = port.mtu});
-  if (master != 0) ns.SetLinkMaster(ifindex, master);
-  ns.SetLinkUp(ifindex, true, {});
-  if (master == 0 && port.address.length > 0)
-    ns.AddAddress({.ifindex = ifindex, .local = port.address.address, .prefixLength = port.address.length});
-}
 
 /// A bridge with an address of its own choice, as the CNI's bridge plugin makes it.
 void AddBridge(kernel::Namespace& ns, int ifindex, const std::string& name, MacAddress mac, uint32_t mtu) {
@@ -44,10 +25,6 @@ void AddBridge(kernel::Namespace& ns, int ifindex, const std::string& name, MacA
               .addressSet = true,
               .mtu = mtu});
   ns.SetLinkUp(ifindex, true, {});
-}
-
-void AddDefaultRoute(kernel::Namespace& ns, std::vector<kernel::NextHop> hops) {
-  if (!hops.empty()) ns.AddRoute({.dst = {}, .nextHops = std::move(hops)}, kernel::Namespace::kCreate);
 }
 
 std::vector<kernel::NextHop> GatewaysOf(const NodeRow& node) {
@@ -141,7 +118,10 @@ void CompiledPlan::Publish() {
                                   .mac = *node.vtepMac,
                                   .wireguardKey = profile.FindTunnel(kernel::LinkKind::Wireguard)
                                                       ? WireguardKeyFromName(node.name)
-                                                      : kernel::WireguardKey{}});
+                                                      : kernel::WireguardKey{},
+                                  .podCidr6 = node.podCidr6,
+                                  .underlay6 = Address6Of(NodeNetns(NodeId(n))),
+                                  .mac6 = node.vtepMac6.value_or(MacAddress{})});
   }
   if (!profile.isBridged || profile.tunnels.front().vxlan.learning) return;
   uint32_t number = 0;
@@ -151,6 +131,43 @@ void CompiledPlan::Publish() {
   for (size_t n = 0; n < m_cluster.nodes.size(); ++n)
     m_overlay->stations.emplace(MacFromName(m_cluster.nodes[n].name + "/" + profile.bridge),
                                 Station{NodeId(n), number++});
+}
+
+// ------------------------------------------------------------------------------------------------ both families
+
+/// IPv6 is on in dual-stack clusters only. Duplicate address detection is off: it has ended before a run begins.
+std::unique_ptr<kernel::Namespace> CompiledPlan::NewNamespace(NetnsId id, const std::string& netnsName) const {
+  auto ns = std::make_unique<kernel::Namespace>(id, netnsName);
+  if (m_cluster.HasIpv6())
+    for (const char* key : {"accept_dad", "disable_ipv6"})
+      for (const char* scope : {"default", "all"}) ns->SetSysctl(fmt::format("net.ipv6.conf.{}.{}", scope, key), "0");
+  ns->SetLinkUp(1, true, {});
+  return ns;
+}
+
+/// Adds a device of a cable with its address and brings it up.
+void CompiledPlan::AddPort(kernel::Namespace& ns, const Port& port, int ifindex, int master) const {
+  ns.AddLink({.ifindex = ifindex,
+              .name = port.name,
+              .kind = kernel::LinkKind::Physical,
+              .address = port.mac,
+              .addressSet = true,
+              .mtu = port.mtu});
+  if (master != 0) ns.SetLinkMaster(ifindex, master);
+  ns.SetLinkUp(ifindex, true, {});
+  if (master == 0 && port.address.length > 0) AddUnderlayAddress(ns, ifindex, port.address);
+}
+
+void CompiledPlan::AddUnderlayAddress(kernel::Namespace& ns, int ifindex, const Ipv4Prefix& address) const {
+  ns.AddAddress({.ifindex = ifindex, .local = address.address, .prefixLength = address.length});
+  if (!m_cluster.HasIpv6() || address.length == 0) return;
+  const Ipv6Prefix address6 = Embed(m_cluster.underlay6, address);
+  ns.Ipv6().AddAddress({.ifindex = ifindex, .local = address6.address, .prefixLength = address6.length});
+}
+
+void CompiledPlan::AddUnderlayRoute(kernel::Namespace& ns, const kernel::Route& route) const {
+  ns.AddRoute(route, kernel::Namespace::kCreate);
+  if (m_cluster.HasIpv6()) ns.Ipv6().AddRoute(Embed(m_cluster.underlay6, route), kernel::Namespace::kCreate);
 }
 
 // ------------------------------------------------------------------------------------------------ names and addresses
@@ -192,21 +209,42 @@ NetnsId CompiledPlan::Find(std::string_view wanted) const {
   return {};
 }
 
-NetnsId CompiledPlan::FindByAddress(Ipv4Address ip) const {
-  if (auto it = m_underlayAddresses.find(ip); it != m_underlayAddresses.end()) return it->second;
+NetnsId CompiledPlan::FindByAddress(const IpAddress& ip) const {
+  const bool isEmbedded = m_cluster.HasIpv6() && m_cluster.underlay6.Contains(ip.V6());
+  if (ip.IsV4() || isEmbedded)
+    if (auto it = m_underlayAddresses.find(isEmbedded ? Embedded(ip.V6()) : ip.V4()); it != m_underlayAddresses.end())
+      return it->second;
+  return FindByPodAddress(ip);
+}
+
+NetnsId CompiledPlan::FindByPodAddress(const IpAddress& ip) const {
   const VtepDirectory& directory = m_overlay->directory;
-  const uint32_t entry = directory.FindByPod(ip, directory.Version());
+  const uint32_t entry = ip.IsV6() ? directory.FindByPod6(ip.V6(), directory.Version())
+                                   : directory.FindByPod(ip.V4(), directory.Version());
   if (entry == VtepDirectory::kNone) return {};
   const NodeId node = directory.Entries()[entry].vtep.node;
   const NodeRow& row = m_cluster.nodes[node.value];
-  if (HasBridge(node) && ip.value == row.podCidr.address.value + 1) return NodeNetns(node);
-  if (std::find(row.tunnelAddresses.begin(), row.tunnelAddresses.end(), ip) != row.tunnelAddresses.end())
-    return NodeNetns(node);
+  const IpAddress gateway =
+      ip.IsV6() ? IpAddress(Advance(row.podCidr6.address, 1)) : IpAddress(Ipv4Address{row.podCidr.address.value + 1});
+  if (HasBridge(node) && ip == gateway) return NodeNetns(node);
+  const bool isTunnel = ip.IsV6() ? m_overlay->profile.hasVtepAddress && ip == row.podCidr6.address
+                                  : std::find(row.tunnelAddresses.begin(), row.tunnelAddresses.end(), ip.V4()) !=
+                                        row.tunnelAddresses.end();
+  if (isTunnel) return NodeNetns(node);
   for (size_t i = 0; i < m_cluster.pods.CountOn(node); ++i) {
     const PodId pod = m_cluster.pods.OnNode(node, i);
-    if (m_cluster.pods.rows[pod.value].ip == ip) return PodNetns(pod);
+    if (ip.IsV6() ? m_cluster.PodAddress6(pod) == ip.V6() : m_cluster.pods.rows[pod.value].ip == ip.V4())
+      return PodNetns(pod);
   }
   return {};
+}
+
+Ipv6Address CompiledPlan::Address6Of(NetnsId id) const {
+  if (!m_cluster.HasIpv6()) return {};
+  if (id.value >= m_firstPod && id.value < m_firstExternal)
+    return m_cluster.PodAddress6(m_cluster.pods.OwnAt(id.value - m_firstPod));
+  const Ipv4Address address = AddressOf(id);
+  return address.IsZero() ? Ipv6Address{} : Embed(m_cluster.underlay6, address);
 }
 
 Ipv4Address CompiledPlan::AddressOf(NetnsId id) const {
@@ -243,13 +281,15 @@ std::unique_ptr<kernel::Namespace> CompiledPlan::MakeDevice(NetnsId id, const De
             port.bridge < 0 ? 0 : device.BridgeIfindex(static_cast<size_t>(port.bridge)));
   }
   if (device.routes) {
-    for (size_t b = 0; b < device.bridges.size(); ++b) {
-      const Ipv4Prefix& address = device.bridges[b].address;
-      ns->AddAddress({.ifindex = device.BridgeIfindex(b), .local = address.address, .prefixLength = address.length});
-    }
+    for (size_t b = 0; b < device.bridges.size(); ++b)
+      AddUnderlayAddress(*ns, device.BridgeIfindex(b), device.bridges[b].address);
     ns->SetSysctl("net.ipv4.ip_forward", "1");
     ns->SetSysctl("net.ipv4.fib_multipath_hash_policy", "1");  // by the 5-tuple, as switches do
-    for (const kernel::Route& route : UnderlayRoutes(id, 0)) ns->AddRoute(route, kernel::Namespace::kCreate);
+    if (m_cluster.HasIpv6()) {
+      ns->SetSysctl("net.ipv6.conf.all.forwarding", "1");
+      ns->SetSysctl("net.ipv6.fib_multipath_hash_policy", "1");
+    }
+    for (const kernel::Route& route : UnderlayRoutes(id, 0)) AddUnderlayRoute(*ns, route);
   }
   AppendRules(*ns, kernel::Hook::Forward, device.forward, device.dropsByDefault);
   if (!device.forward.empty() && !device.bridges.empty()) ns->SetSysctl("net.bridge.bridge-nf-call-iptables", "1");
@@ -264,6 +304,13 @@ std::vector<kernel::Route> CompiledPlan::UnderlayRoutes(NetnsId id, uint32_t epo
   }
   if (id.value >= m_firstNode || !m_fabric.devices[id.value].routes) return {};
   return RoutesOf(m_fabric, m_cluster, id.value, epochs.at(epoch));
+}
+
+std::vector<kernel::Route6> CompiledPlan::UnderlayRoutes6(NetnsId id, uint32_t epoch) const {
+  std::vector<kernel::Route6> out;
+  if (!m_cluster.HasIpv6()) return out;
+  for (const kernel::Route& route : UnderlayRoutes(id, epoch)) out.push_back(Embed(m_cluster.underlay6, route));
+  return out;
 }
 
 CompiledPlan::NodeLinks CompiledPlan::LinksOf(NodeId node) const {
@@ -287,12 +334,17 @@ std::string CompiledPlan::DeviceName(NodeId node, int ifindex) const {
 
 NodeView CompiledPlan::ViewOf(NodeId node) const {
   const Port& port = m_cluster.nodes[node.value].ports.front();
-  return {.node = node,
-          .address = port.address.address,
-          .subnet = port.address.Canonical(),
-          .underlayIfindex = kFirstIfindex,
-          .gateways = GatewaysOf(m_cluster.nodes[node.value]),
-          .firstTunnelIfindex = LinksOf(node).firstTunnel};
+  NodeView view{.node = node,
+                .address = port.address.address,
+                .subnet = port.address.Canonical(),
+                .underlayIfindex = kFirstIfindex,
+                .gateways = GatewaysOf(m_cluster.nodes[node.value]),
+                .firstTunnelIfindex = LinksOf(node).firstTunnel};
+  if (m_cluster.HasIpv6()) {
+    view.address6 = Address6Of(NodeNetns(node));
+    view.subnet6 = Embed(m_cluster.underlay6, view.subnet);
+  }
+  return view;
 }
 
 uint32_t CompiledPlan::OuterMtu(NodeId node) const {
@@ -331,6 +383,11 @@ PodAttachment CompiledPlan::AttachmentOf(PodId pod) const {
                    .podIfindex = kFirstIfindex,
                    .bridgeIfindex = links.bridge};
   at.vethMac = MacFromName(m_cluster.nodes[row.node.value].name + "/" + at.vethName);
+  if (const Ipv6Prefix& cidr6 = m_cluster.nodes[row.node.value].podCidr6; cidr6.length > 0) {
+    at.address6 = m_cluster.PodAddress6(pod);
+    at.gateway6 = Advance(cidr6.address, 1);
+    at.prefixLength6 = cidr6.length;
+  }
   return at;
 }
 
@@ -343,13 +400,17 @@ void CompiledPlan::AddTunnel(kernel::Namespace& ns, NodeId nodeId, size_t number
   kernel::Link link{
       .ifindex = ifindex, .name = tunnel.device, .kind = tunnel.kind, .mtuSet = true, .mtu = MtuOf(nodeId, tunnel)};
   if (tunnel.kind == kernel::LinkKind::Vxlan) {
-    link.address = *node.vtepMac;
+    link.address = tunnel.isV6 ? *node.vtepMac6 : *node.vtepMac;
     link.addressSet = true;
     link.vxlan = tunnel.vxlan;
-    link.vxlan.local = node.Address();
+    if (tunnel.isV6)
+      link.vxlan.local = Address6Of(NodeNetns(nodeId));
+    else
+      link.vxlan.local = node.Address();
     link.vxlan.lowerIfindex = kFirstIfindex;
     // vxlan_config_apply() of drivers/net/vxlan/vxlan_core.c cuts what is asked for to what the lower device carries.
-    link.mtu = std::min(link.mtu, node.ports.front().mtu - wire::kVxlanOverheadBytes);
+    const uint32_t headerBytes = wire::kVxlanOverheadBytes + (tunnel.isV6 ? kIpv6ExtraBytes : 0);
+    link.mtu = std::min(link.mtu, node.ports.front().mtu - headerBytes);
   } else if (tunnel.kind == kernel::LinkKind::Wireguard) {
     link.wireguard = tunnel.wireguard;
     link.wireguard.publicKey = WireguardKeyFromName(node.name);
@@ -375,6 +436,9 @@ void CompiledPlan::AddTunnel(kernel::Namespace& ns, NodeId nodeId, size_t number
                  .scope = tunnel.kind == kernel::LinkKind::Wireguard ? kernel::kScopeLink : kernel::kScopeGlobal,
                  .nextHops = {{.ifindex = ifindex}}},
                 kernel::Namespace::kCreate);
+  if (!tunnel.isV6) return;
+  ns.SetSysctl(fmt::format("net.ipv6.conf.{}.accept_ra", tunnel.device), "0");  // flannel's pkg/backend/vxlan/device.go
+  ns.Ipv6().AddAddress({.ifindex = ifindex, .local = node.podCidr6.address, .prefixLength = Ipv6Address::kBits});
 }
 
 std::unique_ptr<kernel::Namespace> CompiledPlan::MakeNode(NetnsId id, NodeId nodeId) const {
@@ -384,11 +448,15 @@ std::unique_ptr<kernel::Namespace> CompiledPlan::MakeNode(NetnsId id, NodeId nod
   auto ns = NewNamespace(id, node.name);
 
   for (size_t p = 0; p < node.ports.size(); ++p) AddPort(*ns, node.ports[p], kFirstIfindex + static_cast<int>(p), 0);
-  for (const Ipv4Prefix& more : node.moreAddresses)
-    ns->AddAddress({.ifindex = kFirstIfindex, .local = more.address, .prefixLength = more.length});
-  AddDefaultRoute(*ns, GatewaysOf(node));
+  for (const Ipv4Prefix& more : node.moreAddresses) AddUnderlayAddress(*ns, kFirstIfindex, more);
+  if (std::vector<kernel::NextHop> gateways = GatewaysOf(node); !gateways.empty())
+    AddUnderlayRoute(*ns, {.dst = {}, .nextHops = std::move(gateways)});
   ns->SetSysctl("net.ipv4.ip_forward", "1");
-  if (node.ports.size() > 1) ns->SetSysctl("net.ipv4.fib_multipath_hash_policy", "1");
+  if (m_cluster.HasIpv6()) ns->SetSysctl("net.ipv6.conf.all.forwarding", "1");
+  if (node.ports.size() > 1) {
+    ns->SetSysctl("net.ipv4.fib_multipath_hash_policy", "1");
+    if (m_cluster.HasIpv6()) ns->SetSysctl("net.ipv6.fib_multipath_hash_policy", "1");
+  }
 
   if (HasBridge(nodeId)) {
     AddBridge(*ns, links.bridge, profile.bridge, MacFromName(node.name + "/" + profile.bridge), MtuOfPodsOn(nodeId));
@@ -398,6 +466,9 @@ std::unique_ptr<kernel::Namespace> CompiledPlan::MakeNode(NetnsId id, NodeId nod
   if (HasBridge(nodeId)) {
     ns->AddAddress(
         {.ifindex = links.bridge, .local = {node.podCidr.address.value + 1}, .prefixLength = PodPrefixLength(nodeId)});
+    if (const Ipv6Prefix& cidr6 = node.podCidr6; cidr6.length > 0)
+      ns->Ipv6().AddAddress(
+          {.ifindex = links.bridge, .local = Advance(cidr6.address, 1), .prefixLength = cidr6.length});
   }
   for (size_t t = 0; t < profile.tunnels.size(); ++t) AddTunnel(*ns, nodeId, t);
   if (profile.policyTable != 0) AddPolicyTable(*ns, node, profile);
@@ -436,7 +507,7 @@ std::unique_ptr<kernel::Namespace> CompiledPlan::MakePod(NetnsId id, PodId pod) 
 std::unique_ptr<kernel::Namespace> CompiledPlan::MakeExternal(NetnsId id, const ExternalHostRow& host) const {
   auto ns = NewNamespace(id, host.name);
   AddPort(*ns, host.port, kFirstIfindex, 0);
-  for (const kernel::Route& route : UnderlayRoutes(id, 0)) ns->AddRoute(route, kernel::Namespace::kCreate);
+  for (const kernel::Route& route : UnderlayRoutes(id, 0)) AddUnderlayRoute(*ns, route);
   return ns;
 }
 

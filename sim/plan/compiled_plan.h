@@ -31,8 +31,9 @@ class CompiledPlan final : public ClusterPlan {
   NetnsInfo Info(NetnsId id) const override;
   std::unique_ptr<kernel::Namespace> Materialise(NetnsId id) const override;
   NetnsId Find(std::string_view name) const override;
-  NetnsId FindByAddress(Ipv4Address ip) const override;
+  NetnsId FindByAddress(const IpAddress& ip) const override;
   std::vector<kernel::Route> UnderlayRoutes(NetnsId id, uint32_t epoch) const override;
+  std::vector<kernel::Route6> UnderlayRoutes6(NetnsId id, uint32_t epoch) const override;
 
   NetnsId DeviceNetns(uint32_t device) const { return NetnsId(device); }
   NetnsId NodeNetns(NodeId node) const { return NetnsId(m_firstNode + node.value); }
@@ -42,7 +43,8 @@ class CompiledPlan final : public ClusterPlan {
   const Cluster& GetCluster() const { return m_cluster; }
   const Fabric& GetFabric() const { return m_fabric; }
   const Profile& GetProfile() const { return m_overlay->profile; }
-  Ipv4Address AddressOf(NetnsId id) const;  ///< where others send to; zero: a switch without one
+  Ipv4Address AddressOf(NetnsId id) const;   ///< where others send to; zero: a switch without one
+  Ipv6Address Address6Of(NetnsId id) const;  ///< zero: none
   uint32_t PodMtu(PodId pod) const;
   NodeView ViewOf(NodeId node) const;
   /// What `node` knows to reach `peer`, with the route to its first range.
@@ -78,6 +80,11 @@ class CompiledPlan final : public ClusterPlan {
   uint32_t MtuOfPodsOn(NodeId node) const { return plan::PodMtu(m_overlay->profile, OuterMtu(node)); }
   PodAttachment AttachmentOf(PodId pod) const;
   void AddTunnel(kernel::Namespace& ns, NodeId node, size_t number) const;
+  void AddPort(kernel::Namespace& ns, const Port& port, int ifindex, int master) const;
+  /// An address of the underlay, and what goes with it in IPv6.
+  void AddUnderlayAddress(kernel::Namespace& ns, int ifindex, const Ipv4Prefix& address) const;
+  void AddUnderlayRoute(kernel::Namespace& ns, const kernel::Route& route) const;
+  std::unique_ptr<kernel::Namespace> NewNamespace(NetnsId id, const std::string& netnsName) const;
   void FillCables();
   void Publish();
   std::unique_ptr<kernel::Namespace> MakeDevice(NetnsId id, const Device& device) const;
@@ -89,6 +96,7 @@ class CompiledPlan final : public ClusterPlan {
   Fabric m_fabric;
   std::shared_ptr<Overlay> m_overlay;
   uint32_t m_firstNode, m_firstPod, m_firstExternal;
+  NetnsId FindByPodAddress(const IpAddress& ip) const;
   std::unordered_map<Ipv4Address, NetnsId> m_underlayAddresses;
 };
 

@@ -5,15 +5,26 @@
 namespace overlaysim::plan {
 
 Endpoint EndpointFinder::Of(NetnsId netns) const {
-  Endpoint endpoint{netns, m_plan.Info(netns).name, {}};
+  Endpoint endpoint{netns, m_plan.Info(netns).name, {}, {}};
   if (m_cluster) {
     endpoint.address = m_cluster->AddressOf(netns);
+    if (const Ipv6Address address6 = m_cluster->Address6Of(netns); !address6.IsZero()) endpoint.address6 = address6;
     return endpoint;
   }
   const auto ns = m_plan.Materialise(netns);
   for (const kernel::Address& address : ns->Addresses())
     if (!address.local.IsLoopback() && endpoint.address.IsZero()) endpoint.address = address.local;
+  for (const kernel::Address6& address : ns->Ipv6().Addresses())
+    if (!address.local.IsLoopback() && !address.local.IsLinkLocal() && endpoint.address6.IsNone())
+      endpoint.address6 = address.local;
   return endpoint;
+}
+
+IpAddress EndpointFinder::AddressOf(const Endpoint& endpoint, const scenario::Text& text,
+                                    const scenario::Optional<scenario::IpFamily>& family) const {
+  if (!family || family->value == scenario::IpFamily::Ipv4 || endpoint.address.IsV6()) return endpoint.address;
+  if (endpoint.address6.IsNone()) m_context.Error(text.place, "\"{}\" has no IPv6 address", endpoint.name);
+  return endpoint.address6;
 }
 
 std::vector<std::string> EndpointFinder::Names() const {
@@ -40,8 +51,10 @@ std::vector<Endpoint> EndpointFinder::Match(const std::string& text) const {
   const bool hasNamespace = text.find('/') != std::string::npos;
   for (size_t p = 0; p < pods.rows.size(); ++p) {
     const PodId pod(p);
+    const Ipv6Address address6 = m_cluster->Address6Of(m_cluster->PodNetns(pod));
     if (hasNamespace ? MatchesPattern(text, pods.FullName(pod)) : MatchesPattern(text, pods.NameOf(pod)))
-      out.push_back({m_cluster->PodNetns(pod), pods.DisplayName(pod), pods.rows[p].ip});
+      out.push_back({m_cluster->PodNetns(pod), pods.DisplayName(pod), pods.rows[p].ip,
+                     address6.IsZero() ? IpAddress() : IpAddress(address6)});
   }
   if (!out.empty() || hasNamespace) return out;
   for (size_t i = 0; i < m_plan.NetnsCount(); ++i) {
@@ -57,7 +70,7 @@ std::vector<Endpoint> EndpointFinder::Find(const scenario::Text& text, bool allo
       m_context.Error(text.place, "\"{}\" is an address; a name is needed here", text.value);
       return {};
     }
-    return {{address->IsV4() ? m_plan.FindByAddress(address->V4()) : NetnsId(), text.value, *address}};
+    return {{m_plan.FindByAddress(*address), text.value, *address, {}}};
   }
   std::vector<Endpoint> out = Match(text.value);
   if (out.empty())

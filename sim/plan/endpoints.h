@@ -13,6 +13,7 @@ struct Endpoint {
   NetnsId netns;  ///< none: an address that nobody has
   std::string name;
   IpAddress address;
+  IpAddress address6;  ///< none: it has no IPv6
 };
 
 /// Looks up the names that people write: pod, ns/pod, node, switch, external host, or a pattern of pods ("shop/cart-*")
@@ -25,6 +26,9 @@ class EndpointFinder {
   std::vector<Endpoint> Find(const scenario::Text& text, bool allowAddress) const;
   /// One of a name that stands for exactly one; reports others.
   std::optional<Endpoint> FindOne(const scenario::Text& text, bool allowAddress) const;
+  /// Where packets of that family go to `endpoint`, which is written at `text`; reports one without such an address.
+  IpAddress AddressOf(const Endpoint& endpoint, const scenario::Text& text,
+                      const scenario::Optional<scenario::IpFamily>& family) const;
   /// "node1/eth0", "ns/pod/eth0", "node*/eth0": namespaces and the device's name or pattern.
   struct Device {
     std::vector<Endpoint> where;

@@ -81,6 +81,7 @@ class ExpectationPlanner {
         fmt::format("{} {} -> {}", what, probe.from ? probe.from->value : "*", probe.to ? probe.to->value : "*");
     if (probe.tcp) out += fmt::format(", tcp {}", probe.tcp->value);
     if (probe.udp) out += fmt::format(", udp {}", probe.udp->value);
+    if (probe.family && probe.family->value == scenario::IpFamily::Ipv6) out += ", ipv6";
     return out;
   }
 
@@ -108,7 +109,7 @@ class ExpectationPlanner {
         w.fromName = a.name;
         w.to = b.netns;
         w.toName = b.name;
-        w.destination = b.address;
+        w.destination = m_finder.AddressOf(b, *probe.to, probe.family);
         w.want = true;
         if (probe.tcp) w.destinationPort = probe.tcp->value;
         if (probe.udp) w.destinationPort = probe.udp->value;
@@ -133,8 +134,7 @@ class ExpectationPlanner {
     if (!netnsOf(probe.from, false, from) || !netnsOf(probe.to, true, to)) return false;
     for (size_t i = 0; i < m_trafficFlows; ++i) {
       const Workload& w = m_plan.workloads[i];
-      if ((from.empty() || from.contains(w.from)) &&
-          (to.empty() || to.contains(m_plan.FindByAddress(w.destination.V4()))))
+      if ((from.empty() || from.contains(w.from)) && (to.empty() || to.contains(m_plan.FindByAddress(w.destination))))
         out.flows.push_back(w.id);
     }
     out.text = Text(what, probe);

@@ -57,9 +57,13 @@ NetnsId LabPlan::Find(std::string_view wanted) const {
   return ns ? ns->Id() : NetnsId();
 }
 
-NetnsId LabPlan::FindByAddress(Ipv4Address ip) const {
+NetnsId LabPlan::FindByAddress(const IpAddress& ip) const {
+  auto isLocal = [&](const kernel::Namespace& ns) {
+    return ip.IsV6() ? !ip.V6().IsLoopback() && !ip.V6().IsLinkLocal() && ns.Ipv6().IsLocalAddress(ip.V6())
+                     : !ip.V4().IsLoopback() && ns.IsLocalAddress(ip.V4());
+  };
   for (const auto& ns : m_machine.All())
-    if (ns && !ip.IsLoopback() && ns->IsLocalAddress(ip)) return ns->Id();
+    if (ns && isLocal(*ns)) return ns->Id();
   return {};
 }
 

@@ -19,7 +19,7 @@ class LabPlan final : public ClusterPlan {
   NetnsInfo Info(NetnsId id) const override;
   std::unique_ptr<kernel::Namespace> Materialise(NetnsId id) const override;
   NetnsId Find(std::string_view name) const override;
-  NetnsId FindByAddress(Ipv4Address ip) const override;
+  NetnsId FindByAddress(const IpAddress& ip) const override;
   std::vector<kernel::Route> UnderlayRoutes(NetnsId, uint32_t) const override { return {}; }
 
  private:

@@ -139,7 +139,7 @@ class TrafficPlanner {
     w.fromName = from.name;
     w.to = to.netns;
     w.toName = to.name;
-    w.destination = to.address;
+    w.destination = m_finder.AddressOf(to, *traffic.to, traffic.family);
     w.name = traffic.name ? traffic.name->value
                           : fmt::format("{} {} -> {}", scenario::WordOf(traffic.type.value), from.name, to.name);
     if (traffic.source) w.source = traffic.source->value;

@@ -15,7 +15,7 @@ uint64_t NumberOf(const kernel::WireguardKey& key) {
 
 uint32_t VtepDirectory::Withdraw(NodeId node) {
   ++m_version;
-  const uint32_t last = Newest(m_byNode, node.value, m_version);
+  const uint32_t last = FindByNode(node, m_version);
   if (last != kNone) m_entries[last].until = m_version;
   return m_version;
 }
@@ -23,7 +23,7 @@ uint32_t VtepDirectory::Withdraw(NodeId node) {
 uint32_t VtepDirectory::Publish(const Vtep& vtep) {
   Withdraw(vtep.node);
   const uint32_t entry = static_cast<uint32_t>(m_entries.size());
-  auto chain = [](Index& index, uint64_t key, uint32_t newest) {
+  auto chain = [](auto& index, const auto& key, uint32_t newest) {
     auto [it, isNew] = index.try_emplace(key, newest);
     const uint32_t older = isNew ? kNone : it->second;
     it->second = newest;
@@ -34,6 +34,11 @@ uint32_t VtepDirectory::Publish(const Vtep& vtep) {
                      .byMac = chain(m_byMac, vtep.mac.ToUint64(), entry),
                      .byNode = chain(m_byNode, vtep.node.value, entry),
                      .byKey = chain(m_byKey, NumberOf(vtep.wireguardKey), entry)});
+  if (vtep.podCidr6.length > 0) {
+    m_older.back().byCidr6 = chain(m_byCidr6, vtep.podCidr6, entry);
+    m_older.back().byMac6 = chain(m_byMac6, vtep.mac6.ToUint64(), entry);
+    m_cidr6Lengths.set(vtep.podCidr6.length);
+  }
   for (const PodRange& range : vtep.ranges) {
     const uint32_t number = static_cast<uint32_t>(m_ranges.size());
     m_ranges.push_back({.entry = entry, .older = chain(m_byCidr, CidrKey(range.cidr), number)});
@@ -42,22 +47,8 @@ uint32_t VtepDirectory::Publish(const Vtep& vtep) {
   return m_version;
 }
 
-uint32_t VtepDirectory::OlderOf(const Index& index, uint32_t entry) const {
-  const Older& older = m_older[entry];
-  if (&index == &m_byTunnel) return older.byTunnel;
-  if (&index == &m_byMac) return older.byMac;
-  return &index == &m_byKey ? older.byKey : older.byNode;
-}
-
-uint32_t VtepDirectory::Newest(const Index& index, uint64_t key, uint32_t version) const {
-  auto it = index.find(key);
-  uint32_t entry = it == index.end() ? kNone : it->second;
-  while (entry != kNone && !m_entries[entry].InForce(version)) entry = OlderOf(index, entry);
-  return entry;
-}
-
 uint32_t VtepDirectory::FindByKey(const kernel::WireguardKey& key, uint32_t version) const {
-  const uint32_t entry = Newest(m_byKey, NumberOf(key), version);
+  const uint32_t entry = Newest(m_byKey, NumberOf(key), &Older::byKey, version);
   return entry != kNone && m_entries[entry].vtep.wireguardKey == key ? entry : kNone;
 }
 
@@ -66,6 +57,16 @@ uint32_t VtepDirectory::NewestRange(const Ipv4Prefix& cidr, uint32_t version) co
   uint32_t range = it == m_byCidr.end() ? kNone : it->second;
   while (range != kNone && !m_entries[m_ranges[range].entry].InForce(version)) range = m_ranges[range].older;
   return range;
+}
+
+uint32_t VtepDirectory::FindByPod6(const Ipv6Address& pod, uint32_t version) const {
+  for (size_t length = m_cidr6Lengths.size(); length-- > 0;) {
+    if (!m_cidr6Lengths.test(length)) continue;
+    const auto bits = static_cast<uint8_t>(length);
+    const uint32_t entry = Newest(m_byCidr6, Ipv6Prefix{pod.Masked(bits), bits}, &Older::byCidr6, version);
+    if (entry != kNone) return entry;
+  }
+  return kNone;
 }
 
 uint32_t VtepDirectory::FindByPod(Ipv4Address pod, uint32_t version) const {

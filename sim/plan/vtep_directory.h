@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <limits>
 #include <unordered_map>
@@ -28,6 +29,10 @@ struct Vtep {
   Ipv4Address underlay;  ///< where the outer packets go
   MacAddress mac;        ///< of its tunnel device
   kernel::WireguardKey wireguardKey;  ///< zero: it has no wireguard device
+  // The same over IPv6, in a dual-stack cluster.
+  Ipv6Prefix podCidr6;  ///< its address is that of the tunnel device for IPv6; length 0: none
+  Ipv6Address underlay6;
+  MacAddress mac6;
 
   bool operator==(const Vtep&) const = default;
 };
@@ -66,11 +71,19 @@ class VtepDirectory {
     return false;
   }
   uint32_t FindByTunnel(Ipv4Address tunnel, uint32_t version) const {
-    return Newest(m_byTunnel, tunnel.value, version);
+    return Newest<uint64_t>(m_byTunnel, tunnel.value, &Older::byTunnel, version);
   }
-  uint32_t FindByMac(MacAddress mac, uint32_t version) const { return Newest(m_byMac, mac.ToUint64(), version); }
+  uint32_t FindByMac(MacAddress mac, uint32_t version) const {
+    return Newest(m_byMac, mac.ToUint64(), &Older::byMac, version);
+  }
+  uint32_t FindByNode(NodeId node, uint32_t version) const {
+    return Newest<uint64_t>(m_byNode, node.value, &Older::byNode, version);
+  }
+  uint32_t FindByPod6(const Ipv6Address& pod, uint32_t version) const;
+  uint32_t FindByMac6(MacAddress mac, uint32_t version) const {
+    return Newest(m_byMac6, mac.ToUint64(), &Older::byMac6, version);
+  }
   uint32_t FindByKey(const kernel::WireguardKey& key, uint32_t version) const;
-  uint32_t FindByNode(NodeId node, uint32_t version) const { return Newest(m_byNode, node.value, version); }
 
   /// In order of publication; entries are never removed, so an index stays valid.
   const std::vector<Entry>& Entries() const { return m_entries; }
@@ -79,24 +92,32 @@ class VtepDirectory {
   /// The newest entry of each key; older ones of the same key are chained by m_older.
   using Index = std::unordered_map<uint64_t, uint32_t>;
   struct Older {
-    uint32_t byTunnel = kNone, byMac = kNone, byNode = kNone, byKey = kNone;
+    uint32_t byTunnel = kNone, byMac = kNone, byNode = kNone, byKey = kNone, byCidr6 = kNone, byMac6 = kNone;
   };
   struct Range {
     uint32_t entry;
     uint32_t older;  ///< number of the range of the same CIDR before it
   };
   static uint64_t CidrKey(const Ipv4Prefix& p) { return uint64_t{p.length} << 32 | p.address.value; }
-  uint32_t OlderOf(const Index& index, uint32_t entry) const;
-  uint32_t Newest(const Index& index, uint64_t key, uint32_t version) const;
+  template <typename Key>
+  uint32_t Newest(const std::unordered_map<Key, uint32_t>& index, const Key& key, uint32_t Older::*older,
+                  uint32_t version) const {
+    auto it = index.find(key);
+    uint32_t entry = it == index.end() ? kNone : it->second;
+    while (entry != kNone && !m_entries[entry].InForce(version)) entry = m_older[entry].*older;
+    return entry;
+  }
   uint32_t NewestRange(const Ipv4Prefix& cidr, uint32_t version) const;
 
   std::vector<Entry> m_entries;
   std::vector<Older> m_older;
   std::vector<Range> m_ranges;
-  Index m_byTunnel, m_byMac, m_byNode;
-  Index m_byKey;               ///< by the first eight bytes of a wireguard key
-  Index m_byCidr;              ///< of m_ranges
-  uint64_t m_cidrLengths = 0;  ///< bit n: some CIDR has length n
+  Index m_byTunnel, m_byMac, m_byNode, m_byMac6;
+  Index m_byKey;  ///< by the first eight bytes of a wireguard key
+  std::unordered_map<Ipv6Prefix, uint32_t> m_byCidr6;
+  std::bitset<Ipv6Address::kBits + 1> m_cidr6Lengths;  ///< bit n: some IPv6 CIDR has length n
+  Index m_byCidr;                                      ///< of m_ranges
+  uint64_t m_cidrLengths = 0;                          ///< bit n: some CIDR has length n
   uint32_t m_version = 0;
 };
 

@@ -285,6 +285,10 @@ void Recorder::WriteNamedRow(const TraceRecord& record) {
       return writeFrom(ns.peers->Routes(), 0);
     case Table::Neighbour:
       return writeFrom(ns.peers->Neighbours(), 0);
+    case Table::Route6:
+      return writeFrom(ns.peers->Routes6(), 0);
+    case Table::Neighbour6:
+      return writeFrom(ns.peers->Neighbours6(), 0);
     case Table::VxlanFdb:
       for (const kernel::Link* link : ns.Links())
         if (link->kind == kernel::LinkKind::Vxlan) writeFrom(ns.peers->VxlanFdbEntries(link->ifindex), link->ifindex);

@@ -26,12 +26,13 @@ constexpr Nanoseconds kEpilogue = Milliseconds(10);
 /// How long a UDP receiver waits for the last datagrams where the plan does not say.
 constexpr Nanoseconds kListenAfterLast = Seconds(1);
 
-/// Traffic that cannot be carried out.
-class Refused : public traffic::Flow {
- public:
-  explicit Refused(std::string why) { m_result.error = std::move(why); }
-  void Start() override { Done(); }
-};
+/// By which a name is known in IPv6: the first address that means something everywhere; zero: there is none.
+Ipv6Address GlobalAddress6(const kernel::Namespace& ns) {
+  const std::vector<kernel::Address6>& all = ns.Ipv6().Addresses();
+  const auto global =
+      std::find_if(all.begin(), all.end(), [](const auto& a) { return a.Scope() == kernel::kScopeGlobal; });
+  return global == all.end() ? Ipv6Address{} : global->local;
+}
 
 host::SendRequest::Pmtu PmtuOf(const Workload& w) {
   using Pmtu = host::SendRequest::Pmtu;
@@ -160,11 +161,15 @@ std::unique_ptr<traffic::Flow> Simulation::MakeFlow(const Workload& w) {
                                      if (id.IsNone()) return Ipv4Address{};
                                      return m_network->Get(id).Ns().SelectAddress(0, {}, kernel::kScopeGlobal);
                                    },
-                               .tcp = [this, at = w.from]() -> traffic::TcpEdge& { return TcpEdgeOf(at); }},
+                               .tcp = [this, at = w.from]() -> traffic::TcpEdge& { return TcpEdgeOf(at); },
+                               .resolve6 =
+                                   [this](std::string_view name) {
+                                     const NetnsId id = m_plan.Find(name);
+                                     return id.IsNone() ? Ipv6Address{} : GlobalAddress6(m_network->Get(id).Ns());
+                                   }},
                               m_namespaces, w.command);
     case WorkloadKind::Tcp: {
-      if (w.destination.IsV6()) return std::make_unique<Refused>("TCP over IPv6 is not supported yet");
-      traffic::TcpSettings s{.source = w.source.V4(), .destination = w.destination.V4()};
+      traffic::TcpSettings s{.source = w.source, .destination = w.destination};
       s.sourcePort = w.sourcePort;
       s.destinationPort = w.destinationPort;
       s.up = w.up;
@@ -213,6 +218,16 @@ void Simulation::CarryOut(const TimedEvent& event) {
         });
         for (kernel::Route& route : wanted)
           ns.AddRoute(route, kernel::Namespace::kCreate | kernel::Namespace::kExclusive);
+        const std::vector<kernel::Route6> wanted6 = m_plan.UnderlayRoutes6(NetnsId(i), event.epoch);
+        if (wanted6.empty()) continue;
+        ns.Ipv6().FlushRoutes([&](const kernel::Route6& r) {
+          if (r.protocol == kernel::kProtoKernel || r.table != kernel::kTableMain) return false;
+          return std::none_of(wanted6.begin(), wanted6.end(), [&](const kernel::Route6& w) {
+            return w.dst == r.dst && w.nextHops == r.nextHops && w.type == r.type;
+          });
+        });
+        for (const kernel::Route6& route : wanted6)
+          ns.Ipv6().AddRoute(route, kernel::Namespace::kCreate | kernel::Namespace::kExclusive);
       }
       m_outcomes.push_back({engine::Now(), event.text, 0, "", ""});
       return;

@@ -53,6 +53,11 @@ const EnumWords& WordsOf<PodsPer>() {
   return words;
 }
 template <>
+const EnumWords& WordsOf<IpFamily>() {
+  static const EnumWords words{"address family", {"ipv4", "ipv6"}};
+  return words;
+}
+template <>
 const EnumWords& WordsOf<TrafficType>() {
   static const EnumWords words{"traffic type", {"ping", "udp", "tcp", "rpc", "bulk", "echo", "inject", "command"}};
   return words;

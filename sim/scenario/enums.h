@@ -43,6 +43,8 @@ const EnumWords& WordsOf<TrafficType>();
 template <>
 const EnumWords& WordsOf<Per>();
 template <>
+const EnumWords& WordsOf<IpFamily>();
+template <>
 const EnumWords& WordsOf<Df>();
 template <>
 const EnumWords& WordsOf<LinkKind>();

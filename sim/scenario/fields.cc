@@ -9,14 +9,15 @@ namespace overlaysim::scenario {
   X(Scenario, MakeScenario)                                                                                           \
   X(Underlay, MakeUnderlay)                                                                                           \
   X(LinkSettings, MakeLinkSettings)                                                                                   \
-  X(LinkOverride, MakeLinkOverride) X(FirewallRule, MakeFirewallRule) X(Firewall, MakeFirewall) X(Device, MakeDevice) \
-      X(Cable, MakeCable) X(ZoneDelay, MakeZoneDelay) X(External, MakeExternal) X(ExternalHost, MakeExternalHost)     \
-          X(Cluster, MakeCluster) X(Node, MakeNode) X(Interface, MakeInterface) X(Pod, MakePod) X(Cni, MakeCni)       \
-              X(CalicoPool, MakeCalicoPool) X(BgpPeer, MakeBgpPeer) X(Lab, MakeLab) X(Traffic, MakeTraffic)           \
-                  X(Load, MakeLoad) X(Start, MakeStart) X(Listen, MakeListen) X(Event, MakeEvent)                     \
-                      X(LinkTarget, MakeLinkTarget) X(LinkChange, MakeLinkChange) X(Capture, MakeCapture)             \
-                          X(Expect, MakeExpect) X(Probe, MakeProbe) X(DropSelector, MakeDropSelector)                 \
-                              X(Comparison<Nanoseconds>, MakeComparison)
+  X(LinkOverride, MakeLinkOverride)                                                                                   \
+  X(FirewallRule, MakeFirewallRule)                                                                                   \
+  X(Firewall, MakeFirewall) X(Device, MakeDevice) X(Cable, MakeCable) X(ZoneDelay, MakeZoneDelay)                     \
+      X(External, MakeExternal) X(ExternalHost, MakeExternalHost) X(Cluster, MakeCluster) X(Node, MakeNode)           \
+          X(Interface, MakeInterface) X(Pod, MakePod) X(Cni, MakeCni) X(CalicoPool, MakeCalicoPool)                   \
+              X(BgpPeer, MakeBgpPeer) X(Lab, MakeLab) X(Traffic, MakeTraffic) X(Load, MakeLoad) X(Start, MakeStart)   \
+                  X(Listen, MakeListen) X(Event, MakeEvent) X(LinkTarget, MakeLinkTarget)                             \
+                      X(LinkChange, MakeLinkChange) X(Capture, MakeCapture) X(Expect, MakeExpect) X(Probe, MakeProbe) \
+                          X(DropSelector, MakeDropSelector) X(Comparison<Nanoseconds>, MakeComparison)
 #define OVERLAYSIM_X(T, make) \
   template <>                 \
   const ObjectType& Describe<T>();
@@ -185,6 +186,9 @@ ObjectType MakeUnderlay() {
   o.Add("fabricLink", &Underlay::fabricLink, "Cables between switches and routers.");
   o.Add("network", &Underlay::network,
         "Node addresses without a given value are drawn from it: rack K gets its K-th part.");
+  o.Add("ipv6Prefix", &Underlay::ipv6Prefix,
+        "A prefix of 96 bits: in a cluster with IPv6, whatever has an IPv4 address of the network has an IPv6 one too, "
+        "which is this prefix and the IPv4 address.");
   o.Add("rackMaskSize", &Underlay::rackMaskSize, "Prefix length of a rack's part of the network.").Range(8, 30);
   o.Add(
        "allow", [](Underlay & u) -> auto& { return u.firewall.allow; },
@@ -287,6 +291,11 @@ ObjectType MakeCluster() {
   ObjectBuilder<Cluster> o("cluster", "a cluster", "Nodes, pods and the CNI plugin.");
   o.Add("podCIDR", &Cluster::podCIDR, "The addresses of all pods; kube-flannel.yml's Network unless said otherwise.");
   o.Add("nodeCIDRMaskSize", &Cluster::nodeCIDRMaskSize, "Prefix length of one node's part of podCIDR.").Range(1, 30);
+  o.Add("podCIDRIPv6", &Cluster::podCIDRIPv6,
+        "The IPv6 addresses of all pods; with it the cluster is dual-stack (flannel's IPv6Network and EnableIPv6).")
+      .Otherwise("what net-conf.json says, else the cluster has no IPv6");
+  o.Add("nodeCIDRMaskSizeIPv6", &Cluster::nodeCIDRMaskSizeIPv6, "Prefix length of one node's part of podCIDRIPv6.")
+      .Range(9, 126);
   o.Add("nodes", &Cluster::nodes, "The nodes, in order: node I gets the I-th part of podCIDR.");
   o.Add("pods", &Cluster::pods, "The pods.");
   o.Add("cni", &Cluster::cni, "The CNI plugin.");
@@ -316,6 +325,9 @@ ObjectType MakeNode() {
   o.Add("podCIDR", &Node::podCIDR, "The addresses of its pods.")
       .For({name})
       .Otherwise("the next free part of cluster.podCIDR");
+  o.Add("podCIDRIPv6", &Node::podCIDRIPv6, "The IPv6 addresses of its pods.")
+      .For({name})
+      .Otherwise("the next free part of cluster.podCIDRIPv6");
   o.Add("mtu", &Node::mtu, "MTU of eth0, in bytes.").Range(kMinMtu, kMaxMtu).Otherwise("its cable's");
   o.Add("mac", &Node::mac, "MAC address of eth0.").For({name}).Otherwise("made from the node's number");
   o.Add("vtepMac", &Node::vtepMac, "MAC address of its tunnel device.")
@@ -579,6 +591,9 @@ ObjectType MakeTraffic() {
   o.Add("seq", &Traffic::seq, "ICMP sequence number of the first request.").For({ping, echo}).Default(number(1));
   o.Add("ttl", &Traffic::ttl, "TTL.").For({ping, udp, tcp, echo}).Range(1, UINT8_MAX).Default(number(64));
   o.Add("tos", &Traffic::tos, "TOS byte: DSCP and ECN.").For({ping, udp, tcp, echo}).Default(number(0));
+  o.Add("family", &Traffic::family, "Which address of the destination is meant, where it is a name.")
+      .For({ping, udp, tcp, echo})
+      .Default("ipv4");
   o.Add("autoFlowLabel", &Traffic::autoFlowLabel, "Over IPv6: whether the sender's packets get a flow label.")
       .For({ping, udp, echo})
       .Default(Value::Bool(true));
@@ -724,7 +739,8 @@ ObjectType MakeProbe() {
   ObjectBuilder<Probe> o("probe", "a pair of endpoints",
                          "From whom to whom, and over which protocol (ICMP if none is named).");
   o.Add("from", &Probe::from, std::string("The first: ") + kEndpoint).Required().As(kWord);
-  o.Add("to", &Probe::to, std::string("The second: an IPv4 address, or ") + kEndpoint).Required().As(kWord);
+  o.Add("to", &Probe::to, std::string("The second: an address, or ") + kEndpoint).Required().As(kWord);
+  o.Add("family", &Probe::family, "Which address of the second is meant, where it is a name.").Default("ipv4");
   o.Add("tcp", &Probe::tcp, "TCP, to this port.").Range(1, UINT16_MAX);
   o.Add("udp", &Probe::udp, "UDP, to this port.").Range(1, UINT16_MAX);
   o.Add("icmp", &Probe::icmp, "ICMP echo.");

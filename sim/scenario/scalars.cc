@@ -12,6 +12,8 @@ const std::string kVariablePattern = R"(\$\{)";
 const std::string kOctet = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])";
 const std::string kIpv4Pattern = kOctet + R"((\.)" + kOctet + "){3}";
 const std::string kLengthPattern = "/(3[0-2]|[12]?[0-9])";
+const std::string kIpv6Pattern = "[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*";
+const std::string kIpv6LengthPattern = "/(12[0-8]|1[01][0-9]|[1-9]?[0-9])";
 const std::string kNumberPattern = R"([0-9]+(\.[0-9]+)?)";
 
 bool IsAllDigits(std::string_view text) {
@@ -152,34 +154,44 @@ class QuantityType final : public Type {
   Quantity m_quantity;
 };
 
+/// What there is to say about the prefixes of a family.
+struct PrefixWords {
+  std::string_view address, prefix, length;
+  std::string pattern, lengthPattern;
+};
+
+template <typename P>
 class PrefixType final : public Type {
  public:
+  explicit PrefixType(PrefixWords words) : m_words(std::move(words)) {}
   void Read(const Value& from, void* to, const ReadContext& context) const override {
     const bool interface = context.constraints->interfaceAddress;
-    const std::string_view words = interface ? "an IPv4 address such as \"172.16.1.11\" or \"172.16.1.11/24\""
-                                             : "an IPv4 prefix such as \"10.244.0.0/16\"";
+    const std::string_view words = interface ? m_words.address : m_words.prefix;
     if (!from.Is(Value::Kind::String)) return SayWanted(from, words, context);
-    const auto prefix = Ipv4Prefix::Parse(from.text);
+    const auto prefix = P::Parse(from.text);
     if (!prefix) {
       context.Error(from, fmt::format("\"{}\": {} is not {}", context.key, from.Quoted(), words));
     } else if (!interface && from.text.find('/') == std::string::npos) {
-      context.Error(from, fmt::format("\"{}\": {} has no prefix length; say for example \"{}/16\"", context.key,
-                                      from.Quoted(), from.text));
+      context.Error(from, fmt::format("\"{}\": {} has no prefix length; say for example \"{}{}\"", context.key,
+                                      from.Quoted(), from.text, m_words.length));
     } else if (!interface && *prefix != prefix->Canonical()) {
       context.Error(from, fmt::format("\"{}\": {} has bits set beyond its length; did you mean \"{}\"?", context.key,
                                       from.Quoted(), prefix->Canonical().ToString()));
     } else {
-      *static_cast<Ipv4Prefix*>(to) = *prefix;
+      *static_cast<P*>(to) = *prefix;
     }
   }
   std::optional<Value> Write(const void* from, Detail) const override {
-    return Value(static_cast<const Ipv4Prefix*>(from)->ToString());
+    return Value(static_cast<const P*>(from)->ToString());
   }
   Value Schema(const Constraints& constraints) const override {
-    return SchemaOfPattern(kIpv4Pattern +
-                           (constraints.interfaceAddress ? "(" + kLengthPattern + ")?" : kLengthPattern));
+    return SchemaOfPattern(m_words.pattern +
+                           (constraints.interfaceAddress ? "(" + m_words.lengthPattern + ")?" : m_words.lengthPattern));
   }
   std::string Name() const override { return "prefix"; }
+
+ private:
+  PrefixWords m_words;
 };
 
 std::optional<Ports::Range> ParsePortRange(std::string_view text) {
@@ -466,7 +478,7 @@ const Type& ScalarType<Ipv4Address>() {
 template <>
 const Type& ScalarType<IpAddress>() {
   static const QuantityType<IpAddress> type(
-      {"an address", "", "10.244.1.2\" or \"fd00:10:244:1::2", kIpv4Pattern + "|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*"});
+      {"an address", "", "10.244.1.2\" or \"fd00:10:244:1::2", kIpv4Pattern + "|" + kIpv6Pattern});
   return type;
 }
 template <>
@@ -477,7 +489,16 @@ const Type& ScalarType<MacAddress>() {
 }
 template <>
 const Type& ScalarType<Ipv4Prefix>() {
-  static const PrefixType type;
+  static const PrefixType<Ipv4Prefix> type({"an IPv4 address such as \"172.16.1.11\" or \"172.16.1.11/24\"",
+                                            "an IPv4 prefix such as \"10.244.0.0/16\"", "/16", kIpv4Pattern,
+                                            kLengthPattern});
+  return type;
+}
+template <>
+const Type& ScalarType<Ipv6Prefix>() {
+  static const PrefixType<Ipv6Prefix> type({"an IPv6 address such as \"fd00::1\" or \"fd00::1/64\"",
+                                            "an IPv6 prefix such as \"fd00:10:244::/56\"", "/56", kIpv6Pattern,
+                                            kIpv6LengthPattern});
   return type;
 }
 template <>

@@ -151,6 +151,8 @@ struct Underlay {
   std::vector<ZoneDelay> zoneDelays;
   LinkSettings hostLink, fabricLink;
   Located<Ipv4Prefix> network{Ipv4Prefix{{0xac100000}, 12}};  // 172.16.0.0/12: node addresses are drawn from it
+  /// A /96: in a cluster with IPv6, what has an address of `network` has this with that behind it too.
+  Located<Ipv6Prefix> ipv6Prefix{Ipv6Prefix{{{0xfd, 0, 0, 0x16}}, 96}};
   Located<uint8_t> rackMaskSize{24};                     ///< rack K gets the K-th prefix of this length of `network`
   Firewall firewall;                                     ///< keys "allow" and "deny" of the underlay itself
   Located<Nanoseconds> detectFailure{Milliseconds(50)};  ///< from a failure until the devices beside it know
@@ -181,6 +183,7 @@ struct Node {
   OptionalText rack, zone;
   Labels labels;
   Optional<Ipv4Prefix> podCIDR;
+  Optional<Ipv6Prefix> podCIDRIPv6;
   Optional<uint32_t> mtu;  ///< of eth0; left out: its cable's
   Optional<MacAddress> mac, vtepMac;
   OptionalText routeReflectorClusterID;
@@ -279,6 +282,8 @@ struct Cni {
 struct Cluster {
   Located<Ipv4Prefix> podCIDR{Ipv4Prefix{{0x0af40000}, 16}};  // 10.244.0.0/16, kube-flannel.yml
   Located<uint8_t> nodeCIDRMaskSize{24};
+  Optional<Ipv6Prefix> podCIDRIPv6;  ///< the cluster is dual-stack
+  Located<uint8_t> nodeCIDRMaskSizeIPv6{64};
   std::vector<Node> nodes;
   std::vector<Pod> pods;
   Cni cni;
@@ -294,6 +299,7 @@ struct Lab {
 
 enum class TrafficType : uint8_t { Ping, Udp, Tcp, Rpc, Bulk, Echo, Inject, Command };
 enum class Per : uint8_t { Source, Pair, Total };
+enum class IpFamily : uint8_t { Ipv4, Ipv6 };
 enum class Df : uint8_t { Do, Want, Dont };  ///< as `ping -M`
 enum class LinkKind : uint8_t { HostLink, FabricLink };
 enum class PairKind : uint8_t { All, Random, InOrder };
@@ -339,8 +345,9 @@ struct Listen {
 struct Traffic {
   Located<TrafficType> type{TrafficType::Ping};
   OptionalText name;
-  OptionalText from, to;  ///< pod, ns/pod, node, netns, external host, pattern; `to` also an address
-  OptionalText on;        ///< Inject: "node1/eth0"; Command: where it is typed
+  OptionalText from, to;      ///< pod, ns/pod, node, netns, external host, pattern; `to` also an address
+  Optional<IpFamily> family;  ///< of the address that a name stands for
+  OptionalText on;            ///< Inject: "node1/eth0"; Command: where it is typed
   Located<Pairs> pairs;
   Optional<IpAddress> source;  ///< left out: as the kernel selects
   Optional<bool> autoFlowLabel;
@@ -420,6 +427,7 @@ struct Comparison {
 /// Between whom; and with which packets it is tried (one of tcp, udp, icmp; left out: icmp).
 struct Probe {
   OptionalText from, to;
+  Optional<IpFamily> family;
   Optional<uint16_t> tcp, udp;
   Optional<bool> icmp;
 };

@@ -232,6 +232,8 @@ const Type& ScalarType<IpAddress>();
 template <>
 const Type& ScalarType<Ipv4Prefix>();
 template <>
+const Type& ScalarType<Ipv6Prefix>();
+template <>
 const Type& ScalarType<MacAddress>();
 template <>
 const Type& ScalarType<Ports>();

@@ -13,7 +13,7 @@ inline constexpr Nanoseconds kProbeDelay = Seconds(60);
 /// A plan under the conditions that make two runs of it comparable. Both the simulator and the kernel get this one.
 ///
 /// * delay_first_probe_time is kProbeDelay on all devices (KernelLab sees to it there).
-/// * IPv6 is off: a plan with IPv6 addresses is not verifiable.
+/// * IPv6 is off where a namespace has been given no IPv6 address.
 /// * A sender without a source port gets one, where the kernel would draw it.
 class VerifiablePlan final : public ClusterPlan {
  public:
@@ -24,9 +24,12 @@ class VerifiablePlan final : public ClusterPlan {
   NetnsInfo Info(NetnsId id) const override { return m_base.Info(id); }
   std::unique_ptr<kernel::Namespace> Materialise(NetnsId id) const override;
   NetnsId Find(std::string_view wanted) const override { return m_base.Find(wanted); }
-  NetnsId FindByAddress(Ipv4Address ip) const override { return m_base.FindByAddress(ip); }
+  NetnsId FindByAddress(const IpAddress& ip) const override { return m_base.FindByAddress(ip); }
   std::vector<kernel::Route> UnderlayRoutes(NetnsId id, uint32_t epoch) const override {
     return m_base.UnderlayRoutes(id, epoch);
+  }
+  std::vector<kernel::Route6> UnderlayRoutes6(NetnsId id, uint32_t epoch) const override {
+    return m_base.UnderlayRoutes6(id, epoch);
   }
 
  private:

@@ -45,6 +45,13 @@ void ConnectToBridge(const Profile& profile, const PodAttachment& pod, kernel::N
     inside->AddRoute({.dst = {}, .nextHops = {gateway}}, kernel::Namespace::kCreate);
     if (profile.network.length < pod.prefixLength)
       inside->AddRoute({.dst = profile.network, .nextHops = {gateway}}, kernel::Namespace::kCreate);
+    if (pod.address6.IsZero()) return;
+    kernel::Ipv6Tables& ipv6 = inside->Ipv6();
+    ipv6.AddAddress({.ifindex = pod.podIfindex, .local = pod.address6, .prefixLength = pod.prefixLength6});
+    const kernel::NextHop6 gateway6{.gateway = pod.gateway6, .ifindex = pod.podIfindex};
+    ipv6.AddRoute({.dst = {}, .nextHops = {gateway6}}, kernel::Namespace::kCreate);
+    if (profile.network6.length < pod.prefixLength6)
+      ipv6.AddRoute({.dst = profile.network6, .nextHops = {gateway6}}, kernel::Namespace::kCreate);
   }
 }
 

@@ -21,6 +21,31 @@ PeerRows ReachVxlan(const Profile& profile, const NodeView& self, const Vtep& pe
   return ReachByVxlan(profile, self, peer, range);
 }
 
+kernel::Route6 DirectRoute6(const NodeView& self, const Vtep& peer) {
+  return {.dst = peer.podCidr6,
+          .metric = kernel::kIpv6UserRouteMetric,
+          .nextHops = {{.gateway = peer.underlay6, .ifindex = self.underlayIfindex}}};
+}
+
+PeerRows6 ReachHostGw6(const Profile&, const NodeView& self, const Vtep& peer) {
+  return {.route = DirectRoute6(self, peer)};
+}
+
+/// The same functions of vxlan_network.go for the v6 device, whose address is that of the node's IPv6 pod CIDR.
+PeerRows6 ReachVxlan6(const Profile& profile, const NodeView& self, const Vtep& peer) {
+  if (profile.directRouting && self.subnet6.Contains(peer.underlay6)) return {.route = DirectRoute6(self, peer)};
+  const int ifindex = TunnelIfindex(profile, self, kernel::LinkKind::Vxlan, true);
+  const Ipv6Address& tunnel = peer.podCidr6.address;
+  PeerRows6 rows;
+  rows.route = kernel::Route6{.dst = peer.podCidr6,
+                              .metric = kernel::kIpv6UserRouteMetric,
+                              .nextHops = {{.gateway = tunnel, .ifindex = ifindex, .onlink = true}}};
+  rows.neighbour =
+      kernel::Neighbour6{.ip = tunnel, .ifindex = ifindex, .mac = peer.mac6, .state = kernel::NudState::Permanent};
+  rows.fdb = kernel::VxlanFdbEntry{.mac = peer.mac6, .isPermanent = true, .remotes = {{.ip = peer.underlay6}}};
+  return rows;
+}
+
 /// pkg/backend/ipip/ipip.go: via the node itself, through the tunnel onlink.
 PeerRows ReachIpip(const Profile& profile, const NodeView& self, const Vtep& peer, const PodRange& range) {
   kernel::Route route = DirectRoute(self, peer, range);
@@ -86,6 +111,7 @@ Flavour FlannelVxlan() {
           .defaults = profile,
           .connectPod = ConnectToBridge,
           .reach = ReachVxlan,
+          .reach6 = ReachVxlan6,
           .rules = FlannelRules};
 }
 
@@ -154,6 +180,7 @@ Flavour Canal() {
   flavour.defaults.bridge.clear();
   flavour.defaults.vethName = CalicoVethName;
   flavour.connectPod = ConnectByProxyArp;
+  flavour.reach6 = nullptr;
   return flavour;
 }
 
@@ -164,6 +191,7 @@ Flavour FlannelHostGw() {
           .defaults = {.name = "flannel host-gw", .bridge = "cni0", .acceptForwarded = true, .masquerades = true},
           .connectPod = ConnectToBridge,
           .reach = ReachHostGw,
+          .reach6 = ReachHostGw6,
           .rules = FlannelRules};
 }
 

@@ -13,13 +13,14 @@ const std::vector<Flavour>& Flavours() {
   return flavours;
 }
 
-const Tunnel* Profile::FindTunnel(kernel::LinkKind kind) const {
-  auto it = std::find_if(tunnels.begin(), tunnels.end(), [&](const Tunnel& t) { return t.kind == kind; });
+const Tunnel* Profile::FindTunnel(kernel::LinkKind kind, bool isV6) const {
+  auto it =
+      std::find_if(tunnels.begin(), tunnels.end(), [&](const Tunnel& t) { return t.kind == kind && t.isV6 == isV6; });
   return it == tunnels.end() ? nullptr : &*it;
 }
 
-int TunnelIfindex(const Profile& profile, const NodeView& self, kernel::LinkKind kind) {
-  const Tunnel* tunnel = profile.FindTunnel(kind);
+int TunnelIfindex(const Profile& profile, const NodeView& self, kernel::LinkKind kind, bool isV6) {
+  const Tunnel* tunnel = profile.FindTunnel(kind, isV6);
   return tunnel ? self.firstTunnelIfindex + static_cast<int>(tunnel - profile.tunnels.data()) : 0;
 }
 

@@ -6,9 +6,20 @@ namespace overlaysim::plan {
 namespace {
 
 // Row ids of made-up rows: the top bit, a number and its kind. The flood list counts as a station behind all others.
-enum Row : uint32_t { kRouteRow, kNeighbourRow, kFdbRow, kStationRow, kPolicyRouteRow, kTunnelPeerRow };
-constexpr uint32_t kFloodStation = (1u << 28) - 1;
-uint32_t RowId(uint32_t number, Row row) { return 0x80000000u | number << 3 | row; }
+enum Row : uint32_t {
+  kRouteRow,
+  kNeighbourRow,
+  kFdbRow,
+  kStationRow,
+  kPolicyRouteRow,
+  kTunnelPeerRow,
+  kRoute6Row,
+  kNeighbour6Row,
+  kFdb6Row
+};
+constexpr uint32_t kRowBits = 4;
+constexpr uint32_t kFloodStation = (1u << (31 - kRowBits)) - 1;
+uint32_t RowId(uint32_t number, Row row) { return 0x80000000u | number << kRowBits | row; }
 
 int PeersIfindex(const Profile& profile, const NodeView& self) {
   const int wireguard = TunnelIfindex(profile, self, kernel::LinkKind::Wireguard);
@@ -22,6 +33,7 @@ PeerView::PeerView(std::shared_ptr<const Overlay> overlay, const NodeView& self)
       m_overlay(std::move(overlay)),
       m_self(self),
       m_vxlanIfindex(TunnelIfindex(m_overlay->profile, self, kernel::LinkKind::Vxlan)),
+      m_vxlan6Ifindex(TunnelIfindex(m_overlay->profile, self, kernel::LinkKind::Vxlan, true)),
       m_peersIfindex(PeersIfindex(m_overlay->profile, self)) {}
 
 PeerRows PeerView::RowsOf(uint32_t entry, uint32_t range) const {
@@ -39,6 +51,17 @@ PeerRows PeerView::RowsOf(uint32_t entry, uint32_t range) const {
 PeerRows PeerView::RowsOf(uint32_t entry) const {
   if (entry == VtepDirectory::kNone || m_overlay->directory.Entries()[entry].vtep.ranges.empty()) return {};
   return RowsOf(entry, 0);
+}
+
+PeerRows6 PeerView::RowsOf6(uint32_t entry) const {
+  if (entry == VtepDirectory::kNone) return {};
+  const Vtep& peer = m_overlay->directory.Entries()[entry].vtep;
+  if (peer.node == m_self.node || peer.podCidr6.length == 0) return {};
+  PeerRows6 rows = m_overlay->flavour->reach6(m_overlay->profile, m_self, peer);
+  if (rows.route) rows.route->rowId = RowId(entry, kRoute6Row);
+  if (rows.neighbour) rows.neighbour->rowId = RowId(entry, kNeighbour6Row);
+  if (rows.fdb) rows.fdb->rowId = RowId(entry, kFdb6Row);
+  return rows;
 }
 
 template <typename Visitor>
@@ -75,7 +98,26 @@ kernel::VxlanFdbEntry PeerView::FloodEntry() const {
   return entry;
 }
 
+bool PeerView::FindRoute6(const Ipv6Address& dst, kernel::Route6& out) const {
+  PeerRows6 rows = RowsOf6(m_overlay->directory.FindByPod6(dst, version));
+  if (rows.route) out = std::move(*rows.route);
+  return rows.route.has_value();
+}
+
+bool PeerView::FindNeighbour6(int ifindex, const Ipv6Address& ip, kernel::Neighbour6& out) const {
+  if (ifindex != m_vxlan6Ifindex) return false;
+  const PeerRows6 rows = RowsOf6(m_overlay->directory.FindByPod6(ip, version));
+  if (!rows.neighbour || rows.neighbour->ip != ip) return false;
+  out = *rows.neighbour;
+  return true;
+}
+
 bool PeerView::FindVxlanFdb(int ifindex, MacAddress mac, kernel::VxlanFdbEntry& out) const {
+  if (ifindex == m_vxlan6Ifindex && ifindex != 0) {
+    PeerRows6 rows = RowsOf6(m_overlay->directory.FindByMac6(mac, version));
+    if (rows.fdb) out = std::move(*rows.fdb);
+    return rows.fdb.has_value();
+  }
   if (ifindex != m_vxlanIfindex) return false;
   if (IsBridgedTunnel(ifindex)) {
     if (mac.IsZero()) {
@@ -129,6 +171,10 @@ std::vector<kernel::VxlanFdbEntry> PeerView::VxlanFdbEntries(int ifindex) const 
     ForEachPeer([&](uint32_t entry, const Vtep&) {
       if (PeerRows rows = RowsOf(entry); rows.fdb) out.push_back(std::move(*rows.fdb));
     });
+  } else if (ifindex == m_vxlan6Ifindex) {
+    ForEachPeer([&](uint32_t entry, const Vtep&) {
+      if (PeerRows6 rows = RowsOf6(entry); rows.fdb) out.push_back(std::move(*rows.fdb));
+    });
   }
   return out;
 }
@@ -160,14 +206,33 @@ std::vector<kernel::TunnelPeer> PeerView::TunnelPeers(int ifindex) const {
   return out;
 }
 
+std::vector<kernel::Route6> PeerView::Routes6() const {
+  std::vector<kernel::Route6> out;
+  ForEachPeer([&](uint32_t entry, const Vtep&) {
+    if (PeerRows6 rows = RowsOf6(entry); rows.route) out.push_back(std::move(*rows.route));
+  });
+  return out;
+}
+
+std::vector<kernel::Neighbour6> PeerView::Neighbours6() const {
+  std::vector<kernel::Neighbour6> out;
+  ForEachPeer([&](uint32_t entry, const Vtep&) {
+    if (PeerRows6 rows = RowsOf6(entry); rows.neighbour) out.push_back(*rows.neighbour);
+  });
+  return out;
+}
+
 void PeerView::CopyInto(kernel::Namespace& ns) const {
   for (const kernel::Neighbour& neighbour : Neighbours()) ns.SetNeighbour(neighbour, kernel::Namespace::kCreate);
-  for (const kernel::VxlanFdbEntry& entry : VxlanFdbEntries(m_vxlanIfindex))
-    for (const kernel::VxlanRemote& remote : entry.remotes)
-      ns.AddVxlanFdb(m_vxlanIfindex, entry.mac, remote, true, kernel::Namespace::kCreate | kernel::Namespace::kAppend,
-                     {});
+  for (const kernel::Neighbour6& neighbour : Neighbours6())
+    ns.Ipv6().SetNeighbour(neighbour, kernel::Namespace::kCreate);
+  for (const int ifindex : {m_vxlanIfindex, m_vxlan6Ifindex})
+    for (const kernel::VxlanFdbEntry& entry : VxlanFdbEntries(ifindex))
+      for (const kernel::VxlanRemote& remote : entry.remotes)
+        ns.AddVxlanFdb(ifindex, entry.mac, remote, true, kernel::Namespace::kCreate | kernel::Namespace::kAppend, {});
   for (const kernel::TunnelPeer& peer : TunnelPeers(m_peersIfindex)) ns.SetTunnelPeer(m_peersIfindex, peer);
   for (const kernel::Route& route : Routes()) ns.AddRoute(route, kernel::Namespace::kCreate);
+  for (const kernel::Route6& route : Routes6()) ns.Ipv6().AddRoute(route, kernel::Namespace::kCreate);
 }
 
 }  // namespace overlaysim::plan

@@ -38,6 +38,10 @@ class PeerView final : public kernel::PeerTables {
   bool FindTunnelPeer(int ifindex, Ipv4Address inner, kernel::TunnelPeer& out) const override;
   bool FindTunnelPeer(int ifindex, const kernel::WireguardKey& key, kernel::TunnelPeer& out) const override;
   std::vector<kernel::TunnelPeer> TunnelPeers(int ifindex) const override;
+  bool FindRoute6(const Ipv6Address& dst, kernel::Route6& out) const override;
+  bool FindNeighbour6(int ifindex, const Ipv6Address& ip, kernel::Neighbour6& out) const override;
+  std::vector<kernel::Route6> Routes6() const override;
+  std::vector<kernel::Neighbour6> Neighbours6() const override;
 
   /// Writes all rows into the namespace's own tables, in the order in which an agent adds a peer.
   void CopyInto(kernel::Namespace& ns) const;
@@ -49,6 +53,7 @@ class PeerView final : public kernel::PeerTables {
   PeerRows RowsOf(uint32_t entry, uint32_t range) const;
   /// Of the first range: its neighbour and FDB entry are those of all.
   PeerRows RowsOf(uint32_t entry) const;
+  PeerRows6 RowsOf6(uint32_t entry) const;
   template <typename Visitor>
   void ForEachPeer(Visitor&& visit) const;
   kernel::VxlanFdbEntry FloodEntry() const;
@@ -56,8 +61,8 @@ class PeerView final : public kernel::PeerTables {
 
   std::shared_ptr<const Overlay> m_overlay;
   NodeView m_self;
-  int m_vxlanIfindex;  ///< 0: no such tunnel
-  int m_peersIfindex;  ///< of the device that has tunnel peers: Wireguard, Tun; 0: none
+  int m_vxlanIfindex, m_vxlan6Ifindex;  ///< 0: no such tunnel
+  int m_peersIfindex;                   ///< of the device that has tunnel peers: Wireguard, Tun; 0: none
 };
 
 }  // namespace overlaysim::plan

@@ -25,6 +25,7 @@ struct Tunnel {
   uint16_t persistentKeepalive = 0;    ///< Wireguard, seconds; 0: off
   uint16_t udpPort = 0;                ///< Tun: flanneld's
   bool takesNetwork = false;           ///< one route for all pods of the cluster leads into the device
+  bool isV6 = false;                   ///< Vxlan: from IPv6 address to IPv6 address, for the pods' IPv6
   bool isBoundToNode = false;          ///< Ipip: its local end is the node's address
   uint32_t overheadBytes = 0;
   std::optional<uint32_t> mtu;  ///< unset: the profile's, or the outer device's minus the headers
@@ -49,7 +50,7 @@ struct Pool {
 /// settings in their place.
 struct Profile {
   std::string name;             ///< "flannel vxlan"
-  std::vector<Tunnel> tunnels;  ///< at most one of each kind
+  std::vector<Tunnel> tunnels;  ///< at most one of each kind and family
   std::string bridge;           ///< that the pods' veths are ports of; "": they are routed
   std::optional<uint32_t> mtu;  ///< of the tunnels and of the pods; unset: the outer device's minus the headers
   bool directRouting = false;   ///< no tunnel between nodes on one subnet
@@ -58,6 +59,8 @@ struct Profile {
   bool isBridged = false;       ///< the device is a port of the bridge: one pod subnet over all nodes
   bool acceptForwarded = false;  ///< the agent lets pod traffic through the host's FORWARD chain
   bool masquerades = false;      ///< flannel: packets from pods to outside of the cluster get the node's address
+  Ipv6Prefix network6;           ///< all pods' IPv6 addresses; length 0: there is no IPv6
+  uint8_t podCidr6Length = 64;   ///< one node's part of it
   Ipv4Prefix network;            ///< all pods; of several pools the smallest prefix around them
   std::vector<Pool> pools;       ///< empty: each node has a pod CIDR
   /// Whether the device of that name has a say in the MTU, the smallest counting; null: only that of the node's
@@ -69,7 +72,7 @@ struct Profile {
   MacAddress (*vtepMac)(std::string_view node) = VtepMacFromName;
   std::shared_ptr<const BgpReach> bgp;  ///< null: nobody speaks BGP
 
-  const Tunnel* FindTunnel(kernel::LinkKind kind) const;
+  const Tunnel* FindTunnel(kernel::LinkKind kind, bool isV6 = false) const;
 };
 
 /// One node as its own tables see it.
@@ -78,12 +81,14 @@ struct NodeView {
   Ipv4Address address;  ///< on the underlay
   Ipv4Prefix subnet;    ///< that it is in
   int underlayIfindex = 0;
+  Ipv6Address address6;
+  Ipv6Prefix subnet6;
   std::vector<kernel::NextHop> gateways;  ///< of its default route
   int firstTunnelIfindex = 0;             ///< of Profile::tunnels; the others follow
 };
 
 /// The ifindex of a node's tunnel device; 0: it has none of that kind.
-int TunnelIfindex(const Profile& profile, const NodeView& self, kernel::LinkKind kind);
+int TunnelIfindex(const Profile& profile, const NodeView& self, kernel::LinkKind kind, bool isV6 = false);
 
 /// What a node has to know to reach one other, or one range of its pods: at most one row of each table.
 struct PeerRows {
@@ -94,11 +99,20 @@ struct PeerRows {
   std::optional<kernel::TunnelPeer> tunnelPeer;
 };
 
+/// The same for IPv6.
+struct PeerRows6 {
+  std::optional<kernel::Route6> route;
+  std::optional<kernel::Neighbour6> neighbour;
+  std::optional<kernel::VxlanFdbEntry> fdb;
+};
+
 /// One pod and its place on its node.
 struct PodAttachment {
   std::string vethName;
   Ipv4Address address, gateway;
   uint8_t prefixLength = 24;
+  Ipv6Address address6, gateway6;  ///< zero: none
+  uint8_t prefixLength6 = 64;
   uint32_t mtu = 1450;
   MacAddress podMac, vethMac;
   NetnsId nodeNetns, podNetns;
@@ -116,6 +130,8 @@ struct Flavour {
   /// What `self` must know to reach the pods of `peer` in `range`, which is one of its own. Neighbour and FDB entry are
   /// the same for all of its ranges.
   PeerRows (*reach)(const Profile&, const NodeView& self, const Vtep& peer, const PodRange& range);
+  /// The same for the pods' IPv6; null: dual-stack clusters are not supported yet.
+  PeerRows6 (*reach6)(const Profile&, const NodeView& self, const Vtep& peer) = nullptr;
   /// The iptables rules that the agent keeps on a node with that pod CIDR, as iptables-save has them; null: none.
   std::string (*rules)(const Profile&, const Ipv4Prefix& podCidr) = nullptr;
 };
@@ -139,6 +155,7 @@ inline constexpr uint32_t kIpipOverheadBytes = 20;  ///< one more IPv4 header (R
 inline constexpr uint32_t kUdpOverheadBytes = 20 + 8;
 inline constexpr uint32_t kWireguardOverheadBytes = 20 + 8 + 16 + 16;
 inline constexpr uint32_t kMinIpv4MtuBytes = 68;  ///< RFC 791; the kernel's IPV4_MIN_MTU
+inline constexpr uint32_t kIpv6ExtraBytes = 20;   ///< what an outer IPv6 header has more than an IPv4 one
 
 /// MTU of a tunnel device on a node whose outer device has `outerMtu`.
 uint32_t TunnelMtu(const Profile& profile, const Tunnel& tunnel, uint32_t outerMtu);

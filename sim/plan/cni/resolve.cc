@@ -91,6 +91,34 @@ Ipv4Prefix NetworkOf(const Context& context, const import::FlannelConfig* conf) 
   return cluster.podCIDR.value;
 }
 
+/// The pods' IPv6, if there is to be any: flannel's EnableIPv6 and IPv6Network, or what the scenario says.
+void TakeIpv6(const Context& context, const import::FlannelConfig* conf, const Flavour& flavour, Profile& profile) {
+  const scenario::Cluster& cluster = context.scenario.cluster;
+  const bool isImported = conf && conf->enableIpv6.value && conf->ipv6Network.value;
+  if (!cluster.podCIDRIPv6 && !isImported) return;
+  const Where where =
+      cluster.podCIDRIPv6 ? Where{.place = cluster.podCIDRIPv6->place} : Where{.origin = conf->ipv6Network.origin};
+  if (!flavour.reach6) {
+    std::string names;
+    for (const Flavour& other : Flavours())
+      if (other.reach6) names += (names.empty() ? "" : ", ") + std::string(other.name);
+    return context.Error(where, "IPv6 with CNI {} is not supported yet (supported: {})", flavour.name, names);
+  }
+  profile.network6 = cluster.podCIDRIPv6
+                         ? cluster.podCIDRIPv6->value
+                         : Ipv6Prefix{conf->ipv6Network.value->address, conf->ipv6Network.value->length};
+  profile.podCidr6Length = cluster.nodeCIDRMaskSizeIPv6.value;
+  if (cluster.nodeCIDRMaskSizeIPv6.place.source == 0 && isImported && conf->ipv6SubnetLen.IsGiven())
+    profile.podCidr6Length = static_cast<uint8_t>(conf->ipv6SubnetLen.value);
+  if (profile.network6.length == 0) context.Error(where, "the pods' IPv6 addresses cannot be all that there are");
+  if (const Tunnel* vxlan = profile.FindTunnel(kernel::LinkKind::Vxlan)) {
+    Tunnel tunnel = *vxlan;
+    tunnel.device = "flannel-v6." + std::to_string(tunnel.vxlan.vni);  // pkg/backend/vxlan/vxlan.go
+    tunnel.isV6 = true;
+    profile.tunnels.push_back(std::move(tunnel));
+  }
+}
+
 }  // namespace
 
 std::optional<CniPlan> ResolveCni(const Context& context) {
@@ -128,6 +156,9 @@ std::optional<CniPlan> ResolveCni(const Context& context) {
   if (backend == FlannelBackend::Udp && isFlannel)
     if (auto port = Given(cni.port, conf ? &conf->port : nullptr); port && *port != 0)
       profile.tunnels.front().udpPort = *port;
+  if (conf && !conf->enableIpv4.value)
+    context.Error({.origin = conf->enableIpv4.origin}, "a cluster without IPv4 is not supported yet");
+  TakeIpv6(context, conf, *plan.flavour, profile);
   if (auto direct = Given(cni.directRouting, conf ? &conf->directRouting : nullptr)) profile.directRouting = *direct;
   if (cni.ipMasq) profile.masquerades = cni.ipMasq->value;
   if (cni.mtu)

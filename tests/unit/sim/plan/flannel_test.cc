@@ -154,5 +154,71 @@ TEST(FlannelVxlan, RowsWrittenOutAreThoseOfTheView) {
   EXPECT_EQ(own.Fdb("node1", "flannel.1"), shared.Fdb("node1", "flannel.1"));
 }
 
+TEST(FlannelDualStack, HasATunnelOfItsOwnFromIpv6ToIpv6) {
+  const Planned planned = PlanText(WithCluster(R"("podCIDRIPv6": "fd00:10:244::/56", )" + std::string(kTwoNodes)));
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  const auto node = planned->Materialise(planned->Find("node1"));
+  const kernel::Link* tunnel = node->FindLink("flannel-v6.1");
+  ASSERT_TRUE(tunnel);
+  EXPECT_EQ(tunnel->vxlan.local.ToString(), "fd00:16::ac10:10b");  // behind the /96: 172.16.1.11
+  EXPECT_EQ(tunnel->mtu, 1430u);                                   // asked for 1450, cut by the kernel to 1500 - 70
+  const std::string routes = iproute2::RouteShow(*node, {.family = iproute2::Family::Inet6});
+  EXPECT_NE(routes.find("fd00:10:244:2::/64 via fd00:10:244:2:: dev flannel-v6.1 metric 1024 onlink pref medium\n"),
+            std::string::npos)
+      << routes;
+  EXPECT_NE(routes.find("fd00:10:244:1::/64 dev cni0 proto kernel metric 256 pref medium\n"), std::string::npos)
+      << routes;
+  kernel::Neighbour6 neighbour;
+  const Ipv6Address peer = *Ipv6Address::Parse("fd00:10:244:2::");
+  ASSERT_TRUE(node->Ipv6().FindNeighbour(tunnel->ifindex, peer, neighbour));
+  kernel::VxlanFdbEntry scratch;
+  const kernel::VxlanFdbEntry* fdb = node->LookupVxlanFdb(tunnel->ifindex, neighbour.mac, scratch);
+  ASSERT_TRUE(fdb);
+  EXPECT_EQ(fdb->remotes.front().ip.ToString(), "fd00:16::ac10:20c");  // 172.16.2.12
+  const auto pod = planned->Materialise(planned->Find("pod-a"));
+  EXPECT_TRUE(pod->Ipv6().IsLocalAddress(*Ipv6Address::Parse("fd00:10:244:1::2")));
+  for (const char* address : {"fd00:10:244:1::2", "fd00:10:244:1::1", "fd00:10:244:1::", "fd00:16::ac10:10b"})
+    EXPECT_EQ(planned->FindByAddress(*IpAddress::Parse(address)),
+              planned->Find(std::string_view(address) == "fd00:10:244:1::2" ? "pod-a" : "node1"))
+        << address;
+}
+
+TEST(FlannelDualStack, RowsWrittenOutAreThoseOfTheView) {
+  const std::string cluster = R"("podCIDRIPv6": "fd00:10:244::/56", )" + std::string(kTwoNodes);
+  const Planned shared = PlanText(WithCluster(cluster));
+  const Planned own = PlanText(
+      WithCluster(cluster, R"("events": [{"at": "1s", "exec": "ip neigh flush dev flannel.1", "on": "node1"}])"));
+  ASSERT_TRUE(shared.plan && own.plan) << own.diagnostics.Format();
+  const auto a = shared->Materialise(shared->Find("node1")), b = own->Materialise(own->Find("node1"));
+  EXPECT_TRUE(a->peers);
+  EXPECT_FALSE(b->peers);
+  const iproute2::RouteFilter ipv6{.family = iproute2::Family::Inet6};
+  EXPECT_EQ(iproute2::RouteShow(*a, ipv6), iproute2::RouteShow(*b, ipv6));
+  EXPECT_EQ(iproute2::NeighShow(*a), iproute2::NeighShow(*b));
+  EXPECT_EQ(shared.Fdb("node1", "flannel-v6.1"), own.Fdb("node1", "flannel-v6.1"));
+}
+
+TEST(FlannelDualStack, HostGwNeedsNoTunnel) {
+  const Planned planned = PlanText(WithCluster(R"("podCIDRIPv6": "fd00:10:244::/56", "nodes": ["node1", "node2"],
+                     "cni": {"type": "flannel", "backend": "host-gw"}, "pods": [])",
+                                               R"("underlay": {"type": "flat"})"));
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  const auto node = planned->Materialise(planned->Find("node1"));
+  const std::string routes = iproute2::RouteShow(*node, {.family = iproute2::Family::Inet6});
+  EXPECT_NE(routes.find("fd00:10:244:2::/64 via fd00:16::ac10:10c dev eth0 metric 1024 pref medium\n"),
+            std::string::npos)
+      << routes;
+}
+
+TEST(FlannelDualStack, OtherFlavoursSayThatTheyHaveNoneYet) {
+  const Planned planned = PlanText(
+      WithCluster(R"("podCIDRIPv6": "fd00:10:244::/56", "nodes": ["node1"], "cni": {"type": "calico"}, "pods": [])"));
+  EXPECT_FALSE(planned.plan);
+  EXPECT_NE(planned.diagnostics.Format().find("IPv6 with CNI calico is not supported yet (supported: flannel vxlan, "
+                                              "flannel host-gw)"),
+            std::string::npos)
+      << planned.diagnostics.Format();
+}
+
 }  // namespace
 }  // namespace overlaysim

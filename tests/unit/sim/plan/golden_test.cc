@@ -32,7 +32,8 @@ std::string Printed(const ClusterPlan& plan) {
       if (!text.empty()) out += "\n" + ns->Name() + "# " + command + "\n" + text;
     };
     section("ip addr", iproute2::AddrShow(*ns, {}, options));
-    section("ip route", iproute2::RouteShow(*ns, {}, options));
+    section("ip route", iproute2::RouteShow(*ns, {.family = iproute2::Family::Inet}, options));
+    section("ip -6 route", iproute2::RouteShow(*ns, {.family = iproute2::Family::Inet6}, options));
     if (ns->Rules().size() > 3) section("ip rule", iproute2::RuleShow(*ns, {}, options));
     if (ns->FindTable(1)) section("ip route show table 1", iproute2::RouteShow(*ns, {.table = 1}, options));
     section("ip neigh", iproute2::NeighShow(*ns, {}, options));
@@ -78,7 +79,7 @@ INSTANTIATE_TEST_SUITE_P(Tutorial, PlanGolden,
                                          "three-nodes-bridged", "leaf-spine", "link-failure", "imported",
                                          "firewall-closed", "mtu", "calico-vxlan", "calico-cross-subnet", "calico-ipip",
                                          "calico-route-reflector", "canal", "flannel-ipip", "flannel-wireguard",
-                                         "flannel-udp", "calico-wireguard"),
+                                         "flannel-udp", "calico-wireguard", "dual-stack"),
                          [](const auto& param) {
                            std::string name = param.param;
                            std::replace(name.begin(), name.end(), '-', '_');

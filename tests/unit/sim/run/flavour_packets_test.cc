@@ -12,7 +12,7 @@ namespace overlaysim {
 namespace {
 
 /// n1 and n2 in one rack, n3 in another, with the addresses of the oracle's lab; one pod each, p1 pings.
-std::string ThreeNodes(const std::string& cni, const std::string& to) {
+std::string ThreeNodes(const std::string& cni, const std::string& to, const std::string& family) {
   const bool hasBlocks = cni.find("calico") != std::string::npos;
   std::string nodes, pods;
   for (int n = 1; n <= 3; ++n) {
@@ -25,20 +25,23 @@ std::string ThreeNodes(const std::string& cni, const std::string& to) {
                     hasBlocks ? fmt::format("192.168.{}.{}", 10 * n, 64 * (n - 1) + 2) : fmt::format("10.244.{}.2", n));
   }
   return fmt::format(
-      R"({{"format": 1, "cluster": {{"podCIDR": "{}", "cni": {}, "nodes": [{}], "pods": [{}]}},
-    "traffic": [{{"type": "ping", "from": "p1", "to": "{}", "df": "dont"}}], "capture": [{{"on": "n1/eth0"}}]}})",
-      hasBlocks ? "192.168.0.0/16" : "10.244.0.0/16", cni, nodes, pods, to);
+      R"({{"format": 1, "cluster": {{"podCIDR": "{}", {} "cni": {}, "nodes": [{}], "pods": [{}]}},
+    "traffic": [{{"type": "ping", "from": "p1", "to": "{}", "family": "{}", "df": "dont"}}],
+    "capture": [{{"on": "n1/eth0"}}]}})",
+      hasBlocks ? "192.168.0.0/16" : "10.244.0.0/16", family == "ipv6" ? R"("podCIDRIPv6": "fd00:10:244::/56",)" : "",
+      cni, nodes, pods, to, family);
 }
 
 struct Wire {
   const char* golden;
   const char* cni;
   const char* to;
+  const char* family = "ipv4";
 };
 class FlavourPackets : public testing::TestWithParam<Wire> {};
 
 TEST_P(FlavourPackets, AreOnTheWire) {
-  const Ran ran(ThreeNodes(GetParam().cni, GetParam().to));
+  const Ran ran(ThreeNodes(GetParam().cni, GetParam().to, GetParam().family));
   ASSERT_TRUE(ran.outcome);
   std::string error;
   const auto capture = ReadCapture(ran.outcome->directory / run_file::kPackets, error);
@@ -64,7 +67,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Wire{"flannel-wireguard-data", R"({"type": "flannel", "backend": "wireguard"})", "p3"},
                     Wire{"flannel-udp-echo-request", R"({"type": "flannel", "backend": "udp"})", "p3"},
                     Wire{"calico-wireguard-data", R"({"type": "calico", "wireguardEnabled": true})", "p2"},
-                    Wire{"canal-echo-request", R"({"type": "canal"})", "p3"}),
+                    Wire{"canal-echo-request", R"({"type": "canal"})", "p3"},
+                    Wire{"flannel-v6-echo-request", R"({"type": "flannel"})", "p3", "ipv6"}),
     [](const auto& param) {
       std::string name = param.param.golden;
       for (char& c : name)
