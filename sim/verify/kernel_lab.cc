@@ -117,8 +117,11 @@ std::string KernelLab::Build(const std::vector<PlanCommand>& commands) {
 
 void KernelLab::SetConditions(const std::string& netns) {
   Enter(netns, [] {
-    WriteSysctl("net/ipv6/conf/all/disable_ipv6", "1");  // the plan says so too, but only once devices are up
-    WriteSysctl("net/ipv6/conf/default/disable_ipv6", "1");
+    for (const char* scope : {"all", "default"}) {
+      // What the plan says of it, it says once devices are up.
+      WriteSysctl(fmt::format("net/ipv6/conf/{}/disable_ipv6", scope), "1");
+      WriteSysctl(fmt::format("net/ipv6/conf/{}/accept_dad", scope), "0");
+    }
     WriteSysctl("net/bridge/bridge-nf-call-iptables", "1");
     WriteSysctl("net/bridge/bridge-nf-call-ip6tables", "0");
     WriteSysctl("net/bridge/bridge-nf-call-arptables", "0");
@@ -135,8 +138,9 @@ void KernelLab::SetConditionsOfNewDevices() {
         if (name == "lo" || std::find(known.begin(), known.end(), ifindex) != known.end()) continue;
         known.push_back(ifindex);
         fresh.push_back(name);
-        WriteSysctl("net/ipv4/neigh/" + name + "/delay_first_probe_time",
-                    fmt::format("{}", kProbeDelay.count / Seconds(1).count));
+        for (const char* family : {"ipv4", "ipv6"})
+          WriteSysctl(fmt::format("net/{}/neigh/{}/delay_first_probe_time", family, name),
+                      fmt::format("{}", kProbeDelay.count / Seconds(1).count));
       }
     });
     // Not every device has every offload: what cannot be set is off.

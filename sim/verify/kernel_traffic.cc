@@ -27,17 +27,47 @@ constexpr size_t kPingTimeBytes = 16;
 /// As the simulation has them: how long a receiver waits behind the last datagram, and the longest wait of a transfer.
 constexpr Nanoseconds kListenAfterLast = Seconds(1), kTransferWait = Seconds(20);
 
-sockaddr_in SocketAddress(Ipv4Address address, uint16_t port) {
-  sockaddr_in out{};
-  out.sin_family = AF_INET;
-  out.sin_port = htons(port);
-  out.sin_addr.s_addr = htonl(address.value);
-  return out;
+/// An address and port as sockets take them.
+class SocketAddress {
+ public:
+  SocketAddress(const IpAddress& address, uint16_t port) : m_isV6(address.IsV6()) {
+    if (m_isV6) {
+      m_v6.sin6_family = AF_INET6;
+      m_v6.sin6_port = htons(port);
+      std::memcpy(&m_v6.sin6_addr, address.V6().bytes.data(), sizeof m_v6.sin6_addr);
+    } else {
+      m_v4.sin_family = AF_INET;
+      m_v4.sin_port = htons(port);
+      m_v4.sin_addr.s_addr = htonl(address.V4().value);
+    }
+  }
+  const sockaddr* Get() const {
+    return m_isV6 ? reinterpret_cast<const sockaddr*>(&m_v6) : reinterpret_cast<const sockaddr*>(&m_v4);
+  }
+  socklen_t Size() const { return m_isV6 ? sizeof m_v6 : sizeof m_v4; }
+
+ private:
+  bool m_isV6;
+  sockaddr_in m_v4{};
+  sockaddr_in6 m_v6{};
+};
+
+int FamilyOf(const Workload& w) { return w.destination.IsV6() ? AF_INET6 : AF_INET; }
+
+/// `address`, or any of the flow's family.
+IpAddress OrAny(const IpAddress& address, const Workload& w) {
+  if (!address.IsZero()) return address;
+  return w.destination.IsV6() ? IpAddress(Ipv6Address{}) : IpAddress(Ipv4Address{});
 }
 
-int Bind(const File& socket, Ipv4Address address, uint16_t port) {
-  const sockaddr_in to = SocketAddress(address, port);
-  return bind(socket.Get(), reinterpret_cast<const sockaddr*>(&to), sizeof to);
+int Bind(const File& socket, const IpAddress& address, uint16_t port) {
+  const SocketAddress to(address, port);
+  return bind(socket.Get(), to.Get(), to.Size());
+}
+
+void SendTo(const File& socket, const std::vector<uint8_t>& bytes, const IpAddress& address, uint16_t port) {
+  const SocketAddress to(address, port);
+  sendto(socket.Get(), bytes.data(), bytes.size(), 0, to.Get(), to.Size());
 }
 
 void SetOption(const File& socket, int level, int option, int value) {
@@ -45,6 +75,17 @@ void SetOption(const File& socket, int level, int option, int value) {
 }
 
 void SetIpOptions(const File& socket, const Workload& w) {
+  if (w.destination.IsV6()) {
+    SetOption(socket, SOL_IPV6, IPV6_V6ONLY, 1);
+    SetOption(socket, SOL_IPV6, IPV6_UNICAST_HOPS, w.ttl);
+    SetOption(socket, SOL_IPV6, IPV6_TCLASS, w.tos);
+    SetOption(socket, SOL_IPV6, IPV6_AUTOFLOWLABEL, w.autoFlowLabel);
+    SetOption(socket, SOL_IPV6, IPV6_MTU_DISCOVER,
+              w.df     ? IPV6_PMTUDISC_DO
+              : w.want ? IPV6_PMTUDISC_WANT
+                       : IPV6_PMTUDISC_DONT);
+    return;
+  }
   SetOption(socket, SOL_SOCKET, SO_BROADCAST, 1);
   SetOption(socket, SOL_IP, IP_TTL, w.ttl);
   SetOption(socket, SOL_IP, IP_TOS, w.tos);
@@ -67,9 +108,10 @@ std::vector<uint8_t> EchoRequest(const Workload& w, uint16_t sequence) {
     const std::array<int64_t, 2> time = {now.tv_sec, now.tv_nsec / 1000};  // struct timeval, as ping(8) writes it
     std::memcpy(message.data() + wire::kIcmpHeaderBytes, time.data(), sizeof time);
   }
-  message[0] = wire::kIcmpEcho;
+  message[0] = w.destination.IsV6() ? uint8_t{wire::kIcmpv6Echo} : uint8_t{wire::kIcmpEcho};
   wire::Put16(message.data() + 4, EchoIdOf(w));
   wire::Put16(message.data() + 6, sequence);
+  if (w.destination.IsV6()) return message;  // the kernel fills in the checksum
   wire::Put16(message.data() + 2, wire::Checksum(message.data(), message.size()));
   return message;
 }
@@ -142,9 +184,10 @@ void KernelTraffic::Start(size_t index) {
 void KernelTraffic::StartPing(const Workload& workload) {
   auto sender = m_senders.emplace_back(std::make_shared<Sender>(Sender{workload, {}, 0, {}}));
   m_lab.Enter(workload.from, [&] {
-    sender->socket = File(socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_ICMP));
+    const int protocol = workload.destination.IsV6() ? int{IPPROTO_ICMPV6} : int{IPPROTO_ICMP};
+    sender->socket = File(socket(FamilyOf(workload), SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
     SetIpOptions(sender->socket, workload);
-    if (!workload.source.IsZero()) Bind(sender->socket, workload.source.V4(), 0);
+    if (!workload.source.IsZero()) Bind(sender->socket, workload.source, 0);
   });
   m_loop.OnReadable(sender->socket.Get(), [this, sender] { ReadEchoes(sender); });
   SendEchoes(sender);
@@ -153,8 +196,7 @@ void KernelTraffic::StartPing(const Workload& workload) {
 void KernelTraffic::SendEchoes(const std::shared_ptr<Sender>& sender) {
   const Workload& w = sender->workload;
   const auto message = EchoRequest(w, static_cast<uint16_t>(w.icmpFirstSeq + sender->sent));
-  const sockaddr_in to = SocketAddress(w.destination.V4(), 0);
-  sendto(sender->socket.Get(), message.data(), message.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof to);
+  SendTo(sender->socket, message, w.destination, 0);
   if (++sender->sent < w.count)
     m_loop.At(w.start + w.interval * static_cast<int64_t>(sender->sent), [this, sender] { SendEchoes(sender); });
 }
@@ -165,26 +207,28 @@ void KernelTraffic::ReadEchoes(const std::shared_ptr<Sender>& sender) {
   while (true) {
     const ssize_t got = recv(sender->socket.Get(), packet.data(), packet.size(), 0);
     if (got < 0) return;
-    const wire::Ipv4 ip{packet.data()};
-    if (static_cast<size_t>(got) < ip.HeaderBytes() + wire::kIcmpHeaderBytes) continue;
-    const uint8_t* icmp = ip.Payload();
-    if (icmp[0] != wire::kIcmpEchoReply || wire::Get16(icmp + 4) != EchoIdOf(w)) continue;
+    // A raw socket of IPv6 gives what is behind the header.
+    const uint32_t header = w.destination.IsV6() ? 0 : wire::Ipv4{packet.data()}.HeaderBytes();
+    if (static_cast<size_t>(got) < header + wire::kIcmpHeaderBytes) continue;
+    const uint8_t* icmp = packet.data() + header;
+    const uint8_t reply = w.destination.IsV6() ? uint8_t{wire::kIcmpv6EchoReply} : uint8_t{wire::kIcmpEchoReply};
+    if (icmp[0] != reply || wire::Get16(icmp + 4) != EchoIdOf(w)) continue;
     if (!sender->answered.insert(wire::Get16(icmp + 6)).second) continue;
     ++FlowOf(w).deliveredPackets;
-    FlowOf(w).deliveredBytes += static_cast<uint64_t>(got) - ip.HeaderBytes() - wire::kIcmpHeaderBytes;
+    FlowOf(w).deliveredBytes += static_cast<uint64_t>(got) - header - wire::kIcmpHeaderBytes;
   }
 }
 
 // ------------------------------------------------------------------------------------------------ udp
 
 void KernelTraffic::StartUdp(const Workload& workload) {
-  if (workload.to) Listen(workload.to, {}, workload.destinationPort, workload);
+  if (workload.to) Listen(workload.to, OrAny({}, workload), workload.destinationPort, workload);
   auto sender = m_senders.emplace_back(std::make_shared<Sender>(Sender{workload, {}, 0, {}}));
   m_lab.Enter(workload.from, [&] {
-    sender->socket = File(socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    sender->socket = File(socket(FamilyOf(workload), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     SetIpOptions(sender->socket, workload);
     SetOption(sender->socket, SOL_SOCKET, SO_REUSEADDR, 1);
-    Bind(sender->socket, workload.source.V4(), workload.sourcePort);
+    Bind(sender->socket, OrAny(workload.source, workload), workload.sourcePort);
   });
   SendDatagrams(sender);
 }
@@ -192,8 +236,7 @@ void KernelTraffic::StartUdp(const Workload& workload) {
 void KernelTraffic::SendDatagrams(const std::shared_ptr<Sender>& sender) {
   const Workload& w = sender->workload;
   const std::vector<uint8_t> payload = CountingBytes(w.payload);
-  const sockaddr_in to = SocketAddress(w.destination.V4(), w.destinationPort);
-  sendto(sender->socket.Get(), payload.data(), payload.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof to);
+  SendTo(sender->socket, payload, w.destination, w.destinationPort);
   const Nanoseconds next = w.start + w.interval * static_cast<int64_t>(++sender->sent);
   if (sender->sent < w.count)
     m_loop.At(next, [this, sender] { SendDatagrams(sender); });
@@ -201,12 +244,14 @@ void KernelTraffic::SendDatagrams(const std::shared_ptr<Sender>& sender) {
     m_loop.At(m_loop.Now() + w.timeout.value_or(kListenAfterLast), [this, &w] { StopListening(w); });
 }
 
-void KernelTraffic::Listen(NetnsId on, Ipv4Address address, uint16_t port, const Workload& workload) {
-  std::unique_ptr<Receiver>& receiver = m_receivers[{on, port}];
+void KernelTraffic::Listen(NetnsId on, const IpAddress& address, uint16_t port, const Workload& workload) {
+  std::unique_ptr<Receiver>& receiver = m_receivers[{on, address.IsV6(), port}];
   if (!receiver) {
     receiver = std::make_unique<Receiver>();
     m_lab.Enter(on, [&] {
-      receiver->socket = File(socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+      const int family = address.IsV6() ? AF_INET6 : AF_INET;
+      receiver->socket = File(socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+      if (address.IsV6()) SetOption(receiver->socket, SOL_IPV6, IPV6_V6ONLY, 1);
       Bind(receiver->socket, address, port);
     });
     m_loop.OnReadable(receiver->socket.Get(), [this, &r = *receiver] { ReadDatagrams(r); });
@@ -217,13 +262,13 @@ void KernelTraffic::Listen(NetnsId on, Ipv4Address address, uint16_t port, const
 void KernelTraffic::ReadDatagrams(Receiver& receiver) {
   std::vector<uint8_t> payload(kMostBytes);
   while (true) {
-    sockaddr_in from{};
+    sockaddr_in6 from{};  // the port stands where sockaddr_in has it
     socklen_t size = sizeof from;
     const ssize_t got =
         recvfrom(receiver.socket.Get(), payload.data(), payload.size(), 0, reinterpret_cast<sockaddr*>(&from), &size);
     if (got < 0) return;
     auto flow = std::find_if(receiver.flows.begin(), receiver.flows.end(),
-                             [&](const Workload* w) { return w->sourcePort == ntohs(from.sin_port); });
+                             [&](const Workload* w) { return w->sourcePort == ntohs(from.sin6_port); });
     if (flow == receiver.flows.end()) flow = receiver.flows.begin();
     if (flow == receiver.flows.end()) continue;
     const Workload& w = **flow;
@@ -294,9 +339,10 @@ void KernelTraffic::StartTcp(const Workload& workload) {
   if (workload.to) {
     transfer->server.toSend = workload.down;
     m_lab.Enter(workload.to, [&] {
-      transfer->listener = File(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+      transfer->listener = File(socket(FamilyOf(workload), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
       SetOption(transfer->listener, SOL_SOCKET, SO_REUSEADDR, 1);
-      Bind(transfer->listener, {}, workload.destinationPort);
+      if (workload.destination.IsV6()) SetOption(transfer->listener, SOL_IPV6, IPV6_V6ONLY, 1);
+      Bind(transfer->listener, OrAny({}, workload), workload.destinationPort);
       listen(transfer->listener.Get(), 1);
     });
     m_loop.OnReadable(transfer->listener.Get(), [this, transfer] {
@@ -321,13 +367,13 @@ void KernelTraffic::StartTcp(const Workload& workload) {
   client.toSend = workload.up;
   int error = 0;
   m_lab.Enter(workload.from, [&] {
-    client.socket = File(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    const bool isV6 = workload.destination.IsV6();
+    client.socket = File(socket(FamilyOf(workload), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     SetOption(client.socket, SOL_SOCKET, SO_REUSEADDR, 1);
-    SetOption(client.socket, SOL_IP, IP_TOS, workload.tos);
-    Bind(client.socket, workload.source.V4(), workload.sourcePort);
-    const sockaddr_in to = SocketAddress(workload.destination.V4(), workload.destinationPort);
-    if (connect(client.socket.Get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0 && errno != EINPROGRESS)
-      error = errno;
+    SetOption(client.socket, isV6 ? SOL_IPV6 : SOL_IP, isV6 ? IPV6_TCLASS : IP_TOS, workload.tos);
+    Bind(client.socket, OrAny(workload.source, workload), workload.sourcePort);
+    const SocketAddress to(workload.destination, workload.destinationPort);
+    if (connect(client.socket.Get(), to.Get(), to.Size()) != 0 && errno != EINPROGRESS) error = errno;
   });
   if (error != 0) return end();
   m_loop.At(m_loop.Now() + workload.timeout.value_or(kTransferWait), [this, transfer, end] {
@@ -352,7 +398,7 @@ void KernelTraffic::StartTcp(const Workload& workload) {
 
 void KernelTraffic::StartInject(const Workload& workload) {
   if (workload.to) {
-    Listen(workload.to, workload.listenAddress.V4(), workload.listenPort, workload);
+    Listen(workload.to, OrAny(workload.listenAddress, workload), workload.listenPort, workload);
     m_loop.At(m_loop.Now() + workload.timeout.value_or(kListenAfterLast),
               [this, &workload] { StopListening(workload); });
   }

@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "sim/plan/cluster_plan.h"
@@ -51,7 +52,7 @@ class KernelTraffic {
   void SendDatagrams(const std::shared_ptr<Sender>& sender);
   void ReadEchoes(const std::shared_ptr<Sender>& sender);
   /// A socket that takes datagrams for these flows of one port, which are told apart by their source port.
-  void Listen(NetnsId on, Ipv4Address address, uint16_t port, const Workload& workload);
+  void Listen(NetnsId on, const IpAddress& address, uint16_t port, const Workload& workload);
   void ReadDatagrams(Receiver& receiver);
   void StopListening(const Workload& workload);
   KernelFlow& FlowOf(const Workload& workload) { return m_flows[workload.id.value]; }
@@ -60,7 +61,7 @@ class KernelTraffic {
   EventLoop& m_loop;
   const ClusterPlan& m_plan;
   std::vector<KernelFlow> m_flows;
-  std::map<std::pair<NetnsId, uint16_t>, std::unique_ptr<Receiver>> m_receivers;
+  std::map<std::tuple<NetnsId, bool, uint16_t>, std::unique_ptr<Receiver>> m_receivers;
   std::vector<std::shared_ptr<Sender>> m_senders;
   std::vector<std::shared_ptr<Transfer>> m_transfers;
 };

@@ -141,10 +141,35 @@ Words PortWords(const kernel::BridgePortOptions& p) {
 
 // ------------------------------------------------------------------------------------------------ rows as words
 
+template <typename A>
+constexpr bool kIsV6 = std::is_same_v<A, Ipv6Address>;
+
+/// `ip OBJECT VERB`, or `ip -6 OBJECT VERB`.
+template <typename A>
+Words IpWords(const char* object, const char* verb) {
+  return kIsV6<A> ? Words{"ip", "-6", object, verb} : Words{"ip", object, verb};
+}
+
+std::vector<kernel::Route> RoutesOf(const Namespace& ns, Ipv4Address) { return ns.Routes(0); }
+/// Those of IPv6 that the kernel does not make by itself.
+std::vector<kernel::Route6> RoutesOf(const Namespace& ns, Ipv6Address) {
+  std::vector<kernel::Route6> routes = ns.Ipv6().Routes(0);
+  std::erase_if(routes, [](const kernel::Route6& route) { return route.protocol == kernel::kProtoKernel; });
+  return routes;
+}
+std::vector<kernel::Route> UnderlayRoutesOf(const ClusterPlan& plan, NetnsId id, uint32_t epoch, Ipv4Address) {
+  return plan.UnderlayRoutes(id, epoch);
+}
+std::vector<kernel::Route6> UnderlayRoutesOf(const ClusterPlan& plan, NetnsId id, uint32_t epoch, Ipv6Address) {
+  return plan.UnderlayRoutes6(id, epoch);
+}
+
 /// A line of `ip route` as `ip route add` takes it: without what only tells of a device's state.
-Words RouteWords(const Namespace& ns, const kernel::Route& route) {
+template <typename A>
+Words RouteWords(const Namespace& ns, const kernel::BasicRoute<A>& route) {
   Words words = SplitLine(iproute2::RouteLine(ns, route));
   std::erase_if(words, [](const std::string& w) { return w == "linkdown" || w == "dead"; });
+  if (const auto pref = std::find(words.begin(), words.end(), "pref"); pref != words.end()) words.erase(pref, pref + 2);
   if (route.table != kernel::kTableMain && std::find(words.begin(), words.end(), "table") == words.end())
     words.insert(words.end(), {"table", iproute2::TableName(route.table)});
   return words;
@@ -158,7 +183,8 @@ Words RuleWords(const Namespace& ns, const kernel::Rule& rule) {
 }
 
 /// A line of `ip neigh`; its state stands for itself at the end ("PERMANENT").
-Words NeighbourWords(const Namespace& ns, const kernel::Neighbour& neighbour) {
+template <typename A>
+Words NeighbourWords(const Namespace& ns, const kernel::BasicNeighbour<A>& neighbour) {
   Words words = SplitLine(iproute2::NeighLine(ns, neighbour));
   if (neighbour.proxy)
     return Concat({"proxy"}, {neighbour.ip.ToString(), "dev", iproute2::DeviceName(ns, neighbour.ifindex)});
@@ -188,7 +214,8 @@ std::vector<Words> VxlanFdbWords(const Namespace& ns, int ifindex, const kernel:
   return lines;
 }
 
-bool IsDynamic(const kernel::Neighbour& n) {
+template <typename A>
+bool IsDynamic(const kernel::BasicNeighbour<A>& n) {
   return !n.proxy && n.state != kernel::NudState::Permanent && n.state != kernel::NudState::Noarp;
 }
 
@@ -217,12 +244,15 @@ class Exporter {
       if (m_breakable.contains(CableId(c))) AddBreakable(CableId(c), cable);
     }
     for (const auto& ns : m_wanted) AddLinks(*ns, false);
+    // A vxlan device with an IPv6 address is refused where IPv6 is off.
+    for (const auto& ns : m_wanted) SetSysctls(*ns, {"net.ipv6.conf.all.", "net.ipv6.conf.default."});
     for (const auto& ns : m_wanted) AddLinks(*ns, true);
     for (const auto& ns : m_wanted) SetLinks(*ns);
-    for (const auto& ns : m_wanted) SetSysctls(*ns);
+    for (const auto& ns : m_wanted) SetSysctls(*ns, {""});
     for (const auto& ns : m_wanted) SetAddresses(*ns);
     for (const auto& ns : m_wanted) {
-      SetRoutes(*ns);
+      SetRoutes<Ipv4Address>(*ns);
+      SetRoutes<Ipv6Address>(*ns);
       SetRules(*ns);
       SetNeighbours(*ns);
       SetFdbs(*ns);
@@ -332,8 +362,10 @@ class Exporter {
   /// A cable is a veth here, whose queue is another than that of what it stands for.
   static bool IsUnqueued(LinkKind kind) { return kind == LinkKind::Physical; }
 
-  void SetSysctls(const Namespace& ns) {
+  /// Those whose names begin so.
+  void SetSysctls(const Namespace& ns, std::initializer_list<std::string_view> beginnings) {
     for (const std::string& name : ns.WrittenSysctls()) {
+      if (std::none_of(beginnings.begin(), beginnings.end(), [&](auto b) { return name.rfind(b, 0) == 0; })) continue;
       const auto value = ns.GetSysctl(name);
       if (value && Made(ns).GetSysctl(name) != value)
         Run(NameOf(ns), {"sysctl", "-q", "-w", SysctlWord(ns, name) + "=" + *value});
@@ -366,29 +398,38 @@ class Exporter {
       if (a.noPrefixRoute) words.push_back("noprefixroute");
       Ip(ns, words);
     }
+    for (const kernel::Address6& a : ns.Ipv6().Addresses()) {  // link-local ones a device makes by itself
+      if (Made(ns).Ipv6().FindAddress(a.ifindex, a.local)) continue;
+      Words words{"-6", "addr", "add", fmt::format("{}/{}", a.local.ToString(), a.prefixLength)};
+      words = Concat(words, {"dev", iproute2::DeviceName(ns, a.ifindex)});
+      if (a.noDad) words.push_back("nodad");
+      if (a.noPrefixRoute) words.push_back("noprefixroute");
+      Ip(ns, words);
+    }
   }
 
+  template <typename A>
   void SetRoutes(const Namespace& ns) {
     auto lines = [](const Namespace& of) {
       std::multiset<Words> out;
-      for (const kernel::Route& route : of.Routes(0)) out.insert(RouteWords(of, route));
+      for (const kernel::BasicRoute<A>& route : RoutesOf(of, A{})) out.insert(RouteWords(of, route));
       return out;
     };
     std::multiset<Words> made = lines(Made(ns));
     const std::multiset<Words> wanted = lines(ns);
     for (const Words& line : made)
-      if (!wanted.contains(line)) Ip(ns, Concat({"route", "del"}, line));
-    std::vector<kernel::Route> routes = ns.Routes(0);
-    std::stable_partition(routes.begin(), routes.end(), [](const kernel::Route& route) {  // a gateway must be reachable
+      if (!wanted.contains(line)) Run(NameOf(ns), Concat(IpWords<A>("route", "del"), line));
+    std::vector<kernel::BasicRoute<A>> routes = RoutesOf(ns, A{});
+    std::stable_partition(routes.begin(), routes.end(), [](const auto& route) {  // a gateway must be reachable
       return std::all_of(route.nextHops.begin(), route.nextHops.end(),
-                         [](const kernel::NextHop& hop) { return hop.gateway.IsZero(); });
+                         [](const auto& hop) { return hop.gateway.IsZero(); });
     });
-    for (const kernel::Route& route : routes) {
+    for (const kernel::BasicRoute<A>& route : routes) {
       const Words line = RouteWords(ns, route);
       if (const auto there = made.find(line); there != made.end())
         made.erase(there);
       else
-        Ip(ns, Concat({"route", "append"}, line));
+        Run(NameOf(ns), Concat(IpWords<A>("route", "append"), line));
     }
   }
 
@@ -408,6 +449,8 @@ class Exporter {
   void SetNeighbours(const Namespace& ns) {
     for (const kernel::Neighbour& n : ns.AllNeighbours())
       if (!IsDynamic(n)) Ip(ns, Concat({"neigh", "replace"}, NeighbourWords(ns, n)));
+    for (const kernel::Neighbour6& n : ns.Ipv6().AllNeighbours())
+      if (!IsDynamic(n)) Ip(ns, Concat({"-6", "neigh", "replace"}, NeighbourWords(ns, n)));
   }
 
   void SetFdbs(const Namespace& ns) {
@@ -520,29 +563,40 @@ std::string ScriptOf(const ClusterPlan& plan, const std::vector<PlanCommand>& co
   return out;
 }
 
+namespace {
+
+template <typename A>
+void AddRouteChanges(const ClusterPlan& plan, NetnsId id, const std::string& netns, uint32_t from, uint32_t to,
+                     std::vector<PlanCommand>& commands) {
+  using Routes = std::vector<kernel::BasicRoute<A>>;
+  const auto ns = plan.Materialise(id);
+  const Routes before = UnderlayRoutesOf(plan, id, from, A{}), after = UnderlayRoutesOf(plan, id, to, A{});
+  auto has = [&](const Routes& routes, const auto& route) {
+    return std::any_of(routes.begin(), routes.end(),
+                       [&](const auto& r) { return RouteWords(*ns, r) == RouteWords(*ns, route); });
+  };
+  auto hasPlace = [](const Routes& routes, const auto& route) {
+    return std::any_of(routes.begin(), routes.end(),
+                       [&](const auto& r) { return r.dst == route.dst && r.metric == route.metric; });
+  };
+  auto run = [&](const char* verb, const auto& route) {
+    commands.push_back({netns, Concat(IpWords<A>("route", verb), RouteWords(*ns, route))});
+  };
+  for (const auto& route : after)  // in place of the one before, so that there is no moment without
+    if (!has(before, route)) run("replace", route);
+  for (const auto& route : before)
+    if (!hasPlace(after, route)) run("del", route);
+}
+
+}  // namespace
+
 std::vector<PlanCommand> RouteChanges(const ClusterPlan& plan, const NetnsNames& names, uint32_t from, uint32_t to) {
   std::vector<PlanCommand> commands;
   for (size_t i = 0; i < plan.NetnsCount(); ++i) {
     const NetnsRole role = plan.Info(NetnsId(i)).role;
     if (role == NetnsRole::Pod || role == NetnsRole::Lab || role == NetnsRole::Node) continue;
-    const auto ns = plan.Materialise(NetnsId(i));
-    const std::vector<kernel::Route> before = plan.UnderlayRoutes(NetnsId(i), from);
-    const std::vector<kernel::Route> after = plan.UnderlayRoutes(NetnsId(i), to);
-    auto has = [&](const std::vector<kernel::Route>& routes, const kernel::Route& route) {
-      return std::any_of(routes.begin(), routes.end(),
-                         [&](const kernel::Route& r) { return RouteWords(*ns, r) == RouteWords(*ns, route); });
-    };
-    auto hasPlace = [](const std::vector<kernel::Route>& routes, const kernel::Route& route) {
-      return std::any_of(routes.begin(), routes.end(),
-                         [&](const kernel::Route& r) { return r.dst == route.dst && r.metric == route.metric; });
-    };
-    auto run = [&](const char* verb, const kernel::Route& route) {
-      commands.push_back({names.Of(NetnsId(i)), Concat({"ip", "route", verb}, RouteWords(*ns, route))});
-    };
-    for (const kernel::Route& route : after)  // in place of the one before, so that there is no moment without
-      if (!has(before, route)) run("replace", route);
-    for (const kernel::Route& route : before)
-      if (!hasPlace(after, route)) run("del", route);
+    AddRouteChanges<Ipv4Address>(plan, NetnsId(i), names.Of(NetnsId(i)), from, to, commands);
+    AddRouteChanges<Ipv6Address>(plan, NetnsId(i), names.Of(NetnsId(i)), from, to, commands);
   }
   return commands;
 }

@@ -18,13 +18,10 @@ constexpr uint16_t kFirstPinnedPort = 33000;  // of net.ipv4.ip_local_port_range
 bool HasCommand(const Workload& w) { return w.kind == WorkloadKind::Command; }
 
 /// Addresses that were given, not those that a device makes for itself.
-bool HasIpv6(const ClusterPlan& plan) {
-  for (size_t i = 0; i < plan.NetnsCount(); ++i) {
-    const auto ns = plan.Materialise(NetnsId(i));
-    for (const kernel::Address6& address : ns->Ipv6().Addresses())
-      if (!address.local.IsLoopback() && !address.local.IsLinkLocal()) return true;
-  }
-  return false;
+bool HasIpv6(const kernel::Namespace& ns) {
+  const auto& all = ns.Ipv6().Addresses();
+  return std::any_of(all.begin(), all.end(),
+                     [](const auto& a) { return !a.local.IsLoopback() && !a.local.IsLinkLocal(); });
 }
 
 void CheckCommand(const std::string& line, std::vector<std::string>& out) {
@@ -63,16 +60,21 @@ VerifiablePlan::VerifiablePlan(const ClusterPlan& base, bool everywhere) : m_bas
 
 std::unique_ptr<kernel::Namespace> VerifiablePlan::Materialise(NetnsId id) const {
   auto ns = m_base.Materialise(id);
-  for (const char* scope : {"all", "default"}) ns->SetSysctl(fmt::format("net.ipv6.conf.{}.disable_ipv6", scope), "1");
+  if (!HasIpv6(*ns))
+    for (const char* scope : {"all", "default"})
+      ns->SetSysctl(fmt::format("net.ipv6.conf.{}.disable_ipv6", scope), "1");
   ns->defaultNeighbourParms.delayFirstProbeTime = kProbeDelay;
-  for (const kernel::Link* link : ns->Links()) ns->Parms(link->ifindex).delayFirstProbeTime = kProbeDelay;
+  ns->Ipv6().defaultNeighbourParms.delayFirstProbeTime = kProbeDelay;
+  for (const kernel::Link* link : ns->Links()) {
+    ns->Parms(link->ifindex).delayFirstProbeTime = kProbeDelay;
+    ns->Ipv6().Parms(link->ifindex).delayFirstProbeTime = kProbeDelay;
+  }
   return ns;
 }
 
 std::vector<std::string> WhyNotVerifiable(const ClusterPlan& plan) {
   std::vector<std::string> out;
   size_t nodes = 0;
-  if (HasIpv6(plan)) out.push_back("it has IPv6 addresses, which is not supported yet");
   for (size_t i = 0; i < plan.NetnsCount(); ++i) nodes += plan.Info(NetnsId(i)).role == NetnsRole::Node;
   if (nodes > kMostNodes || plan.NetnsCount() > kMostNamespaces)
     out.push_back(fmt::format("it has {} nodes and {} namespaces; a kernel is given at most {} and {}", nodes,
