@@ -228,7 +228,7 @@ class Decoder {
   }
 
   void ReadTcp(size_t at, size_t end, const IpEnds& ends, bool quoted) {
-    if (!quoted) m_out.isTcp = true;
+    (quoted ? m_quotesTcp : m_out.isTcp) = true;
     Add("tcp", "sport", U16(at));
     Add("tcp", "dport", U16(at + 2));
     if (end - at >= wire::kTcpHeaderBytes) Add("tcp", "flags", fmt::format("{:#04x}", m_frame[at + 13]));
@@ -265,6 +265,10 @@ class Decoder {
         ReadIpv6(body, end, true);
       else
         ReadIpv4(body, end, true);
+      // One for each segment that was too big: how many are on their way together is TCP's affair.
+      const bool isTooBig = isIpv6 ? type == wire::kIcmpv6PacketTooBig
+                                   : type == wire::kIcmpDestUnreach && m_frame[at + 1] == wire::kIcmpFragNeeded;
+      m_out.isTcp |= isTooBig && m_quotesTcp;
     } else {
       if (isIpv6 && ((type >= 130 && type <= 134) || type == 143)) m_out.isTimer = true;
       Add(layer, "rest", Hex(at + 4, body));
@@ -286,6 +290,7 @@ class Decoder {
   const std::vector<uint8_t>& m_frame;
   std::vector<bool> m_masked;
   const FrameKnowledge& m_knowledge;
+  bool m_quotesTcp = false;
   MaskedFrame m_out;
 };
 
