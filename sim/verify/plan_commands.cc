@@ -243,9 +243,9 @@ class Exporter {
       m_farEnd[{cable.b.netns, cable.b.ifindex}] = {cable.a.netns, cable.a.ifindex};
       if (m_breakable.contains(CableId(c))) AddBreakable(CableId(c), cable);
     }
-    for (const auto& ns : m_wanted) AddLinks(*ns, false);
-    // A vxlan device with an IPv6 address is refused where IPv6 is off.
+    // Devices begin with these; and a vxlan device with an IPv6 address is refused where IPv6 is off.
     for (const auto& ns : m_wanted) SetSysctls(*ns, {"net.ipv6.conf.all.", "net.ipv6.conf.default."});
+    for (const auto& ns : m_wanted) AddLinks(*ns, false);
     for (const auto& ns : m_wanted) AddLinks(*ns, true);
     for (const auto& ns : m_wanted) SetLinks(*ns);
     for (const auto& ns : m_wanted) SetSysctls(*ns, {""});
