@@ -182,9 +182,10 @@ Verdict Stack::IcmpError(const Received& message) {
   const uint8_t type = message.payload[0], code = message.payload[1];
   const uint32_t quotedBytes = message.payloadBytes - wire::kIcmpHeaderBytes;
   const wire::Ipv4 quoted{const_cast<uint8_t*>(message.payload) + wire::kIcmpHeaderBytes};
-  if (quotedBytes < wire::kIpv4HeaderBytes || quoted.HeaderBytes() < wire::kIpv4HeaderBytes) {
+  const bool isCut = quotedBytes < wire::kIpv4HeaderBytes;
+  if (isCut || quoted.HeaderBytes() < wire::kIpv4HeaderBytes) {
     Count(Snmp::IcmpInErrors);
-    return Verdict::IcmpErrorMalformed;
+    return isCut ? Verdict::IcmpErrorMalformed : Verdict::IpHeaderError;
   }
   if (type == wire::kIcmpDestUnreach && code > kLastUnreachCode) return Verdict::Consumed;
   if (type == wire::kIcmpTimeExceeded && code == 1) return Verdict::Consumed;  // reassembly: no socket is told

@@ -104,6 +104,7 @@ std::optional<Verdict> FindVerdict(std::string_view name) {
 Fate FateOf(Verdict verdict) { return InfoOf(verdict).fate; }
 
 std::string KernelDrop(Stage stage, Verdict verdict, bool isIpv6) {
+  if (verdict == Verdict::VxlanLoop && stage == Stage::VxlanRoute) return "IP_OUTNOROUTES at vxlan_xmit_one";
   const VerdictInfo& info = InfoOf(verdict);
   if (*info.kernelReason == '\0' || stage == Stage::Send || stage == Stage::RouteOutput) return {};
   if (isIpv6)

@@ -36,6 +36,7 @@ TEST(Verdicts, BeyondTheLastAreNamedAsUnknown) {
 TEST(KernelDrop, NamesLinuxReasonAndFunction) {
   EXPECT_EQ(KernelDrop(Stage::Forward, Verdict::TtlExpired), "IP_INHDR at ip_forward");
   EXPECT_EQ(KernelDrop(Stage::VxlanFdbLookup, Verdict::VxlanNoFdb), "NO_TX_TARGET at vxlan_xmit");
+  EXPECT_EQ(KernelDrop(Stage::VxlanRoute, Verdict::VxlanLoop), "IP_OUTNOROUTES at vxlan_xmit_one");
   EXPECT_EQ(KernelDrop(Stage::Decapsulate, Verdict::VxlanFrameTooShort), "NOMEM at vxlan_rcv");
   EXPECT_EQ(KernelDrop(Stage::RouteInput, Verdict::NoRoute), "IP_INNOROUTES at ip_error");
 }
