@@ -27,7 +27,7 @@ class BridgeFdb {
   const BridgeFdbEntry* Find(MacAddress mac) const;
   BridgeFdbEntry& Insert(const BridgeFdbEntry& entry);
   bool Erase(MacAddress mac);
-  std::vector<const BridgeFdbEntry*> Sorted() const;  ///< by port, then address
+  std::vector<const BridgeFdbEntry*> Sorted() const;  ///< by port, the newest first, as the kernel lists them
   template <typename Predicate>
   void EraseIf(Predicate&& p) {
     std::erase_if(m_entries, [&](const auto& e) { return p(e.second); });
@@ -63,7 +63,7 @@ class VxlanFdb {
   const VxlanFdbEntry* Find(MacAddress mac) const;
   VxlanFdbEntry& Insert(const VxlanFdbEntry& entry);
   bool Erase(MacAddress mac);
-  std::vector<const VxlanFdbEntry*> Sorted() const;  ///< by address
+  std::vector<const VxlanFdbEntry*> Sorted() const;  ///< the newest first
   size_t Size() const { return m_entries.size(); }
   template <typename Predicate>
   void EraseIf(Predicate&& p) {

@@ -111,7 +111,7 @@ std::vector<const BridgeFdbEntry*> BridgeFdb::Sorted() const {
   std::vector<const BridgeFdbEntry*> out;
   for (const auto& [mac, entry] : m_entries) out.push_back(&entry);
   std::sort(out.begin(), out.end(), [](const BridgeFdbEntry* a, const BridgeFdbEntry* b) {
-    return std::tie(a->port, a->mac) < std::tie(b->port, b->mac);
+    return std::tie(a->port, b->rowId) < std::tie(b->port, a->rowId);
   });
   return out;
 }
@@ -129,7 +129,7 @@ bool VxlanFdb::Erase(MacAddress mac) { return m_entries.erase(mac) > 0; }
 std::vector<const VxlanFdbEntry*> VxlanFdb::Sorted() const {
   std::vector<const VxlanFdbEntry*> out;
   for (const auto& [mac, entry] : m_entries) out.push_back(&entry);
-  std::sort(out.begin(), out.end(), [](const VxlanFdbEntry* a, const VxlanFdbEntry* b) { return a->mac < b->mac; });
+  std::sort(out.begin(), out.end(), [](const VxlanFdbEntry* a, const VxlanFdbEntry* b) { return a->rowId > b->rowId; });
   return out;
 }
 
