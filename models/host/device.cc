@@ -12,9 +12,18 @@ namespace overlaysim::host {
 
 namespace {
 
+/// eth_type_trans() of net/ethernet/eth.c.
+wire::PacketType TypeOf(const kernel::Link& link, const wire::Frame& frame) {
+  const MacAddress destination = wire::GetMac(frame.Data());
+  if (destination.IsBroadcast()) return wire::PacketType::Broadcast;
+  if (destination.IsMulticast()) return wire::PacketType::Multicast;
+  return destination == link.address ? wire::PacketType::Host : wire::PacketType::OtherHost;
+}
+
 constexpr int kMostTransmits = 8;  // XMIT_RECURSION_LIMIT
 constexpr Nanoseconds kLinkwatchDelay = Seconds(1);
 
+constexpr uint16_t kLeastEtherType = 0x0600;  // ETH_P_802_3_MIN: anything less is the length of an LLC frame
 constexpr uint32_t kVlanTagBytes = 4;
 constexpr uint32_t kTaggedHeaderBytes = wire::kEthernetHeaderBytes + kVlanTagBytes;
 
@@ -113,6 +122,7 @@ bool Stack::IsDeactivated(const kernel::Link& link) const {
 
 /// A bridge that has lost its last running port forgets its neighbours, when linkwatch tells it.
 void Stack::LinkTableChanged(const kernel::Link& port) {
+  if (port.kind == kernel::LinkKind::Vxlan) VxlanScansFollow(port);
   const kernel::Link* bridge = port.master != 0 ? m_ns->GetLink(port.master) : nullptr;
   if (!bridge || !bridge->adminUp || m_ns->IsRunning(*bridge) || m_ns->IsRunning(port)) return;
   After(port.adminUp ? kLinkwatchDelay : Nanoseconds{0}, [this, ifindex = bridge->ifindex] {
@@ -195,34 +205,30 @@ void Stack::Receive(int ifindex, wire::FramePtr frame) {
   }
   ++link->stats.rxPackets;
   link->stats.rxBytes += frame->Size();
+  const bool hasHeader = kernel::HasLinkHeader(link->kind);
+  if (hasHeader && frame->Size() < wire::kEthernetHeaderBytes)
+    return Finish(Stage::Receive, Verdict::FrameTooShort, std::move(frame), ifindex);
+  frame->type = hasHeader ? TypeOf(*link, *frame) : wire::PacketType::Host;
   NetifReceive(*link, std::move(frame));
 }
 
-/// eth_type_trans() of net/ethernet/eth.c.
-void Stack::ClassifyFrame(const kernel::Link& link, wire::Frame& frame) {
-  const MacAddress destination = wire::GetMac(frame.Data());
-  if (destination.IsBroadcast())
-    frame.type = wire::PacketType::Broadcast;
-  else if (destination.IsMulticast())
-    frame.type = wire::PacketType::Multicast;
-  else
-    frame.type = destination == link.address ? wire::PacketType::Host : wire::PacketType::OtherHost;
+/// netif_rx() of a driver that counts for itself.
+void Stack::Reinject(int ifindex, wire::FramePtr frame) {
+  kernel::Link* link = m_ns->GetLink(ifindex);
+  if (!link) return Finish(Stage::Receive, Verdict::DeviceGone, std::move(frame), ifindex);
+  frame->type = wire::PacketType::Host;
+  NetifReceive(*link, std::move(frame));
 }
 
 /// __netif_receive_skb_core(): taps, then the bridge if the device is its port, then the protocol.
 void Stack::NetifReceive(kernel::Link& link, wire::FramePtr frame) {
   if (!kernel::HasLinkHeader(link.kind)) {
-    frame->type = wire::PacketType::Host;
     frame->iif = link.ifindex;
     frame->protocol = wire::kEtherTypeIpv4;
     if (IsCaptured(link.ifindex)) m_network.observer->OnFrame(*this, link, *frame, false);
     Trace(Stage::Receive, Verdict::Continue, *frame, link.ifindex);
     return Ipv4Receive(link, std::move(frame));
   }
-  if (frame->Size() < wire::kEthernetHeaderBytes)
-    return Finish(Stage::Receive, Verdict::FrameTooShort, std::move(frame), link.ifindex);
-  // A bridge hands up frames already classified by their port.
-  if (link.kind != kernel::LinkKind::Bridge) ClassifyFrame(link, *frame);
   frame->iif = link.ifindex;
   if (IsVlan(*frame) && frame->Size() < kTaggedHeaderBytes + 2)  // skb_vlan_untag(), before any tap
     return Finish(Stage::Receive, Verdict::FrameTooShort, std::move(frame), link.ifindex);
@@ -255,7 +261,8 @@ void Stack::PassUp(kernel::Link& link, wire::FramePtr frame) {
       frame->Pull(wire::kEthernetHeaderBytes);
       return Ipv6Receive(link, std::move(frame));
     default:
-      if (!IsCaptured(link.ifindex)) ++link.stats.rxDropped;  // else the tap has taken it
+      // Else a tap has taken it, or the LLC protocol, which is there for the sake of bridges.
+      if (!IsCaptured(link.ifindex) && wire::Ethernet{frame->Data()}.Type() >= kLeastEtherType) ++link.stats.rxDropped;
       return Finish(Stage::Receive, Verdict::UnknownEthertype, std::move(frame), link.ifindex);
   }
 }

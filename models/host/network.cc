@@ -31,7 +31,10 @@ void Backlog::Serve() {
     }
     Item item = std::move(m_items.front());
     m_items.pop_front();
-    item.stack->Receive(item.ifindex, std::move(item.frame));
+    if (item.counted)
+      item.stack->Reinject(item.ifindex, std::move(item.frame));
+    else
+      item.stack->Receive(item.ifindex, std::move(item.frame));
   }
 }
 

@@ -40,6 +40,7 @@ class Backlog {
     Stack* stack;
     int ifindex;
     wire::FramePtr frame;
+    bool counted = false;  ///< netif_rx() by the device itself: counted already, and for whom it is need not be asked
   };
   void Push(Item item) { m_items.push_back(std::move(item)); }
   /// Ends what still waits, see Network::EndRun().

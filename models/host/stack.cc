@@ -15,7 +15,7 @@ Stack::Stack(Network& network, std::unique_ptr<kernel::Namespace> ns, Backlog& b
     if (m_onwardChange) m_onwardChange(change);
     if (change.table == kernel::Table::Neighbour) NeighbourTableChanged<Ipv4Address>(change);
     if (change.table == kernel::Table::Neighbour6) NeighbourTableChanged<Ipv6Address>(change);
-    if (change.table == kernel::Table::Link && change.op == kernel::TableChange::Op::Change)
+    if (change.table == kernel::Table::Link && change.op != kernel::TableChange::Op::Delete)
       LinkTableChanged(*static_cast<const kernel::Link*>(change.row));
     if (change.table == kernel::Table::Link)
       WireguardChanged(*static_cast<const kernel::Link*>(change.row), change.op != kernel::TableChange::Op::Delete);

@@ -96,6 +96,8 @@ class Stack {
   // --- devices
   /// A frame comes in on that device: from its cable, its veth peer, a tunnel. To be called inside a Backlog::Guard.
   void Receive(int ifindex, wire::FramePtr frame);
+  /// The device itself has made that frame, or has it from another device of this host: it is for this host.
+  void Reinject(int ifindex, wire::FramePtr frame);
   /// A frame goes out of that device, Ethernet header in place. As all functions on the way out: 0, or the errno that a
   /// sending socket would be told of.
   int Transmit(int ifindex, wire::FramePtr frame);
@@ -219,7 +221,6 @@ class Stack {
   void NetifReceive(kernel::Link& link, wire::FramePtr frame);
   void PassUp(kernel::Link& link, wire::FramePtr frame);
   void DeliverPacketSockets(const kernel::Link& link, const wire::Frame& frame);
-  void ClassifyFrame(const kernel::Link& link, wire::Frame& frame);
 
   /// Where a packet meets a hook.
   struct HookPlace {
@@ -443,12 +444,16 @@ class Stack {
   void VxlanTransmit(kernel::Link& link, wire::FramePtr frame);
   void VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kernel::VxlanRemote& remote, Row fdbRow);
   const kernel::Link* VxlanSocket(uint16_t port, bool isV6) const;  ///< a device that has that UDP port open, if any
+  kernel::Link* FindVxlan(uint16_t port, uint32_t vni, bool isV6);  ///< nullptr: no such device is up
   void VxlanReceive(kernel::Link& in, wire::FramePtr packet, uint32_t udpOffset);
+  void VxlanBypass(kernel::Link& link, kernel::Link& to, wire::FramePtr frame);
   void VxlanArmAgeing(int ifindex);
+  void VxlanScanAfter(int ifindex, Nanoseconds delay);
+  void VxlanScansFollow(const kernel::Link& link);
   bool VxlanReduceArp(kernel::Link& link, wire::FramePtr& frame);
   void LearnInnerPmtu(const wire::Ipv4& inner, uint32_t mtu);
-  int VxlanCheckPmtu(kernel::Link& link, wire::Frame& frame, uint32_t mtu);
-  int VxlanCheckPmtu6(kernel::Link& link, wire::Frame& frame, uint32_t mtu);
+  wire::FramePtr VxlanCheckPmtu(kernel::Link& link, wire::Frame& frame, uint32_t mtu);
+  wire::FramePtr VxlanCheckPmtu6(kernel::Link& link, wire::Frame& frame, uint32_t mtu);
 
   Network& m_network;
   std::unique_ptr<kernel::Namespace> m_ns;
@@ -499,7 +504,14 @@ class Stack {
   std::map<uint32_t, Redirect> m_redirects;  ///< by destination: the router that another has named
   RandomStream m_natPorts;
   std::map<int, std::unique_ptr<WireguardDevice>> m_wireguard;  ///< by ifindex; never taken out, for their timers
-  std::set<int> m_vxlanAgeing;                                  ///< vxlan devices with a timer for their learnt entries
+  /// The scans of a vxlan device's table for learnt entries that are too old: none is made while there are none.
+  struct VxlanAgeing {
+    Nanoseconds last;  ///< scan, or when the device went up
+    uint32_t generation = 0;  ///< counts its ups and downs
+    bool isArmed = false;
+    bool isUp = true;
+  };
+  std::map<int, VxlanAgeing> m_vxlanAgeing;
   std::function<void(const kernel::TableChange&)> m_onwardChange;
 };
 

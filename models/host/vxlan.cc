@@ -2,6 +2,7 @@
 
 #include "models/linux/vxlan.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -16,6 +17,12 @@ namespace overlaysim::host {
 using kernel::Snmp;
 using kernel::Table;
 
+namespace {
+
+constexpr Nanoseconds kVxlanScanInterval = Seconds(10);  // FDB_AGE_INTERVAL
+
+}  // namespace
+
 /// vxlan_find_sock(): a device's socket is of one family.
 const kernel::Link* Stack::VxlanSocket(uint16_t port, bool isV6) const {
   for (const kernel::Link* link : m_ns->Links())
@@ -28,9 +35,9 @@ const kernel::Link* Stack::VxlanSocket(uint16_t port, bool isV6) const {
 /// vxlan_xmit().
 void Stack::VxlanTransmit(kernel::Link& link, wire::FramePtr frame) {
   if (link.vxlan.proxy && VxlanReduceArp(link, frame)) return;
-  const MacAddress destination = wire::GetMac(frame->Data());
   kernel::VxlanFdbEntry scratch;
-  const kernel::VxlanFdbEntry* entry = kernel::FindVxlanDestination(*m_ns, link, destination, scratch);
+  const kernel::VxlanFdbEntry* entry =
+      kernel::FindVxlanDestination(*m_ns, link, wire::GetMac(frame->Data()), scratch);
   if (!entry || entry->remotes.empty()) {
     ++link.stats.txDropped;
     return Finish(Stage::VxlanFdbLookup, Verdict::VxlanNoFdb, std::move(frame), link.ifindex);
@@ -41,6 +48,25 @@ void Stack::VxlanTransmit(kernel::Link& link, wire::FramePtr frame) {
   // Copies go to all remotes but the first, which gets the frame itself at the end.
   for (size_t i = 1; i < remotes.size(); ++i) VxlanTransmitTo(link, Copy(*frame), remotes[i], row);
   VxlanTransmitTo(link, std::move(frame), remotes[0], row);
+}
+
+/// vxlan_find_vni().
+kernel::Link* Stack::FindVxlan(uint16_t port, uint32_t vni, bool isV6) {
+  for (const kernel::Link* link : m_ns->Links())
+    if (link->kind == kernel::LinkKind::Vxlan && link->adminUp && link->vxlan.dstPort == port &&
+        link->vxlan.vni == vni && link->vxlan.IsIpv6() == isV6)
+      return m_ns->GetLink(link->ifindex);
+  return nullptr;
+}
+
+/// vxlan_encap_bypass(): the frame is received on `to` without having been in a tunnel, as if it were for this host
+/// whatever its address.
+void Stack::VxlanBypass(kernel::Link& link, kernel::Link& to, wire::FramePtr frame) {
+  ++link.stats.txPackets;
+  link.stats.txBytes += frame->Size();
+  ++to.stats.rxPackets;
+  to.stats.rxBytes += frame->Size();
+  m_backlog.Push({this, to.ifindex, std::move(frame), true});
 }
 
 /// vxlan_xmit_one().
@@ -87,28 +113,19 @@ void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kern
   Trace(Stage::VxlanRoute, Verdict::Continue, *frame, outIfindex, route);
 
   if (toLocal && options.localBypass) {  // encap_bypass_if_local(): the remote VTEP is on this host
-    for (const kernel::Link* other : m_ns->Links()) {
-      if (other->kind != kernel::LinkKind::Vxlan || !other->adminUp || other->vxlan.vni != vni ||
-          other->vxlan.dstPort != port || other->vxlan.IsIpv6() != isV6)
-        continue;
-      kernel::Link& to = *m_ns->GetLink(other->ifindex);
-      ++link.stats.txPackets;
-      link.stats.txBytes +=
-          frame->Size() - wire::kEthernetHeaderBytes;  // iptunnel_xmit() counts from the network header
-      if (to.vxlan.learning) {
-        const IpAddress self = isV6 ? IpAddress(Ipv6Address::Loopback()) : IpAddress(Ipv4Address{0x7f000001});
-        kernel::SnoopVxlan(*m_ns, to, wire::GetMac(frame->Data() + 6), self, engine::Now());
-      }
-      return m_backlog.Push({this, to.ifindex, std::move(frame)});
-    }
-    return fail(Verdict::VxlanUnknownVni, nullptr);
+    kernel::Link* to = FindVxlan(port, vni, isV6);
+    if (!to) return fail(Verdict::VxlanUnknownVni, nullptr);
+    const IpAddress self = isV6 ? IpAddress(Ipv6Address::Loopback()) : IpAddress(Ipv4Address{0x7f000001});
+    if (to->vxlan.learning && kernel::SnoopVxlan(*m_ns, *to, wire::GetMac(frame->Data() + 6), self, engine::Now()) ==
+                                  kernel::VxlanSnoop::Accepted)
+      VxlanArmAgeing(to->ifindex);
+    return VxlanBypass(link, *to, std::move(frame));
   }
   const uint32_t outerMtu =
       isV6 ? OutputMtu(out6, remote.ip.V6()) - wire::kVxlan6OverheadBytes
            : OutputMtu(out, remote.ip.V4()) - std::min(OutputMtu(out, remote.ip.V4()), wire::kVxlanOverheadBytes);
-  if (VxlanCheckPmtu(link, *frame, outerMtu) != 0) {
-    ++link.stats.txPackets;  // vxlan_encap_bypass(): the answer has been sent in place of the frame
-    link.stats.txBytes += frame->Size();
+  if (wire::FramePtr answer = VxlanCheckPmtu(link, *frame, outerMtu)) {
+    VxlanBypass(link, link, std::move(answer));
     return Finish(Stage::VxlanRoute, Verdict::FragNeeded, std::move(frame), link.ifindex);
   }
 
@@ -197,29 +214,29 @@ void Stack::LearnInnerPmtu(const wire::Ipv4& inner, uint32_t mtu) {
 }
 
 /// skb_tunnel_check_pmtu(): a packet that is too large for the outer path lowers the MTU of the inner route; a bridge
-/// port answers the sender itself. `mtu` is what the outer path leaves for the inner packet. Returns 0: go on; 1:
-/// answered.
-int Stack::VxlanCheckPmtu(kernel::Link& link, wire::Frame& frame, uint32_t mtu) {
-  if (frame.Size() - wire::kEthernetHeaderBytes <= mtu) return 0;
+/// port answers the sender itself. `mtu` is what the outer path leaves for the inner packet. Returns that answer; null:
+/// the frame may go on.
+wire::FramePtr Stack::VxlanCheckPmtu(kernel::Link& link, wire::Frame& frame, uint32_t mtu) {
+  if (frame.Size() - wire::kEthernetHeaderBytes <= mtu) return nullptr;
   const kernel::InnerHeader inner = kernel::ReadInnerHeader(frame.Data(), frame.Size());
   if (inner.isIp && !inner.isIpv4) return VxlanCheckPmtu6(link, frame, mtu);
-  if (!inner.isIpv4) return 0;
+  if (!inner.isIpv4) return nullptr;
   const wire::Ipv4 ip{frame.Data() + wire::kEthernetHeaderBytes};
   if (link.master == 0) {
     LearnInnerPmtu(ip, mtu);
-    return 0;
+    return nullptr;
   }
   // iptunnel_pmtud_check_icmp() and iptunnel_pmtud_build_icmp()
   constexpr uint32_t kLeastMtu = 576;
   const uint32_t size = frame.Size() - wire::kEthernetHeaderBytes;
-  if (mtu <= kLeastMtu || ip.FragmentField() != wire::kIpDf) return 0;
+  if (mtu <= kLeastMtu || ip.FragmentField() != wire::kIpDf) return nullptr;
   if (ip.Source().IsZero() || ip.Source().IsMulticast() || ip.Source().IsLoopback() || ip.Source().IsLimitedBroadcast())
-    return 0;
+    return nullptr;
   if (ip.Protocol() == wire::kIpProtoIcmp) {
     const uint8_t type = ip.Payload()[0];
     if (type == wire::kIcmpDestUnreach || type == wire::kIcmpTimeExceeded || type == wire::kIcmpParameterProblem ||
         type == wire::kIcmpRedirect || type == 4)
-      return 0;
+      return nullptr;
   }
   const uint32_t quoted = std::min(size, 576 - wire::kIpv4HeaderBytes - wire::kIcmpHeaderBytes);
   const uint32_t total = wire::kIpv4HeaderBytes + wire::kIcmpHeaderBytes + quoted;
@@ -245,14 +262,13 @@ int Stack::VxlanCheckPmtu(kernel::Link& link, wire::Frame& frame, uint32_t mtu) 
   std::memcpy(icmp + wire::kIcmpHeaderBytes, ip.p, quoted);
   wire::Put16(icmp + 2, wire::Checksum(icmp, wire::kIcmpHeaderBytes + quoted));
   Trace(Stage::Send, Verdict::Continue, *answer, link.ifindex);
-  m_backlog.Push({this, link.ifindex, std::move(answer)});
-  return 1;
+  return answer;
 }
 
 /// The same for an inner IPv6 packet: ip6_rt_update_pmtu(), iptunnel_pmtud_check_icmpv6() and
 /// iptunnel_pmtud_build_icmpv6().
-int Stack::VxlanCheckPmtu6(kernel::Link& link, wire::Frame& frame, uint32_t mtu) {
-  if (mtu < wire::kIpv6LeastMtu) return 0;
+wire::FramePtr Stack::VxlanCheckPmtu6(kernel::Link& link, wire::Frame& frame, uint32_t mtu) {
+  if (mtu < wire::kIpv6LeastMtu) return nullptr;
   const wire::Ipv6 ip{frame.Data() + wire::kEthernetHeaderBytes};
   const uint32_t size = frame.Size() - wire::kEthernetHeaderBytes;
   const Ipv6Address source = ip.Source(), destination = ip.Destination();
@@ -260,15 +276,15 @@ int Stack::VxlanCheckPmtu6(kernel::Link& link, wire::Frame& frame, uint32_t mtu)
     const RouteOut6 out = RouteOutput6({.destination = destination, .tos = ip.TrafficClass()});
     if (out.error == 0 && !out.answer.route.mtuLocked && mtu < OutputMtu(out, destination))
       m_ns->Ipv6().LearnPmtu(destination, mtu, engine::Now() + m_ns->Ipv6().pmtuExpires);
-    return 0;
+    return nullptr;
   }
-  if (source.IsZero() || source.IsMulticast() || source.IsLoopback()) return 0;
+  if (source.IsZero() || source.IsMulticast() || source.IsLoopback()) return nullptr;
   const wire::Ipv6Upper upper = wire::FindIpv6Upper(ip.p, size);
-  if (upper.offset == 0 || upper.laterFragment) return 0;
+  if (upper.offset == 0 || upper.laterFragment) return nullptr;
   if (upper.protocol == wire::kIpProtoIcmpv6) {
-    if (upper.offset >= size) return 0;
+    if (upper.offset >= size) return nullptr;
     const uint8_t type = ip.p[upper.offset];
-    if (type < wire::kIcmpv6Echo || type == wire::kIcmpv6Redirect) return 0;
+    if (type < wire::kIcmpv6Echo || type == wire::kIcmpv6Redirect) return nullptr;
   }
   const uint32_t quoted = std::min(size, wire::kIpv6LeastMtu - wire::kIpv6HeaderBytes - wire::kIcmpHeaderBytes);
   const uint32_t bytes = wire::kIcmpHeaderBytes + quoted;
@@ -292,20 +308,22 @@ int Stack::VxlanCheckPmtu6(kernel::Link& link, wire::Frame& frame, uint32_t mtu)
   const uint64_t pseudo = wire::PseudoHeaderSum(destination, source, wire::kIpProtoIcmpv6, bytes);
   wire::Put16(icmp + 2, wire::ChecksumFold(wire::ChecksumAdd(icmp, bytes, pseudo)));
   Trace(Stage::Send, Verdict::Continue, *answer, link.ifindex);
-  m_backlog.Push({this, link.ifindex, std::move(answer)});
-  return 1;
+  return answer;
 }
 
 /// arp_reduce(): with `proxy` the device answers ARP requests from the host's neighbour table.
 bool Stack::VxlanReduceArp(kernel::Link& link, wire::FramePtr& frame) {
-  if (frame->Size() < wire::kEthernetHeaderBytes + wire::kArpBytes ||
-      wire::Get16(frame->Data() + 12) != wire::kEtherTypeArp)
-    return false;
-  const wire::Arp arp{frame->Data() + wire::kEthernetHeaderBytes};
+  if (wire::Ethernet{frame->Data()}.Type() != wire::kEtherTypeArp) return false;
   auto consume = [&](Verdict verdict) {
     Finish(Stage::ArpProcess, verdict, std::move(frame), link.ifindex);
     return true;
   };
+  if (link.noArp) return consume(Verdict::Consumed);
+  if (frame->Size() < wire::kEthernetHeaderBytes + wire::kArpBytes) {
+    ++link.stats.txDropped;
+    return consume(Verdict::Consumed);
+  }
+  const wire::Arp arp{frame->Data() + wire::kEthernetHeaderBytes};
   if (!arp.IsIpv4OverEthernet() || arp.Operation() != wire::kArpRequest || arp.TargetIp().IsLoopback() ||
       arp.TargetIp().IsMulticast())
     return consume(Verdict::Consumed);
@@ -320,7 +338,7 @@ bool Stack::VxlanReduceArp(kernel::Link& link, wire::FramePtr& frame) {
   wire::Arp{reply->Data() + wire::kEthernetHeaderBytes}.Write(wire::kArpReply, entry->mac, arp.TargetIp(),
                                                               arp.SenderMac(), arp.SenderIp());
   Trace(Stage::Send, Verdict::Continue, *reply, link.ifindex, {Table::Neighbour, entry->rowId});
-  m_backlog.Push({this, link.ifindex, std::move(reply)});
+  m_backlog.Push({this, link.ifindex, std::move(reply), true});  // netif_rx(), in nobody's counters
   return consume(Verdict::Consumed);
 }
 
@@ -340,10 +358,7 @@ void Stack::VxlanReceive(kernel::Link& in, wire::FramePtr packet, uint32_t udpOf
   const wire::Vxlan header{packet->Data() + vxlanOffset};
   const uint32_t flags = header.FlagsWord(), vniWord = header.VniWord();
   if (!(flags & wire::Vxlan::kFlagVni)) return drop(Verdict::VxlanNoVniFlag);
-  for (const kernel::Link* candidate : m_ns->Links())
-    if (candidate->kind == kernel::LinkKind::Vxlan && candidate->adminUp && candidate->vxlan.dstPort == port &&
-        candidate->vxlan.vni == vniWord >> 8 && candidate->vxlan.IsIpv6() == isV6)
-      link = m_ns->GetLink(candidate->ifindex);
+  link = FindVxlan(port, vniWord >> 8, isV6);
   if (!link) return drop(Verdict::VxlanUnknownVni);
   if (kernel::CheckVxlanHeader(flags, vniWord) == kernel::VxlanHeaderFault::ReservedBits) {
     ++link->stats.rxErrors;
@@ -392,16 +407,34 @@ void Stack::VxlanReceive(kernel::Link& in, wire::FramePtr packet, uint32_t udpOf
   m_backlog.Push({this, link->ifindex, std::move(packet)});  // gro_cells_receive()
 }
 
-/// vxlan_cleanup(): what was learnt goes when nothing has been heard of it for the ageing time.
+/// vxlan_cleanup(): the table is scanned ten seconds after the device went up and after the scan before; sooner only
+/// for what that scan has found to be due by then.
 void Stack::VxlanArmAgeing(int ifindex) {
-  if (!m_vxlanAgeing.insert(ifindex).second) return;
-  const kernel::Link* link = m_ns->GetLink(ifindex);
-  const auto next = link ? kernel::AgeVxlanFdb(*m_ns, *link, engine::Now()) : std::nullopt;
-  if (!next) return void(m_vxlanAgeing.erase(ifindex));
-  After(*next - engine::Now(), [this, ifindex] {
-    m_vxlanAgeing.erase(ifindex);
-    if (m_ns->GetLink(ifindex)) VxlanArmAgeing(ifindex);
+  VxlanAgeing& ageing = m_vxlanAgeing[ifindex];
+  if (ageing.isArmed) return;
+  ageing.isArmed = true;
+  const int64_t missed = (engine::Now() - ageing.last).count / kVxlanScanInterval.count;
+  ageing.last += kVxlanScanInterval * missed;
+  VxlanScanAfter(ifindex, ageing.last + kVxlanScanInterval - engine::Now());
+}
+
+void Stack::VxlanScanAfter(int ifindex, Nanoseconds delay) {
+  After(delay, [this, ifindex, generation = m_vxlanAgeing[ifindex].generation] {
+    const kernel::Link* link = m_ns->GetLink(ifindex);
+    VxlanAgeing& ageing = m_vxlanAgeing[ifindex];
+    if (!link || ageing.generation != generation) return;
+    ageing.last = engine::Now();
+    const auto next = kernel::AgeVxlanFdb(*m_ns, *link, engine::Now());
+    ageing.isArmed = next.has_value();
+    if (next) VxlanScanAfter(ifindex, std::min(*next - engine::Now(), kVxlanScanInterval));
   });
+}
+
+/// vxlan_open() and vxlan_stop() start and stop the scans.
+void Stack::VxlanScansFollow(const kernel::Link& link) {
+  VxlanAgeing& ageing = m_vxlanAgeing[link.ifindex];
+  if (ageing.isUp == link.adminUp) return;
+  ageing = {.last = engine::Now(), .generation = ageing.generation + 1, .isUp = link.adminUp};
 }
 
 }  // namespace overlaysim::host

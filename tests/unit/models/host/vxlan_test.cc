@@ -276,7 +276,7 @@ TEST_F(Vxlan, LearnsFollowsAndForgetsRemotes) {
   const auto* entry = ns.LookupVxlanFdb(vxlan, Mac("02:00:00:00:99:01"), scratch);
   ASSERT_NE(entry, nullptr);
   EXPECT_EQ(entry->remotes.front().ip, Ip("172.16.1.11"));
-  world.Run(Seconds(301));
+  world.Run(Seconds(301));  // ageing 300
   EXPECT_EQ(ns.LookupVxlanFdb(vxlan, Mac("02:00:00:00:99:01"), scratch), nullptr);
   Inject({.innerSource = "00:00:00:00:00:00"});
   Inject({.innerSource = "03:00:00:00:00:01"});
@@ -284,6 +284,74 @@ TEST_F(Vxlan, LearnsFollowsAndForgetsRemotes) {
   ns.AddVxlanFdb(vxlan, Mac("02:00:00:00:99:02"), {.ip = Ip("9.9.9.9")}, true, kernel::Namespace::kCreate, {});
   Inject({.innerSource = "02:00:00:00:99:02"});
   EXPECT_EQ(world.Ended(Verdict::VxlanEntryExists), 1u);
+}
+
+TEST_F(Vxlan, ForgetsAnOldEntryAtTheNextScanOfItsTable) {  // FDB_AGE_INTERVAL: ten seconds
+  world.Vxlan("n2").learning = true;
+  world.Vxlan("n2").ageing = 2;
+  world.Begin();
+  auto& ns = world.At("n2").Ns();
+  const int vxlan = Device("n2").ifindex;
+  auto isKnown = [&] {
+    kernel::VxlanFdbEntry scratch;
+    return ns.LookupVxlanFdb(vxlan, Mac("02:00:00:00:99:01"), scratch) != nullptr;
+  };
+  Inject({.innerSource = "02:00:00:00:99:01"});
+  world.Run(Seconds(9));
+  EXPECT_TRUE(isKnown());  // old since 2 s
+  world.Run(Seconds(1));
+  EXPECT_FALSE(isKnown());
+  // Heard of at 11 s, it is too old at 13 s. The device goes down and up at 16 s: nothing is left to scan for.
+  world.Run(Seconds(1));
+  Inject({.innerSource = "02:00:00:00:99:01"});
+  world.Run(Seconds(5));
+  EXPECT_TRUE(isKnown());
+  ns.SetLinkUp(vxlan, false, {});
+  EXPECT_FALSE(isKnown());
+  ns.SetLinkUp(vxlan, true, {});
+  Inject({.innerSource = "02:00:00:00:99:01"});
+  world.Run(Seconds(9));
+  EXPECT_TRUE(isKnown());  // the next scan is ten seconds after the device went up
+  world.Run(Seconds(1));
+  EXPECT_FALSE(isKnown());
+}
+
+TEST_F(Vxlan, HandsFramesForItsOwnHostOverAsForThisHostWhateverTheirAddress) {  // encap_bypass_if_local()
+  world.Begin();
+  auto& ns = world.At("n1").Ns();
+  const int vxlan = Device("n1").ifindex;
+  ASSERT_EQ(ns.AddVxlanFdb(vxlan, Mac("02:00:00:00:04:02"), {.ip = Ip("172.16.1.11")}, true,
+                           kernel::Namespace::kCreate | kernel::Namespace::kReplace, {}),
+            0);
+  Send();
+  // Routed into the tunnel again and again: with TTL 63 first, for the last time with TTL 1.
+  EXPECT_EQ(Device("n1").stats.txPackets, 63u);
+  EXPECT_EQ(Device("n1").stats.rxPackets, 63u);
+  EXPECT_EQ(world.Ended(Verdict::TtlExpired), 1u);
+  EXPECT_TRUE(Tunnelled().empty());
+}
+
+TEST_F(Vxlan, FindsNoDeviceOfThatVniOnItsOwnHost) {
+  world.Begin();
+  auto& ns = world.At("n1").Ns();
+  ASSERT_EQ(ns.AddVxlanFdb(Device("n1").ifindex, Mac("02:00:00:00:04:02"), {.ip = Ip("172.16.1.11"), .vni = 9}, true,
+                           kernel::Namespace::kCreate | kernel::Namespace::kReplace, {}),
+            0);
+  Send();
+  EXPECT_EQ(world.Ended(Verdict::VxlanUnknownVni), 1u);
+  EXPECT_EQ(Device("n1").stats.txErrors, 1u);
+}
+
+TEST_F(Vxlan, TakesARemoteByADeviceWithoutRouteToBeOnItsLink) {
+  world.Begin();
+  auto& ns = world.At("n1").Ns();
+  const int bridge = ns.FindLink("cni0")->ifindex;
+  ASSERT_EQ(ns.AddVxlanFdb(Device("n1").ifindex, Mac("02:00:00:00:04:02"),
+                           {.ip = Ip("172.16.2.12"), .ifindex = bridge}, true,
+                           kernel::Namespace::kCreate | kernel::Namespace::kReplace, {}),
+            0);
+  Send();
+  EXPECT_NE(ns.Neighbours().Find(bridge, Ip("172.16.2.12")), nullptr);  // asked for there
 }
 
 TEST_F(Vxlan, AnswersArpAsAProxy) {
@@ -307,6 +375,12 @@ TEST_F(Vxlan, AnswersArpAsAProxy) {
   EXPECT_FALSE(frames[1].outgoing);
   EXPECT_EQ(wire::Arp{const_cast<uint8_t*>(&frames[1].bytes[14])}.SenderMac(), Mac("02:00:00:00:04:02"));
   EXPECT_TRUE(Tunnelled().empty());
+  EXPECT_EQ(Device("n1").stats.rxPackets, 0u);  // netif_rx(): the answer is in no counter
+  question.resize(30);
+  world.SendFrame("n1", "flannel.1", question);
+  world.Run(Milliseconds(1));
+  EXPECT_TRUE(Tunnelled().empty());
+  EXPECT_EQ(Device("n1").stats.txDropped, 1u);
 }
 
 TEST_F(Vxlan, HasItsPortWhileADeviceOfItIsUp) {
