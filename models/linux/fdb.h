@@ -52,9 +52,11 @@ struct VxlanFdbEntry {
   bool isPermanent = false;
   bool isStatic = false;  ///< NUD_NOARP: never ages
   bool externLearn = false;
+  bool isRouter = false;  ///< with `rsc`, what is sent to it goes to the destination's own neighbour entry instead
   Nanoseconds updated;
   std::vector<VxlanRemote> remotes;  ///< several: one copy to each (head-end replication)
   uint32_t rowId = 0;
+  bool operator==(const VxlanFdbEntry&) const = default;
 };
 
 class VxlanFdb {

@@ -786,33 +786,54 @@ int Namespace::DeleteBridgeFdb(int port, MacAddress mac) {
   return 0;
 }
 
+namespace {
+
+/// A port and VNI that are the device's own are no different from none.
+VxlanRemote PlainRemote(const VxlanOptions& device, VxlanRemote remote) {
+  if (remote.port == device.dstPort) remote.port = 0;
+  if (remote.vni == device.vni) remote.vni = 0;
+  return remote;
+}
+
+}  // namespace
+
 /// vxlan_fdb_update() of drivers/net/vxlan/vxlan_core.c.
-int Namespace::AddVxlanFdb(int ifindex, MacAddress mac, const VxlanRemote& remote, bool permanent, uint8_t flags,
-                           Nanoseconds now) {
+int Namespace::AddVxlanFdb(int ifindex, const VxlanFdbEntry& given, uint8_t flags, Nanoseconds now) {
   const Link* link = GetLink(ifindex);
   if (!link || link->kind != LinkKind::Vxlan) return EOPNOTSUPP;
   VxlanFdb& fdb = FdbOfVxlan(ifindex);
-  const bool many = mac.IsMulticast() || mac.IsZero();
-  if (VxlanFdbEntry* there = fdb.Find(mac)) {
+  const VxlanRemote remote = PlainRemote(link->vxlan, given.remotes.front());
+  const bool many = given.mac.IsMulticast() || given.mac.IsZero();
+  if (VxlanFdbEntry* there = fdb.Find(given.mac)) {
     if (flags & kExclusive) return EEXIST;
-    if (flags & kReplace) {
-      if (many) return EOPNOTSUPP;
-      there->remotes = {remote};
-    } else if ((flags & kAppend) && many) {
-      if (std::find(there->remotes.begin(), there->remotes.end(), remote) != there->remotes.end()) return 0;
-      there->remotes.push_back(remote);
+    const VxlanFdbEntry before = *there;
+    there->isPermanent = given.isPermanent;
+    there->isStatic = given.isStatic;
+    there->externLearn = given.externLearn;
+    there->isRouter = given.isRouter;
+    const bool isKnown = std::find(there->remotes.begin(), there->remotes.end(), remote) != there->remotes.end();
+    if ((flags & kReplace) && !many && !isKnown) there->remotes.front() = remote;
+    if ((flags & kAppend) && many && !isKnown) there->remotes.push_back(remote);
+    if (*there != before) {
+      there->updated = now;
+      FdbChanged(Table::VxlanFdb, TableChange::Op::Change, there, there->rowId, ifindex);
     }
-    there->isPermanent = permanent;
-    there->updated = now;
-    FdbChanged(Table::VxlanFdb, TableChange::Op::Change, there, there->rowId, ifindex);
-    return 0;
+    return (flags & kReplace) && many ? EOPNOTSUPP : 0;
   }
   if (!(flags & kCreate)) return ENOENT;
   if ((flags & kReplace) && many) return EOPNOTSUPP;
   if (link->vxlan.maxAddress != 0 && fdb.Size() >= link->vxlan.maxAddress) return ENOSPC;
-  VxlanFdbEntry entry{.mac = mac, .isPermanent = permanent, .updated = now, .remotes = {remote}, .rowId = NextRowId()};
+  VxlanFdbEntry entry = given;
+  entry.updated = now;
+  entry.remotes = {remote};
+  entry.rowId = NextRowId();
   FdbChanged(Table::VxlanFdb, TableChange::Op::Add, &fdb.Insert(entry), entry.rowId, ifindex);
   return 0;
+}
+
+int Namespace::AddVxlanFdb(int ifindex, MacAddress mac, const VxlanRemote& remote, bool permanent, uint8_t flags,
+                           Nanoseconds now) {
+  return AddVxlanFdb(ifindex, {.mac = mac, .isPermanent = permanent, .remotes = {remote}}, flags, now);
 }
 
 int Namespace::DeleteVxlanFdb(int ifindex, MacAddress mac, const VxlanRemote* remote) {
@@ -822,7 +843,7 @@ int Namespace::DeleteVxlanFdb(int ifindex, MacAddress mac, const VxlanRemote* re
   VxlanFdbEntry* there = fdb.Find(mac);
   if (!there) return ENOENT;
   if (remote) {
-    auto it = std::find(there->remotes.begin(), there->remotes.end(), *remote);
+    auto it = std::find(there->remotes.begin(), there->remotes.end(), PlainRemote(link->vxlan, *remote));
     if (it == there->remotes.end()) return 0;  // as __vxlan_fdb_delete() has it
     if (there->remotes.size() > 1) {
       there->remotes.erase(it);

@@ -148,6 +148,9 @@ class Namespace {
   const VxlanFdb* FindVxlanFdb(int ifindex) const;
   int AddBridgeFdb(int port, MacAddress mac, bool isLocal, bool isStatic, uint8_t flags, Nanoseconds now);
   int DeleteBridgeFdb(int port, MacAddress mac);
+  /// An entry with one remote. Errors: EEXIST, ENOENT, ENOSPC (maxaddress), EOPNOTSUPP (a group's remotes are not
+  /// replaced, though its other fields are then those given).
+  int AddVxlanFdb(int ifindex, const VxlanFdbEntry& given, uint8_t flags, Nanoseconds now);
   int AddVxlanFdb(int ifindex, MacAddress mac, const VxlanRemote& remote, bool permanent, uint8_t flags,
                   Nanoseconds now);
   int DeleteVxlanFdb(int ifindex, MacAddress mac, const VxlanRemote* remote);

@@ -20,7 +20,7 @@ struct FdbRequest {
   int ifindex = 0;
   bool self = false, master = false;
   std::optional<kernel::VxlanRemote> remote;
-  bool isStatic = false, isDynamic = false, externLearn = false;
+  bool isStatic = false, isDynamic = false, externLearn = false, isRouter = false;
 };
 
 /// fdb_modify()
@@ -38,9 +38,9 @@ FdbRequest ParseFdb(Session& session, Words& words) {
       remote.ip = ParseAddress(words.Next());
       request.remote = remote;
     } else if (word == "port") {
-      remote.port = static_cast<uint16_t>(ParseNumberOr(words.Next(), 0xffff, "port"));
+      remote.port = static_cast<uint16_t>(ParseNumberOr(words.Next(), 0xffff, "invalid port\n"));
     } else if (word == "vni") {
-      remote.vni = static_cast<uint32_t>(ParseNumberOr(words.Next(), (1u << 24) - 1, "vni"));
+      remote.vni = static_cast<uint32_t>(ParseNumberOr(words.Next(), (1u << 24) - 1, "invalid VNI\n"));
     } else if (word == "via") {
       remote.ifindex = RequireDevice(ns, words.Next(), 255).ifindex;
     } else if (word == "self") {
@@ -55,8 +55,9 @@ FdbRequest ParseFdb(Session& session, Words& words) {
       request.isDynamic = true;
     } else if (word == "extern_learn") {
       request.externLearn = true;
-    } else if (word == "vlan" || word == "use" || word == "sticky" || word == "nhid" || word == "src_vni" ||
-               word == "router") {
+    } else if (word == "router") {
+      request.isRouter = true;
+    } else if (word == "vlan" || word == "use" || word == "sticky" || word == "nhid" || word == "src_vni") {
       NotSupported(fmt::format("\"bridge fdb\" with \"{}\"", word));
     } else {
       if (word == "to") word = words.Next();
@@ -81,18 +82,21 @@ void RefuseDeviceList(const Link& link) {
   NotSupported(fmt::format("\"bridge fdb ... self\" on {}, which is neither vxlan nor bridge,", link.name));
 }
 
-int AddToVxlan(Namespace& ns, const FdbRequest& request, uint8_t flags, Nanoseconds now) {
+int AddToVxlan(Namespace& ns, const FdbRequest& request, uint8_t flags, Nanoseconds now, const char*& why) {
   if (!request.remote) return EINVAL;
   const kernel::VxlanOptions& options = ns.GetLink(request.ifindex)->vxlan;
   if (request.remote->ip.IsV6() != options.IsIpv6() && !(options.local.IsNone() && options.remote.IsNone()))
     return EAFNOSUPPORT;
-  const bool permanent = !request.isStatic && !request.isDynamic;
-  if (int error = ns.AddVxlanFdb(request.ifindex, request.mac, *request.remote, permanent, flags, now)) return error;
-  if (kernel::VxlanFdbEntry* entry = ns.FdbOfVxlan(request.ifindex).Find(request.mac)) {
-    entry->isStatic = request.isStatic;
-    entry->externLearn = request.externLearn;
-  }
-  return 0;
+  const kernel::VxlanFdbEntry entry{.mac = request.mac,
+                                    .isPermanent = !request.isStatic && !request.isDynamic,
+                                    .isStatic = request.isStatic,
+                                    .externLearn = request.externLearn,
+                                    .isRouter = request.isRouter,
+                                    .remotes = {*request.remote}};
+  const int error = ns.AddVxlanFdb(request.ifindex, entry, flags, now);
+  if (error == EOPNOTSUPP && ns.FdbOfVxlan(request.ifindex).Find(request.mac))
+    why = "Cannot replace non-unicast fdb entries";
+  return error;
 }
 
 int AddToBridge(Namespace& ns, const FdbRequest& request, uint8_t flags, Nanoseconds now) {
@@ -114,12 +118,15 @@ void AddFdb(Session& session, Words& words, uint8_t flags) {
     CheckRtnetlink(session, AddToBridge(ns, request, flags, session.now));
   }
   if (!request.self) return;
-  if (link.kind == LinkKind::Vxlan)
-    CheckRtnetlink(session, AddToVxlan(ns, request, flags, session.now));
-  else if (link.kind == LinkKind::Bridge)
+  if (link.kind == LinkKind::Vxlan) {
+    const char* why = "";
+    const int error = AddToVxlan(ns, request, flags, session.now, why);
+    CheckRtnetlink(session, error, why);
+  } else if (link.kind == LinkKind::Bridge) {
     CheckRtnetlink(session, AddToBridge(ns, request, flags, session.now));
-  else
+  } else {
     RefuseDeviceList(link);
+  }
 }
 
 void DeleteFdb(Session& session, Words& words) {
@@ -138,6 +145,24 @@ void DeleteFdb(Session& session, Words& words) {
     CheckRtnetlink(session, ns.DeleteBridgeFdb(request.ifindex, request.mac));
   else
     CheckRtnetlink(session, ENOENT);
+}
+
+/// vxlan_fdb_delete_bulk(): all entries, the default destination too.
+void FlushFdb(Session& session, Words& words) {
+  std::string device;
+  while (!words.Done()) {
+    const std::string word = words.Next();
+    if (word == "dev")
+      device = words.Next();
+    else if (word != "self")
+      NotSupported(fmt::format("\"bridge fdb flush\" with \"{}\"", word));
+  }
+  if (device.empty()) throw Failure{255, "Device is a required argument.\n"};
+  Namespace& ns = session.Ns();
+  const Link& link = RequireDevice(ns, device, 255);
+  if (link.kind != LinkKind::Vxlan) NotSupported("\"bridge fdb flush\" of another device than a vxlan one");
+  for (const kernel::VxlanFdbEntry& entry : ns.AllVxlanFdb(link.ifindex))
+    ns.DeleteVxlanFdb(link.ifindex, entry.mac, nullptr);
 }
 
 FdbFilter ParseFdbFilter(Session& session, Words& words) {
@@ -175,8 +200,8 @@ void Fdb(Session& session, Words& words) {
   if (words.TakeAbbreviated({"append"})) return AddFdb(session, words, Namespace::kCreate | Namespace::kAppend);
   if (words.TakeAbbreviated({"replace"})) return AddFdb(session, words, Namespace::kCreate | Namespace::kReplace);
   if (words.TakeAbbreviated({"delete"})) return DeleteFdb(session, words);
+  if (words.TakeAbbreviated({"flush"})) return FlushFdb(session, words);
   if (!words.Done() && !words.TakeAbbreviated({"get", "show", "lst", "list"})) {
-    if (Abbreviates(words.Peek(), "flush")) NotSupported("\"bridge fdb flush\"");
     throw Failure{255, fmt::format("Command \"{}\" is unknown, try \"bridge fdb help\".\n", words.Peek())};
   }
   const FdbFilter filter = ParseFdbFilter(session, words);

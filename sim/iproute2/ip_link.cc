@@ -206,10 +206,10 @@ void ChangeType(Session& session, Words& words, Namespace& ns, Link& link, const
     ParseVxlanOptions(session, words, vxlan, true);
     if (vxlan.remote != link.vxlan.remote) {
       const kernel::VxlanRemote old{.ip = link.vxlan.remote, .ifindex = link.vxlan.lowerIfindex};
-      if (!old.ip.IsZero()) ns.DeleteVxlanFdb(link.ifindex, {}, &old);
       if (!vxlan.remote.IsZero())
         ns.AddVxlanFdb(link.ifindex, {}, {.ip = vxlan.remote, .ifindex = vxlan.lowerIfindex}, true,
                        Namespace::kCreate | Namespace::kAppend, session.now);
+      if (!old.ip.IsZero()) ns.DeleteVxlanFdb(link.ifindex, {}, &old);
     }
     link.vxlan = vxlan;
   } else if (!words.Done()) {

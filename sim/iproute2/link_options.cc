@@ -48,32 +48,33 @@ namespace {
 struct Switch {
   const char* word;
   bool VxlanOptions::*field;
+  const char* fixed;  ///< what the kernel says to a change of it; none: it may be changed
 };
 /// Words that stand for themselves, and with "no" before them for their opposite.
 constexpr Switch kVxlanSwitches[] = {
-    {"learning", &VxlanOptions::learning},
-    {"proxy", &VxlanOptions::proxy},
-    {"rsc", &VxlanOptions::rsc},
-    {"l2miss", &VxlanOptions::l2miss},
-    {"l3miss", &VxlanOptions::l3miss},
-    {"udpcsum", &VxlanOptions::udpCsum},
-    {"udp6zerocsumtx", &VxlanOptions::udp6ZeroCsumTx},
-    {"udp6zerocsumrx", &VxlanOptions::udp6ZeroCsumRx},
-    {"external", &VxlanOptions::external},
+    {"learning", &VxlanOptions::learning, nullptr},
+    {"proxy", &VxlanOptions::proxy, "vxlan: cannot change PROXY flag"},
+    {"rsc", &VxlanOptions::rsc, "vxlan: cannot change RSC flag"},
+    {"l2miss", &VxlanOptions::l2miss, "vxlan: cannot change L2MISS flag"},
+    {"l3miss", &VxlanOptions::l3miss, "vxlan: cannot change L3MISS flag"},
+    {"udpcsum", &VxlanOptions::udpCsum, "Cannot change UDP_CSUM flag"},
+    {"udp6zerocsumtx", &VxlanOptions::udp6ZeroCsumTx, "vxlan: cannot change UDP_ZERO_CSUM6_TX flag"},
+    {"udp6zerocsumrx", &VxlanOptions::udp6ZeroCsumRx, "vxlan: cannot change UDP_ZERO_CSUM6_RX flag"},
+    {"external", &VxlanOptions::external, "vxlan: cannot change COLLECT_METADATA flag"},
 };
 
-bool TakeVxlanSwitch(const std::string& word, VxlanOptions& vxlan) {
+const Switch* TakeVxlanSwitch(const std::string& word, VxlanOptions& vxlan) {
   for (const Switch& s : kVxlanSwitches) {
-    if (word == s.word) return vxlan.*s.field = true, true;
-    if (word == std::string("no") + s.word) return vxlan.*s.field = false, true;
+    if (word == s.word) return vxlan.*s.field = true, &s;
+    if (word == std::string("no") + s.word) return vxlan.*s.field = false, &s;
   }
-  return false;
+  return nullptr;
 }
 
 void ParseTtl(const std::string& word, VxlanOptions& vxlan) {
   vxlan.ttl = 0;
-  vxlan.ttlInherit = word == "inherit";
-  if (vxlan.ttlInherit || word == "auto") return;
+  if (word == "inherit") vxlan.ttlInherit = true;  // to stay: the kernel has no way back
+  if (word == "inherit" || word == "auto") return;
   const uint64_t ttl = ParseNumberOr(word, 0xffffffff, "invalid TTL");
   if (ttl > 255) InvalidArgument(word, "TTL must be <= 255");
   vxlan.ttl = static_cast<uint8_t>(ttl);
@@ -89,7 +90,11 @@ kernel::VxlanDf ParseDf(const std::string& word) {
 }  // namespace
 
 void ParseVxlanOptions(Session& session, Words& words, VxlanOptions& vxlan, bool isChange) {
-  bool hasVni = isChange, hasPort = isChange, learningGiven = isChange;
+  bool hasVni = false, hasPort = false, hasDevice = false, groupGiven = false, learningGiven = false;
+  const char* refusal = nullptr;  // of the first word that only a new device may have
+  auto fix = [&](const char* why) {
+    if (isChange && !refusal) refusal = why;
+  };
   constexpr uint32_t kMaxVni = (1u << 24) - 1;
   auto familyOf = [](const IpAddress& other) {  // both ends are of one family
     return other.IsNone() ? Family::Any : other.IsV6() ? Family::Inet6 : Family::Inet;
@@ -98,12 +103,13 @@ void ParseVxlanOptions(Session& session, Words& words, VxlanOptions& vxlan, bool
     const std::string word = words.Next();
     if (word == "id" || word == "vni") {
       const uint32_t vni = static_cast<uint32_t>(ParseNumberOr(words.Next(), kMaxVni, "invalid id"));
-      if (isChange && vni != vxlan.vni) CheckRtnetlink(session, EOPNOTSUPP, "Cannot change VNI");
+      if (vni != vxlan.vni) fix("Cannot change VNI");
       vxlan.vni = vni;
       hasVni = true;
     } else if (word == "group" || word == "remote") {
       const std::string address = words.Next();
       vxlan.remote = ParseAddress(address, familyOf(vxlan.local));
+      groupGiven |= word == "group";
       if (vxlan.remote.IsMulticast() != (word == "group"))
         InvalidArgument(address, fmt::format("invalid {} address", word));
     } else if (word == "local") {
@@ -112,7 +118,9 @@ void ParseVxlanOptions(Session& session, Words& words, VxlanOptions& vxlan, bool
       if (vxlan.local.IsMulticast()) InvalidArgument(address, "invalid local address");
     } else if (word == "dev") {
       vxlan.lowerIfindex = RequireDevice(session.Ns(), words.Next(), 255).ifindex;
+      hasDevice = true;
     } else if (word == "ttl" || word == "hoplimit") {
+      if (words.Peek() == "inherit") fix("vxlan: cannot change TTL_INHERIT flag");
       ParseTtl(words.Next(), vxlan);
     } else if (word == "tos" || word == "dsfield") {
       const std::string tos = words.Next();
@@ -126,16 +134,21 @@ void ParseVxlanOptions(Session& session, Words& words, VxlanOptions& vxlan, bool
       const std::string limit = words.Next();
       vxlan.maxAddress =
           limit == "unlimited" ? 0 : static_cast<uint32_t>(ParseNumberOr(limit, 0xffffffff, "max addresses"));
+      fix("Cannot change limit");
     } else if (word == "srcport" || word == "port") {
       vxlan.srcPortLow = static_cast<uint16_t>(ParseNumberOr(words.Next(), 0xffff, "min port"));
       vxlan.srcPortHigh = static_cast<uint16_t>(ParseNumberOr(words.Next(), 0xffff, "max port"));
+      fix("Cannot change port range");
     } else if (word == "dstport") {
       vxlan.dstPort = static_cast<uint16_t>(ParseNumberOr(words.Next(), 0xffff, "dst port"));
       hasPort = true;
+      fix("Cannot change port");
     } else if (word == "gbp") {
       vxlan.gbp = true;
-    } else if (TakeVxlanSwitch(word, vxlan)) {
-      learningGiven |= word == "learning" || word == "nolearning";
+      fix("vxlan: cannot change GBP flag");
+    } else if (const Switch* taken = TakeVxlanSwitch(word, vxlan)) {
+      learningGiven |= taken->field == &VxlanOptions::learning;
+      if (taken->fixed) fix(taken->fixed);
     } else if (word == "flowlabel") {
       vxlan.flowLabel = static_cast<uint32_t>(ParseNumberOr(words.Next(), 0xfffff, "invalid flowlabel"));
     } else if (word == "gpe" || word == "vnifilter" || word == "remcsumtx" || word == "remcsumrx") {
@@ -144,11 +157,14 @@ void ParseVxlanOptions(Session& session, Words& words, VxlanOptions& vxlan, bool
       throw Failure{1, fmt::format("vxlan: unknown command \"{}\"?\n", word)};
     }
   }
+  if (groupGiven && !hasDevice) throw Failure{1, "vxlan: 'group' requires 'dev' to be specified\n"};
+  if (!isChange && vxlan.external && hasVni) throw Failure{1, "vxlan: both 'external' and vni cannot be specified\n"};
+  if (!isChange && !vxlan.external && !hasVni) throw Failure{1, "vxlan: missing virtual network identifier\n"};
+  if (refusal) CheckRtnetlink(session, EOPNOTSUPP, refusal);
+  if (vxlan.flowLabel != 0 && !vxlan.IsIpv6())
+    CheckRtnetlink(session, EINVAL, "Label attribute only applies to IPv6 VXLAN devices");
+  if (vxlan.srcPortLow > vxlan.srcPortHigh) CheckRtnetlink(session, EINVAL, "Invalid source port range");
   if (isChange) return;
-  if (vxlan.external && hasVni) throw Failure{1, "vxlan: both 'external' and vni cannot be specified\n"};
-  if (!vxlan.external && !hasVni) throw Failure{1, "vxlan: missing virtual network identifier\n"};
-  if (vxlan.remote.IsMulticast() && vxlan.lowerIfindex == 0)
-    throw Failure{1, "vxlan: 'group' requires 'dev' to be specified\n"};
   if (vxlan.external && !learningGiven) vxlan.learning = false;
   if (!hasPort)
     session.result.err +=

@@ -51,6 +51,7 @@ struct FdbRow {
   bool isSelf = false;
   int bridge = 0;
   bool externLearn = false;
+  bool isRouter = false;
   bool hasAge = false;  ///< multicast addresses of a device have none
   Nanoseconds updated;
   const char* state = "";
@@ -73,6 +74,7 @@ void PrintFdb(Output& out, const Namespace& ns, const FdbRow& row, bool withDevi
   }
   out.OpenArray("flags");
   if (row.isSelf) out.String(nullptr, "{} ", "self");
+  if (row.isRouter) out.String(nullptr, "{} ", "router");
   if (row.externLearn) out.String(nullptr, "{} ", "extern_learn");
   out.CloseArray();
   if (row.bridge != 0) out.String("master", "master {} ", DeviceName(ns, row.bridge));
@@ -93,6 +95,7 @@ FdbRow RowOf(const Namespace& ns, int bridge, const kernel::BridgeFdbEntry& e, N
 
 FdbRow RowOf(int ifindex, const kernel::VxlanFdbEntry& e, const kernel::VxlanRemote& remote) {
   FdbRow row{.mac = e.mac, .ifindex = ifindex, .remote = &remote, .isSelf = true, .externLearn = e.externLearn};
+  row.isRouter = e.isRouter;
   row.hasAge = true;
   row.updated = e.updated;
   row.state = e.isPermanent ? "permanent" : e.isStatic ? "static" : "";

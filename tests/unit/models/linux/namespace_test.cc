@@ -282,6 +282,28 @@ TEST_F(VxlanTable, KeepsSeveralRemotesForAllAndForGroups) {
   EXPECT_EQ(Remotes(kZero), (Lines{"10.1.1.2"}));
 }
 
+TEST_F(VxlanTable, DoesNotTellTheDevicesOwnPortAndVniFromNone) {
+  ns.AddVxlanFdb(vx, Mac(kZero), {.ip = Ip("10.1.1.1"), .port = 8472, .vni = 5}, true, kAppend, {});
+  EXPECT_EQ(Add(kZero, "10.1.1.1", kAppend), 0);
+  EXPECT_EQ(Remotes(kZero), (Lines{"10.1.1.1"}));
+  EXPECT_EQ(ns.FindVxlanFdb(vx)->Find(Mac(kZero))->remotes.front(), (VxlanRemote{.ip = Ip("10.1.1.1")}));
+}
+
+TEST_F(VxlanTable, RefreshesAnEntryThatIsChangedOnly) {  // bridge -s fdb show: "used 2/2", then "used 2/0"
+  Add(kUnicast, "10.1.1.1", kAdd, false);
+  const VxlanFdbEntry& entry = *ns.FindVxlanFdb(vx)->Find(Mac(kUnicast));
+  ns.AddVxlanFdb(vx, Mac(kUnicast), {.ip = Ip("10.1.1.1")}, false, kReplace, Seconds(2));
+  EXPECT_EQ(entry.updated, Seconds(0));
+  ns.AddVxlanFdb(vx, Mac(kUnicast), {.ip = Ip("10.1.1.2")}, false, kReplace, Seconds(4));
+  EXPECT_EQ(entry.updated, Seconds(4));
+}
+
+TEST_F(VxlanTable, TakesTheStateOfAGroupsReplacementThatItRefuses) {
+  EXPECT_EQ(Add(kZero, "10.1.1.1", kAppend, false), 0);
+  EXPECT_EQ(Add(kZero, "10.1.1.2", kReplace, true), EOPNOTSUPP);
+  EXPECT_TRUE(ns.FindVxlanFdb(vx)->Find(Mac(kZero))->isPermanent);
+}
+
 TEST_F(VxlanTable, IsFullAtItsMaximumOfAddresses) {
   for (const char* mac : {"02:00:00:00:00:01", "02:00:00:00:00:02", "02:00:00:00:00:03"})
     EXPECT_EQ(Add(mac, "10.1.1.1", kAdd), 0);

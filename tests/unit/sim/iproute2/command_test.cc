@@ -329,6 +329,34 @@ TEST_F(Commands, FlushingNeighboursKeepsThePermanentOnes) {
   EXPECT_EQ(Out("ip -n a neigh"), "");
 }
 
+TEST_F(Commands, ChangeOfVxlanOptions) {  // the texts are Linux 6.18's
+  Accept("ip -n a link add vx1 type vxlan id 1 local 10.0.0.1 remote 10.0.0.3 dev eth0 dstport 4789");
+  const std::string set = "ip -n a link set vx1 type vxlan ";
+  for (const char* may : {"id 1", "nolearning", "ttl 7", "tos inherit", "df set", "ageing 10", "local 10.0.0.1"})
+    Accept(set + may);
+  EXPECT_NE(Out("ip -n a -d link show vx1").find("dstport 4789 nolearning tos inherit ttl 7 df set ageing 10 udpcsum"),
+            std::string::npos);
+  const std::pair<const char*, const char*> refused[] = {
+      {"id 2", "Cannot change VNI"},
+      {"dstport 4789", "Cannot change port"},
+      {"srcport 1 2", "Cannot change port range"},
+      {"noproxy", "vxlan: cannot change PROXY flag"},
+      {"l2miss", "vxlan: cannot change L2MISS flag"},
+      {"udpcsum", "Cannot change UDP_CSUM flag"},
+      {"ttl inherit", "vxlan: cannot change TTL_INHERIT flag"},
+      {"maxaddress 3", "Cannot change limit"},
+      {"gbp", "vxlan: cannot change GBP flag"},
+      {"external", "vxlan: cannot change COLLECT_METADATA flag"},
+      {"flowlabel 5", "Label attribute only applies to IPv6 VXLAN devices"}};
+  for (const auto& [option, why] : refused) Expect(set + option, 2, std::string("Error: ") + why + ".\n");
+  Expect(set + "group 239.1.1.1", 1, "vxlan: 'group' requires 'dev' to be specified\n");
+  Accept("bridge -n a fdb append 00:00:00:00:00:00 dev vx1 dst 10.0.0.4");
+  Accept(set + "remote 10.0.0.5");
+  EXPECT_EQ(Out("bridge -n a fdb show dev vx1"),
+            "00:00:00:00:00:00 dst 10.0.0.4 self permanent\n"
+            "00:00:00:00:00:00 dst 10.0.0.5 via eth0 self permanent\n");
+}
+
 TEST_F(Commands, FdbErrors) {
   Accept("ip -n a link add vx1 type vxlan id 1 local 10.0.0.1 dev eth0 dstport 4789 nolearning");
   const std::string add = "bridge -n a fdb add ";
@@ -346,6 +374,21 @@ TEST_F(Commands, FdbErrors) {
   Accept("bridge -n a fdb del 02:00:00:00:04:02 dev vx1 dst 1.1.1.1");
   Accept("bridge -n a fdb del 02:00:00:00:04:02 dev vx1");
   Expect("bridge -n a fdb del 02:00:00:00:04:02 dev vx1", 255, "RTNETLINK answers: No such file or directory\n");
+  Expect(add + "02:00:00:00:04:09 dev vx1 dst 1.2.3.4 port 70000", 255,
+         "Error: argument \"70000\" is wrong: invalid port\n\n");
+  Expect(add + "02:00:00:00:04:09 dev vx1 dst 1.2.3.4 vni 16777216", 255,
+         "Error: argument \"16777216\" is wrong: invalid VNI\n\n");
+  Accept("bridge -n a fdb append 00:00:00:00:00:00 dev vx1 dst 10.0.0.3");
+  Expect("bridge -n a fdb replace 00:00:00:00:00:00 dev vx1 dst 10.0.0.4", 255,
+         "Error: Cannot replace non-unicast fdb entries.\n");
+  Expect("bridge -n a fdb replace 01:00:5e:00:00:05 dev vx1 dst 10.0.0.4", 255,
+         "RTNETLINK answers: Operation not supported\n");
+  Accept(add + "02:00:00:00:04:10 dev vx1 dst 10.0.0.3 port 4789 vni 1 router");
+  EXPECT_EQ(Out("bridge -n a fdb show dev vx1"),
+            "02:00:00:00:04:10 dst 10.0.0.3 self router permanent\n"
+            "00:00:00:00:00:00 dst 10.0.0.3 self permanent\n");
+  Accept("bridge -n a fdb flush dev vx1");
+  EXPECT_EQ(Out("bridge -n a fdb show dev vx1"), "");
   Expect("bridge -n a fdb show dev nix", 255, "Cannot find device \"nix\"\n");
   Expect("bridge -n a fdb show br nix", 255, "Cannot find bridge device \"nix\"\n");
   Expect("bridge -n a link set dev nix hairpin off", 255, "Cannot find bridge device \"nix\"\n");

@@ -200,12 +200,12 @@ TEST_F(Show, VxlanForwardingEntries) {
   EXPECT_EQ(Out("bridge -n a fdb"),
             "33:33:00:00:00:01 dev eth0 self permanent\n"
             "01:00:5e:00:00:01 dev eth0 self permanent\n"
+            "02:00:00:00:04:18 dev vx1 dst 10.0.0.3 self extern_learn permanent\n"
+            "02:00:00:00:04:06 dev vx1 dst 10.0.0.3 self \n"
+            "02:00:00:00:04:05 dev vx1 dst 10.0.0.3 self static\n"
             "00:00:00:00:00:00 dev vx1 dst 10.0.0.9 via eth0 self permanent\n"
             "00:00:00:00:00:00 dev vx1 dst 10.0.0.4 self permanent\n"
-            "00:00:00:00:00:00 dev vx1 dst 10.0.0.5 port 99 vni 5 via eth0 self permanent\n"
-            "02:00:00:00:04:05 dev vx1 dst 10.0.0.3 self static\n"
-            "02:00:00:00:04:06 dev vx1 dst 10.0.0.3 self \n"
-            "02:00:00:00:04:18 dev vx1 dst 10.0.0.3 self extern_learn permanent\n");
+            "00:00:00:00:00:00 dev vx1 dst 10.0.0.5 port 99 vni 5 via eth0 self permanent\n");
   EXPECT_EQ(Out("bridge -n a -j -s fdb show dev vx1 dynamic"),
             "[{\"mac\":\"02:00:00:00:04:06\",\"dst\":\"10.0.0.3\",\"used\":0,\"updated\":0,\"flags\":[\"self\"],"
             "\"state\":\"\"}]\n");
@@ -224,19 +224,19 @@ TEST_F(Show, BridgeForwardingEntries) {
        "bridge -n a fdb add 02:00:00:00:06:05 dev br0 self",
        "bridge -n a fdb add 02:00:00:00:06:07 dev eth0 master extern_learn"});
   EXPECT_EQ(Out("bridge -n a fdb show br br0"),
-            "02:00:00:00:01:01 dev eth0 master br0 permanent\n"
-            "02:00:00:00:06:01 dev eth0 master br0 static\n"
-            "02:00:00:00:06:02 dev eth0 master br0 permanent\n"
-            "02:00:00:00:06:03 dev eth0 master br0 \n"
             "02:00:00:00:06:07 dev eth0 extern_learn master br0 \n"
+            "02:00:00:00:06:03 dev eth0 master br0 \n"
+            "02:00:00:00:06:02 dev eth0 master br0 permanent\n"
+            "02:00:00:00:06:01 dev eth0 master br0 static\n"
+            "02:00:00:00:01:01 dev eth0 master br0 permanent\n"
             "33:33:00:00:00:01 dev eth0 self permanent\n"
             "01:00:5e:00:00:01 dev eth0 self permanent\n"
             "33:33:00:00:00:01 dev br0 self permanent\n"
             "01:00:5e:00:00:6a dev br0 self permanent\n"  // mcast_snooping is on
             "33:33:00:00:00:6a dev br0 self permanent\n"
             "01:00:5e:00:00:01 dev br0 self permanent\n"
-            "02:00:00:00:03:01 dev br0 master br0 permanent\n"
-            "02:00:00:00:06:05 dev br0 master br0 permanent\n");
+            "02:00:00:00:06:05 dev br0 master br0 permanent\n"
+            "02:00:00:00:03:01 dev br0 master br0 permanent\n");
   m_now += Seconds(300);  // ageing_time 30000
   EXPECT_EQ(Out("bridge -n a fdb show brport eth0 state stale"), "02:00:00:00:06:03 master br0 stale\n");
 }
