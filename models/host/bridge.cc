@@ -60,13 +60,16 @@ void Stack::BridgeInput(kernel::Link& port, kernel::Link& bridge, wire::FramePtr
   Trace(Stage::BridgeLookup, Verdict::Continue, *frame, bridge.ifindex, {Table::BridgeFdb, entry->rowId});
   if (entry->isLocal) return BridgePassUp(bridge, std::move(frame));
   kernel::Link& to = *m_ns->GetLink(entry->port);
-  wire::FramePtr copy = promiscuous ? Copy(*frame) : nullptr;
-  if (BridgeMayDeliver(to, &port))
+  if (BridgeMayDeliver(to, &port)) {
+    wire::FramePtr copy = promiscuous ? Copy(*frame) : nullptr;
     BridgeForward(to, std::move(frame), &port);
-  else
+    if (copy) BridgePassUp(bridge, std::move(copy));
+  } else if (promiscuous) {
+    BridgePassUp(bridge, std::move(frame));
+  } else {
     Finish(Stage::BridgeForward, to.ifindex == port.ifindex ? Verdict::BridgeSamePort : Verdict::BridgePortBlocked,
            std::move(frame), to.ifindex);
-  if (copy) BridgePassUp(bridge, std::move(copy));
+  }
 }
 
 /// br_validate_ipv4() of bridge netfilter: what is no IPv4 packet goes no further, and padding is cut off.

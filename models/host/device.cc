@@ -43,6 +43,13 @@ bool IsForwardable(const kernel::Link& link, const wire::Frame& frame) {
   return link.adminUp && frame.Size() <= link.mtu + kTaggedHeaderBytes;
 }
 
+/// skb->protocol of a frame: the EtherType, behind a VLAN tag (eth_type_trans(), skb_vlan_untag()).
+uint16_t ProtocolOf(const wire::Frame& frame) {
+  if (frame.Size() < wire::kEthernetHeaderBytes) return 0;
+  if (!IsVlan(frame)) return wire::Get16(frame.Data() + 2 * sizeof(MacAddress));
+  return frame.Size() < kTaggedHeaderBytes ? uint16_t{0} : wire::Get16(frame.Data() + wire::kEthernetHeaderBytes + 2);
+}
+
 }  // namespace
 
 void Stack::SetCaptured(int ifindex, bool captured) {
@@ -122,7 +129,10 @@ bool Stack::IsDeactivated(const kernel::Link& link) const {
 
 /// A bridge that has lost its last running port forgets its neighbours, when linkwatch tells it.
 void Stack::LinkTableChanged(const kernel::Link& port) {
-  if (port.kind == kernel::LinkKind::Vxlan) VxlanScansFollow(port);
+  if (port.kind == kernel::LinkKind::Vxlan) {
+    VxlanScansFollow(port);
+    IgmpFollow();
+  }
   const kernel::Link* bridge = port.master != 0 ? m_ns->GetLink(port.master) : nullptr;
   if (!bridge || !bridge->adminUp || m_ns->IsRunning(*bridge) || m_ns->IsRunning(port)) return;
   After(port.adminUp ? kLinkwatchDelay : Nanoseconds{0}, [this, ifindex = bridge->ifindex] {
@@ -132,6 +142,7 @@ void Stack::LinkTableChanged(const kernel::Link& port) {
 }
 
 void Stack::SendFrame(int ifindex, wire::FramePtr frame) {
+  frame->protocol = ProtocolOf(*frame);
   StartJourney(*frame, 0);
   Trace(Stage::Send, Verdict::Continue, *frame, ifindex);
   Transmit(ifindex, std::move(frame));
@@ -209,6 +220,7 @@ void Stack::Receive(int ifindex, wire::FramePtr frame) {
   if (hasHeader && frame->Size() < wire::kEthernetHeaderBytes)
     return Finish(Stage::Receive, Verdict::FrameTooShort, std::move(frame), ifindex);
   frame->type = hasHeader ? TypeOf(*link, *frame) : wire::PacketType::Host;
+  frame->protocol = hasHeader ? ProtocolOf(*frame) : uint16_t{wire::kEtherTypeIpv4};
   NetifReceive(*link, std::move(frame));
 }
 
@@ -217,6 +229,7 @@ void Stack::Reinject(int ifindex, wire::FramePtr frame) {
   kernel::Link* link = m_ns->GetLink(ifindex);
   if (!link) return Finish(Stage::Receive, Verdict::DeviceGone, std::move(frame), ifindex);
   frame->type = wire::PacketType::Host;
+  frame->protocol = ProtocolOf(*frame);
   NetifReceive(*link, std::move(frame));
 }
 
@@ -224,7 +237,6 @@ void Stack::Reinject(int ifindex, wire::FramePtr frame) {
 void Stack::NetifReceive(kernel::Link& link, wire::FramePtr frame) {
   if (!kernel::HasLinkHeader(link.kind)) {
     frame->iif = link.ifindex;
-    frame->protocol = wire::kEtherTypeIpv4;
     if (IsCaptured(link.ifindex)) m_network.observer->OnFrame(*this, link, *frame, false);
     Trace(Stage::Receive, Verdict::Continue, *frame, link.ifindex);
     return Ipv4Receive(link, std::move(frame));
@@ -240,6 +252,7 @@ void Stack::NetifReceive(kernel::Link& link, wire::FramePtr frame) {
 
 /// The rest of __netif_receive_skb_core(): the frame is for a protocol of this host.
 void Stack::PassUp(kernel::Link& link, wire::FramePtr frame) {
+  const bool wasTagged = IsVlan(*frame);
   while (IsVlan(*frame) && frame->Size() >= kTaggedHeaderBytes) {
     // No VLAN devices here, so tags of priority alone (VID 0) are ignored, any other makes it another host's.
     const bool another = wire::Get16(frame->Data() + wire::kEthernetHeaderBytes) & 0xfff;
@@ -261,8 +274,9 @@ void Stack::PassUp(kernel::Link& link, wire::FramePtr frame) {
       frame->Pull(wire::kEthernetHeaderBytes);
       return Ipv6Receive(link, std::move(frame));
     default:
-      // Else a tap has taken it, or the LLC protocol, which is there for the sake of bridges.
-      if (!IsCaptured(link.ifindex) && wire::Ethernet{frame->Data()}.Type() >= kLeastEtherType) ++link.stats.rxDropped;
+      // Else a tap has taken it (of a tagged frame it gets a copy), or the LLC protocol, which is there for the sake of
+      // bridges.
+      if ((wasTagged || !IsCaptured(link.ifindex)) && frame->protocol >= kLeastEtherType) ++link.stats.rxDropped;
       return Finish(Stage::Receive, Verdict::UnknownEthertype, std::move(frame), link.ifindex);
   }
 }

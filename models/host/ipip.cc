@@ -122,7 +122,7 @@ bool Stack::IpipReceive(wire::FramePtr& packet) {
   if (!packet->socketHash) packet->hash = 0;
   packet->ignoreDf = false;
   packet->maxFragment = 0;
-  m_backlog.Push({this, link->ifindex, std::move(packet)});  // gro_cells_receive()
+  m_backlog.Push({this, link->ifindex, std::move(packet), false, m_network.servedArrival});  // gro_cells_receive()
   return true;
 }
 

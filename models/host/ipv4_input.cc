@@ -236,6 +236,9 @@ void Stack::Ipv4Deliver(kernel::Link& link, wire::FramePtr packet, bool broadcas
     case wire::kIpProtoTcp:
       Count(Snmp::IpInDelivers);
       return TcpReceive(link, std::move(packet), ip.HeaderBytes());
+    case wire::kIpProtoUdpLite:
+      Count(Snmp::IpInDelivers);
+      return UdpLiteReceive(link, std::move(packet), ip.HeaderBytes());
     case wire::kIpProtoIgmp:  // igmp_rcv(): nobody here routes groups
       Count(Snmp::IpInDelivers);
       return Finish(Stage::LocalDeliver, Verdict::Consumed, std::move(packet), link.ifindex);

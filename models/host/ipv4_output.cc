@@ -60,7 +60,7 @@ Stack::RouteOut Stack::RouteOutput(const SendRequest& request) {
   }
   if (const kernel::Link* device = m_ns->GetLink(request.oif); device && out.answer.error != 0 && device->adminUp) {
     // No route leads there by the device that is asked for: then the destination is taken to be on its link.
-    out.answer = {};
+    out.answer = {.error = 0};
     out.answer.route.scope = kernel::kScopeLink;
     out.answer.nextHop.ifindex = request.oif;
   }

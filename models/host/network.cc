@@ -17,6 +17,11 @@ Backlog::Guard::~Guard() {
   --m_backlog.m_depth;
 }
 
+void Backlog::Push(Item item) {
+  if (item.arrival == 0) item.arrival = ++item.stack->Net().arrivals;
+  m_items.push_back(std::move(item));
+}
+
 void Backlog::Serve() {
   for (int served = 0; !m_items.empty(); ++served) {
     if (served == kSoftirqBudget) {
@@ -31,10 +36,13 @@ void Backlog::Serve() {
     }
     Item item = std::move(m_items.front());
     m_items.pop_front();
+    Network& network = item.stack->Net();
+    network.servedArrival = item.arrival;
     if (item.counted)
       item.stack->Reinject(item.ifindex, std::move(item.frame));
     else
       item.stack->Receive(item.ifindex, std::move(item.frame));
+    network.servedArrival = 0;
   }
 }
 

@@ -41,8 +41,9 @@ class Backlog {
     int ifindex;
     wire::FramePtr frame;
     bool counted = false;  ///< netif_rx() by the device itself: counted already, and for whom it is need not be asked
+    uint64_t arrival = 0;  ///< Network::arrivals; that of the frame that is being received for what a tunnel has hidden
   };
-  void Push(Item item) { m_items.push_back(std::move(item)); }
+  void Push(Item item);
   /// Ends what still waits, see Network::EndRun().
   void EndRun();
 
@@ -96,6 +97,10 @@ class Network {
   /// No event follows: ends each packet that is still under way, on a cable or in a queue, with Verdict::Unfinished.
   void EndRun();
 
+  /// The order in which Linux stamps frames of one instant: received ones when they come into a backlog
+  /// (net.core.netdev_tstamp_prequeue), sent ones when they go.
+  uint64_t arrivals = 0;       ///< how many have come into backlogs
+  uint64_t servedArrival = 0;  ///< number of the one that is being received; 0: none
   Observer* observer = nullptr;
   bool observeRecords = false;
   std::function<void(Stack&)> onMade;  ///< called for each namespace when it is made
@@ -105,9 +110,10 @@ class Network {
   struct Drop {
     Stage stage;
     Verdict verdict;
-    bool isIpv6;
+    uint16_t protocol;  ///< EtherType of IP or ARP, kOtherProtocol, or 0: not looked at yet
     bool operator==(const Drop&) const = default;
   };
+  static constexpr uint16_t kOtherProtocol = 1;
   std::vector<std::pair<Drop, uint64_t>> kernelDrops;
 
  private:

@@ -22,6 +22,7 @@ Stack::Stack(Network& network, std::unique_ptr<kernel::Namespace> ns, Backlog& b
   };
   StartIpv6();
   StartWireguard();
+  m_igmpGroups = IgmpGroups();
 }
 Stack::~Stack() = default;
 
@@ -78,7 +79,10 @@ void Stack::Finish(Stage stage, Verdict verdict, wire::FramePtr frame, int ifind
   if (frame->connection != 0) m_ns->conntrack.ForgetUnconfirmed(frame->connection);
   if (IsDrop(verdict)) {
     auto& drops = m_network.kernelDrops;
-    const Network::Drop key{stage, verdict, frame->protocol == wire::kEtherTypeIpv6};
+    const uint16_t type = frame->protocol;
+    const bool isTold =
+        type == 0 || type == wire::kEtherTypeIpv4 || type == wire::kEtherTypeArp || type == wire::kEtherTypeIpv6;
+    const Network::Drop key{stage, verdict, isTold ? type : Network::kOtherProtocol};
     auto it = std::find_if(drops.begin(), drops.end(), [&](const auto& d) { return d.first == key; });
     if (it == drops.end()) it = drops.insert(it, {key, 0});
     ++it->second;

@@ -90,6 +90,7 @@ class Stack {
   kernel::Namespace& Ns() { return *m_ns; }
   const kernel::Namespace& Ns() const { return *m_ns; }
   Network& Net() { return m_network; }
+  const Network& Net() const { return m_network; }
   Backlog& KernelBacklog() { return m_backlog; }
   NetnsId Id() const { return m_ns->Id(); }
 
@@ -430,10 +431,17 @@ class Stack {
   void MldChanged(int ifindex, const Ipv6Address& group, bool joined, uint32_t times = 0);  ///< 0: mld_qrv
   void MldTimer(int ifindex);
 
+  // igmp.cc
+  std::set<std::pair<int, Ipv4Address>> IgmpGroups() const;
+  void IgmpFollow();
+  void IgmpChanged(int ifindex, Ipv4Address group, bool joined);
+  void IgmpTimer(int ifindex);
+
   // udp.cc
   void PushUdp(wire::Frame& message, const SendRequest& request, const RouteOut& out);
   bool UdpHasSender(const wire::Ipv4& quoted, uint32_t bytes) const;
   void UdpReceive(kernel::Link& link, wire::FramePtr packet, uint32_t offset, bool broadcast);
+  void UdpLiteReceive(kernel::Link& link, wire::FramePtr packet, uint32_t offset);
   const UdpHandler* FindUdpSocket(const IpAddress& destination, uint16_t port) const;
 
   // tcp.cc
@@ -442,15 +450,21 @@ class Stack {
 
   // vxlan.cc
   void VxlanTransmit(kernel::Link& link, wire::FramePtr frame);
-  void VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kernel::VxlanRemote& remote, Row fdbRow);
+  void VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kernel::VxlanRemote& remote,
+                       bool shortCircuited);
+  bool VxlanShortCircuit(const kernel::Link& link, wire::Frame& frame);
   const kernel::Link* VxlanSocket(uint16_t port, bool isV6) const;  ///< a device that has that UDP port open, if any
   kernel::Link* FindVxlan(uint16_t port, uint32_t vni, bool isV6);  ///< nullptr: no such device is up
   void VxlanReceive(kernel::Link& in, wire::FramePtr packet, uint32_t udpOffset);
   void VxlanBypass(kernel::Link& link, kernel::Link& to, wire::FramePtr frame);
+  void VxlanBypassLearning(kernel::Link& link, kernel::Link& to, wire::FramePtr frame);
   void VxlanArmAgeing(int ifindex);
   void VxlanScanAfter(int ifindex, Nanoseconds delay);
   void VxlanScansFollow(const kernel::Link& link);
-  bool VxlanReduceArp(kernel::Link& link, wire::FramePtr& frame);
+  bool VxlanProxy(kernel::Link& link, wire::FramePtr& frame);
+  bool VxlanIsBridgeLocal(const kernel::Link& link, const MacAddress& mac) const;
+  wire::FramePtr VxlanReduceArp(kernel::Link& link, const wire::Frame& frame);
+  wire::FramePtr VxlanReduceNdisc(const kernel::Link& link, const wire::Frame& frame);
   void LearnInnerPmtu(const wire::Ipv4& inner, uint32_t mtu);
   wire::FramePtr VxlanCheckPmtu(kernel::Link& link, wire::Frame& frame, uint32_t mtu);
   wire::FramePtr VxlanCheckPmtu6(kernel::Link& link, wire::Frame& frame, uint32_t mtu);
@@ -493,6 +507,13 @@ class Stack {
     uint32_t left;
   };
   std::map<int, std::vector<MldPending>> m_mldPending;
+  struct IgmpPending {
+    Ipv4Address group;
+    bool joined;
+    uint32_t left;
+  };
+  std::map<int, std::vector<IgmpPending>> m_igmpPending;
+  std::set<std::pair<int, Ipv4Address>> m_igmpGroups;  ///< joined, by device
   uint32_t m_fragmentId = 0;  ///< of the last IPv6 datagram that was cut
   Nanoseconds m_icmpGlobalStamp;
   uint32_t m_icmpGlobalCredit = 0;

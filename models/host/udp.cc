@@ -209,4 +209,27 @@ void Stack::UdpReceive(kernel::Link& link, wire::FramePtr packet, uint32_t offse
   handler(datagram);
 }
 
+/// udplite_rcv(): a checksum is a must and covers what the length field says; nothing here has a socket of it.
+void Stack::UdpLiteReceive(kernel::Link& link, wire::FramePtr packet, uint32_t offset) {
+  const Received message{*packet, {packet->Data()}, packet->Data() + offset, packet->Size() - offset};
+  auto fail = [&](Snmp counter, Verdict verdict) {
+    Count(counter);
+    Finish(Stage::LocalDeliver, verdict, std::move(packet), link.ifindex);
+  };
+  const uint32_t held = message.payloadBytes;
+  if (held < wire::kUdpHeaderBytes) return fail(Snmp::UdpLiteInErrors, Verdict::UdpHeaderCut);
+  const wire::Udp udp{packet->Data() + offset};
+  if (udp.Length() > held) return fail(Snmp::UdpLiteInErrors, Verdict::UdpTooShort);
+  const uint32_t coverage = udp.Length() == 0 ? held : udp.Length();
+  const uint64_t pseudo =
+      wire::PseudoHeaderSum(message.ip.Source(), message.ip.Destination(), wire::kIpProtoUdpLite, held);
+  if (udp.Checksum() == 0 || coverage < wire::kUdpHeaderBytes ||
+      wire::ChecksumFold(wire::ChecksumAdd(udp.p, coverage, pseudo)) != 0) {
+    Count(Snmp::UdpLiteInErrors);
+    return fail(Snmp::UdpLiteInCsumErrors, Verdict::UdpChecksum);
+  }
+  IcmpSend(*packet, wire::kIcmpDestUnreach, wire::kIcmpPortUnreach, 0);
+  fail(Snmp::UdpLiteNoPorts, Verdict::UdpNoSocket);
+}
+
 }  // namespace overlaysim::host

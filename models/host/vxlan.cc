@@ -21,6 +21,12 @@ namespace {
 
 constexpr Nanoseconds kVxlanScanInterval = Seconds(10);  // FDB_AGE_INTERVAL
 
+/// NUD_CONNECTED
+bool IsConnected(kernel::NudState state) {
+  return state == kernel::NudState::Permanent || state == kernel::NudState::Reachable ||
+         state == kernel::NudState::Noarp;
+}
+
 }  // namespace
 
 /// vxlan_find_sock(): a device's socket is of one family.
@@ -34,20 +40,42 @@ const kernel::Link* Stack::VxlanSocket(uint16_t port, bool isV6) const {
 
 /// vxlan_xmit().
 void Stack::VxlanTransmit(kernel::Link& link, wire::FramePtr frame) {
-  if (link.vxlan.proxy && VxlanReduceArp(link, frame)) return;
+  if (link.vxlan.proxy && VxlanProxy(link, frame)) return;
   kernel::VxlanFdbEntry scratch;
-  const kernel::VxlanFdbEntry* entry =
-      kernel::FindVxlanDestination(*m_ns, link, wire::GetMac(frame->Data()), scratch);
+  const kernel::VxlanFdbEntry* entry = kernel::FindVxlanDestination(*m_ns, link, wire::GetMac(frame->Data()), scratch);
+  const bool shortCircuited = entry && entry->isRouter && link.vxlan.rsc && VxlanShortCircuit(link, *frame);
+  if (shortCircuited) entry = kernel::FindVxlanDestination(*m_ns, link, wire::GetMac(frame->Data()), scratch);
   if (!entry || entry->remotes.empty()) {
     ++link.stats.txDropped;
     return Finish(Stage::VxlanFdbLookup, Verdict::VxlanNoFdb, std::move(frame), link.ifindex);
   }
-  const Row row{Table::VxlanFdb, entry->rowId};
   const std::vector<kernel::VxlanRemote> remotes = entry->remotes;
-  Trace(Stage::VxlanFdbLookup, remotes.size() > 1 ? Verdict::Flooded : Verdict::Continue, *frame, link.ifindex, row);
+  Trace(Stage::VxlanFdbLookup, remotes.size() > 1 ? Verdict::Flooded : Verdict::Continue, *frame, link.ifindex,
+        {Table::VxlanFdb, entry->rowId});
   // Copies go to all remotes but the first, which gets the frame itself at the end.
-  for (size_t i = 1; i < remotes.size(); ++i) VxlanTransmitTo(link, Copy(*frame), remotes[i], row);
-  VxlanTransmitTo(link, std::move(frame), remotes[0], row);
+  for (size_t i = 1; i < remotes.size(); ++i) VxlanTransmitTo(link, Copy(*frame), remotes[i], shortCircuited);
+  VxlanTransmitTo(link, std::move(frame), remotes[0], shortCircuited);
+}
+
+/// route_shortcircuit(): a frame to a router that is known by its entry goes straight to the destination of its IP
+/// packet, if that has another address and is a neighbour on the device. Whether it does.
+bool Stack::VxlanShortCircuit(const kernel::Link& link, wire::Frame& frame) {
+  const wire::Ethernet ethernet{frame.Data()};
+  const MacAddress router = ethernet.Destination();
+  const kernel::InnerHeader inner = kernel::ReadInnerHeader(frame.Data(), frame.Size());
+  if (router.IsMulticast() || !inner.isIp) return false;
+  uint8_t* ip = frame.Data() + wire::kEthernetHeaderBytes;
+  std::optional<MacAddress> neighbour;
+  if (inner.isIpv4) {
+    kernel::Neighbour scratch;
+    const auto* entry = m_ns->FindNeighbour(link.ifindex, wire::Ipv4{ip}.Destination(), scratch);
+    if (entry) neighbour = entry->mac;
+  } else if (const auto* entry = m_ns->Ipv6().FindNeighbour(link.ifindex, wire::Ipv6{ip}.Destination())) {
+    neighbour = entry->mac;
+  }
+  if (!neighbour || *neighbour == router) return false;
+  ethernet.Write(*neighbour, router, ethernet.Type());
+  return true;
 }
 
 /// vxlan_find_vni().
@@ -69,13 +97,28 @@ void Stack::VxlanBypass(kernel::Link& link, kernel::Link& to, wire::FramePtr fra
   m_backlog.Push({this, to.ifindex, std::move(frame), true});
 }
 
+/// The same of a frame that the device has not made itself: its sender is learnt as one of this host.
+void Stack::VxlanBypassLearning(kernel::Link& link, kernel::Link& to, wire::FramePtr frame) {
+  const IpAddress self = to.vxlan.IsIpv6() ? IpAddress(Ipv6Address::Loopback()) : IpAddress(Ipv4Address{0x7f000001});
+  if (to.vxlan.learning && kernel::SnoopVxlan(*m_ns, to, wire::GetMac(frame->Data() + 6), self, engine::Now()) ==
+                               kernel::VxlanSnoop::Accepted)
+    VxlanArmAgeing(to.ifindex);
+  VxlanBypass(link, to, std::move(frame));
+}
+
 /// vxlan_xmit_one().
-void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kernel::VxlanRemote& remote, Row) {
+void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kernel::VxlanRemote& remote,
+                            bool shortCircuited) {
   const kernel::VxlanOptions& options = link.vxlan;
   const kernel::InnerHeader inner = kernel::ReadInnerHeader(frame->Data(), frame->Size());
   if (inner.truncated) {  // skb_vlan_inet_prepare()
     ++link.stats.txDropped;
     return Finish(Stage::VxlanRoute, Verdict::VxlanInnerTooShort, std::move(frame), link.ifindex);
+  }
+  if (remote.ip.IsZero()) {
+    if (shortCircuited) return VxlanBypassLearning(link, link, std::move(frame));
+    ++link.stats.txDropped;
+    return Finish(Stage::VxlanRoute, Verdict::VxlanNoRemote, std::move(frame), link.ifindex);
   }
   const uint16_t port = remote.port != 0 ? remote.port : options.dstPort;
   const uint32_t vni = remote.vni != 0 ? remote.vni : options.vni;
@@ -115,11 +158,7 @@ void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kern
   if (toLocal && options.localBypass) {  // encap_bypass_if_local(): the remote VTEP is on this host
     kernel::Link* to = FindVxlan(port, vni, isV6);
     if (!to) return fail(Verdict::VxlanUnknownVni, nullptr);
-    const IpAddress self = isV6 ? IpAddress(Ipv6Address::Loopback()) : IpAddress(Ipv4Address{0x7f000001});
-    if (to->vxlan.learning && kernel::SnoopVxlan(*m_ns, *to, wire::GetMac(frame->Data() + 6), self, engine::Now()) ==
-                                  kernel::VxlanSnoop::Accepted)
-      VxlanArmAgeing(to->ifindex);
-    return VxlanBypass(link, *to, std::move(frame));
+    return VxlanBypassLearning(link, *to, std::move(frame));
   }
   const uint32_t outerMtu =
       isV6 ? OutputMtu(out6, remote.ip.V6()) - wire::kVxlan6OverheadBytes
@@ -311,35 +350,99 @@ wire::FramePtr Stack::VxlanCheckPmtu6(kernel::Link& link, wire::Frame& frame, ui
   return answer;
 }
 
-/// arp_reduce(): with `proxy` the device answers ARP requests from the host's neighbour table.
-bool Stack::VxlanReduceArp(kernel::Link& link, wire::FramePtr& frame) {
-  if (wire::Ethernet{frame->Data()}.Type() != wire::kEtherTypeArp) return false;
-  auto consume = [&](Verdict verdict) {
-    Finish(Stage::ArpProcess, verdict, std::move(frame), link.ifindex);
-    return true;
-  };
-  if (link.noArp) return consume(Verdict::Consumed);
-  if (frame->Size() < wire::kEthernetHeaderBytes + wire::kArpBytes) {
-    ++link.stats.txDropped;
-    return consume(Verdict::Consumed);
+/// With `proxy` the device answers ARP requests and neighbour solicitations from the host's tables, and sends none on.
+/// Whether the frame is one.
+bool Stack::VxlanProxy(kernel::Link& link, wire::FramePtr& frame) {
+  const uint16_t type = wire::Ethernet{frame->Data()}.Type();
+  const uint8_t* ip = frame->Data() + wire::kEthernetHeaderBytes;
+  const uint8_t* icmp = ip + wire::kIpv6HeaderBytes;
+  const bool isSolicitation =
+      type == wire::kEtherTypeIpv6 &&
+      frame->Size() >= wire::kEthernetHeaderBytes + wire::kIpv6HeaderBytes + wire::NeighbourMessage::kBytes &&
+      ip[6] == wire::kIpProtoIcmpv6 && icmp[0] == wire::kIcmpv6NeighbourSolicitation && icmp[1] == 0;
+  if (type != wire::kEtherTypeArp && !isSolicitation) return false;
+  if (wire::FramePtr answer = isSolicitation ? VxlanReduceNdisc(link, *frame) : VxlanReduceArp(link, *frame)) {
+    Trace(Stage::Send, Verdict::Continue, *answer, link.ifindex);
+    m_backlog.Push({this, link.ifindex, std::move(answer), true});  // netif_rx(), in nobody's counters
   }
-  const wire::Arp arp{frame->Data() + wire::kEthernetHeaderBytes};
-  if (!arp.IsIpv4OverEthernet() || arp.Operation() != wire::kArpRequest || arp.TargetIp().IsLoopback() ||
-      arp.TargetIp().IsMulticast())
-    return consume(Verdict::Consumed);
+  Finish(Stage::ArpProcess, Verdict::Consumed, std::move(frame), link.ifindex);
+  return true;
+}
+
+/// A neighbour on the bridge's own side answers for itself: its entry has the remote 0.0.0.0.
+bool Stack::VxlanIsBridgeLocal(const kernel::Link& link, const MacAddress& mac) const {
+  kernel::VxlanFdbEntry scratch;
+  const kernel::VxlanFdbEntry* entry = m_ns->LookupVxlanFdb(link.ifindex, mac, scratch);
+  return entry && !entry->remotes.empty() && entry->remotes.front().ip.IsZero();
+}
+
+/// arp_reduce().
+wire::FramePtr Stack::VxlanReduceArp(kernel::Link& link, const wire::Frame& frame) {
+  if (link.noArp) return nullptr;
+  if (frame.Size() < wire::kEthernetHeaderBytes + wire::kArpBytes) {
+    ++link.stats.txDropped;
+    return nullptr;
+  }
+  const wire::Arp arp{const_cast<uint8_t*>(frame.Data()) + wire::kEthernetHeaderBytes};
+  const Ipv4Address target = arp.TargetIp();
+  if (!arp.IsIpv4OverEthernet() || arp.Operation() != wire::kArpRequest || target.IsLoopback() || target.IsMulticast())
+    return nullptr;
   kernel::Neighbour scratch;
-  const kernel::Neighbour* entry = m_ns->FindNeighbour(link.ifindex, arp.TargetIp(), scratch);
-  if (!entry || !(entry->state == kernel::NudState::Permanent || entry->state == kernel::NudState::Reachable ||
-                  entry->state == kernel::NudState::Noarp))
-    return consume(Verdict::Consumed);
+  const kernel::Neighbour* entry = m_ns->FindNeighbour(link.ifindex, target, scratch);
+  if (!entry || !IsConnected(entry->state) || VxlanIsBridgeLocal(link, entry->mac)) return nullptr;
   wire::FramePtr reply = wire::MakeFrame(wire::kEthernetHeaderBytes + wire::kArpBytes);
-  StartJourney(*reply, frame->journey);
+  StartJourney(*reply, frame.journey);
   wire::Ethernet{reply->Data()}.Write(arp.SenderMac(), entry->mac, wire::kEtherTypeArp);
-  wire::Arp{reply->Data() + wire::kEthernetHeaderBytes}.Write(wire::kArpReply, entry->mac, arp.TargetIp(),
-                                                              arp.SenderMac(), arp.SenderIp());
-  Trace(Stage::Send, Verdict::Continue, *reply, link.ifindex, {Table::Neighbour, entry->rowId});
-  m_backlog.Push({this, link.ifindex, std::move(reply), true});  // netif_rx(), in nobody's counters
-  return consume(Verdict::Consumed);
+  wire::Arp{reply->Data() + wire::kEthernetHeaderBytes}.Write(wire::kArpReply, entry->mac, target, arp.SenderMac(),
+                                                              arp.SenderIp());
+  return reply;
+}
+
+/// neigh_reduce() and vxlan_na_create().
+wire::FramePtr Stack::VxlanReduceNdisc(const kernel::Link& link, const wire::Frame& frame) {
+  using Message = wire::NeighbourMessage;
+  constexpr uint32_t kHeaders = wire::kEthernetHeaderBytes + wire::kIpv6HeaderBytes;
+  constexpr uint32_t kOptionBytes = Message::kOptionBytes;
+  uint8_t* const request = const_cast<uint8_t*>(frame.Data());
+  const wire::Ipv6 ip{request + wire::kEthernetHeaderBytes};
+  const Ipv6Address target = Message{request + kHeaders}.Target();
+  if (ip.Destination().IsLoopback() || target.IsMulticast()) return nullptr;
+  const kernel::Neighbour6* entry = m_ns->Ipv6().FindNeighbour(link.ifindex, target);
+  if (!entry || !IsConnected(entry->state) || VxlanIsBridgeLocal(link, entry->mac)) return nullptr;
+  MacAddress to = wire::Ethernet{request}.Source();
+  const uint8_t* const end = request + frame.Size();
+  for (const uint8_t* option = request + kHeaders + Message::kBytes; option + kOptionBytes <= end;
+       option += option[1] * kOptionBytes) {
+    if (option[1] == 0) return nullptr;
+    if (option[0] != Message::kSourceLinkAddress) continue;
+    to = wire::GetMac(option + 2);
+    break;
+  }
+  constexpr uint32_t kBytes = Message::kBytes + kOptionBytes;
+  wire::FramePtr reply = wire::MakeFrame(kHeaders + kBytes);
+  StartJourney(*reply, frame.journey);
+  wire::Ethernet{reply->Data()}.Write(to, entry->mac, wire::kEtherTypeIpv6);
+  wire::WriteIpv6(reply->Data() + wire::kEthernetHeaderBytes,
+                  {.trafficClass = static_cast<uint8_t>(ip.TrafficClass() & 0xf0),
+                   .payloadBytes = kBytes,
+                   .nextHeader = wire::kIpProtoIcmpv6,
+                   .hopLimit = wire::kNdiscHopLimit,
+                   .source = target,
+                   .destination = ip.Source()});
+  kernel::VxlanFdbEntry scratch;
+  const kernel::VxlanFdbEntry* station = m_ns->LookupVxlanFdb(link.ifindex, entry->mac, scratch);
+  uint8_t* icmp = reply->Data() + kHeaders;
+  std::memset(icmp, 0, kBytes);
+  icmp[0] = wire::kIcmpv6NeighbourAdvertisement;
+  icmp[4] = static_cast<uint8_t>(Message::kSolicited | Message::kOverride |
+                                 (station && station->isRouter ? Message::kRouter : 0));
+  wire::PutIpv6(icmp + 8, target);
+  icmp[Message::kBytes] = Message::kTargetLinkAddress;
+  icmp[Message::kBytes + 1] = 1;
+  wire::PutMac(icmp + Message::kBytes + 2, entry->mac);
+  const uint64_t pseudo = wire::PseudoHeaderSum(target, ip.Source(), wire::kIpProtoIcmpv6, kBytes);
+  wire::Put16(icmp + 2, wire::ChecksumFold(wire::ChecksumAdd(icmp, kBytes, pseudo)));
+  return reply;
 }
 
 /// vxlan_rcv(): `udpOffset` is where the outer UDP header begins.
@@ -372,6 +475,7 @@ void Stack::VxlanReceive(kernel::Link& in, wire::FramePtr packet, uint32_t udpOf
   packet->Pull(outerBytes);
   packet->encapsulated = false;
   packet->ResetConnection();  // skb_scrub_packet()
+  packet->protocol = wire::Ethernet{packet->Data()}.Type();
   if (wire::GetMac(packet->Data() + 6) == link->address) return drop(Verdict::VxlanLocalMac);
   if (link->vxlan.learning) {
     const MacAddress source = wire::GetMac(packet->Data() + 6);
@@ -404,7 +508,7 @@ void Stack::VxlanReceive(kernel::Link& in, wire::FramePtr packet, uint32_t udpOf
   packet->hash = packet->socketHash ? packet->hash : 0;
   packet->ignoreDf = false;
   packet->maxFragment = 0;
-  m_backlog.Push({this, link->ifindex, std::move(packet)});  // gro_cells_receive()
+  m_backlog.Push({this, link->ifindex, std::move(packet), false, m_network.servedArrival});  // gro_cells_receive()
 }
 
 /// vxlan_cleanup(): the table is scanned ten seconds after the device went up and after the scan before; sooner only

@@ -19,6 +19,7 @@ namespace overlaysim::kernel {
   X(IcmpOutEchos) X(IcmpOutEchoReps) X(IcmpOutTimestampReps) \
   X(UdpInDatagrams) X(UdpNoPorts) X(UdpInErrors) X(UdpOutDatagrams) X(UdpRcvbufErrors) X(UdpSndbufErrors) \
   X(UdpInCsumErrors) X(UdpIgnoredMulti) \
+  X(UdpLiteNoPorts) X(UdpLiteInErrors) X(UdpLiteInCsumErrors) \
   X(TcpActiveOpens) X(TcpPassiveOpens) X(TcpAttemptFails) X(TcpEstabResets) X(TcpInSegs) X(TcpOutSegs) \
   X(TcpRetransSegs) X(TcpInErrs) X(TcpOutRsts) X(TcpInCsumErrors) \
   X(IpExtInNoRoutes) X(IpExtInTruncatedPkts) X(IpExtInMcastPkts) X(IpExtOutMcastPkts) X(IpExtInBcastPkts) \

@@ -232,7 +232,8 @@ enum class Fate : uint8_t {
   X(TunNotOpened, Dropped, "", "", "no process reads from the TUN device")                                             \
   X(FlanneldNoRoute, Dropped, "", "", "flanneld knows no node with that address; answered with net unreachable")       \
   X(FlanneldTtlExpired, Dropped, "", "", "flanneld counted the TTL down to 0; it answers nothing")                     \
-  X(FlanneldTooShort, Dropped, "", "", "fewer than 20 bytes came to flanneld's socket")
+  X(FlanneldTooShort, Dropped, "", "", "fewer than 20 bytes came to flanneld's socket")                                \
+  X(VxlanNoRemote, Dropped, "NOT_SPECIFIED", "vxlan_xmit_one", "the FDB entry's remote is 0.0.0.0 or ::")
 
 enum class Verdict : uint8_t {
 #define OVERLAYSIM_X(name, fate, reason, function, condition) name,

@@ -61,6 +61,29 @@ class OddPackets : public ::testing::Test {
 
 const Bytes kRecordRoute3 = {7, 15, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
 
+TEST_F(OddPackets, UdpLiteChecksWhatItsLengthFieldCovers) {  // RFC 3828
+  Bytes datagram = UdpBytes(1, 2, Counting(20));
+  auto sign = [&](uint32_t coverage, uint32_t summed) {
+    wire::Put16(&datagram[4], coverage);
+    wire::Put16(&datagram[6], 0);
+    const uint64_t pseudo = wire::PseudoHeaderSum(Ip("10.0.1.2"), Ip("10.0.2.2"), wire::kIpProtoUdpLite, 28);
+    wire::Put16(&datagram[6], wire::ChecksumFold(wire::ChecksumAdd(datagram.data(), summed, pseudo)));
+    Send({}, "10.0.2.2", wire::kIpProtoUdpLite, datagram);
+  };
+  for (uint32_t coverage : {0u, 8u, 28u}) sign(coverage, coverage == 0 ? 28 : coverage);
+  EXPECT_EQ(Counter("b", Snmp::UdpLiteNoPorts), 3u);
+  EXPECT_EQ(Counter("b", Snmp::IcmpOutDestUnreachs), 3u);
+  EXPECT_EQ(world.Ended(Verdict::UdpNoSocket), 3u);
+  sign(8, 28);  // covers less than was summed
+  sign(7, 28);  // not even its header
+  wire::Put16(&datagram[6], 0);
+  Send({}, "10.0.2.2", wire::kIpProtoUdpLite, datagram);  // a checksum is a must
+  EXPECT_EQ(Counter("b", Snmp::UdpLiteInCsumErrors), 3u);
+  sign(29, 28);
+  EXPECT_EQ(Counter("b", Snmp::UdpLiteInErrors), 4u);
+  EXPECT_EQ(world.Ended(Verdict::UdpTooShort), 1u);
+}
+
 TEST_F(OddPackets, RoutersRecordWhereTheySendFromAndHostsWhereTheyAreMet) {
   Send(kRecordRoute3, "10.0.2.2", wire::kIpProtoUdp, UdpBytes(1, 2, {}));
   ASSERT_FALSE(world.Frames("b", "eb").empty());

@@ -346,9 +346,8 @@ TEST_F(Vxlan, TakesARemoteByADeviceWithoutRouteToBeOnItsLink) {
   world.Begin();
   auto& ns = world.At("n1").Ns();
   const int bridge = ns.FindLink("cni0")->ifindex;
-  ASSERT_EQ(ns.AddVxlanFdb(Device("n1").ifindex, Mac("02:00:00:00:04:02"),
-                           {.ip = Ip("172.16.2.12"), .ifindex = bridge}, true,
-                           kernel::Namespace::kCreate | kernel::Namespace::kReplace, {}),
+  ASSERT_EQ(ns.AddVxlanFdb(Device("n1").ifindex, Mac("02:00:00:00:04:02"), {.ip = Ip("172.16.2.12"), .ifindex = bridge},
+                           true, kernel::Namespace::kCreate | kernel::Namespace::kReplace, {}),
             0);
   Send();
   EXPECT_NE(ns.Neighbours().Find(bridge, Ip("172.16.2.12")), nullptr);  // asked for there
@@ -381,6 +380,126 @@ TEST_F(Vxlan, AnswersArpAsAProxy) {
   world.Run(Milliseconds(1));
   EXPECT_TRUE(Tunnelled().empty());
   EXPECT_EQ(Device("n1").stats.txDropped, 1u);
+}
+
+TEST_F(Vxlan, AnswersSolicitationsAsAProxy) {  // neigh_reduce(), vxlan_na_create()
+  world.Vxlan("n1").proxy = true;
+  world.Begin();
+  auto& ns = world.At("n1").Ns();
+  const Ipv6Address target = *Ipv6Address::Parse("fd00::2"), asker = *Ipv6Address::Parse("fd00::1");
+  ns.Ipv6().SetNeighbour({.ip = target,
+                          .ifindex = Device("n1").ifindex,
+                          .mac = Mac("02:00:00:00:04:02"),
+                          .state = kernel::NudState::Permanent},
+                         kernel::Namespace::kCreate);
+  std::vector<uint8_t> question(14 + 40 + 32);
+  wire::Ethernet{question.data()}.Write(Mac("33:33:ff:00:00:02"), Mac("02:00:00:00:05:11"), wire::kEtherTypeIpv6);
+  wire::WriteIpv6(&question[14], {.payloadBytes = 32,
+                                  .nextHeader = wire::kIpProtoIcmpv6,
+                                  .hopLimit = 255,
+                                  .source = asker,
+                                  .destination = target.SolicitedNode()});
+  question[54] = wire::kIcmpv6NeighbourSolicitation;
+  wire::PutIpv6(&question[62], target);
+  question[78] = wire::NeighbourMessage::kSourceLinkAddress;
+  question[79] = 1;
+  wire::PutMac(&question[80], Mac("02:00:00:00:05:12"));  // rather than the frame's sender
+  world.SendFrame("n1", "flannel.1", question);
+  world.Run(Milliseconds(1));
+  const auto& frames = world.Frames("n1", "flannel.1");
+  ASSERT_EQ(frames.size(), 2u);
+  uint8_t* answer = const_cast<uint8_t*>(frames[1].bytes.data());
+  ASSERT_EQ(frames[1].bytes.size(), 14u + 40 + 32);
+  EXPECT_EQ(wire::Ethernet{answer}.Destination(), Mac("02:00:00:00:05:12"));
+  EXPECT_EQ(wire::Ethernet{answer}.Source(), Mac("02:00:00:00:04:02"));
+  EXPECT_EQ(wire::Ipv6{answer + 14}.Source(), target);
+  EXPECT_EQ(wire::Ipv6{answer + 14}.Destination(), asker);
+  EXPECT_EQ(answer[54], wire::kIcmpv6NeighbourAdvertisement);
+  EXPECT_EQ(wire::NeighbourMessage{answer + 54}.Flags(),
+            wire::NeighbourMessage::kSolicited | wire::NeighbourMessage::kOverride);
+  EXPECT_EQ(wire::GetMac(answer + 80), Mac("02:00:00:00:04:02"));
+  const uint64_t pseudo = wire::PseudoHeaderSum(target, asker, wire::kIpProtoIcmpv6, 32);
+  EXPECT_EQ(wire::ChecksumFold(wire::ChecksumAdd(answer + 54, 32, pseudo)), 0);
+  EXPECT_TRUE(Tunnelled().empty());
+}
+
+TEST_F(Vxlan, ShortCircuitsWhatGoesToARouter) {  // route_shortcircuit()
+  world.Vxlan("n1").rsc = true;
+  world.Begin();
+  auto& ns = world.At("n1").Ns();
+  const int vxlan = Device("n1").ifindex;
+  auto setNeighbour = [&](const char* ip, const char* mac) {
+    ns.SetNeighbour({.ip = Ip(ip), .ifindex = vxlan, .mac = Mac(mac), .state = kernel::NudState::Permanent},
+                    kernel::Namespace::kCreate | kernel::Namespace::kReplace);
+  };
+  setNeighbour("10.244.2.0", "02:00:00:00:77:77");
+  kernel::VxlanFdbEntry router{
+      .mac = Mac("02:00:00:00:77:77"), .isPermanent = true, .isRouter = true, .remotes = {{.ip = Ip("172.16.2.12")}}};
+  ns.AddVxlanFdb(vxlan, router, kernel::Namespace::kCreate, {});
+  Send();
+  setNeighbour("10.244.2.2", "02:00:00:00:04:02");
+  Send();
+  const auto frames = Tunnelled();
+  ASSERT_EQ(frames.size(), 2u);
+  auto inner = [&](size_t i) { return wire::Ethernet{const_cast<uint8_t*>(&frames[i][kOuterBytes])}; };
+  EXPECT_EQ(inner(0).Destination(), Mac("02:00:00:00:77:77"));  // the destination is no neighbour
+  EXPECT_EQ(inner(0).Source(), Mac("02:00:00:00:04:01"));
+  EXPECT_EQ(inner(1).Destination(), Mac("02:00:00:00:04:02"));
+  EXPECT_EQ(inner(1).Source(), Mac("02:00:00:00:77:77"));
+  EXPECT_EQ(Arrived(), 1u);
+  // One that is on the bridge's own side comes back.
+  router = {.mac = Mac("02:00:00:00:04:02"), .isPermanent = true, .remotes = {{.ip = Ip("0.0.0.0")}}};
+  ns.AddVxlanFdb(vxlan, router, kernel::Namespace::kCreate | kernel::Namespace::kReplace, {});
+  const uint64_t before = Device("n1").stats.rxPackets;
+  world.At("p11").SendUdp({.destination = Ip("10.244.2.2"), .ttl = 2}, 40000, 9000, Counting(1));
+  world.Run(Milliseconds(10));
+  EXPECT_EQ(Device("n1").stats.rxPackets, before + 1);
+  EXPECT_EQ(Tunnelled().size(), 2u);
+}
+
+TEST_F(Vxlan, DropsWhatHasNoRemote) {
+  world.Begin();
+  auto& ns = world.At("n1").Ns();
+  ns.AddVxlanFdb(Device("n1").ifindex, Mac("02:00:00:00:04:02"), {.ip = Ip("0.0.0.0")}, true,
+                 kernel::Namespace::kCreate | kernel::Namespace::kReplace, {});
+  Send();
+  EXPECT_EQ(world.Ended(Verdict::VxlanNoRemote), 1u);
+  EXPECT_EQ(Device("n1").stats.txDropped, 1u);
+}
+
+TEST_F(Vxlan, ReportsItsGroupWhenItGoesDownAndUp) {  // IGMP version 3, each change twice
+  auto& node = world.Node("n1");
+  world.Vxlan("n1").remote = Ip("239.1.1.1");
+  world.Vxlan("n1").lowerIfindex = node.FindLink("eth0")->ifindex;
+  world.Begin();
+  auto reports = [&] {
+    std::vector<std::vector<uint8_t>> out;
+    for (const auto& seen : world.Frames("n1", "eth0"))
+      if (seen.outgoing && seen.bytes.size() > 34 && seen.bytes[23] == wire::kIpProtoIgmp) out.push_back(seen.bytes);
+    return out;
+  };
+  world.Run(Seconds(3));
+  EXPECT_TRUE(reports().empty());
+  world.At("n1").Ns().SetLinkUp(Device("n1").ifindex, false, {});
+  world.Run(Seconds(3));
+  ASSERT_EQ(reports().size(), 2u);
+  const std::vector<uint8_t> report = reports()[0];
+  ASSERT_EQ(report.size(), 14u + 24 + 16);  // as captured: 172.16.1.11 > 224.0.0.22, ttl 1, tos 0xc0, DF, router alert
+  const wire::Ipv4 ip{const_cast<uint8_t*>(&report[14])};
+  EXPECT_EQ(wire::GetMac(&report[0]), Mac("01:00:5e:00:00:16"));
+  EXPECT_EQ(ip.HeaderBytes(), 24u);
+  EXPECT_EQ(ip.Ttl(), 1);
+  EXPECT_EQ(ip.Tos(), 0xc0);
+  EXPECT_TRUE(ip.DontFragment());
+  EXPECT_EQ(ip.Source(), Ip("172.16.1.11"));
+  EXPECT_EQ(wire::Checksum(&report[14], 24), 0);
+  EXPECT_EQ(wire::Checksum(&report[38], 16), 0);
+  EXPECT_EQ(report[46], 3);  // change to include, of no sources: left
+  EXPECT_EQ(wire::Get32(&report[50]), Ip("239.1.1.1").value);
+  world.At("n1").Ns().SetLinkUp(Device("n1").ifindex, true, {});
+  world.Run(Seconds(3));
+  ASSERT_EQ(reports().size(), 4u);
+  EXPECT_EQ(reports()[2][46], 4);  // change to exclude: joined
 }
 
 TEST_F(Vxlan, HasItsPortWhileADeviceOfItIsUp) {
