@@ -8,10 +8,12 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "models/engine/engine.h"
 #include "models/host/audit.h"
@@ -46,7 +48,7 @@ uint32_t TapBytes(uint32_t mtu) {
   return slot - (align(kSlotHeader + kAlignment) + kReserve - wire::kEthernetHeaderBytes);
 }
 
-/// Writes a pcap for each captured device.
+/// Writes a pcap for each captured device, frames of one instant in the order of the time stamps that Linux gives them.
 class PcapFiles : public host::Observer {
  public:
   PcapFiles(const std::filesystem::path& directory, const CaseScenario& scenario, Simulation& simulation) {
@@ -56,20 +58,46 @@ class PcapFiles : public host::Observer {
       const kernel::Namespace* ns = simulation.Namespaces().Find(point.substr(0, dot));
       const kernel::Link* link = ns ? ns->FindLink(point.substr(dot + 1)) : nullptr;
       const uint32_t most = link && !scenario.offload ? TapBytes(link->mtu) : kMaxSnapLength;
-      m_files.emplace(point, std::make_unique<PcapWriter>(
-                                 directory / (point + ".pcap"), most,
-                                 !link || kernel::HasLinkHeader(link->kind) ? LinkType::Ethernet : LinkType::RawIp));
+      const LinkType type = !link || kernel::HasLinkHeader(link->kind) ? LinkType::Ethernet : LinkType::RawIp;
+      m_files[point].writer = std::make_unique<PcapWriter>(directory / (point + ".pcap"), most, type);
     }
+  }
+  ~PcapFiles() override {
+    for (auto& [point, file] : m_files) Flush(file);
   }
   void OnRecord(const TraceRecord&, const HeaderChange&) override {}
   uint32_t NextPacket(uint64_t) override { return 0; }
-  void OnFrame(const host::Stack& stack, const kernel::Link& link, const wire::Frame& frame, bool) override {
-    auto file = m_files.find(stack.Ns().Name() + "." + link.name);
-    if (file != m_files.end()) file->second->Write(engine::Now(), {frame.Data(), frame.Size()});
+  void OnFrame(const host::Stack& stack, const kernel::Link& link, const wire::Frame& frame, bool outgoing) override {
+    const auto found = m_files.find(stack.Ns().Name() + "." + link.name);
+    if (found == m_files.end()) return;
+    File& file = found->second;
+    if (file.time != engine::Now()) Flush(file);
+    file.time = engine::Now();
+    const bool isStamped = !outgoing && stack.Net().servedArrival != 0;
+    file.held.push_back({isStamped ? stack.Net().servedArrival : stack.Net().arrivals,
+                         !isStamped,
+                         {frame.Data(), frame.Data() + frame.Size()}});
   }
 
  private:
-  std::map<std::string, std::unique_ptr<PcapWriter>> m_files;
+  struct Held {
+    uint64_t arrival;  ///< its number, or that of the last before it
+    bool isBehind;
+    std::vector<uint8_t> bytes;
+  };
+  struct File {
+    std::unique_ptr<PcapWriter> writer;
+    Nanoseconds time;
+    std::vector<Held> held;
+  };
+  static void Flush(File& file) {
+    std::stable_sort(file.held.begin(), file.held.end(), [](const Held& a, const Held& b) {
+      return std::tie(a.arrival, a.isBehind) < std::tie(b.arrival, b.isBehind);
+    });
+    for (const Held& frame : file.held) file.writer->Write(file.time, frame.bytes);
+    file.held.clear();
+  }
+  std::map<std::string, File> m_files;
 };
 
 json Lines(const std::string& text) {
@@ -107,14 +135,6 @@ json ResultOf(const traffic::Flow& flow, const std::string& op) {
     if (ping->FirstAnswer()) {
       const auto& a = *ping->FirstAnswer();
       return {{"reply", {{"from", a.from.ToString()}, {"ttl", a.ttl}, {"size", a.payload}, {"intact", a.intact}}}};
-    }
-    if (ping->FirstError()) {
-      const auto& e = *ping->FirstError();
-      json error = {{"from", e.from.ToString()}, {"ttl", e.ttl}, {"type", e.type}, {"code", e.code}};
-      const bool tellsMtu = e.from.IsV6() ? e.type == wire::kIcmpv6PacketTooBig
-                                          : e.type == wire::kIcmpDestUnreach && e.code == wire::kIcmpFragNeeded;
-      if (tellsMtu) error["mtu"] = e.info;
-      return {{"icmp_error", error}};
     }
     return ErrorOr(result, {{"timeout", true}});
   }
@@ -210,6 +230,7 @@ int RunOne(const CaseScenario& scenario, const std::filesystem::path& out) {
     if (step.traffic)
       if (const traffic::Flow* flow = simulation.FlowOf(FlowId(*step.traffic)))
         made["result"] = ResultOf(*flow, step.op);
+    if (const json error = log.IcmpErrorHeard(i); !error.is_null()) made["result"] = {{"icmp_error", error}};
     Blank(made["result"]);
     log.AddTableAnswers(i, made["result"]);
     if (step.watched) {

@@ -30,12 +30,10 @@ bool IsQuiet(const std::string& counter, bool ipv6) {
   return std::regex_search(counter, quiet) || (ipv6 && std::regex_search(counter, ofIpv6Timers));
 }
 
-/// Nor do they tell of a reply that no ping socket wants, ends of connections and sockets, nor of anything but IP and
-/// ARP.
+/// Nor do they tell of a reply that no ping socket wants, nor of ends of connections and sockets.
 bool IsQuietDrop(const std::string& drop) {
   static const std::regex quiet(
-      " at .*(ping_rcv|tcp_|rbtree|sk_stream|unix_|packet_|skb_queue_purge|__sk_|sock_destruct|ip6_mc_input|mld)|"
-      "^UNHANDLED_PROTO at __netif_receive_skb_core");
+      " at .*(ping_rcv|tcp_|rbtree|sk_stream|unix_|packet_|skb_queue_purge|__sk_|sock_destruct|ip6_mc_input|mld)");
   return std::regex_search(drop, quiet);
 }
 
@@ -62,12 +60,53 @@ std::string Trimmed(std::string text) {
 }  // namespace
 
 StepLog::StepLog(Simulation& simulation, const CaseScenario& scenario)
-    : m_simulation(simulation), m_scenario(scenario), m_before(scenario.steps.size()), m_after(scenario.steps.size()) {
+    : m_simulation(simulation),
+      m_scenario(scenario),
+      m_before(scenario.steps.size()),
+      m_after(scenario.steps.size()),
+      m_ears(scenario.steps.size()) {
   for (size_t i = 0; i < scenario.steps.size(); ++i) {
     const Step& step = scenario.steps[i];
-    engine::Schedule(step.begin, kBegin, [this, i, &step] { m_before[i] = Take(step); });
-    engine::Schedule(step.end, kEnd, [this, i, &step] { m_after[i] = Take(step); });
+    engine::Schedule(step.begin, kBegin, [this, i, &step] {
+      m_before[i] = Take(step);
+      if (step.op == "icmp_echo") Listen(step, m_ears[i]);
+    });
+    engine::Schedule(step.end, kEnd, [this, i, &step] {
+      m_after[i] = Take(step);
+      if (m_ears[i].stack) m_ears[i].stack->CloseRawIcmp(m_ears[i].socket);
+    });
   }
+}
+
+void StepLog::Listen(const Step& step, Ear& ear) {
+  const json what = json::parse(step.what);
+  const kernel::Namespace* ns = m_simulation.Namespaces().Find(what.at("at").get<std::string>());
+  if (!ns) return;
+  ear.stack = &m_simulation.Net().Get(ns->Id());
+  const uint32_t echo = what.at("id").get<uint32_t>() << 16 | what.at("seq").get<uint32_t>();
+  const bool isV6 = what.at("dst").get<std::string>().find(':') != std::string::npos;
+  ear.socket = ear.stack->OpenRawIcmp([&ear, echo, isV6](const host::Received& message) {
+    if (ear.isDone || message.IsV6() != isV6 || message.payloadBytes < wire::kIcmpHeaderBytes) return;
+    const uint8_t type = message.payload[0], code = message.payload[1];
+    if (type == (isV6 ? uint8_t{wire::kIcmpv6EchoReply} : uint8_t{wire::kIcmpEchoReply})) {
+      ear.isDone = wire::Get32(message.payload + 4) == echo;
+      return;
+    }
+    const bool isError = isV6 ? type >= wire::kIcmpv6DestUnreach && type <= wire::kIcmpv6TimeExceeded
+                              : type == wire::kIcmpDestUnreach || type == wire::kIcmpTimeExceeded;
+    if (!isError) return;
+    ear.isDone = true;
+    json error = {{"from", message.Source().ToString()}, {"ttl", message.Ttl()}, {"type", type}, {"code", code}};
+    if (isV6 && type == wire::kIcmpv6PacketTooBig) error["mtu"] = wire::Get32(message.payload + 4);
+    if (!isV6 && type == wire::kIcmpDestUnreach && code == wire::kIcmpFragNeeded)
+      error["mtu"] = wire::Get16(message.payload + 6);
+    ear.error = error.dump();
+  });
+}
+
+json StepLog::IcmpErrorHeard(size_t step) const {
+  const std::string& error = m_ears[step].error;
+  return error.empty() ? json() : json::parse(error);
 }
 
 StepLog::Snapshot StepLog::Take(const Step& step) {
@@ -92,8 +131,9 @@ StepLog::Snapshot StepLog::Take(const Step& step) {
   }
   std::sort(out.fdb.begin(), out.fdb.end());
   for (const auto& [end, count] : m_simulation.Net().kernelDrops) {
-    const std::string drop = KernelDrop(end.stage, end.verdict, end.isIpv6);
-    if (!drop.empty() && !IsQuietDrop(drop)) out.drops[drop] += static_cast<int64_t>(count);
+    const std::string drop = KernelDrop(end.stage, end.verdict, end.protocol == wire::kEtherTypeIpv6);
+    if (end.protocol != host::Network::kOtherProtocol && !drop.empty() && !IsQuietDrop(drop))
+      out.drops[drop] += static_cast<int64_t>(count);
   }
   for (const std::string& name : m_simulation.Namespaces().Names())
     if (name.front() == 'n')

@@ -25,6 +25,9 @@ class StepLog {
   /// Adds to a step's result what it asks for by name: `said` by the step's commands, `mtu` of the device that they are
   /// about, or of a device by its name, `fdb_added` and `fdb_gone` in the vxlan devices of the watched namespaces.
   void AddTableAnswers(size_t step, nlohmann::json& result) const;
+  /// {"from": .., "ttl": .., "type": .., "code": ..} of the first ICMP error that the namespace of an icmp_echo step got
+  /// before the answer, whatever it was about: the captures were made with a raw socket. null: none.
+  nlohmann::json IcmpErrorHeard(size_t step) const;
 
  private:
   using Numbers = std::map<std::string, int64_t>;
@@ -34,11 +37,20 @@ class StepLog {
     std::map<std::string, std::string> mtus;  ///< "mtu 1450" by device, of nodes
     Numbers drops;
   };
+  /// The raw socket of an icmp_echo step.
+  struct Ear {
+    host::Stack* stack = nullptr;
+    int socket = 0;
+    bool isDone = false;
+    std::string error;  ///< as JSON; "": none
+  };
   Snapshot Take(const Step& step);
+  void Listen(const Step& step, Ear& ear);
 
   Simulation& m_simulation;
   const CaseScenario& m_scenario;
   std::vector<Snapshot> m_before, m_after;
+  std::vector<Ear> m_ears;
 };
 
 }  // namespace overlaysim::oracle
