@@ -186,6 +186,7 @@ int Stack::TransmitVeth(kernel::Link& link, wire::FramePtr frame) {
   kernel::Link* to = peer ? peer->m_ns->GetLink(link.peerIfindex) : nullptr;
   if (!to || !IsForwardable(*to, *frame)) {
     ++link.stats.txDropped;
+    if (to) ++to->stats.rxDropped;  // ____dev_forward_skb()
     const Verdict why = !to || !to->adminUp ? Verdict::LinkDown : Verdict::ExceedsDeviceMtu;
     Finish(Stage::Transmit, why, std::move(frame), link.ifindex);
     return ENOBUFS;  // net_xmit_errno(NET_XMIT_DROP)

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 
+#include "models/host/stack_inline.h"
 #include "sim/base/random.h"
 
 namespace overlaysim::traffic {
@@ -64,7 +65,8 @@ void UdpSocket::Close() {
   m_isOpen = false;
   m_stack.CloseRawIcmp(m_icmp);
   m_stack.CloseUdp({}, m_sourcePort);
-  m_stack.CloseUdpSender(m_sourcePort);
+  // The process hears of an error, and closes, when ICMP is done with it.
+  m_stack.After({}, [&stack = m_stack, port = m_sourcePort] { stack.CloseUdpSender(port); });
 }
 
 }  // namespace overlaysim::traffic

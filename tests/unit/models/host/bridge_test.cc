@@ -153,6 +153,16 @@ TEST_F(BridgePath, ShowsEverythingToTcpdump) {
   EXPECT_EQ(Goes(1, "02:00:00:00:00:02"), "2b");
 }
 
+TEST_F(BridgePath, GivesAPromiscuousBridgeWhatItsPortMayNotGet) {  // br_forward() with local_rcv: no drop
+  Goes(2, "ff:ff:ff:ff:ff:ff");
+  Port(1).port.isolated = Port(2).port.isolated = true;
+  EXPECT_EQ(Goes(1, "02:00:00:00:00:02"), "");
+  EXPECT_EQ(world.Ended(Verdict::BridgePortBlocked), 1u);
+  Ns().GetLink(br)->promiscuity = 1;
+  EXPECT_EQ(Goes(1, "02:00:00:00:00:02"), "b");
+  EXPECT_EQ(world.Ended(Verdict::BridgePortBlocked), 1u);
+}
+
 TEST_F(BridgePath, CarriesThePacketsOfItsOwnHost) {
   world.At("s").SendIcmpEcho({.destination = test::Ip("10.0.0.2")}, 1, 1, Counting(8));
   world.Run(Milliseconds(10));

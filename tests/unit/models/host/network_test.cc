@@ -216,5 +216,15 @@ TEST(Determinism, TheSameSeedGivesTheSameRecords) {
   EXPECT_EQ(runs[0], runs[1]);
 }
 
+TEST(VethPair, CountsAFrameThatIsTooLongForTheOtherEndAtBoth) {  // veth_xmit(), ____dev_forward_skb()
+  test::FlannelWorld world;
+  world.Begin();
+  world.At("p21").Ns().FindLink("eth0")->mtu = 100;
+  world.At("p11").SendUdp({.destination = test::Ip("10.244.2.2")}, 1, 2, test::Counting(200));
+  world.Run(Milliseconds(10));
+  EXPECT_EQ(world.At("n2").Ns().FindLink("veth21")->stats.txDropped, 1u);
+  EXPECT_EQ(world.At("p21").Ns().FindLink("eth0")->stats.rxDropped, 1u);
+}
+
 }  // namespace
 }  // namespace overlaysim::host

@@ -124,6 +124,7 @@ TEST(TypedTraceroute, ProbesAreSixteenDatagramsToRisingPorts) {
   EXPECT_EQ(ports.front(), 33434);
   EXPECT_EQ(ports.back(), 33449);
   EXPECT_EQ(ttls.back(), 16);
+  EXPECT_EQ(typing.pods.A().Ns().snmp.Get(kernel::Snmp::IcmpInErrors), 0u);  // each error found its socket still open
 }
 
 TEST(TypedTraceroute, EchoRequestsWithIcmp) {
