@@ -64,6 +64,13 @@ std::string RowText(const kernel::Namespace& ns, const TableChange& change) {
   return {};
 }
 
+/// Of the table of its peers that has most.
+size_t CountPeerRows(const kernel::Namespace& ns) {
+  size_t count = ns.peers->Routes().size();
+  for (const kernel::Link* link : ns.Links()) count = std::max(count, ns.peers->TunnelPeers(link->ifindex).size());
+  return count;
+}
+
 /// What tells rows of a table apart whose rows have no number in the kernel's tables; "": they have.
 std::string RowKey(const TableChange& change) {
   switch (change.table) {
@@ -212,7 +219,7 @@ void Recorder::WriteTables(host::Stack& stack) {
   };
   // The rows of very many peers are written when a record names them.
   const std::shared_ptr<const kernel::PeerTables> peers = ns.peers;
-  if (peers && !m_hasManyPeers) m_hasManyPeers = peers->Routes().size() > kPeerRowsWritten;
+  if (peers && !m_hasManyPeers) m_hasManyPeers = CountPeerRows(ns) > kPeerRowsWritten;
   if (m_hasManyPeers.value_or(false)) ns.peers = nullptr;
   for (const kernel::Link* link : ns.Links()) {
     m_trace->NameDevice(ns.Id().value, static_cast<uint32_t>(link->ifindex), link->name);

@@ -13,6 +13,7 @@ using test::Ip;
 using test::Net;
 
 constexpr uint32_t kUdpAt = 20, kMessageAt = 28;  // from the outer IPv4 header on
+constexpr size_t kUdpChecksumAt = 14 + 26, kMessageInFrame = 14 + 28;
 
 kernel::WireguardKey Key(uint8_t number) {
   kernel::WireguardKey key;
@@ -60,6 +61,24 @@ class Wireguard : public ::testing::Test {
     std::vector<size_t> sizes;
     for (const auto& packet : Outer(name, device)) sizes.push_back(packet.size());
     return sizes;
+  }
+  /// The first frame with a message of that size that a has sent.
+  std::vector<uint8_t> FrameOf(size_t messageBytes) {
+    for (const auto& seen : world.Frames("a", "ea"))
+      if (seen.outgoing && seen.bytes.size() == kMessageInFrame + messageBytes) return seen.bytes;
+    ADD_FAILURE() << "no message of " << messageBytes << " bytes";
+    return std::vector<uint8_t>(kMessageInFrame + messageBytes);
+  }
+  void SendAgain(const std::vector<uint8_t>& bytes, const std::vector<uint8_t>& content) {
+    wire::FramePtr frame = wire::MakeFrame(bytes);
+    auto sealed = std::make_shared<wire::Sealed>();
+    sealed->content = content;
+    frame->sealed = sealed;
+    {
+      Backlog::Guard guard(world.At("a").KernelBacklog());
+      world.At("a").SendFrame(world.At("a").Ns().FindLink("ea")->ifindex, std::move(frame));
+    }
+    world.Run(Milliseconds(1));
   }
   kernel::Link& Link(const char* name) { return *world.At(name).Ns().FindLink("wg0"); }
   uint64_t Count(Verdict verdict) { return world.Ended(verdict); }
@@ -150,20 +169,32 @@ TEST_F(Wireguard, SourceThatIsNotAllowedIsCounted) {
   EXPECT_EQ(Count(Verdict::WireguardForbiddenSource), 1u);
 }
 
+// The frames of a's first ping are sent again, with what they carry.
 TEST_F(Wireguard, DamagedAndRepeatedPacketsAreRefused) {
   Ping(56);
-  std::vector<uint8_t> frame;
-  for (const auto& seen : world.Frames("a", "ea"))
-    if (seen.outgoing && seen.bytes.size() == 14 + 28 + 128) frame = seen.bytes;
-  ASSERT_FALSE(frame.empty());
-  world.SendFrame("a", "ea", frame);  // as another host would inject it: nothing tells what it holds
-  world.Run(Milliseconds(200));
-  EXPECT_EQ(Count(Verdict::WireguardNotAuthentic), 1u);
-  frame[14 + 28 + 5] ^= 1;  // the receiver index; the UDP checksum is not told of it
-  frame[14 + 26] = frame[14 + 27] = 0;
-  world.SendFrame("a", "ea", frame);
-  world.Run(Milliseconds(300));
-  EXPECT_EQ(Count(Verdict::WireguardNoSession), 1u);
+  std::vector<uint8_t> data = FrameOf(128), initiation = FrameOf(148);
+  std::vector<uint8_t> content = world.Frames("a", "wg0")[0].bytes;
+  content.resize(96);  // the padding
+  SendAgain(data, content);
+  EXPECT_EQ(world.Ended(Verdict::WireguardReplayed), 1u);
+  std::vector<uint8_t> hello(40);  // the sender's key, and a timestamp: 0
+  std::fill_n(hello.begin(), 32, uint8_t{1});
+  SendAgain(initiation, hello);
+  EXPECT_EQ(world.Ended(Verdict::WireguardReplayed), 2u);
+
+  SendAgain(data, {});  // as a stranger sends it: nothing tells what it holds
+  EXPECT_EQ(world.Ended(Verdict::WireguardNotAuthentic), 1u);
+  data[kUdpChecksumAt] = data[kUdpChecksumAt + 1] = 0;
+  data.back() ^= 1;
+  SendAgain(data, content);
+  EXPECT_EQ(world.Ended(Verdict::WireguardNotAuthentic), 2u);
+  data.back() ^= 1;
+  data[kMessageInFrame + 4] ^= 1;  // the receiver's index
+  SendAgain(data, content);
+  EXPECT_EQ(world.Ended(Verdict::WireguardNoSession), 1u);
+  data[kMessageInFrame] = 9;  // the type
+  SendAgain(data, content);
+  EXPECT_EQ(world.Ended(Verdict::WireguardMalformed), 1u);
   EXPECT_EQ(world.Frames("b", "wg0").size(), 2u);
 }
 
