@@ -78,6 +78,7 @@ int Stack::Transmit(int ifindex, wire::FramePtr frame) {
     Finish(Stage::Transmit, Verdict::LinkDown, std::move(frame), ifindex);
     return 0;
   }
+  if (!PassesProgram(kernel::ProgramHook::Egress, *link, frame)) return 0;
   if (frame->HasOpenChecksum() && !OffloadsChecksum(*link, *frame)) frame->CompleteChecksum();
   if (IsCaptured(ifindex)) m_network.observer->OnFrame(*this, *link, *frame, true);
   if (m_transmitDepth > kMostTransmits) return lost(Verdict::VxlanLoop);
@@ -97,6 +98,12 @@ int Stack::Transmit(int ifindex, wire::FramePtr frame) {
       return 0;
     case kernel::LinkKind::Vxlan:
       VxlanTransmit(*link, std::move(frame));
+      return 0;
+    case kernel::LinkKind::Geneve:
+      GeneveTransmit(*link, std::move(frame));
+      return 0;
+    case kernel::LinkKind::Openvswitch:
+      OpenvswitchTransmit(*link, std::move(frame));
       return 0;
     case kernel::LinkKind::Ipip:
       return IpipTransmit(*link, std::move(frame));
@@ -247,6 +254,7 @@ void Stack::NetifReceive(kernel::Link& link, wire::FramePtr frame) {
     return Finish(Stage::Receive, Verdict::FrameTooShort, std::move(frame), link.ifindex);
   if (IsCaptured(link.ifindex)) m_network.observer->OnFrame(*this, link, *frame, false);
   Trace(Stage::Receive, Verdict::Continue, *frame, link.ifindex);
+  if (!PassesProgram(kernel::ProgramHook::Ingress, link, frame)) return;
   if (link.master != 0) return BridgeInput(link, *m_ns->GetLink(link.master), std::move(frame));
   PassUp(link, std::move(frame));
 }

@@ -12,6 +12,7 @@
 #include "models/host/reassembly.h"
 #include "models/linux/ipv6_tables.h"
 #include "models/linux/namespace.h"
+#include "models/linux/programs.h"
 #include "models/wire/flow_hash.h"
 #include "models/wire/headers.h"
 
@@ -78,8 +79,8 @@ class WireguardDevice;
 ///
 /// The functions are named for the kernel's steps and stand in the files device.cc, bridge.cc, arp.cc, ndisc.cc,
 /// neighbour.cc, ipv4_input.cc, ipv4_output.cc, fragment.cc, netfilter.cc, icmp.cc, ipv6_input.cc, ipv6_output.cc,
-/// ipv6_fragment.cc, icmpv6.cc, mld.cc, udp.cc, tcp.cc, vxlan.cc, ipip.cc,
-/// wireguard.cc, flanneld.cc.
+/// ipv6_fragment.cc, icmpv6.cc, mld.cc, udp.cc, tcp.cc, vxlan.cc, geneve.cc, ipip.cc, programs.cc, wireguard.cc,
+/// flanneld.cc.
 class Stack {
  public:
   Stack(Network& network, std::unique_ptr<kernel::Namespace> ns, Backlog& backlog);
@@ -359,6 +360,21 @@ class Stack {
   void FollowRedirect(const Received& message, const wire::Ipv4& quoted);
   void IcmpPmtu(const Received& message, uint32_t mtu);
 
+  // geneve.cc
+  void GeneveTransmit(kernel::Link& link, wire::FramePtr frame);
+  void TransmitExternal(kernel::Link& link, wire::FramePtr frame);
+  kernel::Link* FindGeneve(uint16_t port, uint32_t vni, const IpAddress& from);  ///< nullptr: no such device is up
+  void GeneveReceive(kernel::Link& in, wire::FramePtr packet, uint32_t udpOffset);
+
+  // programs.cc
+  /// False: the program has taken the frame.
+  bool PassesProgram(kernel::ProgramHook hook, const kernel::Link& link, wire::FramePtr& frame) {
+    return !m_ns->programs || RunProgram(hook, link, frame);
+  }
+  bool RunProgram(kernel::ProgramHook hook, const kernel::Link& link, wire::FramePtr& frame);
+  void SendOn(wire::FramePtr frame, const kernel::ProgramResult::Output& output);
+  void OpenvswitchTransmit(kernel::Link& link, wire::FramePtr frame);
+
   // ipip.cc
   int IpipTransmit(kernel::Link& link, wire::FramePtr packet);
   kernel::Link* IpipFind(Ipv4Address from, Ipv4Address to);
@@ -458,6 +474,8 @@ class Stack {
   void VxlanReceive(kernel::Link& in, wire::FramePtr packet, uint32_t udpOffset);
   void VxlanBypass(kernel::Link& link, kernel::Link& to, wire::FramePtr frame);
   void VxlanBypassLearning(kernel::Link& link, kernel::Link& to, wire::FramePtr frame);
+  /// The rest of vxlan_rcv() and geneve_rx(): the frame is without its outer headers, `removed`.
+  void TunnelReceive(kernel::Link& link, wire::FramePtr frame, uint8_t outerTos, std::span<const uint8_t> removed);
   void VxlanArmAgeing(int ifindex);
   void VxlanScanAfter(int ifindex, Nanoseconds delay);
   void VxlanScansFollow(const kernel::Link& link);

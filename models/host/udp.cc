@@ -117,7 +117,8 @@ bool Stack::UdpHasSender(const wire::Ipv4& quoted, uint32_t bytes) const {
   return (vxlan.FlagsWord() & wire::Vxlan::kFlagVni) &&
          std::any_of(links.begin(), links.end(), [&](const kernel::Link* link) {
            return link->kind == kernel::LinkKind::Vxlan && link->adminUp &&
-                  link->vxlan.dstPort == udp.DestinationPort() && link->vxlan.vni == vxlan.VniWord() >> 8;
+                  link->vxlan.dstPort == udp.DestinationPort() &&
+                  (link->vxlan.external || link->vxlan.vni == vxlan.VniWord() >> 8);
          });
 }
 
@@ -164,7 +165,8 @@ void Stack::UdpReceive(kernel::Link& link, wire::FramePtr packet, uint32_t offse
   if (vxlan) {
     if (!rightChecksum) return checksumError(Verdict::UdpChecksum);
     Count(counters.inDatagrams);
-    return VxlanReceive(link, std::move(packet), offset);
+    return vxlan->kind == kernel::LinkKind::Geneve ? GeneveReceive(link, std::move(packet), offset)
+                                                   : VxlanReceive(link, std::move(packet), offset);
   }
   const kernel::Link* wireguard = isV6 ? nullptr : WireguardSocket(udp.DestinationPort());
   const kernel::Link* flanneld = isV6 ? nullptr : FlanneldSocket(destination.V4(), udp.DestinationPort());

@@ -29,17 +29,17 @@ bool IsConnected(kernel::NudState state) {
 
 }  // namespace
 
-/// vxlan_find_sock(): a device's socket is of one family.
+/// vxlan_find_sock(), geneve_find_sock(): a device's socket is of one family.
 const kernel::Link* Stack::VxlanSocket(uint16_t port, bool isV6) const {
   for (const kernel::Link* link : m_ns->Links())
-    if (link->kind == kernel::LinkKind::Vxlan && link->adminUp && link->vxlan.dstPort == port &&
-        link->vxlan.IsIpv6() == isV6)
+    if (kernel::IsUdpTunnel(link->kind) && link->adminUp && link->vxlan.dstPort == port && link->vxlan.IsIpv6() == isV6)
       return link;
   return nullptr;
 }
 
 /// vxlan_xmit().
 void Stack::VxlanTransmit(kernel::Link& link, wire::FramePtr frame) {
+  if (link.vxlan.external) return TransmitExternal(link, std::move(frame));
   if (link.vxlan.proxy && VxlanProxy(link, frame)) return;
   kernel::VxlanFdbEntry scratch;
   const kernel::VxlanFdbEntry* entry = kernel::FindVxlanDestination(*m_ns, link, wire::GetMac(frame->Data()), scratch);
@@ -82,7 +82,7 @@ bool Stack::VxlanShortCircuit(const kernel::Link& link, wire::Frame& frame) {
 kernel::Link* Stack::FindVxlan(uint16_t port, uint32_t vni, bool isV6) {
   for (const kernel::Link* link : m_ns->Links())
     if (link->kind == kernel::LinkKind::Vxlan && link->adminUp && link->vxlan.dstPort == port &&
-        link->vxlan.vni == vni && link->vxlan.IsIpv6() == isV6)
+        (link->vxlan.external || link->vxlan.vni == vni) && link->vxlan.IsIpv6() == isV6)
       return m_ns->GetLink(link->ifindex);
   return nullptr;
 }
@@ -106,10 +106,11 @@ void Stack::VxlanBypassLearning(kernel::Link& link, kernel::Link& to, wire::Fram
   VxlanBypass(link, to, std::move(frame));
 }
 
-/// vxlan_xmit_one().
+/// vxlan_xmit_one(), geneve_xmit_skb(). An external device has it all from the frame's tunnel key.
 void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kernel::VxlanRemote& remote,
                             bool shortCircuited) {
   const kernel::VxlanOptions& options = link.vxlan;
+  const wire::TunnelKey key = frame->tunnel;
   const kernel::InnerHeader inner = kernel::ReadInnerHeader(frame->Data(), frame->Size());
   if (inner.truncated) {  // skb_vlan_inet_prepare()
     ++link.stats.txDropped;
@@ -155,7 +156,8 @@ void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kern
   if (outIfindex == link.ifindex) return fail(Verdict::VxlanLoop, &kernel::LinkStats::collisions);
   Trace(Stage::VxlanRoute, Verdict::Continue, *frame, outIfindex, route);
 
-  if (toLocal && options.localBypass) {  // encap_bypass_if_local(): the remote VTEP is on this host
+  // encap_bypass_if_local(): the remote VTEP is on this host
+  if (toLocal && options.localBypass && !options.external) {
     kernel::Link* to = FindVxlan(port, vni, isV6);
     if (!to) return fail(Verdict::VxlanUnknownVni, nullptr);
     return VxlanBypassLearning(link, *to, std::move(frame));
@@ -170,10 +172,14 @@ void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kern
 
   const uint8_t tos = kernel::OuterTos(options.tos, inner.tos);
   const uint8_t routeTtl = isV6 ? static_cast<uint8_t>(m_ns->Ipv6().GetConf(outIfindex).hopLimit) : m_ns->defaultTtl;
-  const uint8_t ttl = kernel::OuterTtl(options, inner.ttl, routeTtl, remote.ip.IsMulticast());
+  const uint8_t ttl =
+      options.external ? key.ttl : kernel::OuterTtl(options, inner.ttl, routeTtl, remote.ip.IsMulticast());
   const uint32_t innerBytes =
       frame->Size() - wire::kEthernetHeaderBytes;  // iptunnel_xmit() counts from the network header
-  wire::Vxlan{frame->Push(wire::kVxlanHeaderBytes)}.Write(vni);
+  if (link.kind == kernel::LinkKind::Geneve)
+    wire::Geneve{frame->Push(wire::Geneve::kBytes)}.Write(vni);
+  else
+    wire::Vxlan{frame->Push(wire::kVxlanHeaderBytes)}.Write(vni);
   frame->encapsulated = frame->HasOpenChecksum();
   const uint32_t udpBytes = wire::kUdpHeaderBytes + frame->Size();
   uint8_t* udp = frame->Push(wire::kUdpHeaderBytes);
@@ -181,7 +187,8 @@ void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kern
   wire::Put16(udp + 2, port);
   wire::Put16(udp + 4, udpBytes);
   wire::Put16(udp + 6, 0);
-  if (isV6 ? !options.udp6ZeroCsumTx : options.udpCsum) {
+  const bool hasChecksum = options.external ? key.checksum : isV6 ? !options.udp6ZeroCsumTx : options.udpCsum;
+  if (hasChecksum) {
     // udp_set_csum(), udp6_set_csum()
     const uint64_t pseudo = isV6 ? wire::PseudoHeaderSum(out6.source, remote.ip.V6(), wire::kIpProtoUdp, udpBytes)
                                  : wire::PseudoHeaderSum(out.source, remote.ip.V4(), wire::kIpProtoUdp, udpBytes);
@@ -209,7 +216,7 @@ void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kern
                          .source = out6.source,
                          .destination = remote.ip.V6()});
   } else {
-    const bool df = kernel::OuterDf(options, inner.isIpv4, inner.dontFragment);
+    const bool df = options.external ? key.dontFragment : kernel::OuterDf(options, inner.isIpv4, inner.dontFragment);
     wire::WriteIpv4(
         ip, {.tos = tos,
              .totalBytes = static_cast<uint16_t>(frame->Size()),
@@ -222,6 +229,7 @@ void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kern
   }
   // iptunnel_xmit(): the packet begins a new life as the host's own; only a socket's hash and the mark stay with it
   frame->ResetConnection();
+  frame->tunnel = {};
   if (!frame->socketHash) frame->hash = 0;
   frame->ignoreDf = false;
   frame->maxFragment = 0;
@@ -476,6 +484,7 @@ void Stack::VxlanReceive(kernel::Link& in, wire::FramePtr packet, uint32_t udpOf
   packet->encapsulated = false;
   packet->ResetConnection();  // skb_scrub_packet()
   packet->protocol = wire::Ethernet{packet->Data()}.Type();
+  if (link->vxlan.external && !isV6) packet->tunnel = {.remote = from.V4(), .id = vniWord >> 8};
   if (wire::GetMac(packet->Data() + 6) == link->address) return drop(Verdict::VxlanLocalMac);
   if (link->vxlan.learning) {
     const MacAddress source = wire::GetMac(packet->Data() + 6);
@@ -489,26 +498,28 @@ void Stack::VxlanReceive(kernel::Link& in, wire::FramePtr packet, uint32_t udpOf
         return drop(Verdict::VxlanEntryExists);
     }
   }
-  const kernel::InnerHeader inner = kernel::ReadInnerHeader(packet->Data(), packet->Size());
-  if (inner.truncated) {
-    ++link->stats.rxErrors;
-    ++link->stats.rxLengthErrors;
-    return drop(Verdict::VxlanInnerTooShort);
-  }
+  TunnelReceive(*link, std::move(packet), outerTos, removed);
+}
+
+void Stack::TunnelReceive(kernel::Link& link, wire::FramePtr frame, uint8_t outerTos,
+                          std::span<const uint8_t> removed) {
+  auto drop = [&](Verdict verdict, uint64_t kernel::LinkStats::*counter) {
+    ++link.stats.rxErrors;
+    ++(link.stats.*counter);
+    Finish(Stage::Decapsulate, verdict, std::move(frame), link.ifindex);
+  };
+  const kernel::InnerHeader inner = kernel::ReadInnerHeader(frame->Data(), frame->Size());
+  if (inner.truncated) return drop(Verdict::VxlanInnerTooShort, &kernel::LinkStats::rxLengthErrors);
   if (inner.isIp) {  // RFC 6040
     const kernel::EcnDecapsulation ecn = kernel::DecapsulateEcn(outerTos, inner.tos);
-    if (ecn.drop) {
-      ++link->stats.rxErrors;
-      ++link->stats.rxFrameErrors;
-      return drop(Verdict::EcnMalformed);
-    }
-    if (ecn.tos != inner.tos) kernel::WriteInnerTos(packet->Data(), ecn.tos);
+    if (ecn.drop) return drop(Verdict::EcnMalformed, &kernel::LinkStats::rxFrameErrors);
+    if (ecn.tos != inner.tos) kernel::WriteInnerTos(frame->Data(), ecn.tos);
   }
-  Trace(Stage::Decapsulate, Verdict::Continue, *packet, link->ifindex, {}, removed);
-  packet->hash = packet->socketHash ? packet->hash : 0;
-  packet->ignoreDf = false;
-  packet->maxFragment = 0;
-  m_backlog.Push({this, link->ifindex, std::move(packet), false, m_network.servedArrival});  // gro_cells_receive()
+  Trace(Stage::Decapsulate, Verdict::Continue, *frame, link.ifindex, {}, removed);
+  frame->hash = frame->socketHash ? frame->hash : 0;
+  frame->ignoreDf = false;
+  frame->maxFragment = 0;
+  m_backlog.Push({this, link.ifindex, std::move(frame), false, m_network.servedArrival});  // gro_cells_receive()
 }
 
 /// vxlan_cleanup(): the table is scanned ten seconds after the device went up and after the scan before; sooner only

@@ -11,13 +11,28 @@
 
 namespace overlaysim::kernel {
 
-enum class LinkKind : uint8_t { Loopback, Physical, Veth, Bridge, Vxlan, Dummy, Ipip, Wireguard, Tun };
+enum class LinkKind : uint8_t {
+  Loopback,
+  Physical,
+  Veth,
+  Bridge,
+  Vxlan,
+  Dummy,
+  Ipip,
+  Wireguard,
+  Tun,
+  Geneve,
+  Openvswitch
+};
 
 /// Whether frames of such a device begin with an Ethernet header; otherwise with their IP header (ARPHRD_TUNNEL,
 /// ARPHRD_NONE).
 constexpr bool HasLinkHeader(LinkKind kind) {
   return kind != LinkKind::Ipip && kind != LinkKind::Wireguard && kind != LinkKind::Tun;
 }
+
+/// Whether the device puts frames into UDP datagrams.
+constexpr bool IsUdpTunnel(LinkKind kind) { return kind == LinkKind::Vxlan || kind == LinkKind::Geneve; }
 
 /// "veth", "bridge", ...; Loopback and Physical have no kind in `ip -d link` and give "".
 const char* LinkKindName(LinkKind kind);
@@ -90,6 +105,17 @@ struct VxlanOptions {
   bool external = false;
   bool localBypass = true;
 
+  /// A new geneve device: the options of its own that these have, with the values of geneve_setup(), init_tnl_info().
+  static VxlanOptions Geneve() {
+    VxlanOptions options;
+    options.dstPort = 6081;
+    options.srcPortLow = 1;
+    options.srcPortHigh = UINT16_MAX;
+    options.learning = options.udpCsum = options.localBypass = false;
+    options.udp6ZeroCsumRx = true;
+    return options;
+  }
+
   bool IsIpv6() const { return local.IsV6() || remote.IsV6(); }  ///< VXLAN_F_IPV6: the family of its socket
 };
 
@@ -135,7 +161,7 @@ struct Link {
   int peerIfindex = 0;         ///< veth: the other end
   BridgeOptions bridge;        ///< Bridge only
   BridgePortOptions port;      ///< when master != 0
-  VxlanOptions vxlan;          ///< Vxlan only
+  VxlanOptions vxlan;          ///< Vxlan; Geneve as far as it has them
   IpipOptions ipip;            ///< Ipip only
   WireguardOptions wireguard;  ///< Wireguard only
   TunOptions tun;              ///< Tun only

@@ -24,6 +24,8 @@
 
 namespace overlaysim::kernel {
 
+class Programs;
+
 /// One address of a device: a line of `ip addr`.
 struct Address {
   int ifindex = 0;
@@ -211,8 +213,9 @@ class Namespace {
 
   Ruleset netfilter;
   Conntrack conntrack;
-  SnmpCounters snmp;                        ///< of both families
-  std::shared_ptr<const PeerTables> peers;  ///< may be null
+  SnmpCounters snmp;                         ///< of both families
+  std::shared_ptr<const PeerTables> peers;   ///< may be null
+  std::shared_ptr<const Programs> programs;  ///< at its devices; may be null
 
   // --- identity and history
   uint32_t Version() const { return m_version; }

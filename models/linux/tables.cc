@@ -25,6 +25,10 @@ const char* LinkKindName(LinkKind kind) {
       return "wireguard";
     case LinkKind::Tun:
       return "tun";
+    case LinkKind::Geneve:
+      return "geneve";
+    case LinkKind::Openvswitch:
+      return "openvswitch";
     case LinkKind::Loopback:
     case LinkKind::Physical:
       break;

@@ -126,6 +126,7 @@ FramePtr MakeFrameLike(const Frame& like, uint32_t size) {
   frame->maxFragment = like.maxFragment;
   frame->options = like.options;
   frame->sealed = like.sealed;
+  frame->tunnel = like.tunnel;
   return frame;
 }
 

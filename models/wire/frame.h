@@ -22,6 +22,16 @@ struct IpOptions {
   bool changed = false;                            ///< the header checksum is out of date
 };
 
+/// What a tunnel device that is `external` is told with a frame, and tells of one that it has received (struct
+/// ip_tunnel_key).
+struct TunnelKey {
+  Ipv4Address remote;         ///< where to; on the way in where from; zero: nothing is told
+  uint32_t id = 0;            ///< VNI
+  uint8_t ttl = 64;           ///< of the outer header, as Cilium and Open vSwitch have it
+  bool checksum = false;      ///< over the outer UDP datagram
+  bool dontFragment = false;  ///< of the outer header
+};
+
 struct FrameDeleter;
 
 /// A packet in flight, as a kernel's sk_buff: flat bytes with headroom, edited in place. What Data() points at depends
@@ -70,7 +80,8 @@ class Frame {
   bool encapsulated = false;  ///< its open checksum is that of a tunnelled packet (skb->encapsulation)
   IpOptions options;
   std::shared_ptr<const Sealed>
-      sealed;  ///< what it carries encrypted; fragments have it from their whole; null: nothing
+      sealed;        ///< what it carries encrypted; fragments have it from their whole; null: nothing
+  TunnelKey tunnel;  ///< skb_tunnel_info()
 
  private:
   friend class FramePool;

@@ -252,4 +252,22 @@ struct Vxlan {
   }
 };
 
+/// Geneve (RFC 8926, section 3.4): version and length of the options, flags, protocol of what follows, VNI.
+struct Geneve {
+  uint8_t* p;
+  static constexpr uint32_t kBytes = 8;                  ///< without options
+  static constexpr uint16_t kProtocolEthernet = 0x6558;  ///< Trans Ether Bridging
+  static constexpr uint8_t kFlagCritical = 0x40;
+  uint8_t Version() const { return static_cast<uint8_t>(p[0] >> 6); }
+  uint32_t OptionBytes() const { return (p[0] & 0x3fu) * 4; }
+  bool IsCritical() const { return p[1] & kFlagCritical; }
+  uint16_t Protocol() const { return Get16(p + 2); }
+  uint32_t Vni() const { return Get32(p + 4) >> 8; }
+  void Write(uint32_t vni) const {
+    Put16(p, 0);
+    Put16(p + 2, kProtocolEthernet);
+    Put32(p + 4, vni << 8);
+  }
+};
+
 }  // namespace overlaysim::wire

@@ -144,17 +144,16 @@ void AddVethPair(Session& session, Words& words, Namespace& ns, const LinkReques
 }
 
 std::optional<LinkKind> KindOf(std::string_view type) {
-  for (LinkKind kind :
-       {LinkKind::Veth, LinkKind::Bridge, LinkKind::Vxlan, LinkKind::Dummy, LinkKind::Ipip, LinkKind::Wireguard})
+  for (LinkKind kind : {LinkKind::Veth, LinkKind::Bridge, LinkKind::Vxlan, LinkKind::Dummy, LinkKind::Ipip,
+                        LinkKind::Wireguard, LinkKind::Geneve})
     if (type == kernel::LinkKindName(kind)) return kind;
   return std::nullopt;
 }
 
 void RefuseKind(const Session& session, const std::string& type) {
-  static constexpr const char* kOthers[] = {"bareudp", "bond",    "erspan",  "geneve", "gre",    "gretap",
-                                            "gtp",     "hsr",     "ifb",     "ipvlan", "ipvtap", "lowpan",
-                                            "macsec",  "macvlan", "macvtap", "netkit", "nlmon",  "sit",
-                                            "team",    "vcan",    "vlan",    "vrf",    "vti",    "xfrm"};
+  static constexpr const char* kOthers[] = {
+      "bareudp", "bond",    "erspan", "gre",   "gretap", "gtp",  "hsr",  "ifb",  "ipvlan", "ipvtap", "lowpan", "macsec",
+      "macvlan", "macvtap", "netkit", "nlmon", "sit",    "team", "vcan", "vlan", "vrf",    "vti",    "xfrm"};
   for (const char* other : kOthers)
     if (type == other) NotSupported(fmt::format("the link type \"{}\"", type));
   CheckRtnetlink(session, EOPNOTSUPP, "Unknown device type");
@@ -169,9 +168,12 @@ void Add(Session& session, Words& words) {
   if (*kind == LinkKind::Veth) {
     AddVethPair(session, words, ns, request);
   } else {
-    kernel::VxlanOptions vxlan;
+    kernel::VxlanOptions vxlan = *kind == LinkKind::Geneve ? kernel::VxlanOptions::Geneve() : kernel::VxlanOptions{};
     kernel::BridgeOptions bridge;
+    if (*kind == LinkKind::Geneve && words.Done())  // geneve_validate()
+      CheckRtnetlink(session, EINVAL, "Not enough attributes provided to perform the operation");
     if (*kind == LinkKind::Vxlan) ParseVxlanOptions(session, words, vxlan, false);
+    if (*kind == LinkKind::Geneve) ParseGeneveOptions(session, words, vxlan, false);
     if (*kind == LinkKind::Bridge) ParseBridgeOptions(words, bridge);
     kernel::IpipOptions ipip;
     if (*kind == LinkKind::Ipip) ParseIpipOptions(session, words, ipip);
@@ -212,6 +214,10 @@ void ChangeType(Session& session, Words& words, Namespace& ns, Link& link, const
       if (!old.ip.IsZero()) ns.DeleteVxlanFdb(link.ifindex, {}, &old);
     }
     link.vxlan = vxlan;
+  } else if (type == "geneve" && link.kind == LinkKind::Geneve) {
+    kernel::VxlanOptions geneve = link.vxlan;
+    ParseGeneveOptions(session, words, geneve, true);
+    link.vxlan = geneve;
   } else if (!words.Done()) {
     CheckRtnetlink(session, EOPNOTSUPP);
   }

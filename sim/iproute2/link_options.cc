@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <span>
 #include <utility>
 
 #include "sim/iproute2/names.h"
@@ -45,6 +46,8 @@ void ParseBridgeOptions(Words& words, kernel::BridgeOptions& bridge) {
 
 namespace {
 
+constexpr uint32_t kMaxVni = (1u << 24) - 1;
+
 struct Switch {
   const char* word;
   bool VxlanOptions::*field;
@@ -63,8 +66,19 @@ constexpr Switch kVxlanSwitches[] = {
     {"external", &VxlanOptions::external, "vxlan: cannot change COLLECT_METADATA flag"},
 };
 
-const Switch* TakeVxlanSwitch(const std::string& word, VxlanOptions& vxlan) {
-  for (const Switch& s : kVxlanSwitches) {
+/// geneve_nl2info(): what only a new device may be told.
+constexpr const char* kGeneveFixed =
+    "Changing VNI, Port, endpoint IP address family, external, inner_proto_inherit, and UDP checksum attributes are "
+    "not supported";
+constexpr Switch kGeneveSwitches[] = {
+    {"udpcsum", &VxlanOptions::udpCsum, kGeneveFixed},
+    {"udp6zerocsumtx", &VxlanOptions::udp6ZeroCsumTx, kGeneveFixed},
+    {"udp6zerocsumrx", &VxlanOptions::udp6ZeroCsumRx, kGeneveFixed},
+    {"external", &VxlanOptions::external, kGeneveFixed},
+};
+
+const Switch* TakeSwitch(std::span<const Switch> switches, const std::string& word, VxlanOptions& vxlan) {
+  for (const Switch& s : switches) {
     if (word == s.word) return vxlan.*s.field = true, &s;
     if (word == std::string("no") + s.word) return vxlan.*s.field = false, &s;
   }
@@ -95,7 +109,6 @@ void ParseVxlanOptions(Session& session, Words& words, VxlanOptions& vxlan, bool
   auto fix = [&](const char* why) {
     if (isChange && !refusal) refusal = why;
   };
-  constexpr uint32_t kMaxVni = (1u << 24) - 1;
   auto familyOf = [](const IpAddress& other) {  // both ends are of one family
     return other.IsNone() ? Family::Any : other.IsV6() ? Family::Inet6 : Family::Inet;
   };
@@ -146,7 +159,7 @@ void ParseVxlanOptions(Session& session, Words& words, VxlanOptions& vxlan, bool
     } else if (word == "gbp") {
       vxlan.gbp = true;
       fix("vxlan: cannot change GBP flag");
-    } else if (const Switch* taken = TakeVxlanSwitch(word, vxlan)) {
+    } else if (const Switch* taken = TakeSwitch(kVxlanSwitches, word, vxlan)) {
       learningGiven |= taken->field == &VxlanOptions::learning;
       if (taken->fixed) fix(taken->fixed);
     } else if (word == "flowlabel") {
@@ -173,6 +186,51 @@ void ParseVxlanOptions(Session& session, Words& words, VxlanOptions& vxlan, bool
         "Use 'dstport 4789' to get the IANA assigned value\n"
         "Use 'dstport 0' to get default and quiet this message\n";
   if (vxlan.dstPort == 0) vxlan.dstPort = VxlanOptions{}.dstPort;
+}
+
+/// geneve_parse_opt() of ip/iplink_geneve.c. Whether one that is there already may change so is geneve_changelink()'s.
+void ParseGeneveOptions(Session& session, Words& words, VxlanOptions& geneve, bool isChange) {
+  bool hasVni = isChange;
+  bool isFixed = false;
+  const VxlanOptions before = geneve;
+  while (!words.Done()) {
+    const std::string word = words.Next();
+    if (word == "id" || word == "vni") {
+      geneve.vni = static_cast<uint32_t>(ParseNumberOr(words.Next(), kMaxVni, "invalid id"));
+      hasVni = true;
+    } else if (word == "remote") {
+      const std::string address = words.Next();
+      geneve.remote = ParseAddress(address, Family::Any);
+      if (geneve.remote.IsMulticast()) InvalidArgument(address, "invalid remote address");
+    } else if (word == "ttl" || word == "hoplimit") {
+      ParseTtl(words.Next(), geneve);
+    } else if (word == "tos" || word == "dsfield") {
+      const std::string tos = words.Next();
+      geneve.tos = tos == "inherit" ? 1 : static_cast<uint8_t>(ParseNumberOr(tos, 255, "bad TOS value"));
+    } else if (word == "df") {
+      geneve.df = ParseDf(words.Next());
+    } else if (word == "flowlabel") {
+      geneve.flowLabel = static_cast<uint32_t>(ParseNumberOr(words.Next(), 0xfffff, "invalid flowlabel"));
+    } else if (word == "dstport") {
+      geneve.dstPort = static_cast<uint16_t>(ParseNumberOr(words.Next(), 0xffff, "dstport"));
+      isFixed = true;
+    } else if (word == "innerprotoinherit") {
+      NotSupported("the geneve option \"innerprotoinherit\"");
+    } else if (TakeSwitch(kGeneveSwitches, word, geneve)) {
+      isFixed = true;
+    } else {
+      throw Failure{1, fmt::format("geneve: unknown command \"{}\"?\n", word)};
+    }
+  }
+  if (isChange) {
+    if (isFixed || geneve.vni != before.vni || geneve.remote.IsV6() != before.remote.IsV6())
+      CheckRtnetlink(session, EOPNOTSUPP, kGeneveFixed);
+    return;
+  }
+  if (geneve.external && hasVni) throw Failure{1, "geneve: both 'external' and vni cannot be specified\n"};
+  if (geneve.external) return;
+  if (!hasVni) throw Failure{1, "geneve: missing virtual network identifier\n"};
+  if (geneve.remote.IsZero()) throw Failure{1, "geneve: remote link partner not specified\n"};
 }
 
 void ParseIpipOptions(Session& session, Words& words, kernel::IpipOptions& ipip) {

@@ -17,6 +17,7 @@ void ParseBridgeOptions(Words& words, kernel::BridgeOptions& bridge);
 void ParseVxlanOptions(Session& session, Words& words, kernel::VxlanOptions& vxlan, bool isChange);
 
 /// `type ipip ...`
+void ParseGeneveOptions(Session& session, Words& words, kernel::VxlanOptions& geneve, bool isChange);
 void ParseIpipOptions(Session& session, Words& words, kernel::IpipOptions& ipip);
 
 /// `type bridge_slave ...`

@@ -1,5 +1,6 @@
 #include "sim/iproute2/namespace_set.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "models/wire/headers.h"
@@ -100,12 +101,52 @@ void PrepareWireguard(Link& link) {
   link.maxMtu = kernel::kWireguardMaxMtu;
 }
 
+/// geneve_configure(), geneve_link_config(): the MTU is what the way to the remote leaves, of no remote (an external
+/// device) the most there is.
+int PrepareGeneve(const Namespace& ns, Link& link, std::string* why) {
+  auto fail = [&](int error, const char* text) {
+    if (why) *why = text;
+    return error;
+  };
+  const kernel::VxlanOptions& g = link.vxlan;
+  const bool isV6 = g.IsIpv6();
+  for (const Link* other : ns.Links()) {
+    if (other->kind != LinkKind::Geneve || other->vxlan.dstPort != g.dstPort) continue;
+    if (other->vxlan.vni == g.vni && other->vxlan.remote == g.remote) return EBUSY;
+    if (g.external) return fail(EPERM, "There can be only one externally controlled device on a destination port");
+    if (other->vxlan.external)
+      return fail(EPERM, "There already exists an externally controlled device on this destination port");
+  }
+  constexpr uint32_t kLargestPacket = 0xffff;  // IP_MAX_MTU
+  constexpr uint32_t kHeaders = wire::kUdpHeaderBytes + wire::Geneve::kBytes + wire::kEthernetHeaderBytes;
+  link.maxMtu = kLargestPacket - kHeaders - (isV6 || g.external ? wire::kIpv6HeaderBytes : wire::kIpv4HeaderBytes);
+  uint32_t mtu = link.mtu;
+  if (!link.mtuSet && g.external) {
+    mtu = link.maxMtu;
+  } else if (!link.mtuSet) {
+    int device = 0;
+    if (isV6) {
+      const kernel::Route6Answer way = ns.Ipv6().Lookup({.dst = g.remote.V6()});
+      if (way.error == 0) device = way.nextHop.ifindex;
+    } else {
+      const kernel::RouteAnswer way = ns.Lookup({.dst = g.remote.V4()});
+      if (way.error == 0) device = way.nextHop.ifindex;
+    }
+    const uint32_t headers = kHeaders + (isV6 ? wire::kIpv6HeaderBytes : wire::kIpv4HeaderBytes);
+    if (const Link* lower = ns.GetLink(device); lower && lower->mtu > headers) mtu = lower->mtu - headers;
+  }
+  link.mtu = std::clamp(mtu, link.minMtu, link.maxMtu);
+  return 0;
+}
+
 }  // namespace
 
 int AddLink(Namespace& ns, Link link, std::string* why) {
   if (ns.FindLink(link.name)) return EEXIST;
   if (link.kind == LinkKind::Vxlan)
     if (int error = PrepareVxlan(ns, link, why)) return error;
+  if (link.kind == LinkKind::Geneve)
+    if (int error = PrepareGeneve(ns, link, why)) return error;
   if (link.kind == LinkKind::Ipip) {
     if (int error = PrepareIpip(ns, link)) return error;
   }

@@ -40,6 +40,8 @@ uint32_t TsoMaxSize(const Namespace& ns, const Link& link) {
     case LinkKind::Dummy:
     case LinkKind::Ipip:
     case LinkKind::Tun:
+    case LinkKind::Geneve:
+    case LinkKind::Openvswitch:
       break;
   }
   return kLegacy;
@@ -158,6 +160,29 @@ void PrintIf(Output& out, const char* key, const char* word, bool value) {
   out.Text(fmt::format("{} ", word));
 }
 
+void PrintOuterTos(Output& out, const kernel::VxlanOptions& v) {
+  if (v.tos == 1 && !out.IsJson())
+    out.Text("tos inherit ");
+  else if (v.tos != 0)
+    out.String("tos", "tos {} ", fmt::format("{:#x}", v.tos));
+}
+
+void PrintOuterTtl(Output& out, const kernel::VxlanOptions& v) {
+  if (v.ttlInherit)
+    out.Text("ttl inherit ");
+  else if (v.ttl != 0 || out.IsJson())
+    out.Number("ttl", "ttl {} ", v.ttl);
+  else
+    out.Text("ttl auto ");
+}
+
+void PrintOuterDf(Output& out, const kernel::VxlanOptions& v) {
+  constexpr const char* kDf[] = {"unset", "set", "inherit"};
+  const char* df = kDf[static_cast<size_t>(v.df)];
+  if (out.IsJson() || v.df != kernel::VxlanDf::Unset) out.String("df", "df {} ", df);
+  if (v.flowLabel != 0) out.String("label", "flowlabel {} ", fmt::format("{:#x}", v.flowLabel));
+}
+
 /// vxlan_print_opt() of ip/iplink_vxlan.c
 void PrintVxlan(Output& out, const Namespace& ns, const Link& link) {
   const kernel::VxlanOptions& v = link.vxlan;
@@ -180,20 +205,9 @@ void PrintVxlan(Output& out, const Namespace& ns, const Link& link) {
   PrintIf(out, "rsc", "rsc", v.rsc);
   PrintIf(out, "l2miss", "l2miss", v.l2miss);
   PrintIf(out, "l3miss", "l3miss", v.l3miss);
-  if (v.tos == 1 && !out.IsJson())
-    out.Text("tos inherit ");
-  else if (v.tos != 0)
-    out.String("tos", "tos {} ", fmt::format("{:#x}", v.tos));
-  if (v.ttlInherit)
-    out.Text("ttl inherit ");
-  else if (v.ttl != 0 || out.IsJson())
-    out.Number("ttl", "ttl {} ", v.ttl);
-  else
-    out.Text("ttl auto ");
-  constexpr const char* kDf[] = {"unset", "set", "inherit"};
-  const char* df = kDf[static_cast<size_t>(v.df)];
-  if (out.IsJson() || v.df != kernel::VxlanDf::Unset) out.String("df", "df {} ", df);
-  if (v.flowLabel != 0) out.String("label", "flowlabel {} ", fmt::format("{:#x}", v.flowLabel));
+  PrintOuterTos(out, v);
+  PrintOuterTtl(out, v);
+  PrintOuterDf(out, v);
   if (v.ageing == 0)
     out.Text("ageing none ");
   else
@@ -203,6 +217,21 @@ void PrintVxlan(Output& out, const Namespace& ns, const Link& link) {
   PrintEither(out, "udp_zero_csum6_tx", "udp6zerocsumtx", v.udp6ZeroCsumTx);
   PrintEither(out, "udp_zero_csum6_rx", "udp6zerocsumrx", v.udp6ZeroCsumRx);
   PrintIf(out, "gbp", "gbp", v.gbp);
+}
+
+/// geneve_print_opt() of ip/iplink_geneve.c, of what geneve_fill_info() tells.
+void PrintGeneve(Output& out, const Link& link) {
+  const kernel::VxlanOptions& v = link.vxlan;
+  PrintIf(out, "external", "external", v.external);
+  out.Number("id", "id {} ", v.vni);
+  if (!v.external) out.String(v.remote.IsV6() ? "remote6" : "remote", "remote {} ", v.remote.ToString());
+  PrintOuterTtl(out, v);
+  PrintOuterTos(out, v);
+  PrintOuterDf(out, v);
+  PrintNumber(out, out.IsJson() ? "port" : "dstport", v.dstPort);
+  if (!v.external && !v.remote.IsV6()) PrintEither(out, "udp_csum", "udpcsum", v.udpCsum);
+  if (!v.external && v.remote.IsV6()) PrintEither(out, "udp_zero_csum6_tx", "udp6zerocsumtx", v.udp6ZeroCsumTx);
+  PrintEither(out, "udp_zero_csum6_rx", "udp6zerocsumrx", v.udp6ZeroCsumRx);
 }
 
 /// iptunnel_print_opt() of ip/link_iptnl.c
@@ -236,10 +265,11 @@ void PrintKind(Output& out, const Namespace& ns, const Link& link) {
   if (!kind.empty()) {
     out.Text("\n    ");
     out.String("info_kind", "{} ", kind);
-    if (link.kind == LinkKind::Bridge || link.kind == LinkKind::Vxlan || link.kind == LinkKind::Ipip ||
+    if (link.kind == LinkKind::Bridge || kernel::IsUdpTunnel(link.kind) || link.kind == LinkKind::Ipip ||
         link.kind == LinkKind::Tun) {
       out.OpenObject("info_data");
       if (link.kind == LinkKind::Tun) PrintTun(out);
+      if (link.kind == LinkKind::Geneve) PrintGeneve(out, link);
       if (link.kind == LinkKind::Ipip) PrintIpip(out, ns, link);
       if (link.kind == LinkKind::Bridge) PrintBridge(out, ns, link);
       if (link.kind == LinkKind::Vxlan) PrintVxlan(out, ns, link);

@@ -57,6 +57,7 @@ bool HasEthernetHeader(const TraceRecord& record) {
     case Stage::ArpProcess:
     case Stage::VxlanFdbLookup:
     case Stage::VxlanRoute:
+    case Stage::Program:
       return true;
     case Stage::Decapsulate:
       return record.verdict == Verdict::Continue;  // a packet that is refused is still the outer one
@@ -116,6 +117,9 @@ std::optional<Decision> DecisionOf(const TraceRecord& record, const HeaderChange
       return Decision{"encapsulate", EncapsulationText(change.after)};
     case Stage::Decapsulate:
       return Decision{"decapsulate", EncapsulationText(change.before)};
+    case Stage::Program:
+      if (record.verdict == Verdict::Redirected) return Decision{"program", "sent on there"};
+      return Decision{"program", record.verdict == Verdict::Flooded ? "a copy to each" : "headers rewritten"};
     case Stage::Fragment:
       return Decision{"fragment", "cut into fragments"};
     case Stage::Reassemble:

@@ -187,7 +187,7 @@ void Recorder::OnTableChange(host::Stack& stack, const TableChange& change) {
 }
 
 void Recorder::BeginCaptures(host::Stack& stack, const kernel::Link& link) {
-  if (link.kind == kernel::LinkKind::Vxlan) m_vxlanPorts.insert(link.vxlan.dstPort);
+  if (kernel::IsUdpTunnel(link.kind)) m_vxlanPorts.insert(link.vxlan.dstPort);
   auto captures = m_captures.find(stack.Id());
   if (captures == m_captures.end()) return;
   for (const Capture& capture : captures->second)

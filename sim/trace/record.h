@@ -46,7 +46,8 @@ namespace overlaysim {
   X(FilterPostrouting, "a chain of the POSTROUTING hook was walked")                                                \
   X(Conntrack, "connection tracking could not make anything of the packet, or has no room (nf_conntrack_in)")       \
   X(Translate, "NAT changed an address or port (nf_nat_manip_pkt)")                                                 \
-  X(TunnelWait, "the packet waits for a handshake with a wireguard peer, or leaves that queue (wg_xmit)")
+  X(TunnelWait, "the packet waits for a handshake with a wireguard peer, or leaves that queue (wg_xmit)")           \
+  X(Program, "an eBPF program of a device (tc_run) or Open vSwitch (ovs_dp_process_packet) has judged the frame")
 
 enum class Stage : uint8_t {
 #define OVERLAYSIM_X(name, meaning) name,
@@ -233,7 +234,41 @@ enum class Fate : uint8_t {
   X(FlanneldNoRoute, Dropped, "", "", "flanneld knows no node with that address; answered with net unreachable")       \
   X(FlanneldTtlExpired, Dropped, "", "", "flanneld counted the TTL down to 0; it answers nothing")                     \
   X(FlanneldTooShort, Dropped, "", "", "fewer than 20 bytes came to flanneld's socket")                                \
-  X(VxlanNoRemote, Dropped, "NOT_SPECIFIED", "vxlan_xmit_one", "the FDB entry's remote is 0.0.0.0 or ::")
+  X(VxlanNoRemote, Dropped, "NOT_SPECIFIED", "vxlan_xmit_one", "the FDB entry's remote is 0.0.0.0 or ::")              \
+  X(Redirected, Ongoing, "", "", "goes on through the device that the program has named")                              \
+  X(TunnelNoKey, Dropped, "TUNNEL_TXINFO", "vxlan_xmit", "an external tunnel device was not told where to send it")    \
+  X(GeneveTooShort, Dropped, "NOT_SPECIFIED", "geneve_udp_encap_recv", "fewer than 8 bytes behind the UDP header")     \
+  X(GeneveBadVersion, Dropped, "NOT_SPECIFIED", "geneve_udp_encap_recv", "a version of Geneve other than 0")           \
+  X(GeneveNoDevice, Dropped, "NOT_SPECIFIED", "geneve_udp_encap_recv",                                                 \
+    "no geneve device of this port has that VNI and that remote")                                                      \
+  X(GeneveBadProtocol, Dropped, "NOT_SPECIFIED", "geneve_udp_encap_recv",                                              \
+    "what it carries is no Ethernet frame, or its options are cut short")                                              \
+  X(GeneveCritical, Dropped, "NOT_SPECIFIED", "geneve_udp_encap_recv",                                                 \
+    "it has critical options, and the device knows none")                                                              \
+  X(GeneveLocalMac, Dropped, "NOT_SPECIFIED", "geneve_udp_encap_recv",                                                 \
+    "the inner source MAC is the geneve device's own")                                                                 \
+  X(CiliumInvalidSource, Dropped, "TC_INGRESS", "__netif_receive_skb_core",                                            \
+    "Cilium's DROP_INVALID_SIP (132): the source address is not the pod's")                                            \
+  X(CiliumInvalid, Dropped, "TC_INGRESS", "__netif_receive_skb_core",                                                  \
+    "Cilium's DROP_INVALID (134): the IPv4 header is cut short")                                                       \
+  X(CiliumUnknownL3, Dropped, "TC_INGRESS", "__netif_receive_skb_core",                                                \
+    "Cilium's DROP_UNKNOWN_L3 (139): neither IPv4 nor ARP")                                                            \
+  X(CiliumNoTunnelKey, Dropped, "TC_INGRESS", "__netif_receive_skb_core",                                              \
+    "Cilium's DROP_NO_TUNNEL_KEY (147): not out of a tunnel")                                                          \
+  X(CiliumUnroutable, Dropped, "TC_EGRESS", "__dev_queue_xmit",                                                        \
+    "Cilium's DROP_UNROUTABLE (151): sent to cilium_host, and no endpoint or node has the address")                    \
+  X(CiliumUnsupportedL2, Dropped, "TC_INGRESS", "__netif_receive_skb_core",                                            \
+    "Cilium's DROP_UNSUPPORTED_L2 (166): a length in place of the EtherType")                                          \
+  X(CiliumInvalidIdentity, Dropped, "TC_INGRESS", "__netif_receive_skb_core",                                          \
+    "Cilium's DROP_INVALID_IDENTITY (171): the VNI says that this very host has sent it")                              \
+  X(CiliumTtlExceeded, Dropped, "TC_INGRESS", "__netif_receive_skb_core",                                              \
+    "Cilium's DROP_TTL_EXCEEDED (196): TTL 0 or 1; no ICMP answer")                                                    \
+  X(OvsNoFlow, Dropped, "OVS_DROP_LAST_ACTION", "ovs_dp_process_packet",                                               \
+    "the last flow that matches has no output: a table's default")                                                     \
+  X(OvsSpoofed, Dropped, "OVS_DROP_LAST_ACTION", "ovs_dp_process_packet",                                              \
+    "Antrea's SpoofGuard: source MAC or address is not the pod's")                                                     \
+  X(OvsTtlExpired, Dropped, "OVS_DROP_LAST_ACTION", "ovs_dp_process_packet",                                           \
+    "dec_ttl of a packet with TTL 0 or 1: handed to the controller")
 
 enum class Verdict : uint8_t {
 #define OVERLAYSIM_X(name, fate, reason, function, condition) name,

@@ -38,7 +38,7 @@ FrameKnowledge KnowledgeOf(const ClusterPlan& plan) {
   for (size_t i = 0; i < plan.NetnsCount(); ++i) {
     const auto ns = plan.Materialise(NetnsId(i));
     for (const kernel::Link* link : ns->Links())
-      if (link->kind == kernel::LinkKind::Vxlan) known.vxlanPorts.insert(link->vxlan.dstPort);
+      if (kernel::IsUdpTunnel(link->kind)) known.vxlanPorts.insert(link->vxlan.dstPort);
   }
   for (const Workload& w : plan.workloads)
     if (w.kind == WorkloadKind::Ping) known.echoIds.insert(EchoIdOf(w));

@@ -144,6 +144,38 @@ TEST_F(Commands, VxlanErrors) {
   Expect("ip -n a link set vx1 type vxlan id 9", 2, "Error: Cannot change VNI.\n");
 }
 
+TEST_F(Commands, GeneveErrors) {
+  const std::string add = "ip -n a link add g0 type geneve ";
+  Expect(add + "id 5", 1, "geneve: remote link partner not specified\n");
+  Expect(add + "external id 5", 1, "geneve: both 'external' and vni cannot be specified\n");
+  Expect(add + "id 20000000 remote 1.2.3.4", 255, "Error: argument \"20000000\" is wrong: invalid id\n");
+  Expect(add + "id 5 remote foo", 1, "Error: any valid address is expected rather than \"foo\".\n");
+  Expect(add + "id 5 remote 1.2.3.4 ttl 300", 255, "Error: argument \"300\" is wrong: TTL must be <= 255\n");
+  Expect(add + "id 5 remote 239.1.1.1", 255, "Error: argument \"239.1.1.1\" is wrong: invalid remote address\n");
+  Expect(add + "id 5 remote 1.2.3.4 dstport zz", 255, "Error: argument \"zz\" is wrong: dstport\n");
+}
+
+// Without the module at hand: by ip/iplink_geneve.c of iproute2 6.1.0 and geneve_fill_info(), geneve_link_config() and
+// geneve_configure() of drivers/net/geneve.c.
+TEST_F(Commands, GeneveDevicesAreShownAsTheirDriverTells) {
+  Accept("ip -n a link add g0 type geneve id 10 remote 10.0.0.2");
+  EXPECT_NE(Out("ip -n a -d link show g0")
+                .find("geneve id 10 remote 10.0.0.2 ttl auto dstport 6081 noudpcsum "
+                      "udp6zerocsumrx"),
+            std::string::npos);
+  EXPECT_NE(Out("ip -n a -d link show g0").find("mtu 1450 "), std::string::npos);  // eth0's 1500 less 20 + 8 + 8 + 14
+  EXPECT_NE(Out("ip -n a -d link show g0").find("minmtu 68 maxmtu 65485"), std::string::npos);
+  Expect("ip -n a link add g1 type geneve id 10 remote 10.0.0.2", 2, "RTNETLINK answers: Device or resource busy\n");
+  Accept("ip -n a link set g0 type geneve ttl inherit tos 0x10 df set");
+  EXPECT_NE(Out("ip -n a -d link show g0").find("ttl inherit tos 0x10 df set dstport 6081"), std::string::npos);
+  Expect("ip -n a link add g2 type geneve external", 2,
+         "Error: There can be only one externally controlled device on a destination port.\n");
+  Accept("ip -n b link add g2 type geneve external");
+  EXPECT_NE(Out("ip -n b -d link show g2").find("geneve external id 0 ttl auto dstport 6081 udp6zerocsumrx"),
+            std::string::npos);
+  EXPECT_NE(Out("ip -n b -d link show g2").find("mtu 65465 "), std::string::npos);
+}
+
 TEST_F(Commands, VxlanMtuFollowsItsLowerDevice) {
   Accept("ip -n a link add vx1 type vxlan id 1 dev eth0 dstport 4789");
   EXPECT_EQ(Ns("a").FindLink("vx1")->mtu, 1450u);  // 1500 - 50
