@@ -40,14 +40,19 @@ Verdict VerdictOf(kernel::ProgramDrop why) {
 
 }  // namespace
 
-/// skb_do_redirect(), ovs_vport_send().
+/// skb_do_redirect(), ovs_vport_send(). What bpf_redirect() hands to a device is in no counter of it.
 void Stack::SendOn(wire::FramePtr frame, const kernel::ProgramResult::Output& output) {
   Trace(Stage::Program, Verdict::Redirected, *frame, output.ifindex);
   frame->tunnel = output.tunnel;
-  if (output.isReceived)
+  kernel::Link* link = m_ns->GetLink(output.ifindex);
+  if (!output.isReceived)
+    Transmit(output.ifindex, std::move(frame));
+  else if (!link || !link->adminUp)
+    Finish(Stage::Receive, link ? Verdict::LinkDown : Verdict::DeviceGone, std::move(frame), output.ifindex);
+  else if (link->kind == kernel::LinkKind::Openvswitch)
     m_backlog.Push({this, output.ifindex, std::move(frame)});
   else
-    Transmit(output.ifindex, std::move(frame));
+    NetifReceive(*link, std::move(frame));
 }
 
 bool Stack::RunProgram(kernel::ProgramHook hook, const kernel::Link& link, wire::FramePtr& frame) {

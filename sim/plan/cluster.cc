@@ -444,7 +444,7 @@ void AssignPodAddresses(const Context& context, Cluster& cluster) {
     NodeRow& node = cluster.nodes[n];
     const Ipv4Prefix& cidr = node.podCidr;
     node.ranges = {{.cidr = cidr}};
-    const uint32_t gateway = cidr.address.value + 1;
+    const uint32_t gateway = node.Gateway().value;
     std::unordered_map<uint32_t, PodId> taken;
     const size_t count = pods.CountOn(NodeId(n));
     for (size_t i = 0; i < count; ++i) {
@@ -467,13 +467,13 @@ void AssignPodAddresses(const Context& context, Cluster& cluster) {
         context.Error(where, "pods \"{}\" and \"{}\" have the same address {}", pods.NameOf(it->second),
                       pods.NameOf(pod), row.ip.ToString());
     }
-    uint32_t next = gateway;
+    uint32_t next = cidr.address.value;
     for (size_t i = 0; i < count; ++i) {
       const PodId pod = pods.OnNode(NodeId(n), i);
       PodRow& row = pods.rows[pod.value];
       if (!row.ip.IsZero()) continue;
       do ++next;
-      while (taken.contains(next));
+      while (next == gateway || taken.contains(next));
       if (next >= cidr.Broadcast().value) {
         context.Error(node.written->podCIDR ? Where{.place = node.written->podCIDR->place} : node.where,
                       "podCIDR {} of node \"{}\" has room for {} pods, and {} are placed there", cidr.ToString(),

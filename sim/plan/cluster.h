@@ -32,7 +32,8 @@ struct NodeRow {
   std::optional<Ipv4Prefix> givenPodCidr;
   Ipv4Prefix podCidr;  ///< length 0: its pods' addresses come from pools
   std::optional<Ipv6Prefix> givenPodCidr6;
-  Ipv6Prefix podCidr6;           ///< length 0: its pods have no IPv6
+  Ipv6Prefix podCidr6;  ///< length 0: its pods have no IPv6
+  std::optional<Ipv4Address> givenGateway;
   std::vector<PodRange> ranges;  ///< all addresses of its pods: the pod CIDR, or blocks and borrowed addresses
   std::vector<Ipv4Address> tunnelAddresses;  ///< of its tunnel devices in their order; fewer: the others have none
   std::vector<Port> ports;                   ///< eth0, eth1, …
@@ -41,6 +42,8 @@ struct NodeRow {
   Ipv4Address TunnelAddress(size_t tunnel) const {
     return tunnel < tunnelAddresses.size() ? tunnelAddresses[tunnel] : Ipv4Address{};
   }
+  /// The node's own address among its pods'; with a pod CIDR.
+  Ipv4Address Gateway() const { return givenGateway.value_or(Ipv4Address{podCidr.address.value + 1}); }
   Ipv4Address Address() const { return ports.empty() ? Ipv4Address{} : ports.front().address.address; }
 };
 

@@ -224,9 +224,8 @@ NetnsId CompiledPlan::FindByPodAddress(const IpAddress& ip) const {
   if (entry == VtepDirectory::kNone) return {};
   const NodeId node = directory.Entries()[entry].vtep.node;
   const NodeRow& row = m_cluster.nodes[node.value];
-  const IpAddress gateway =
-      ip.IsV6() ? IpAddress(Advance(row.podCidr6.address, 1)) : IpAddress(Ipv4Address{row.podCidr.address.value + 1});
-  if (HasBridge(node) && ip == gateway) return NodeNetns(node);
+  const IpAddress gateway = ip.IsV6() ? IpAddress(Advance(row.podCidr6.address, 1)) : IpAddress(row.Gateway());
+  if ((HasBridge(node) || m_overlay->profile.agentDevices > 0) && ip == gateway) return NodeNetns(node);
   const bool isTunnel = ip.IsV6() ? m_overlay->profile.hasVtepAddress && ip == row.podCidr6.address
                                   : std::find(row.tunnelAddresses.begin(), row.tunnelAddresses.end(), ip.V4()) !=
                                         row.tunnelAddresses.end();
@@ -315,12 +314,16 @@ std::vector<kernel::Route6> CompiledPlan::UnderlayRoutes6(NetnsId id, uint32_t e
 
 CompiledPlan::NodeLinks CompiledPlan::LinksOf(NodeId node) const {
   // As a node of the oracle's lab has them: eth0, cni0, the veths, flannel.1; with Calico eth0, vxlan.calico, the
-  // veths.
+  // veths; with Cilium eth0, cilium_net, cilium_host, cilium_vxlan, the veths.
   const int afterPorts = kFirstIfindex + static_cast<int>(m_cluster.nodes[node.value].ports.size());
   const Profile& profile = m_overlay->profile;
   const int pods = static_cast<int>(m_cluster.pods.CountOn(node));
-  if (profile.bridge.empty())
-    return {.firstVeth = afterPorts + static_cast<int>(profile.tunnels.size()), .firstTunnel = afterPorts};
+  if (profile.bridge.empty()) {
+    const int firstTunnel = afterPorts + profile.agentDevices;
+    return {.firstVeth = firstTunnel + static_cast<int>(profile.tunnels.size()),
+            .firstTunnel = firstTunnel,
+            .firstAgent = afterPorts};
+  }
   if (!HasBridge(node)) return {.firstTunnel = afterPorts};
   return {.bridge = afterPorts, .firstVeth = afterPorts + 1, .firstTunnel = afterPorts + 1 + pods};
 }
@@ -339,12 +342,26 @@ NodeView CompiledPlan::ViewOf(NodeId node) const {
                 .subnet = port.address.Canonical(),
                 .underlayIfindex = kFirstIfindex,
                 .gateways = GatewaysOf(m_cluster.nodes[node.value]),
-                .firstTunnelIfindex = LinksOf(node).firstTunnel};
+                .firstTunnelIfindex = LinksOf(node).firstTunnel,
+                .firstAgentIfindex = LinksOf(node).firstAgent,
+                .podCidr = m_cluster.nodes[node.value].podCidr,
+                .gateway = m_cluster.nodes[node.value].Gateway(),
+                .outerMtu = OuterMtu(node),
+                .podMtu = MtuOfPodsOn(node)};
   if (m_cluster.HasIpv6()) {
     view.address6 = Address6Of(NodeNetns(node));
     view.subnet6 = Embed(m_cluster.underlay6, view.subnet);
   }
   return view;
+}
+
+NodeParts CompiledPlan::PartsOf(NodeId node) const {
+  NodeParts parts{.self = ViewOf(node)};
+  for (const Port& port : m_cluster.nodes[node.value].ports) parts.addresses.push_back(port.address.address);
+  for (const Ipv4Prefix& more : m_cluster.nodes[node.value].moreAddresses) parts.addresses.push_back(more.address);
+  for (size_t i = 0; i < m_cluster.pods.CountOn(node); ++i)
+    parts.pods.push_back(AttachmentOf(m_cluster.pods.OnNode(node, i)));
+  return parts;
 }
 
 uint32_t CompiledPlan::OuterMtu(NodeId node) const {
@@ -361,6 +378,12 @@ uint32_t CompiledPlan::PodMtu(PodId pod) const {
   return m_cluster.pods.groups[row.group].mtu.value_or(MtuOfPodsOn(row.node));
 }
 
+uint32_t CompiledPlan::DeviceMtuOf(PodId pod) const {
+  const PodRow& row = m_cluster.pods.rows[pod.value];
+  if (!m_overlay->profile.mtuOnRoutes || m_cluster.pods.groups[row.group].mtu) return PodMtu(pod);
+  return DeviceMtu(m_overlay->profile, OuterMtu(row.node));
+}
+
 uint8_t CompiledPlan::PodPrefixLength(NodeId node) const {
   return m_overlay->profile.isBridged ? m_overlay->profile.network.length : m_cluster.nodes[node.value].podCidr.length;
 }
@@ -373,10 +396,12 @@ PodAttachment CompiledPlan::AttachmentOf(PodId pod) const {
   const Profile& profile = m_overlay->profile;
   PodAttachment at{.vethName = profile.vethName(m_cluster.pods.NamespaceOf(pod), m_cluster.pods.NameOf(pod)),
                    .address = row.ip,
-                   .gateway = {m_cluster.nodes[row.node.value].podCidr.address.value + 1},
+                   .gateway = m_cluster.nodes[row.node.value].Gateway(),
                    .prefixLength = PodPrefixLength(row.node),
                    .mtu = PodMtu(pod),
+                   .deviceMtu = DeviceMtuOf(pod),
                    .podMac = given != m_cluster.pods.givenMacs.end() ? given->second : MacFromName(fullName + "/eth0"),
+                   .group = row.group,
                    .nodeNetns = NodeNetns(row.node),
                    .podNetns = PodNetns(pod),
                    .vethIfindex = links.firstVeth + static_cast<int>(m_cluster.pods.OrdinalOf(pod)),
@@ -399,10 +424,14 @@ void CompiledPlan::AddTunnel(kernel::Namespace& ns, NodeId nodeId, size_t number
   const int ifindex = links.firstTunnel + static_cast<int>(number);
   kernel::Link link{
       .ifindex = ifindex, .name = tunnel.device, .kind = tunnel.kind, .mtuSet = true, .mtu = MtuOf(nodeId, tunnel)};
-  if (tunnel.kind == kernel::LinkKind::Vxlan) {
+  if (kernel::IsUdpTunnel(tunnel.kind)) {
     link.address = tunnel.isV6 ? *node.vtepMac6 : *node.vtepMac;
     link.addressSet = true;
     link.vxlan = tunnel.vxlan;
+  }
+  if (tunnel.vxlan.external) {
+    // neither a local address nor a lower device, and so no limit to its MTU
+  } else if (tunnel.kind == kernel::LinkKind::Vxlan) {
     if (tunnel.isV6)
       link.vxlan.local = Address6Of(NodeNetns(nodeId));
     else
@@ -461,11 +490,11 @@ std::unique_ptr<kernel::Namespace> CompiledPlan::MakeNode(NetnsId id, NodeId nod
   if (HasBridge(nodeId)) {
     AddBridge(*ns, links.bridge, profile.bridge, MacFromName(node.name + "/" + profile.bridge), MtuOfPodsOn(nodeId));
   }
+  if (m_overlay->flavour->addDevices) m_overlay->flavour->addDevices(profile, ViewOf(nodeId), *ns);
   for (size_t i = 0; i < m_cluster.pods.CountOn(nodeId); ++i)
     m_overlay->flavour->connectPod(profile, AttachmentOf(m_cluster.pods.OnNode(nodeId, i)), ns.get(), nullptr);
   if (HasBridge(nodeId)) {
-    ns->AddAddress(
-        {.ifindex = links.bridge, .local = {node.podCidr.address.value + 1}, .prefixLength = PodPrefixLength(nodeId)});
+    ns->AddAddress({.ifindex = links.bridge, .local = node.Gateway(), .prefixLength = PodPrefixLength(nodeId)});
     if (const Ipv6Prefix& cidr6 = node.podCidr6; cidr6.length > 0)
       ns->Ipv6().AddAddress(
           {.ifindex = links.bridge, .local = Advance(cidr6.address, 1), .prefixLength = cidr6.length});
@@ -484,6 +513,8 @@ std::unique_ptr<kernel::Namespace> CompiledPlan::MakeNode(NetnsId id, NodeId nod
     view->CopyInto(*ns);
   else
     ns->peers = std::move(view);
+
+  if (m_overlay->flavour->programs) ns->programs = m_overlay->flavour->programs(m_overlay, PartsOf(nodeId), *ns);
 
   const HostSettings none;
   const bool hasSettings = nodeId.value < hostSettings.size() && hostSettings[nodeId.value];

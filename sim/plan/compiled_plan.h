@@ -47,6 +47,7 @@ class CompiledPlan final : public ClusterPlan {
   Ipv6Address Address6Of(NetnsId id) const;  ///< zero: none
   uint32_t PodMtu(PodId pod) const;
   NodeView ViewOf(NodeId node) const;
+  NodeParts PartsOf(NodeId node) const;
   /// What `node` knows to reach `peer`, with the route to its first range.
   PeerRows RowsTowards(NodeId node, NodeId peer) const;
   std::vector<kernel::Route> RoutesTowards(NodeId node, NodeId peer) const;
@@ -64,7 +65,7 @@ class CompiledPlan final : public ClusterPlan {
 
  private:
   struct NodeLinks {  ///< ifindexes
-    int bridge = 0, firstVeth = 0, firstTunnel = 0;
+    int bridge = 0, firstVeth = 0, firstTunnel = 0, firstAgent = 0;
   };
   NodeLinks LinksOf(NodeId node) const;
   std::string DeviceName(NodeId node, int ifindex) const;  ///< of a port or a tunnel
@@ -73,6 +74,7 @@ class CompiledPlan final : public ClusterPlan {
     return !profile.bridge.empty() && (profile.isBridged || m_cluster.pods.CountOn(node) > 0);
   }
   uint8_t PodPrefixLength(NodeId node) const;
+  uint32_t DeviceMtuOf(PodId pod) const;
   uint32_t OuterMtu(NodeId node) const;
   uint32_t MtuOf(NodeId node, const Tunnel& tunnel) const {
     return TunnelMtu(m_overlay->profile, tunnel, OuterMtu(node));

@@ -145,6 +145,10 @@ void EventPlanner::PlanFault(const Event& event) {
     m_context.Error(event.node->place, "\"{}\" has no VXLAN device", on->name);
     return;
   }
+  if (tunnel->vxlan.external) {
+    m_context.Error(event.place, "faults of {}'s tunnel are not supported yet", profile.name);
+    return;
+  }
   const FaultKind fault = event.fault->value;
   const bool needsPeer = fault == FaultKind::StaleFdb || fault == FaultKind::MissingFdb ||
                          fault == FaultKind::MissingNeighbour || fault == FaultKind::MissingRoute;

@@ -454,6 +454,11 @@ ObjectType MakeCni() {
       .Default(Value::Bool(true));
   o.Add("bgpPeers", &Cni::bgpPeers, "Further BGP sessions (BGPPeer).").For({calico});
   o.Add("routingMode", &Cni::routingMode, "Tunnel, or plain routes between nodes.").For({cilium}).Default("tunnel");
+  o.Add("autoDirectNodeRoutes", &Cni::autoDirectNodeRoutes,
+        "With \"native\", each node has a route to the pods of every other on its subnet. Without, the routers would "
+        "have to know them, and simulated ones do not.")
+      .For({cilium})
+      .Default(Value::Bool(true), Condition{"routingMode", "native"});
   o.Add("tunnelProtocol", &Cni::tunnelProtocol, "Which tunnel.").For({cilium}).Default("vxlan");
   o.Add("tunnelProtocol", &Cni::tunnelProtocol, "Which tunnel.").For({antrea}).Default("geneve");
   o.Add("mode", &Cni::mode, "\"routed\": a pod subnet per node; \"bridged\": one pod subnet over all nodes.")

@@ -268,6 +268,7 @@ struct Cni {
   Optional<bool> nodeToNodeMeshEnabled;     ///< calico
   std::vector<BgpPeer> bgpPeers;            ///< calico
   Optional<RoutingMode> routingMode;        ///< cilium
+  Optional<bool> autoDirectNodeRoutes;      ///< cilium, native
   Optional<TunnelProtocol> tunnelProtocol;  ///< cilium, antrea
   Optional<VxlanFlavour> mode;              ///< vxlan
   Optional<Ipv4Prefix> subnet;              ///< vxlan, bridged: the one pod subnet; left out: podCIDR

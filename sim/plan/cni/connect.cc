@@ -2,34 +2,29 @@
 
 namespace overlaysim::plan {
 
-namespace {
-
 kernel::Link& AddHostEnd(const PodAttachment& pod, MacAddress mac, kernel::Namespace& host) {
   return host.AddLink({.ifindex = pod.vethIfindex,
                        .name = pod.vethName,
                        .kind = kernel::LinkKind::Veth,
                        .address = mac,
                        .addressSet = true,
-                       .mtu = pod.mtu,
+                       .mtu = pod.deviceMtu,
                        .peerNetns = pod.podNetns,
                        .peerIfindex = pod.podIfindex});
 }
 
-/// eth0, up and with its address.
 void AddPodEnd(const PodAttachment& pod, uint8_t prefixLength, kernel::Namespace& inside) {
   kernel::Link& eth0 = inside.AddLink({.ifindex = pod.podIfindex,
                                        .name = "eth0",
                                        .kind = kernel::LinkKind::Veth,
                                        .address = pod.podMac,
                                        .addressSet = true,
-                                       .mtu = pod.mtu,
+                                       .mtu = pod.deviceMtu,
                                        .peerNetns = pod.nodeNetns,
                                        .peerIfindex = pod.vethIfindex});
   inside.SetLinkUp(eth0.ifindex, true, {});
   inside.AddAddress({.ifindex = eth0.ifindex, .local = pod.address, .prefixLength = prefixLength});
 }
-
-}  // namespace
 
 void ConnectToBridge(const Profile& profile, const PodAttachment& pod, kernel::Namespace* host,
                      kernel::Namespace* inside) {

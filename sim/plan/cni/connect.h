@@ -4,6 +4,11 @@
 
 namespace overlaysim::plan {
 
+/// The node's end of the pod's veth, down.
+kernel::Link& AddHostEnd(const PodAttachment& pod, MacAddress mac, kernel::Namespace& host);
+/// eth0 in the pod, up and with its address.
+void AddPodEnd(const PodAttachment& pod, uint8_t prefixLength, kernel::Namespace& inside);
+
 /// The CNI project's bridge plugin as flannel's delegates to it: a veth on the bridge with hairpin mode on, the gateway
 /// on the bridge, a default route and one for all pods. Source: flannel-io/cni-plugin flannel_linux.go
 /// (isDefaultGateway, routes, mtu), kube-flannel.yml (hairpinMode true).

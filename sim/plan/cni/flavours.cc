@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "sim/plan/cni/calico.h"
+#include "sim/plan/cni/cilium.h"
 #include "sim/plan/cni/flannel.h"
 #include "sim/plan/cni/profile.h"
 #include "sim/plan/cni/vxlan.h"
@@ -8,8 +9,9 @@
 namespace overlaysim::plan {
 
 const std::vector<Flavour>& Flavours() {
-  static const std::vector<Flavour> flavours = {FlannelVxlan(), FlannelHostGw(), FlannelIpip(), FlannelWireguard(),
-                                                FlannelUdp(),   Canal(),         Calico(),      GenericVxlan()};
+  static const std::vector<Flavour> flavours = {FlannelVxlan(),     FlannelHostGw(), FlannelIpip(),
+                                                FlannelWireguard(), FlannelUdp(),    Canal(),
+                                                Calico(),           Cilium(),        GenericVxlan()};
   return flavours;
 }
 
@@ -24,12 +26,19 @@ int TunnelIfindex(const Profile& profile, const NodeView& self, kernel::LinkKind
   return tunnel ? self.firstTunnelIfindex + static_cast<int>(tunnel - profile.tunnels.data()) : 0;
 }
 
+uint32_t DeviceMtu(const Profile& profile, uint32_t outerMtu) { return profile.mtu.value_or(outerMtu); }
+
 uint32_t TunnelMtu(const Profile& profile, const Tunnel& tunnel, uint32_t outerMtu) {
+  if (profile.mtuOnRoutes) return DeviceMtu(profile, outerMtu);
   if (tunnel.mtu) return *tunnel.mtu;
   return profile.mtu ? *profile.mtu : outerMtu - std::min(outerMtu, tunnel.overheadBytes);
 }
 
 uint32_t PodMtu(const Profile& profile, uint32_t outerMtu) {
+  if (profile.mtuOnRoutes) {
+    const uint32_t mtu = DeviceMtu(profile, outerMtu);
+    return mtu - std::min(mtu, LargestOverhead(profile));
+  }
   if (profile.mtu) return *profile.mtu;
   uint32_t mtu = outerMtu;
   for (const Tunnel& tunnel : profile.tunnels) mtu = std::min(mtu, TunnelMtu(profile, tunnel, outerMtu));

@@ -58,11 +58,14 @@ struct Profile {
   uint32_t policyTable = 0;     ///< of PeerRows::policyRoute; 0: there are none
   bool isBridged = false;       ///< the device is a port of the bridge: one pod subnet over all nodes
   bool acceptForwarded = false;  ///< the agent lets pod traffic through the host's FORWARD chain
-  bool masquerades = false;      ///< flannel: packets from pods to outside of the cluster get the node's address
-  Ipv6Prefix network6;           ///< all pods' IPv6 addresses; length 0: there is no IPv6
-  uint8_t podCidr6Length = 64;   ///< one node's part of it
-  Ipv4Prefix network;            ///< all pods; of several pools the smallest prefix around them
-  std::vector<Pool> pools;       ///< empty: each node has a pod CIDR
+  bool masquerades = false;      ///< packets from pods to outside of the cluster get the node's address
+  /// Devices have the MTU of the outer device, or `mtu`; the headers are taken off on the routes, in pod and node.
+  bool mtuOnRoutes = false;
+  int agentDevices = 0;         ///< that Flavour::addDevices makes
+  Ipv6Prefix network6;          ///< all pods' IPv6 addresses; length 0: there is no IPv6
+  uint8_t podCidr6Length = 64;  ///< one node's part of it
+  Ipv4Prefix network;           ///< all pods; of several pools the smallest prefix around them
+  std::vector<Pool> pools;      ///< empty: each node has a pod CIDR
   /// Whether the device of that name has a say in the MTU, the smallest counting; null: only that of the node's
   /// address.
   bool (*countsInMtu)(std::string_view device) = nullptr;
@@ -85,6 +88,10 @@ struct NodeView {
   Ipv6Prefix subnet6;
   std::vector<kernel::NextHop> gateways;  ///< of its default route
   int firstTunnelIfindex = 0;             ///< of Profile::tunnels; the others follow
+  int firstAgentIfindex = 0;              ///< of Profile::agentDevices
+  Ipv4Prefix podCidr;
+  Ipv4Address gateway;  ///< the node's own address among its pods'
+  uint32_t outerMtu = 1500, podMtu = 1450;
 };
 
 /// The ifindex of a node's tunnel device; 0: it has none of that kind.
@@ -113,13 +120,24 @@ struct PodAttachment {
   uint8_t prefixLength = 24;
   Ipv6Address address6, gateway6;  ///< zero: none
   uint8_t prefixLength6 = 64;
-  uint32_t mtu = 1450;
+  uint32_t mtu = 1450;        ///< of what the pod sends
+  uint32_t deviceMtu = 1450;  ///< of both ends
   MacAddress podMac, vethMac;
+  uint32_t group = 0;  ///< of PodTable::groups
   NetnsId nodeNetns, podNetns;
   int vethIfindex = 0, podIfindex = 2, bridgeIfindex = 0;
 };
 
-/// A CNI flavour: defaults and two functions.
+/// One node with what is on it.
+struct NodeParts {
+  NodeView self;
+  std::vector<Ipv4Address> addresses;  ///< of its ports
+  std::vector<PodAttachment> pods;
+};
+
+struct Overlay;
+
+/// A CNI flavour: defaults and two functions; three more where an agent does more than write tables.
 struct Flavour {
   scenario::CniType type;
   scenario::FlannelBackend backend;  ///< flannel: which one
@@ -134,6 +152,11 @@ struct Flavour {
   PeerRows6 (*reach6)(const Profile&, const NodeView& self, const Vtep& peer) = nullptr;
   /// The iptables rules that the agent keeps on a node with that pod CIDR, as iptables-save has them; null: none.
   std::string (*rules)(const Profile&, const Ipv4Prefix& podCidr) = nullptr;
+  /// Makes Profile::agentDevices on the node; before its pods and tunnels are there.
+  void (*addDevices)(const Profile&, const NodeView& self, kernel::Namespace& node) = nullptr;
+  /// The agent's own datapath on a node whose devices are all there.
+  std::shared_ptr<const kernel::Programs> (*programs)(std::shared_ptr<const Overlay>, const NodeParts&,
+                                                      const kernel::Namespace& node) = nullptr;
 };
 
 /// All flavours that can be planned. Which types there are besides is said by the scenario format.
@@ -159,6 +182,8 @@ inline constexpr uint32_t kIpv6ExtraBytes = 20;   ///< what an outer IPv6 header
 
 /// MTU of a tunnel device on a node whose outer device has `outerMtu`.
 uint32_t TunnelMtu(const Profile& profile, const Tunnel& tunnel, uint32_t outerMtu);
+/// MTU of the pods' and the agent's devices there, where routes have the pods' MTU (Profile::mtuOnRoutes).
+uint32_t DeviceMtu(const Profile& profile, uint32_t outerMtu);
 /// MTU of the pods there: that of the tunnel that leaves them least.
 uint32_t PodMtu(const Profile& profile, uint32_t outerMtu);
 /// Bytes of the largest headers that any of the tunnels adds.

@@ -1,6 +1,7 @@
 #include <vector>
 
 #include "sim/plan/cni/calico.h"
+#include "sim/plan/cni/cilium.h"
 #include "sim/plan/cni/given.h"
 #include "sim/plan/cni/profile.h"
 #include "sim/scenario/enums.h"
@@ -146,7 +147,9 @@ std::optional<CniPlan> ResolveCni(const Context& context) {
 
   Profile& profile = plan.profile = plan.flavour->defaults;
   profile.network = NetworkOf(context, conf).Canonical();
-  if (profile.FindTunnel(kernel::LinkKind::Vxlan)) {
+  if (type == CniType::Cilium) {
+    if (!ResolveCilium(context, profile)) return std::nullopt;
+  } else if (profile.FindTunnel(kernel::LinkKind::Vxlan)) {
     TakeVxlanSettings(cni, conf, profile);
     Tunnel& tunnel = profile.tunnels.front();
     if (isFlannel) tunnel.device = "flannel." + std::to_string(tunnel.vxlan.vni);

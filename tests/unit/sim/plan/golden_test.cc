@@ -79,7 +79,8 @@ INSTANTIATE_TEST_SUITE_P(Tutorial, PlanGolden,
                                          "three-nodes-bridged", "leaf-spine", "link-failure", "imported",
                                          "firewall-closed", "mtu", "calico-vxlan", "calico-cross-subnet", "calico-ipip",
                                          "calico-route-reflector", "canal", "flannel-ipip", "flannel-wireguard",
-                                         "flannel-udp", "calico-wireguard", "dual-stack"),
+                                         "flannel-udp", "calico-wireguard", "dual-stack", "cilium-vxlan",
+                                         "cilium-geneve", "cilium-native"),
                          [](const auto& param) {
                            std::string name = param.param;
                            std::replace(name.begin(), name.end(), '-', '_');

@@ -107,7 +107,7 @@ TEST(PlanMistakes, OtherFlavoursAreNamedAsNotSupportedYet) {
   EXPECT_SAYS(WithCluster(R"("nodes": ["a"], "cni": {"type": "antrea"}, "pods": [])"),
               "CNI antrea is not supported yet (supported: flannel vxlan, flannel host-gw, flannel ipip, flannel "
               "wireguard, flannel udp, canal, "
-              "calico, vxlan)");
+              "calico, cilium, vxlan)");
 }
 
 TEST(PlanMistakes, LoopOfSwitches) {

@@ -1,0 +1,219 @@
+#include "sim/plan/cni/cilium.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "models/linux/cilium.h"
+#include "sim/plan/cni/connect.h"
+#include "sim/plan/cni/given.h"
+#include "sim/plan/cni/peer_view.h"
+#include "sim/plan/cni/rules.h"
+#include "sim/scenario/enums.h"
+
+namespace overlaysim::plan {
+namespace {
+
+constexpr uint8_t kRouteProtocol = kernel::kProtoKernel;  // pkg/datapath/linux/linux_defaults: RTProto
+/// cilium_net and cilium_host, each the other's peer (pkg/datapath/loader/netlink.go, setupBaseDevice()).
+constexpr int kNetDevice = 0, kHostDevice = 1;
+
+int HostIfindex(const NodeView& self) { return self.firstAgentIfindex + kHostDevice; }
+
+/// createNodeRouteSpec() of pkg/datapath/linux/node.go.
+kernel::Route NodeRoute(const NodeView& self, const Ipv4Prefix& cidr, uint32_t mtu) {
+  return {.dst = cidr,
+          .protocol = kRouteProtocol,
+          .prefSrc = self.gateway,
+          .mtu = mtu,
+          .nextHops = {{.gateway = self.gateway, .ifindex = HostIfindex(self)}}};
+}
+
+/// updateNodeRoute(), updateDirectRoutes() of pkg/datapath/linux/node.go: a node that is not on the subnet gets no
+/// direct route ("must be directly reachable").
+PeerRows Reach(const Profile& profile, const NodeView& self, const Vtep& peer, const PodRange& range) {
+  if (!profile.tunnels.empty()) return {.route = NodeRoute(self, range.cidr, self.podMtu)};
+  if (!profile.directRouting || !self.subnet.Contains(peer.underlay)) return {};
+  return {.route = kernel::Route{.dst = range.cidr,
+                                 .protocol = kRouteProtocol,
+                                 .nextHops = {{.gateway = peer.underlay, .ifindex = self.underlayIfindex}}}};
+}
+
+void AddDevices(const Profile& profile, const NodeView& self, kernel::Namespace& node) {
+  const int net = self.firstAgentIfindex + kNetDevice, host = HostIfindex(self);
+  for (const auto& [ifindex, peer, name] : {std::tuple{net, host, "cilium_net"}, {host, net, "cilium_host"}})
+    node.AddLink({.ifindex = ifindex,
+                  .name = name,
+                  .kind = kernel::LinkKind::Veth,
+                  .address = MacFromName(node.Name() + "/" + name),
+                  .addressSet = true,
+                  .mtu = DeviceMtu(profile, self.outerMtu),
+                  .noArp = true,
+                  .peerNetns = node.Id(),
+                  .peerIfindex = peer});
+  for (const char* name : {"cilium_net", "cilium_host"}) {
+    const std::string conf = fmt::format("net.ipv4.conf.{}.", name);
+    for (const auto& [key, value] : {std::pair{"forwarding", "1"},
+                                     {"rp_filter", "0"},
+                                     {"accept_local", "1"},
+                                     {"send_redirects", "0"}})  // enableForwarding()
+      node.SetSysctl(conf + key, value);
+  }
+  for (int ifindex : {net, host}) node.SetLinkUp(ifindex, true, {});
+  node.AddAddress({.ifindex = host, .local = self.gateway, .prefixLength = 32});
+  node.AddRoute({.dst = {self.gateway, 32},
+                 .scope = kernel::kScopeLink,
+                 .protocol = kRouteProtocol,
+                 .nextHops = {{.ifindex = host}}},
+                kernel::Namespace::kCreate);
+  node.AddRoute(NodeRoute(self, self.podCidr, 0), kernel::Namespace::kCreate);
+}
+
+/// The pod has a single address and sends everything to the node's internal address, with the MTU on the route:
+/// plugins/cilium-cni/cmd/cmd.go, pkg/datapath/connector/veth.go.
+void ConnectEndpoint(const Profile&, const PodAttachment& pod, kernel::Namespace* host, kernel::Namespace* inside) {
+  if (host) {
+    AddHostEnd(pod, pod.vethMac, *host);
+    host->SetSysctl("net.ipv4.conf." + pod.vethName + ".rp_filter", "0");
+    host->SetLinkUp(pod.vethIfindex, true, {});
+  }
+  if (inside) {
+    AddPodEnd(pod, 32, *inside);
+    inside->AddRoute({.dst = {pod.gateway, 32}, .scope = kernel::kScopeLink, .nextHops = {{.ifindex = pod.podIfindex}}},
+                     kernel::Namespace::kCreate);
+    inside->AddRoute({.dst = {}, .mtu = pod.mtu, .nextHops = {{.gateway = pod.gateway, .ifindex = pod.podIfindex}}},
+                     kernel::Namespace::kCreate);
+  }
+}
+
+/// Of one node: its own pods, and the directory of the others as of the version that its agent has applied.
+class Maps final : public kernel::CiliumMaps {
+ public:
+  Maps(std::shared_ptr<const Overlay> overlay, const NodeParts& node)
+      : m_overlay(std::move(overlay)), m_version(m_overlay->directory.Version()), m_self(node.self.node) {
+    for (const PodAttachment& pod : node.pods) {
+      const Endpoint endpoint{.ifindex = pod.vethIfindex,
+                              .mac = pod.podMac,
+                              .nodeMac = pod.vethMac,
+                              .address = pod.address,
+                              .identity = kernel::kCiliumFirstPodIdentity + pod.group};
+      m_byIfindex.emplace(pod.vethIfindex, &m_byAddress.emplace(pod.address, endpoint).first->second);
+    }
+    m_host.insert(node.addresses.begin(), node.addresses.end());
+    m_host.insert(node.self.gateway);
+  }
+
+  const Endpoint* FindEndpoint(Ipv4Address address) const override {
+    auto it = m_byAddress.find(address);
+    return it == m_byAddress.end() ? nullptr : &it->second;
+  }
+  const Endpoint* EndpointBehind(int ifindex) const override {
+    auto it = m_byIfindex.find(ifindex);
+    return it == m_byIfindex.end() ? nullptr : it->second;
+  }
+  bool IsHost(Ipv4Address address) const override { return m_host.contains(address); }
+  std::optional<Ipv4Address> FindNode(Ipv4Address address) const override {
+    const uint32_t entry = m_overlay->directory.FindByPod(address, m_version);
+    if (entry == VtepDirectory::kNone) return std::nullopt;
+    const Vtep& peer = m_overlay->directory.Entries()[entry].vtep;
+    return peer.node == m_self ? std::nullopt : std::optional(peer.underlay);
+  }
+
+ private:
+  std::shared_ptr<const Overlay> m_overlay;
+  uint32_t m_version;
+  NodeId m_self;
+  std::unordered_map<Ipv4Address, Endpoint> m_byAddress;
+  std::unordered_map<int, const Endpoint*> m_byIfindex;
+  std::unordered_set<Ipv4Address> m_host;
+};
+
+std::shared_ptr<const kernel::Programs> MakePrograms(std::shared_ptr<const Overlay> overlay, const NodeParts& parts,
+                                                     const kernel::Namespace& node) {
+  kernel::CiliumPrograms::Devices devices{.host = HostIfindex(parts.self)};
+  devices.hostMac = node.GetLink(devices.host)->address;
+  if (!overlay->profile.tunnels.empty()) {
+    devices.overlay = parts.self.firstTunnelIfindex;
+    devices.overlayMac = node.GetLink(devices.overlay)->address;
+  }
+  return std::make_shared<kernel::CiliumPrograms>(std::make_shared<Maps>(std::move(overlay), parts), devices);
+}
+
+/// pkg/datapath/iptables/iptables.go: installMasqueradeRules(), and the accepting rules of CILIUM_FORWARD.
+std::string Rules(const Profile& profile, const Ipv4Prefix& podCidr) {
+  std::string out =
+      "*filter\n:CILIUM_FORWARD - [0:0]\n"
+      "-A FORWARD -m comment --comment \"cilium-feeder: CILIUM_FORWARD\" -j CILIUM_FORWARD\n"
+      "-A CILIUM_FORWARD -o cilium_host -m comment --comment \"cilium: any->cluster on cilium_host forward accept\" -j "
+      "ACCEPT\n"
+      "-A CILIUM_FORWARD -i cilium_host -m comment --comment \"cilium: cluster->any on cilium_host forward accept "
+      "(nodeport)\" -j ACCEPT\n"
+      "-A CILIUM_FORWARD -i lxc+ -m comment --comment \"cilium: cluster->any on lxc+ forward accept\" -j ACCEPT\n"
+      "-A CILIUM_FORWARD -i cilium_net -m comment --comment \"cilium: cluster->any on cilium_net forward accept "
+      "(nodeport)\" -j ACCEPT\n"
+      "COMMIT\n";
+  if (!profile.masquerades) return out;
+  // Tunnelled: all but the node's own pods. Native: all but ipv4-native-routing-cidr.
+  const Ipv4Prefix excluded = profile.tunnels.empty() ? profile.network : podCidr;
+  out += fmt::format(
+      "*nat\n:CILIUM_POST_nat - [0:0]\n"
+      "-A POSTROUTING -m comment --comment \"cilium-feeder: CILIUM_POST_nat\" -j CILIUM_POST_nat\n"
+      "-A CILIUM_POST_nat -s {} ! -d {} ! -o cilium_+ -m comment --comment \"cilium masquerade non-cluster\" -j "
+      "MASQUERADE\nCOMMIT\n",
+      podCidr.ToString(), excluded.ToString());
+  return out;
+}
+
+std::string LxcName(std::string_view nameSpace, std::string_view pod) {
+  return fmt::format("lxc{:012x}", HashName(fmt::format("{}/{}", nameSpace, pod)) >> 16);
+}
+
+Tunnel OverlayDevice(scenario::TunnelProtocol protocol) {
+  const bool isGeneve = protocol == scenario::TunnelProtocol::Geneve;
+  Tunnel tunnel{.device = isGeneve ? "cilium_geneve" : "cilium_vxlan",  // pkg/defaults: GeneveDevice, VxlanDevice
+                .kind = isGeneve ? kernel::LinkKind::Geneve : kernel::LinkKind::Vxlan,
+                .vxlan = isGeneve ? kernel::VxlanOptions::Geneve() : kernel::VxlanOptions{},
+                .overheadBytes = kVxlanOverheadBytes};  // TunnelOverhead: pkg/mtu/mtu.go
+  tunnel.vxlan.external = true;                         // FlowBased: pkg/datapath/loader/netlink.go
+  tunnel.vxlan.learning = false;
+  return tunnel;  // ports 8472 and 6081, the kernel's own: pkg/defaults, TunnelPortVXLAN, TunnelPortGeneve
+}
+
+}  // namespace
+
+bool ResolveCilium(const Context& context, Profile& profile) {
+  const scenario::Cni& cni = context.scenario.cluster.cni;
+  const auto protocol = cni.tunnelProtocol ? cni.tunnelProtocol->value : scenario::TunnelProtocol::Vxlan;
+  if (cni.routingMode && cni.routingMode->value == scenario::RoutingMode::Native) {
+    profile.name = "cilium native";
+    profile.tunnels.clear();
+    profile.directRouting = !cni.autoDirectNodeRoutes || cni.autoDirectNodeRoutes->value;
+  } else {
+    profile.name = "cilium " + scenario::WordOf(protocol);
+    profile.tunnels = {OverlayDevice(protocol)};
+    if (cni.port) profile.tunnels.front().vxlan.dstPort = cni.port->value;
+  }
+  return true;
+}
+
+Flavour Cilium() {
+  return {.type = scenario::CniType::Cilium,
+          .backend = {},
+          .name = "cilium",
+          .defaults = {.name = "cilium",
+                       .tunnels = {OverlayDevice(scenario::TunnelProtocol::Vxlan)},
+                       .acceptForwarded = true,
+                       .masquerades = true,  // enable-ipv4-masquerade
+                       .mtuOnRoutes = true,  // pkg/mtu/mtu.go: DeviceMTU, RouteMTU
+                       .agentDevices = 2,
+                       .vethName = LxcName},
+          .connectPod = ConnectEndpoint,
+          .reach = Reach,
+          .rules = Rules,
+          .addDevices = AddDevices,
+          .programs = MakePrograms};
+}
+
+}  // namespace overlaysim::plan
