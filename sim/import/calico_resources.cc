@@ -9,8 +9,8 @@
 namespace overlaysim::import {
 namespace {
 
-constexpr std::array<std::string_view, 5> kKinds = {"IPPool", "FelixConfiguration", "BGPConfiguration", "BGPPeer",
-                                                    "Node"};
+constexpr std::array<std::string_view, 7> kKinds = {
+    "IPPool", "FelixConfiguration", "BGPConfiguration", "BGPPeer", "BlockAffinity", "IPAMBlock", "Node"};
 
 constexpr uint32_t kShortestBlock = 20;  // api/pkg/apis/projectcalico/v3/ippool.go
 
@@ -29,6 +29,8 @@ class Reader {
       ReadPool(config);
     } else if (kind == "BGPPeer") {
       ReadPeer(config);
+    } else if (kind == "BlockAffinity" || kind == "IPAMBlock") {
+      ReadBlock(kind, config);
     } else if (kind == "BGPConfiguration") {
       if (m_name == "default") Bool("nodeToNodeMeshEnabled", config.nodeToNodeMeshEnabled);  // node.NAME: not the mesh
     } else if (kind == "FelixConfiguration") {
@@ -69,6 +71,28 @@ class Reader {
       config.pools.push_back(std::move(pool));
     else
       *known = std::move(pool);  // as `kubectl apply` of the two
+  }
+
+  /// BlockAffinity: node, state and `deleted`, which is a text; IPAMBlock: affinity "host:NODE", none when it is
+  /// nobody's. Both say the same of a block.
+  void ReadBlock(std::string_view kind, CalicoConfig& config) {
+    const Value* cidr = m_spec->Find("cidr");
+    const auto prefix = cidr && cidr->IsScalar() ? IpPrefix::Parse(cidr->text) : std::nullopt;
+    if (!prefix) return Error(cidr ? *cidr : m_object, fmt::format("{} \"{}\" has no cidr", kind, m_name));
+    constexpr std::string_view kHost = "host:";
+    const std::string_view affinity = m_spec->TextOf("affinity"), state = m_spec->TextOf("state");
+    std::string node(m_spec->TextOf("node"));
+    if (kind == "IPAMBlock") node = affinity.starts_with(kHost) ? affinity.substr(kHost.size()) : std::string_view();
+    const bool isConfirmed = kind == "IPAMBlock" || state.empty() || state == "confirmed";
+    if (!prefix->v4 || node.empty() || !isConfirmed || m_spec->TextOf("deleted") == "true") return;
+    for (const CalicoBlock& known : config.blocks) {
+      if (known.cidr != *prefix->v4) continue;
+      if (known.node != node)
+        Error(*cidr, fmt::format("block {} is {}'s already, by line {} of {}", known.cidr.ToString(), known.node,
+                                 known.origin.line, m_cluster.PlaceOf(known.origin).file));
+      return;
+    }
+    config.blocks.push_back({.origin = OriginOf(*cidr), .cidr = *prefix->v4, .node = std::move(node)});
   }
 
   void ReadPeer(CalicoConfig& config) {
@@ -153,6 +177,7 @@ std::string Summary(const CalicoConfig& config) {
     if (pool.nodeSelector.IsGiven()) text += " nodeSelector " + pool.nodeSelector.value;
     parts.push_back(std::move(text));
   }
+  if (!config.blocks.empty()) parts.push_back(fmt::format("{} blocks with affinity", config.blocks.size()));
   if (config.nodeToNodeMeshEnabled.IsGiven())
     parts.push_back(fmt::format("mesh {}", word(config.nodeToNodeMeshEnabled.value)));
   if (!config.bgpPeers.empty()) parts.push_back(fmt::format("{} BGPPeer", config.bgpPeers.size()));

@@ -12,7 +12,7 @@ namespace overlaysim::import {
 /// Whether an object of that kind ("IPPool") and API group is one of Calico's that is read here.
 bool IsCalicoResource(std::string_view kind, std::string_view apiVersion);
 
-/// Takes an IPPool, FelixConfiguration, BGPConfiguration, BGPPeer or Calico's own Node into `config`. Fields that are
+/// Takes an IPPool, FelixConfiguration, BGPConfiguration, BGPPeer, BlockAffinity, IPAMBlock or Calico's own Node into `config`. Fields that are
 /// not there keep Calico's defaults.
 void ReadCalicoResource(const Value& object, uint32_t fileIndex, const ImportedCluster& cluster, CalicoConfig& config,
                         Diagnostics& diagnostics);

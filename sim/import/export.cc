@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "sim/import/cilium_resources.h"
 #include "sim/import/net_conf.h"
 #include "sim/scenario/load.h"
 
@@ -277,6 +278,8 @@ class Exporter {
             fmt::format("flannel's backend {} from the nodes' annotations", flannelNode->flannel.backendType));
         m_report.assumed.emplace_back("flannel's further settings are its defaults: no file has a net-conf.json");
       }
+    } else if (m_cluster.cilium) {
+      ExportCilium(*m_cluster.cilium);
     } else if (hasCalico) {
       cni.type = scenario::CniType::Calico;
       auto has = [&](auto member) {
@@ -297,6 +300,23 @@ class Exporter {
           "flannel with the shipped manifest's settings: no file says what connects the pods");
     }
     scenario::FillDefaults(m_scenario);
+  }
+
+  void ExportCilium(const CiliumConfig& cilium) {
+    auto& cni = m_scenario.cluster.cni;
+    cni.type = scenario::CniType::Cilium;
+    if (cilium.encryption.value)
+      m_diagnostics.Error(m_cluster.PlaceOf(cilium.encryption.origin), "Cilium's encryption is not supported yet");
+    const bool isNative = cilium.routingMode.value == "native";
+    cni.routingMode = isNative ? scenario::RoutingMode::Native : scenario::RoutingMode::Tunnel;
+    if (isNative)
+      cni.autoDirectNodeRoutes = cilium.autoDirectNodeRoutes.value;
+    else
+      cni.tunnelProtocol =
+          cilium.tunnelProtocol.value == "geneve" ? scenario::TunnelProtocol::Geneve : scenario::TunnelProtocol::Vxlan;
+    if (!isNative && cilium.tunnelPort.value != 0) cni.port = static_cast<uint16_t>(cilium.tunnelPort.value);
+    if (cilium.mtu.value != 0) cni.mtu = cilium.mtu.value;
+    m_report.taken.push_back("Cilium: " + Summary(cilium));
   }
 
   void SetBackend(std::string_view name, const Origin& origin) {

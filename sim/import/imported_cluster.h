@@ -98,6 +98,7 @@ struct Node {
   std::vector<std::string_view> roles;  ///< of node-role.kubernetes.io/ROLE and kubernetes.io/role
   FlannelAnnotations flannel;
   CalicoAnnotations calico;
+  std::optional<Ipv4Address> ciliumInternalIp;  ///< of cilium_host, by its CiliumNode
 
   /// The first IPv4 pod CIDR.
   std::optional<Ipv4Prefix> PodCidr() const;
@@ -177,14 +178,39 @@ struct CalicoBgpPeer {
   Setting<std::string> node, nodeSelector, peerSelector;
   Setting<std::optional<Ipv4Address>> peerIp;
 };
+/// Whose a block is: a confirmed BlockAffinity, or the `affinity` of an IPAMBlock.
+struct CalicoBlock {
+  Origin origin;
+  Ipv4Prefix cidr;
+  std::string node;
+};
 struct CalicoConfig {
   std::vector<CalicoPool> pools;
+  std::vector<CalicoBlock> blocks;
   std::vector<CalicoBgpPeer> bgpPeers;
   std::map<std::string, Setting<std::string>> routeReflectors;  ///< cluster ID by node
   Setting<bool> nodeToNodeMeshEnabled{true, {}};
   Setting<uint32_t> vxlanPort{4789, {}}, vxlanVni{4096, {}};
   Setting<uint32_t> vxlanMtu, ipipMtu;  ///< 0: auto
   Setting<bool> wireguardEnabled;
+};
+
+/// A CiliumNode object.
+struct CiliumNode {
+  Origin origin;
+  std::string name;
+  std::vector<IpPrefix> podCidrs;               ///< spec.ipam.podCIDRs
+  std::vector<Ipv4Address> internalIps;         ///< spec.addresses, type InternalIP
+  std::optional<Ipv4Address> ciliumInternalIp;  ///< type CiliumInternalIP
+};
+/// The ConfigMap cilium-config, or the values of Cilium's Helm chart, with the defaults of the latter.
+struct CiliumConfig {
+  Setting<std::string> routingMode{"tunnel", {}}, tunnelProtocol{"vxlan", {}}, ipamMode{"cluster-pool", {}};
+  Setting<uint32_t> tunnelPort, mtu;  ///< 0: 8472 or 6081; the network device's
+  Setting<bool> autoDirectNodeRoutes, masquerade{true, {}}, encryption;
+  Setting<std::optional<Ipv4Prefix>> clusterPool, nativeRoutingCidr;
+  Setting<uint32_t> clusterPoolMaskSize{24, {}};
+  std::vector<CiliumNode> nodes;  ///< in the order of the files
 };
 
 /// A CNI configuration (cni-conf.json, cni_network_config), as far as a model needs it.
@@ -211,6 +237,7 @@ struct FileReport {
   bool hasFlannelConfig = false;
   bool hasCniConfig = false;
   size_t calicoResources = 0;
+  size_t ciliumResources = 0;
   std::map<std::string, size_t> skippedKinds;  ///< objects that no part of the model needs, by kind
 };
 
@@ -222,6 +249,7 @@ struct ImportedCluster {
   std::optional<FlannelConfig> flannel;
   std::optional<CniConfig> cni;
   std::optional<CalicoConfig> calico;
+  std::optional<CiliumConfig> cilium;
   std::shared_ptr<StringPool> strings = std::make_shared<StringPool>();  ///< keeps the views above alive
 
   SourcePlace PlaceOf(const Origin& origin) const;

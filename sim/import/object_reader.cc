@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "sim/import/calico_resources.h"
+#include "sim/import/cilium_resources.h"
 #include "sim/import/net_conf.h"
 #include "sim/import/parsers.h"
 
@@ -121,9 +122,20 @@ void ObjectReader::ReadObject(const Value& object, std::string_view listKind) {
     if (!m_cluster.calico) m_cluster.calico.emplace();
     ++File().calicoResources;
     ReadCalicoResource(object, m_file, m_cluster, *m_cluster.calico, m_diagnostics);
+  } else if (IsCiliumNode(object.TextOf("kind"), object.TextOf("apiVersion"))) {
+    ++File().ciliumResources;
+    ReadCiliumNode(object, m_file, m_cluster, m_diagnostics);
+  } else if (kind.empty() && LooksLikeCiliumValues(object)) {
+    ReadCiliumValues(object, m_file, m_cluster, TakeCilium(), m_diagnostics);
   } else {
     ++File().skippedKinds[kind.empty() ? kNoKubernetesObject : kind];
   }
+}
+
+CiliumConfig& ObjectReader::TakeCilium() {
+  ++File().ciliumResources;
+  if (!m_cluster.cilium) m_cluster.cilium.emplace();
+  return *m_cluster.cilium;
 }
 
 Labels ObjectReader::ReadLabels(const Value& object) {
@@ -349,7 +361,11 @@ void ObjectReader::ReadConfigMap(const Value& object) {
   const Value* netConf = data->Find("net-conf.json");
   const Value* cniConf = data->Find("cni-conf.json");
   if (!cniConf) cniConf = data->Find("cni_network_config");
-  if (!netConf && !cniConf) ++File().skippedKinds["ConfigMap"];
+  const Value* name = object.Find({"metadata", "name"});
+  if (name && name->text == "cilium-config")
+    ReadCiliumConfigMap(*data, m_file, m_cluster, TakeCilium(), m_diagnostics);
+  else if (!netConf && !cniConf)
+    ++File().skippedKinds["ConfigMap"];
   if (netConf) {
     if (auto parsed = ParseInner(*netConf, "net-conf.json")) ReadFlannel(*parsed);
   }

@@ -39,6 +39,7 @@ class ObjectReader {
   void ReadPod(const Value& object);
   void ReadConfigMap(const Value& object);
   void ReadCni(const Value& text);
+  CiliumConfig& TakeCilium();  ///< of the cluster, for what this file says
   void ReadAddresses(const Value& addresses, Node& node);
   void ReadPodCidrs(const Value& spec, Node& node);
   void ReadFlannelAnnotations(const Value& annotations, Node& node);

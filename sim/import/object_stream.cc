@@ -59,11 +59,46 @@ const Wanted& ObjectParts() {
          {"ipipMTU", {}},
          {"wireguardEnabled", {}},
          {"bgp", {{"routeReflectorClusterID", {}}}},
+         {"affinity", {}},
+         {"state", {}},
+         {"deleted", {}},
+         {"addresses", {}},  // of a CiliumNode, and `ipam`
+         {"ipam", {{"podCIDRs", {}}}},
          {"containers", {}, true},
          {"providerID", {}, true}}},
        {"status",
         {{"addresses", {}}, {"nodeInfo", {}, true}, {"podIP", {}}, {"podIPs", {}}, {"hostIP", {}}, {"phase", {}}}},
-       {"data", {{"net-conf.json", {}}, {"cni-conf.json", {}}, {"cni_network_config", {}}}}}};
+       {"data",
+        {{"net-conf.json", {}},
+         {"cni-conf.json", {}},
+         {"cni_network_config", {}},
+         {"routing-mode", {}},  // of cilium-config, from here
+         {"tunnel", {}},
+         {"tunnel-protocol", {}},
+         {"tunnel-port", {}},
+         {"mtu", {}},
+         {"auto-direct-node-routes", {}},
+         {"enable-ipv4-masquerade", {}},
+         {"ipv4-native-routing-cidr", {}},
+         {"ipam", {}},
+         {"cluster-pool-ipv4-*", {}},
+         {"enable-ipv6", {}},
+         {"kube-proxy-replacement", {}},
+         {"enable-endpoint-routes", {}},
+         {"enable-wireguard", {}},
+         {"enable-ipsec", {}}}},
+       {"routingMode", {}},  // values of Cilium's Helm chart, from here
+       {"tunnelProtocol", {}},
+       {"tunnelPort", {}},
+       {"MTU", {}},
+       {"autoDirectNodeRoutes", {}},
+       {"enableIPv4Masquerade", {}},
+       {"ipv4NativeRoutingCIDR", {}},
+       {"kubeProxyReplacement", {}},
+       {"ipv6", {{"enabled", {}}}},
+       {"endpointRoutes", {{"enabled", {}}}},
+       {"encryption", {{"enabled", {}}}},
+       {"ipam", {{"mode", {}}, {"operator", {}}}}}};
   return kParts;
 }
 

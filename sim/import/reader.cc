@@ -10,6 +10,7 @@
 #include <map>
 #include <unordered_map>
 
+#include "sim/import/cilium_resources.h"
 #include "sim/import/lost_indentation.h"
 #include "sim/import/net_conf.h"
 #include "sim/import/object_reader.h"
@@ -120,7 +121,9 @@ class FileReader {
     m_cluster.files.back().format = "YAML";
     if (auto lost = FindLostIndentation(text)) return m_diagnostics.Error(PlaceOf(lost->place), lost->message);
     if (text.find("kind:") == std::string_view::npos && text.find("items:") == std::string_view::npos &&
-        text.find("metadata:") == std::string_view::npos && text.find("\"kind\"") == std::string_view::npos) {
+        text.find("metadata:") == std::string_view::npos && text.find("\"kind\"") == std::string_view::npos &&
+        text.find("routingMode:") == std::string_view::npos && text.find("tunnelProtocol:") == std::string_view::npos &&
+        text.find("ipam:") == std::string_view::npos) {
       return m_diagnostics.Error(PlaceOf({1, 1}), kUnknownContent);  // a YAML parser's complaint would not help
     }
     Stream([&](ValueEvents& events) { return ParseYaml(text, events); });
@@ -153,7 +156,7 @@ class FileReader {
       m_diagnostics.Warning(PlaceOf({}), stream.EmptyLists() > 0 ? "this list has no objects"
                                                                  : "there is nothing in this file but comments");
     } else if (file.nodes + file.pods == 0 && !file.hasFlannelConfig && !file.hasCniConfig &&
-               file.calicoResources == 0) {
+               file.calicoResources + file.ciliumResources == 0) {
       std::vector<std::string> kinds;
       for (const auto& [kind, count] : file.skippedKinds) kinds.push_back(fmt::format("{} {}", count, kind));
       if (!kinds.empty()) {
@@ -197,6 +200,7 @@ ImportedCluster ImportFiles(const std::vector<std::string>& paths, Diagnostics& 
   ObjectReader objects(cluster, diagnostics);
   FileReader reader(cluster, objects, diagnostics);
   for (const std::string& path : paths) reader.ReadPath(path);
+  ApplyCiliumNodes(cluster);
   InferHostNetwork(cluster);
   return cluster;
 }
@@ -205,6 +209,7 @@ ImportedCluster ImportText(const std::string& name, std::string_view text, Diagn
   ImportedCluster cluster;
   ObjectReader objects(cluster, diagnostics);
   FileReader(cluster, objects, diagnostics).ReadText(name, text);
+  ApplyCiliumNodes(cluster);
   InferHostNetwork(cluster);
   return cluster;
 }

@@ -67,6 +67,55 @@ spec: {cidr: 10.1.0.0/16, vxlanMode: Sometimes, blockSize: "x"}
   EXPECT_NE(diagnostics.Format().find("calico.yaml:4:"), std::string::npos) << diagnostics.Format();
 }
 
+TEST(CalicoResources, BlocksAreWhoseTheyAreSaidToBe) {
+  Diagnostics diagnostics;
+  const ImportedCluster cluster = Read(
+      R"(apiVersion: crd.projectcalico.org/v1
+kind: BlockAffinity
+metadata: {name: a-10-1-0-0-26}
+spec: {cidr: 10.1.0.0/26, node: a, state: confirmed, deleted: "false"}
+---
+apiVersion: crd.projectcalico.org/v1
+kind: BlockAffinity
+metadata: {name: a-10-1-0-64-26}
+spec: {cidr: 10.1.0.64/26, node: a, state: pending, deleted: "false"}
+---
+apiVersion: crd.projectcalico.org/v1
+kind: BlockAffinity
+metadata: {name: a-10-1-0-128-26}
+spec: {cidr: 10.1.0.128/26, node: a, state: confirmed, deleted: "true"}
+---
+apiVersion: crd.projectcalico.org/v1
+kind: IPAMBlock
+metadata: {name: 10-1-0-0-26}
+spec: {cidr: 10.1.0.0/26, affinity: "host:a", allocations: [0, null], unallocated: [1]}
+---
+apiVersion: crd.projectcalico.org/v1
+kind: IPAMBlock
+metadata: {name: 10-1-0-192-26}
+spec: {cidr: 10.1.0.192/26, affinity: "host:b"}
+---
+apiVersion: crd.projectcalico.org/v1
+kind: IPAMBlock
+metadata: {name: 10-1-1-0-26}
+spec: {cidr: 10.1.1.0/26}
+)",
+      diagnostics);
+  EXPECT_EQ(diagnostics.All().size(), 0u) << diagnostics.Format();
+  ASSERT_EQ(cluster.calico->blocks.size(), 2u);
+  EXPECT_EQ(cluster.calico->blocks[0].cidr.ToString(), "10.1.0.0/26");
+  EXPECT_EQ(cluster.calico->blocks[0].node, "a");
+  EXPECT_EQ(cluster.calico->blocks[1].node, "b");
+  Read(
+      R"([{"kind": "IPAMBlock", "apiVersion": "crd.projectcalico.org/v1", "spec": {"cidr": "10.1.0.0/26", "affinity": "host:a"}},
+{"kind": "BlockAffinity", "apiVersion": "crd.projectcalico.org/v1", "spec": {"cidr": "10.1.0.0/26", "node": "b"}},
+{"kind": "IPAMBlock", "apiVersion": "crd.projectcalico.org/v1", "spec": {"cidr": "ten"}}])",
+      diagnostics);
+  EXPECT_NE(diagnostics.Format().find("calico.yaml:2:"), std::string::npos) << diagnostics.Format();
+  EXPECT_NE(diagnostics.Format().find("block 10.1.0.0/26 is a's already, by line 1"), std::string::npos);
+  EXPECT_NE(diagnostics.Format().find("IPAMBlock \"\" has no cidr"), std::string::npos);
+}
+
 TEST(CalicoResources, OtherGroupsAreNotCalicos) {
   EXPECT_TRUE(IsCalicoResource("IPPool", "projectcalico.org/v3"));
   EXPECT_TRUE(IsCalicoResource("BGPPeer", "crd.projectcalico.org/v1"));
