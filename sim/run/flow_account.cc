@@ -20,12 +20,15 @@ void FlowAccount::Add(const TraceRecord& record, const HeaderChange& change) {
     const auto added = static_cast<uint32_t>(change.after.size());
     const bool isAnswer = JourneyMaker(record.journey) != m_plan.workloads[record.flow].from;
     const uint32_t outerIpBytes = (change.after[0] & 0xfu) * 4;
-    Crossing crossing{isAnswer, record.sizeBytes - added, outerIpBytes, added, 0};
+    Crossing crossing{isAnswer, record.sizeBytes - added, outerIpBytes, added, 0, false};
     if (!change.before.empty()) {  // encrypted: the inner IPv4 header says how much of the rest is the packet
       const uint32_t innerBytes = wire::Ipv4{const_cast<uint8_t*>(change.before.data())}.TotalBytes();
       crossing.trailerBytes = crossing.innerBytes - innerBytes;
       crossing.innerBytes = innerBytes;
     }
+    if (crossing.IsVxlan())  // Geneve has its protocol where VXLAN has zeros
+      crossing.isGeneve =
+          wire::Get16(&change.after[outerIpBytes + wire::kUdpHeaderBytes + 2]) == wire::Geneve::kProtocolEthernet;
     if (!crossing.IsVxlan()) crossing.innerBytes += wire::kEthernetHeaderBytes;  // others carry the packet without it
     ++m_crossings[crossing];
   }

@@ -46,8 +46,10 @@ class FlowAccount {
     uint32_t outerIpBytes;  ///< of the outer IPv4 header
     uint32_t addedBytes;    ///< of all outer headers but Ethernet's
     uint32_t trailerBytes;  ///< behind the packet: padding and tag of what is encrypted
+    bool isGeneve;          ///< or VXLAN: of what IsVxlan() says
 
-    /// Told apart by what stands around the packet: an IP header, that and UDP, a trailer too; else it is VXLAN.
+    /// Told apart by what stands around the packet: an IP header, that and UDP, a trailer too; else it is VXLAN or
+    /// Geneve.
     bool IsIpip() const { return addedBytes == outerIpBytes; }
     bool IsUdp() const { return addedBytes == outerIpBytes + wire::kUdpHeaderBytes; }
     bool IsWireguard() const { return trailerBytes != 0; }

@@ -68,7 +68,11 @@ std::string OverlayLine(const ClusterPlan& plan, const RunOutcome& outcome) {
   headers += fmt::format("IPv4 {}", first->outerIpBytes);
   if (!first->IsIpip()) headers += fmt::format(", UDP {}", wire::kUdpHeaderBytes);
   if (const uint32_t more = first->addedBytes - first->outerIpBytes; more > wire::kUdpHeaderBytes)
-    headers += fmt::format(", {} {}", first->IsWireguard() ? "WireGuard" : "VXLAN", more - wire::kUdpHeaderBytes);
+    headers += fmt::format(", {} {}",
+                           first->IsWireguard() ? "WireGuard"
+                           : first->isGeneve    ? "Geneve"
+                                                : "VXLAN",
+                           more - wire::kUdpHeaderBytes);
   if (first->IsWireguard()) headers += fmt::format(", padding and tag {}", first->trailerBytes);
   if (sameSize)
     out +=
