@@ -254,7 +254,8 @@ void Stack::NetifReceive(kernel::Link& link, wire::FramePtr frame) {
     return Finish(Stage::Receive, Verdict::FrameTooShort, std::move(frame), link.ifindex);
   if (IsCaptured(link.ifindex)) m_network.observer->OnFrame(*this, link, *frame, false);
   Trace(Stage::Receive, Verdict::Continue, *frame, link.ifindex);
-  if (!PassesProgram(kernel::ProgramHook::Ingress, link, frame)) return;
+  const bool isJudged = link.kind == kernel::LinkKind::Openvswitch;  // by the switch that hands it to the host
+  if (!isJudged && !PassesProgram(kernel::ProgramHook::Ingress, link, frame)) return;
   if (link.master != 0) return BridgeInput(link, *m_ns->GetLink(link.master), std::move(frame));
   PassUp(link, std::move(frame));
 }

@@ -129,6 +129,7 @@ NodeRow FromImport(const Context& context, const scenario::Node& written, const 
   for (const import::IpPrefix& cidr : node.podCidrs)
     if (cidr.v6 && !row.givenPodCidr6) row.givenPodCidr6 = Ipv6Prefix{cidr.v6->address, cidr.v6->length};
   row.vtepMac6 = node.flannel.vtepMacV6;
+  row.givenGateway = node.ciliumInternalIp;
   row.vtepMac = node.flannel.vtepMac ? node.flannel.vtepMac : node.calico.vxlanTunnelMac;
   return row;
 }
@@ -187,8 +188,10 @@ void ResolveNodes(const Context& context, Cluster& cluster) {
 
 void AssignPodCidrs(const Context& context, Cluster& cluster) {
   const scenario::Cluster& written = context.scenario.cluster;
-  const uint8_t length = context.scenario.cluster.cni.subnetLen ? context.scenario.cluster.cni.subnetLen->value
-                                                                : written.nodeCIDRMaskSize.value;
+  const bool isWritten = written.nodeCIDRMaskSize.place.source != 0;
+  const uint8_t length = written.cni.subnetLen                 ? written.cni.subnetLen->value
+                         : cluster.podCidrLength && !isWritten ? *cluster.podCidrLength
+                                                               : written.nodeCIDRMaskSize.value;
   auto whereOf = [](const NodeRow& node) {
     return node.written->podCIDR ? Where{.place = node.written->podCIDR->place} : node.where;
   };
@@ -435,7 +438,7 @@ void CheckRoom6(const Context& context, const Cluster& cluster) {
 }
 
 /// host-local's way: the lowest free address, from the second on; the first is the gateway's.
-void AssignPodAddresses(const Context& context, Cluster& cluster) {
+void AssignPodAddresses(const Context& context, Cluster& cluster, bool gatewayIsAnyAddress) {
   CheckRoom6(context, cluster);
   PodTable& pods = cluster.pods;
   for (PodRow& row : pods.rows)
@@ -444,9 +447,16 @@ void AssignPodAddresses(const Context& context, Cluster& cluster) {
     NodeRow& node = cluster.nodes[n];
     const Ipv4Prefix& cidr = node.podCidr;
     node.ranges = {{.cidr = cidr}};
+    const size_t count = pods.CountOn(NodeId(n));
+    if (gatewayIsAnyAddress && !node.givenGateway) {
+      std::set<uint32_t> given;
+      for (size_t i = 0; i < count; ++i) given.insert(pods.rows[pods.OnNode(NodeId(n), i).value].ip.value);
+      Ipv4Address lowest{cidr.address.value + 1};
+      while (given.contains(lowest.value)) ++lowest.value;
+      node.givenGateway = lowest;
+    }
     const uint32_t gateway = node.Gateway().value;
     std::unordered_map<uint32_t, PodId> taken;
-    const size_t count = pods.CountOn(NodeId(n));
     for (size_t i = 0; i < count; ++i) {
       const PodId pod = pods.OnNode(NodeId(n), i);
       const PodRow& row = pods.rows[pod.value];

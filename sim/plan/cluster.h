@@ -107,10 +107,11 @@ class PodTable {
 struct Cluster {
   std::vector<NodeRow> nodes;
   PodTable pods;
-  Ipv4Prefix network;           ///< all pods' addresses
-  Ipv6Prefix network6;          ///< their IPv6 addresses; length 0: there is no IPv6
-  uint8_t podCidr6Length = 64;  ///< one node's part of it
-  Ipv6Prefix underlay6;         ///< see ipv6.h
+  Ipv4Prefix network;                    ///< all pods' addresses
+  Ipv6Prefix network6;                   ///< their IPv6 addresses; length 0: there is no IPv6
+  uint8_t podCidr6Length = 64;           ///< one node's part of it
+  Ipv6Prefix underlay6;                  ///< see ipv6.h
+  std::optional<uint8_t> podCidrLength;  ///< as the cluster's own files say
 
   bool HasIpv6() const { return network6.length > 0; }
   /// Of a pod with its own namespace, by its place on its node; zero without IPv6.
@@ -127,7 +128,8 @@ void ResolveNodes(const Context& context, Cluster& cluster);
 void AssignPodCidrs(const Context& context, Cluster& cluster);
 void AssignPodCidrs6(const Context& context, Cluster& cluster);
 void ResolvePods(const Context& context, Cluster& cluster);
-/// Gives out pod addresses in the nodes' pod CIDRs and checks those given; the first address of a CIDR is the bridge's.
-void AssignPodAddresses(const Context& context, Cluster& cluster);
+/// Gives out pod addresses in the nodes' pod CIDRs and checks those given. The node itself has the first address of its
+/// CIDR, or, `gatewayIsAnyAddress`, the lowest that is given to no pod.
+void AssignPodAddresses(const Context& context, Cluster& cluster, bool gatewayIsAnyAddress);
 
 }  // namespace overlaysim::plan

@@ -171,6 +171,7 @@ std::unique_ptr<ClusterPlan> CompileCluster(const Context& context) {
     cluster.network6 = cni->profile.network6;
     cluster.podCidr6Length = cni->profile.podCidr6Length;
     TakeUnderlay6(context, cluster);
+    cluster.podCidrLength = cni->profile.podCidrLength;
   }
   ResolveNodes(context, cluster);
   if (!cni) return nullptr;
@@ -183,7 +184,7 @@ std::unique_ptr<ClusterPlan> CompileCluster(const Context& context) {
   auto fabric = BuildFabric(context, cluster);
   if (!fabric) return nullptr;
   if (profile.pools.empty()) {
-    AssignPodAddresses(context, cluster);
+    AssignPodAddresses(context, cluster, profile.gatewayIsAnyAddress);
     if (profile.hasVtepAddress)
       for (NodeRow& node : cluster.nodes) node.tunnelAddresses = {node.podCidr.address};
   } else {

@@ -113,7 +113,9 @@ void CompiledPlan::Publish() {
     const NodeRow& node = m_cluster.nodes[n];
     m_overlay->directory.Publish({.node = NodeId(n),
                                   .ranges = node.ranges,
-                                  .tunnel = profile.hasVtepAddress ? node.TunnelAddress(0) : node.Address(),
+                                  .tunnel = profile.hasVtepAddress     ? node.TunnelAddress(0)
+                                            : profile.routesViaGateway ? node.Gateway()
+                                                                       : node.Address(),
                                   .underlay = node.Address(),
                                   .mac = *node.vtepMac,
                                   .wireguardKey = profile.FindTunnel(kernel::LinkKind::Wireguard)
@@ -422,8 +424,11 @@ void CompiledPlan::AddTunnel(kernel::Namespace& ns, NodeId nodeId, size_t number
   const NodeLinks links = LinksOf(nodeId);
   const Tunnel& tunnel = profile.tunnels[number];
   const int ifindex = links.firstTunnel + static_cast<int>(number);
-  kernel::Link link{
-      .ifindex = ifindex, .name = tunnel.device, .kind = tunnel.kind, .mtuSet = true, .mtu = MtuOf(nodeId, tunnel)};
+  kernel::Link link{.ifindex = ifindex,
+                    .name = tunnel.device,
+                    .kind = tunnel.kind,
+                    .mtuSet = true,
+                    .mtu = tunnel.deviceMtu.value_or(MtuOf(nodeId, tunnel))};
   if (kernel::IsUdpTunnel(tunnel.kind)) {
     link.address = tunnel.isV6 ? *node.vtepMac6 : *node.vtepMac;
     link.addressSet = true;

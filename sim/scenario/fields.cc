@@ -399,8 +399,10 @@ ObjectType MakeCni() {
       "says otherwise.");
   o.VariantsByTag("type", WordsOf<CniType>().words);
   o.Add("type", &Cni::type, "Which one.").Required();
-  o.Add("import", &Cni::import, "The cluster's own file: kube-flannel.yml, a net-conf.json, Calico's resources.")
-      .For({flannel, calico, canal})
+  o.Add("import", &Cni::import,
+        "The cluster's own file: kube-flannel.yml, a net-conf.json, Calico's resources, cilium-config or the values of "
+        "Cilium's Helm chart.")
+      .For({flannel, calico, canal, cilium})
       .As(kWord);
   o.Add("backend", &Cni::backend, "net-conf.json's Backend.Type.").For({flannel, canal}).Default("vxlan");
   o.Add("network", &Cni::network, "net-conf.json's Network.").For({flannel, canal}).Otherwise("cluster.podCIDR");

@@ -22,6 +22,7 @@ class BlockAllocator {
   void Run(const std::vector<Tunnel>& tunnels) {
     for (PodRow& row : m_cluster.pods.rows)
       if (row.hostNetwork) row.ip = m_cluster.nodes[row.node.value].Address();
+    TakeImportedBlocks();
     TakeGivenAddresses();
     for (size_t n = 0; n < m_cluster.nodes.size(); ++n)
       for (const Tunnel& tunnel : tunnels) AssignTunnelAddress(n, tunnel);
@@ -60,6 +61,25 @@ class BlockAllocator {
     else if (block->second.node != node)
       m_cluster.nodes[node].ranges.push_back(
           {.cidr = {ip, 32}, .pool = static_cast<uint32_t>(pool), .isBorrowed = true});
+  }
+
+  /// What BlockAffinity and IPAMBlock objects say.
+  void TakeImportedBlocks() {
+    if (!m_context.imported || !m_context.imported->calico) return;
+    for (const import::CalicoBlock& block : m_context.imported->calico->blocks) {
+      const Where where{.origin = block.origin};
+      const std::string cidr = block.cidr.ToString();
+      const size_t pool = PoolOf(block.cidr.address);
+      const NodeId node = m_cluster.FindNode(block.node);
+      if (pool == kNone)
+        m_context.Note(where, "block {} is left out: no pool has it", cidr);
+      else if (block.cidr.length != m_pools[pool].blockSize)
+        m_context.Note(where, "block {} is left out: its pool has blocks of /{}", cidr, m_pools[pool].blockSize);
+      else if (!node)
+        m_context.Note(where, "block {} is left out: there is no node \"{}\"", cidr, block.node);
+      else
+        Claim(block.cidr, pool, node.value);
+    }
   }
 
   /// Addresses that the author or the cluster gives decide first which block is whose.

@@ -156,7 +156,7 @@ std::string Rules(const Profile& profile, const Ipv4Prefix& podCidr) {
       "COMMIT\n";
   if (!profile.masquerades) return out;
   // Tunnelled: all but the node's own pods. Native: all but ipv4-native-routing-cidr.
-  const Ipv4Prefix excluded = profile.tunnels.empty() ? profile.network : podCidr;
+  const Ipv4Prefix excluded = profile.tunnels.empty() ? profile.nativeNetwork.value_or(profile.network) : podCidr;
   out += fmt::format(
       "*nat\n:CILIUM_POST_nat - [0:0]\n"
       "-A POSTROUTING -m comment --comment \"cilium-feeder: CILIUM_POST_nat\" -j CILIUM_POST_nat\n"
@@ -168,6 +168,16 @@ std::string Rules(const Profile& profile, const Ipv4Prefix& podCidr) {
 
 std::string LxcName(std::string_view nameSpace, std::string_view pod) {
   return fmt::format("lxc{:012x}", HashName(fmt::format("{}/{}", nameSpace, pod)) >> 16);
+}
+
+/// As Given(), of a word that the cluster's file has as text.
+template <typename E>
+std::optional<E> GivenWord(const scenario::Optional<E>& written, const import::Setting<std::string>* imported) {
+  if ((!written || written->place.source == 0) && imported && imported->IsGiven()) {
+    const std::vector<std::string>& words = scenario::WordsOf<E>().words;
+    return static_cast<E>(std::find(words.begin(), words.end(), imported->value) - words.begin());
+  }
+  return written ? std::optional<E>(written->value) : std::nullopt;
 }
 
 Tunnel OverlayDevice(scenario::TunnelProtocol protocol) {
@@ -184,18 +194,40 @@ Tunnel OverlayDevice(scenario::TunnelProtocol protocol) {
 }  // namespace
 
 bool ResolveCilium(const Context& context, Profile& profile) {
-  const scenario::Cni& cni = context.scenario.cluster.cni;
-  const auto protocol = cni.tunnelProtocol ? cni.tunnelProtocol->value : scenario::TunnelProtocol::Vxlan;
-  if (cni.routingMode && cni.routingMode->value == scenario::RoutingMode::Native) {
+  const scenario::Cluster& cluster = context.scenario.cluster;
+  const scenario::Cni& cni = cluster.cni;
+  const import::CiliumConfig* imported =
+      context.imported && context.imported->cilium ? &*context.imported->cilium : nullptr;
+  const size_t errorsBefore = context.diagnostics.ErrorCount();
+  if (imported) {
+    if (imported->encryption.value)
+      context.Error({.origin = imported->encryption.origin}, "Cilium's encryption is not supported yet");
+    const std::string& ipam = imported->ipamMode.value;
+    if (ipam != "cluster-pool" && ipam != "kubernetes")
+      context.Error({.origin = imported->ipamMode.origin}, "Cilium's ipam \"{}\" is not supported yet", ipam);
+    if (cluster.podCIDR.place.source == 0 && imported->clusterPool.IsGiven())
+      profile.network = *imported->clusterPool.value;
+    if (imported->clusterPoolMaskSize.IsGiven())
+      profile.podCidrLength = static_cast<uint8_t>(imported->clusterPoolMaskSize.value);
+    profile.masquerades = imported->masquerade.value;
+    if (imported->nativeRoutingCidr.value) profile.nativeNetwork = imported->nativeRoutingCidr.value;
+  }
+  const auto mode = GivenWord(cni.routingMode, imported ? &imported->routingMode : nullptr);
+  const auto protocol = GivenWord(cni.tunnelProtocol, imported ? &imported->tunnelProtocol : nullptr)
+                            .value_or(scenario::TunnelProtocol::Vxlan);
+  if (mode == scenario::RoutingMode::Native) {
     profile.name = "cilium native";
     profile.tunnels.clear();
-    profile.directRouting = !cni.autoDirectNodeRoutes || cni.autoDirectNodeRoutes->value;
+    profile.directRouting =
+        Given(cni.autoDirectNodeRoutes, imported ? &imported->autoDirectNodeRoutes : nullptr).value_or(true);
   } else {
     profile.name = "cilium " + scenario::WordOf(protocol);
     profile.tunnels = {OverlayDevice(protocol)};
-    if (cni.port) profile.tunnels.front().vxlan.dstPort = cni.port->value;
+    if (const auto port = Given(cni.port, imported ? &imported->tunnelPort : nullptr); port && *port != 0)
+      profile.tunnels.front().vxlan.dstPort = *port;
   }
-  return true;
+  if (imported && imported->mtu.value != 0) profile.mtu = imported->mtu.value;
+  return context.diagnostics.ErrorCount() == errorsBefore;
 }
 
 Flavour Cilium() {
@@ -207,6 +239,7 @@ Flavour Cilium() {
                        .acceptForwarded = true,
                        .masquerades = true,  // enable-ipv4-masquerade
                        .mtuOnRoutes = true,  // pkg/mtu/mtu.go: DeviceMTU, RouteMTU
+                       .gatewayIsAnyAddress = true,
                        .agentDevices = 2,
                        .vethName = LxcName},
           .connectPod = ConnectEndpoint,

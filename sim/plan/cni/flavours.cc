@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "sim/plan/cni/antrea.h"
 #include "sim/plan/cni/calico.h"
 #include "sim/plan/cni/cilium.h"
 #include "sim/plan/cni/flannel.h"
@@ -9,9 +10,9 @@
 namespace overlaysim::plan {
 
 const std::vector<Flavour>& Flavours() {
-  static const std::vector<Flavour> flavours = {FlannelVxlan(),     FlannelHostGw(), FlannelIpip(),
-                                                FlannelWireguard(), FlannelUdp(),    Canal(),
-                                                Calico(),           Cilium(),        GenericVxlan()};
+  static const std::vector<Flavour> flavours = {FlannelVxlan(), FlannelHostGw(), FlannelIpip(), FlannelWireguard(),
+                                                FlannelUdp(),   Canal(),         Calico(),      Cilium(),
+                                                Antrea(),       GenericVxlan()};
   return flavours;
 }
 

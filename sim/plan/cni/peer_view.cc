@@ -34,7 +34,8 @@ PeerView::PeerView(std::shared_ptr<const Overlay> overlay, const NodeView& self)
       m_self(self),
       m_vxlanIfindex(TunnelIfindex(m_overlay->profile, self, kernel::LinkKind::Vxlan)),
       m_vxlan6Ifindex(TunnelIfindex(m_overlay->profile, self, kernel::LinkKind::Vxlan, true)),
-      m_peersIfindex(PeersIfindex(m_overlay->profile, self)) {}
+      m_peersIfindex(PeersIfindex(m_overlay->profile, self)),
+      m_neighbourIfindex(m_overlay->profile.routesViaGateway ? self.firstAgentIfindex : m_vxlanIfindex) {}
 
 PeerRows PeerView::RowsOf(uint32_t entry, uint32_t range) const {
   const VtepDirectory::Entry& peer = m_overlay->directory.Entries()[entry];
@@ -84,7 +85,7 @@ bool PeerView::FindRoute(uint32_t table, Ipv4Address dst, kernel::Route& out) co
 }
 
 bool PeerView::FindNeighbour(int ifindex, Ipv4Address ip, kernel::Neighbour& out) const {
-  if (ifindex != m_vxlanIfindex) return false;
+  if (ifindex != m_neighbourIfindex) return false;
   PeerRows rows = RowsOf(m_overlay->directory.FindByTunnel(ip, version));
   if (!rows.neighbour) return false;
   out = *rows.neighbour;

@@ -63,6 +63,7 @@ class PeerView final : public kernel::PeerTables {
   NodeView m_self;
   int m_vxlanIfindex, m_vxlan6Ifindex;  ///< 0: no such tunnel
   int m_peersIfindex;                   ///< of the device that has tunnel peers: Wireguard, Tun; 0: none
+  int m_neighbourIfindex;               ///< where peers have permanent neighbours
 };
 
 }  // namespace overlaysim::plan

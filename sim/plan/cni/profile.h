@@ -28,7 +28,8 @@ struct Tunnel {
   bool isV6 = false;                   ///< Vxlan: from IPv6 address to IPv6 address, for the pods' IPv6
   bool isBoundToNode = false;          ///< Ipip: its local end is the node's address
   uint32_t overheadBytes = 0;
-  std::optional<uint32_t> mtu;  ///< unset: the profile's, or the outer device's minus the headers
+  std::optional<uint32_t> mtu;        ///< unset: the profile's, or the outer device's minus the headers
+  std::optional<uint32_t> deviceMtu;  ///< of the device alone, whatever fits through it
 };
 
 /// When nodes reach each other through a tunnel.
@@ -61,11 +62,15 @@ struct Profile {
   bool masquerades = false;      ///< packets from pods to outside of the cluster get the node's address
   /// Devices have the MTU of the outer device, or `mtu`; the headers are taken off on the routes, in pod and node.
   bool mtuOnRoutes = false;
-  int agentDevices = 0;         ///< that Flavour::addDevices makes
-  Ipv6Prefix network6;          ///< all pods' IPv6 addresses; length 0: there is no IPv6
-  uint8_t podCidr6Length = 64;  ///< one node's part of it
-  Ipv4Prefix network;           ///< all pods; of several pools the smallest prefix around them
-  std::vector<Pool> pools;      ///< empty: each node has a pod CIDR
+  bool routesViaGateway = false;     ///< routes to peers lead via their gateway addresses, on the first agent device
+  bool gatewayIsAnyAddress = false;  ///< the node's address among its pods' is the lowest that no pod has
+  std::optional<Ipv4Prefix> nativeNetwork;  ///< Cilium's ipv4NativeRoutingCIDR: not masqueraded; unset: `network`
+  std::optional<uint8_t> podCidrLength;     ///< of nodes without one of their own; unset: the scenario's
+  int agentDevices = 0;                     ///< that Flavour::addDevices makes
+  Ipv6Prefix network6;                      ///< all pods' IPv6 addresses; length 0: there is no IPv6
+  uint8_t podCidr6Length = 64;              ///< one node's part of it
+  Ipv4Prefix network;                       ///< all pods; of several pools the smallest prefix around them
+  std::vector<Pool> pools;                  ///< empty: each node has a pod CIDR
   /// Whether the device of that name has a say in the MTU, the smallest counting; null: only that of the node's
   /// address.
   bool (*countsInMtu)(std::string_view device) = nullptr;

@@ -1,5 +1,6 @@
 #include <vector>
 
+#include "sim/plan/cni/antrea.h"
 #include "sim/plan/cni/calico.h"
 #include "sim/plan/cni/cilium.h"
 #include "sim/plan/cni/given.h"
@@ -149,6 +150,8 @@ std::optional<CniPlan> ResolveCni(const Context& context) {
   profile.network = NetworkOf(context, conf).Canonical();
   if (type == CniType::Cilium) {
     if (!ResolveCilium(context, profile)) return std::nullopt;
+  } else if (type == CniType::Antrea) {
+    ResolveAntrea(context, profile);
   } else if (profile.FindTunnel(kernel::LinkKind::Vxlan)) {
     TakeVxlanSettings(cni, conf, profile);
     Tunnel& tunnel = profile.tunnels.front();

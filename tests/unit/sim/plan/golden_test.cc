@@ -80,7 +80,7 @@ INSTANTIATE_TEST_SUITE_P(Tutorial, PlanGolden,
                                          "firewall-closed", "mtu", "calico-vxlan", "calico-cross-subnet", "calico-ipip",
                                          "calico-route-reflector", "canal", "flannel-ipip", "flannel-wireguard",
                                          "flannel-udp", "calico-wireguard", "dual-stack", "cilium-vxlan",
-                                         "cilium-geneve", "cilium-native"),
+                                         "cilium-geneve", "cilium-native", "antrea-geneve"),
                          [](const auto& param) {
                            std::string name = param.param;
                            std::replace(name.begin(), name.end(), '-', '_');

@@ -104,10 +104,9 @@ TEST(PlanMistakes, AllAreReportedInOneGo) {
 }
 
 TEST(PlanMistakes, OtherFlavoursAreNamedAsNotSupportedYet) {
-  EXPECT_SAYS(WithCluster(R"("nodes": ["a"], "cni": {"type": "antrea"}, "pods": [])"),
-              "CNI antrea is not supported yet (supported: flannel vxlan, flannel host-gw, flannel ipip, flannel "
-              "wireguard, flannel udp, canal, "
-              "calico, cilium, vxlan)");
+  EXPECT_SAYS(WithCluster(R"("nodes": ["a"], "cni": {"type": "flannel", "backend": "ipsec"}, "pods": [])"),
+              "CNI flannel with backend \"ipsec\" is not supported yet (supported: flannel vxlan, flannel host-gw, "
+              "flannel ipip, flannel wireguard, flannel udp, canal, calico, cilium, antrea, vxlan)");
 }
 
 TEST(PlanMistakes, LoopOfSwitches) {

@@ -71,7 +71,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Wire{"flannel-v6-echo-request", R"({"type": "flannel"})", "p3", "ipv6"},
                     Wire{"cilium-vxlan-echo-request", R"({"type": "cilium"})", "p3"},
                     Wire{"cilium-geneve-echo-request", R"({"type": "cilium", "tunnelProtocol": "geneve"})", "p3"},
-                    Wire{"cilium-native-echo-request", R"({"type": "cilium", "routingMode": "native"})", "p2"}),
+                    Wire{"cilium-native-echo-request", R"({"type": "cilium", "routingMode": "native"})", "p2"},
+                    Wire{"antrea-geneve-echo-request", R"({"type": "antrea"})", "p3"},
+                    Wire{"antrea-vxlan-echo-request", R"({"type": "antrea", "tunnelProtocol": "vxlan"})", "p3"}),
     [](const auto& param) {
       std::string name = param.param.golden;
       for (char& c : name)

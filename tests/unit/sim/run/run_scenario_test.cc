@@ -79,7 +79,7 @@ INSTANTIATE_TEST_SUITE_P(All, TutorialCaptures,
                                          "firewall-closed", "mtu", "calico-vxlan", "calico-cross-subnet", "calico-ipip",
                                          "calico-route-reflector", "canal", "flannel-ipip", "flannel-wireguard",
                                          "flannel-udp", "calico-wireguard", "cilium-vxlan", "cilium-geneve",
-                                         "cilium-native"));
+                                         "cilium-native", "antrea-geneve"));
 
 }  // namespace
 }  // namespace overlaysim
