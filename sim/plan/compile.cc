@@ -129,11 +129,10 @@ std::string Plural(size_t count, std::string_view noun) {
 
 std::string Understood(const Profile& profile, const Cluster& cluster) {
   std::string out = profile.name;
-  const Tunnel* tunnel = profile.tunnels.empty() ? nullptr : &profile.tunnels.front();
-  if (tunnel && tunnel->vxlan.external)
-    out += fmt::format(", UDP {}", tunnel->vxlan.dstPort);
-  else if (tunnel && tunnel->kind == kernel::LinkKind::Vxlan)
-    out += fmt::format(", VNI {}, UDP {}", tunnel->vxlan.vni, tunnel->vxlan.dstPort);
+  const Tunnel* overlay = profile.FindTunnel(kernel::LinkKind::Vxlan);
+  if (!overlay) overlay = profile.FindTunnel(kernel::LinkKind::Geneve);
+  if (overlay && !overlay->vxlan.external) out += fmt::format(", VNI {}", overlay->vxlan.vni);
+  if (overlay) out += fmt::format(", UDP {}", overlay->vxlan.dstPort);
   if (const Tunnel* tunnel = profile.FindTunnel(kernel::LinkKind::Wireguard))
     out += fmt::format(", UDP {}", tunnel->wireguard.listenPort);
   if (const Tunnel* tunnel = profile.FindTunnel(kernel::LinkKind::Tun)) out += fmt::format(", UDP {}", tunnel->udpPort);

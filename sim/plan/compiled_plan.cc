@@ -434,9 +434,7 @@ void CompiledPlan::AddTunnel(kernel::Namespace& ns, NodeId nodeId, size_t number
     link.addressSet = true;
     link.vxlan = tunnel.vxlan;
   }
-  if (tunnel.vxlan.external) {
-    // neither a local address nor a lower device, and so no limit to its MTU
-  } else if (tunnel.kind == kernel::LinkKind::Vxlan) {
+  if (tunnel.kind == kernel::LinkKind::Vxlan && !tunnel.vxlan.external) {
     if (tunnel.isV6)
       link.vxlan.local = Address6Of(NodeNetns(nodeId));
     else
@@ -453,7 +451,7 @@ void CompiledPlan::AddTunnel(kernel::Namespace& ns, NodeId nodeId, size_t number
   } else if (tunnel.kind == kernel::LinkKind::Tun) {
     link.txQueueLen = kTunQueueLength;
     link.tun = {.local = node.Address(), .port = tunnel.udpPort};
-  } else {
+  } else if (tunnel.kind == kernel::LinkKind::Ipip) {
     link.ipip = tunnel.ipip;
     if (tunnel.isBoundToNode)
       link.ipip.local = node.Address();
