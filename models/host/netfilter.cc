@@ -217,6 +217,7 @@ kernel::FilterPacket Stack::DescribePacket(const wire::Frame& packet, const Hook
   what.isBridged = physicalOut != nullptr;
   what.bytes = packet.Size();
   what.mark = packet.mark;
+  what.now = engine::Now();
   const uint8_t* payload = ip.Payload();
   const uint32_t payloadBytes = packet.Size() - std::min(packet.Size(), ip.HeaderBytes());
   if (ip.OffsetBytes() == 0) {

@@ -29,8 +29,16 @@ RouteType TypeOf(const Namespace& ns, Ipv4Address ip) {
   return route ? route->type : RouteType::Unicast;
 }
 
+void Count(FilterRule& rule, FilterPacket& packet) {
+  ++rule.packets;
+  rule.bytes += packet.bytes;
+}
+
+/// Whether a match holds; statements are carried out and do.
 struct Holds {
-  const FilterPacket& p;
+  const FilterTable& table;
+  FilterRule& rule;
+  FilterPacket& p;
 
   bool operator()(const AddressMatch& m) const {
     const Ipv4Address ip = m.isDestination ? p.destination : p.source;
@@ -72,20 +80,69 @@ struct Holds {
     return m.out.empty() || NameMatches(m.out, p.physicalOut) != m.notOut;
   }
   bool operator()(const Comment&) const { return true; }
+  bool operator()(LimitMatch& m) const {
+    p.metLimit = true;
+    return m.Takes(p.now, p.bytes) != m.isOver;
+  }
+  bool operator()(const ValueMatch& m) const {
+    const FilterSet* named = m.set.empty() ? nullptr : table.FindSet(m.set);
+    if (!m.set.empty() && !named) return false;
+    const ValueSet& values = named ? named->values : m.values;
+    auto number = [&](bool isThere, uint32_t value) { return isThere && values.Contains(value) != m.isNot; };
+    auto device = [&](const std::string* name) { return values.Contains(name ? *name : "") != m.isNot; };
+    const bool hasPorts = p.hasPorts && (m.protocol == 0 || m.protocol == p.protocol);
+    const bool hasIcmp = p.protocol == kIcmp && p.hasIcmp;
+    using Field = ValueMatch::Field;
+    switch (m.field) {
+      case Field::Source:
+        return number(true, p.source.value);
+      case Field::Destination:
+        return number(true, p.destination.value);
+      case Field::IpProtocol:
+      case Field::Protocol:
+        return number(true, p.protocol);
+      case Field::SourcePort:
+        return number(hasPorts, p.sourcePort);
+      case Field::DestinationPort:
+        return number(hasPorts, p.destinationPort);
+      case Field::InDevice:
+      case Field::InIndex:
+        return device(p.inDevice);
+      case Field::OutDevice:
+      case Field::OutIndex:
+        return device(p.outDevice);
+      case Field::IcmpType:
+        return number(hasIcmp, p.icmpType);
+      case Field::IcmpCode:
+        return number(hasIcmp, p.icmpCode);
+    }
+    return false;
+  }
+  bool operator()(const Ipv6Only&) const { return false; }
+  bool operator()(const Ipv4Only&) const { return true; }
+  bool operator()(const CountStatement&) const { return Count(rule, p), true; }
+  bool operator()(const LogStatement&) const { return true; }
+  bool operator()(const MarkStatement& s) const {
+    p.mark = (p.mark & ~s.mask) ^ s.mark;
+    return true;
+  }
+  bool operator()(const NotrackStatement&) const {
+    p.untracked |= p.state == kStateInvalid;
+    return true;
+  }
 };
 
-bool HoldsFor(const FilterRule& rule, const FilterPacket& packet) {
-  for (const Match& match : rule.matches)
-    if (!std::visit(Holds{packet}, match)) return false;
+bool HoldsFor(const FilterTable& table, FilterRule& rule, FilterPacket& packet) {
+  for (Match& match : rule.matches)
+    if (!std::visit(Holds{table, rule, packet}, match)) return false;
   return true;
 }
 
 /// nullopt: the end of the chain was reached, or a rule returned from it.
 std::optional<FilterVerdict> WalkRules(const FilterTable& table, FilterChain& chain, FilterPacket& packet) {
   for (FilterRule& rule : chain.rules) {
-    if (!HoldsFor(rule, packet)) continue;
-    ++rule.packets;
-    rule.bytes += packet.bytes;
+    if (!HoldsFor(table, rule, packet)) continue;
+    if (!rule.byNft) Count(rule, packet);
     switch (rule.target.kind) {
       case Target::Kind::None:
       case Target::Kind::Log:
@@ -128,6 +185,58 @@ bool NeedsTracking(const FilterRule& rule) {
 
 }  // namespace
 
+/// nft_limit_eval(); what one packet costs: nft_limit_pkts_init(), nft_limit_bytes_eval().
+bool LimitMatch::Takes(Nanoseconds now, uint32_t bytes) {
+  const auto unitNs = static_cast<uint64_t>(unit.count);
+  const uint64_t cost = ofBytes ? unitNs * bytes / rate : unitNs / rate;
+  const uint64_t capacity = ofBytes ? unitNs * (rate + burst) / rate : unitNs / rate * burst;
+  uint64_t there = capacity;
+  if (tokens) there = std::min(*tokens + static_cast<uint64_t>((now - last).count), capacity);
+  last = now;
+  const bool takes = there >= cost;
+  tokens = takes ? there - cost : there;
+  return takes;
+}
+
+void ValueSet::Add(Range range) {
+  const auto at = std::lower_bound(ranges.begin(), ranges.end(), range);
+  if (at == ranges.end() || *at != range) ranges.insert(at, range);
+}
+
+/// nft compares names as numbers whose first byte is the lowest.
+void ValueSet::Add(std::string name) {
+  auto isLess = [](const std::string& a, const std::string& b) {
+    if (a.size() != b.size()) return a.size() < b.size();
+    return std::lexicographical_compare(a.rbegin(), a.rend(), b.rbegin(), b.rend());
+  };
+  const auto at = std::lower_bound(names.begin(), names.end(), name, isLess);
+  if (at == names.end() || *at != name) names.insert(at, std::move(name));
+}
+
+void ValueSet::Remove(const ValueSet& others) {
+  auto isIn = [](const auto& all) {
+    return [&](const auto& one) { return std::find(all.begin(), all.end(), one) != all.end(); };
+  };
+  std::erase_if(ranges, isIn(others.ranges));
+  std::erase_if(names, isIn(others.names));
+}
+
+bool ValueSet::Contains(uint32_t value) const {
+  return std::any_of(ranges.begin(), ranges.end(), [&](Range r) { return value >= r.first && value <= r.last; });
+}
+
+bool ValueSet::Contains(const std::string& name) const {
+  return std::any_of(names.begin(), names.end(), [&](const std::string& pattern) {
+    if (pattern.back() != '*') return pattern == name;
+    return name.compare(0, pattern.size() - 1, pattern, 0, pattern.size() - 1) == 0;
+  });
+}
+
+FilterSet* FilterTable::FindSet(std::string_view set) {
+  const auto at = std::find_if(sets.begin(), sets.end(), [&](const FilterSet& s) { return s.name == set; });
+  return at == sets.end() ? nullptr : &*at;
+}
+
 FilterChain* FilterTable::Find(std::string_view chain) const {
   for (const auto& c : chains)
     if (c->name == chain) return c.get();
@@ -154,6 +263,18 @@ FilterTable& Ruleset::Add(FilterFamily family, std::string name) {
 
 void Ruleset::Remove(const FilterTable& table) {
   std::erase_if(m_tables, [&](const auto& t) { return t.get() == &table; });
+}
+
+std::vector<std::unique_ptr<FilterTable>> Ruleset::Copy() const {
+  std::vector<std::unique_ptr<FilterTable>> out;
+  for (const auto& table : m_tables) {
+    auto& copy = *out.emplace_back(std::make_unique<FilterTable>());
+    copy.family = table->family;
+    copy.name = table->name;
+    copy.sets = table->sets;
+    for (const auto& chain : table->chains) copy.Add(*chain);
+  }
+  return out;
 }
 
 FilterChain& Ruleset::Builtin(std::string_view name, Hook hook) {

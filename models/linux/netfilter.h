@@ -6,10 +6,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "sim/base/addresses.h"
+#include "sim/base/units.h"
 
 namespace overlaysim::kernel {
 
@@ -104,8 +106,94 @@ struct Comment {
   std::string text;
   bool operator==(const Comment&) const = default;
 };
+/// `-m limit`, which iptables-nft gives to the kernel as nft's `limit rate` (net/netfilter/nft_limit.c): a bucket of
+/// nanoseconds that fills with time, from which each packet takes what one costs.
+struct LimitMatch {
+  uint64_t rate = 3;  ///< packets, or bytes, in `unit`
+  Nanoseconds unit = Seconds(3600);
+  uint32_t burst = 5;
+  bool isOver = false;  ///< holds for what is too much
+  bool ofBytes = false;
+  std::optional<uint64_t> tokens;  ///< what was left at `last`; unset: full
+  Nanoseconds last;
+
+  /// Whether there is room for a packet of that size, which is then taken.
+  bool Takes(Nanoseconds now, uint32_t bytes);
+  bool operator==(const LimitMatch& o) const {
+    return rate == o.rate && unit == o.unit && burst == o.burst && isOver == o.isOver && ofBytes == o.ofBytes;
+  }
+};
+
+// What only nft's rules have. Their statements are carried out in the order in which they are written.
+
+/// Values of one kind: numbers (addresses, ports, protocols), or names of devices.
+struct ValueSet {
+  struct Range {
+    uint32_t first = 0, last = 0;  ///< inclusive
+    auto operator<=>(const Range&) const = default;
+  };
+  std::vector<Range> ranges;       ///< in order
+  std::vector<std::string> names;  ///< may end with '*'; in nft's order
+
+  void Add(Range range);
+  void Add(std::string name);
+  void Remove(const ValueSet& others);
+  bool Contains(uint32_t value) const;
+  bool Contains(const std::string& name) const;
+  bool operator==(const ValueSet&) const = default;
+};
+/// `ip saddr 10.0.0.0/8`, `tcp dport { 22, 80-90 }`, `iifname != @uplinks`.
+struct ValueMatch {
+  enum class Field : uint8_t {
+    Source,
+    Destination,
+    IpProtocol,  ///< `ip protocol`
+    Protocol,    ///< `meta l4proto`
+    SourcePort,
+    DestinationPort,
+    InDevice,  ///< `iifname`
+    OutDevice,
+    InIndex,  ///< `iif`: by the index that the name had when the rule was made; here by name
+    OutIndex,
+    IcmpType,
+    IcmpCode
+  } field = Field::Source;
+  uint8_t protocol = 0;  ///< of ports: TCP, UDP, ...; 0: `th`, any that has ports
+  std::string set;       ///< of the table; "": `values`
+  ValueSet values;
+  bool isNot = false;
+  bool operator==(const ValueMatch&) const = default;
+};
+/// A match on IPv6, in its own words. No packet that is looked at here is one.
+struct Ipv6Only {
+  std::string text;
+  bool operator==(const Ipv6Only&) const = default;
+};
+/// `meta nfproto ipv4`: holds for all.
+struct Ipv4Only {
+  bool operator==(const Ipv4Only&) const = default;
+};
+/// `counter`
+struct CountStatement {
+  bool operator==(const CountStatement&) const = default;
+};
+/// `log`
+struct LogStatement {
+  std::string prefix, level;  ///< "": "warn"
+  bool operator==(const LogStatement&) const = default;
+};
+/// `meta mark set`: the bits of `mask` are cleared, then those of `mark` flipped.
+struct MarkStatement {
+  uint32_t mark = 0, mask = 0xffffffff;
+  bool operator==(const MarkStatement&) const = default;
+};
+/// `notrack`
+struct NotrackStatement {
+  bool operator==(const NotrackStatement&) const = default;
+};
 using Match = std::variant<AddressMatch, DeviceMatch, ProtocolMatch, TransportMatch, MultiportMatch, IcmpMatch,
-                           StateMatch, MarkMatch, AddressTypeMatch, PhysdevMatch, Comment>;
+                           StateMatch, MarkMatch, AddressTypeMatch, PhysdevMatch, Comment, LimitMatch, ValueMatch,
+                           Ipv6Only, Ipv4Only, CountStatement, LogStatement, MarkStatement, NotrackStatement>;
 
 enum class RejectWith : uint8_t {
   NetUnreachable,
@@ -150,15 +238,16 @@ struct Target {
   RejectWith rejectWith = RejectWith::PortUnreachable;
   uint32_t mark = 0, mask = 0xffffffff;  ///< Mark: the bits of `mask` are cleared, then those of `mark` flipped
   NatRange nat;
-  std::string prefix;  ///< of Log
-  bool asCt = false;   ///< Notrack: was asked for as `-j CT --notrack`
+  std::string prefix;    ///< of Log
+  bool asCt = false;     ///< Notrack: was asked for as `-j CT --notrack`
+  bool asIcmpx = false;  ///< Reject: nft's word for IPv4's and IPv6's message
   bool operator==(const Target&) const = default;
 };
 
 struct FilterRule {
   std::vector<Match> matches;
   Target target;
-  bool counts = true;  ///< nft: only with the word `counter`
+  bool byNft = false;  ///< in nft's words; counts only at a CountStatement
   uint64_t packets = 0, bytes = 0;
   uint32_t rowId = 0;
 
@@ -181,14 +270,26 @@ struct FilterChain {
 
 enum class FilterFamily : uint8_t { Ip, Inet, Bridge };
 
+/// A set of nft that has a name.
+struct FilterSet {
+  enum class Type : uint8_t { Address, Service, Protocol, DeviceName, Mark } type = Type::Address;
+  std::string name;
+  bool hasIntervals = false;  ///< `flags interval`
+  bool merges = false;        ///< `auto-merge`
+  ValueSet values;
+};
+
 /// One table with its chains in the order of their making.
 struct FilterTable {
   FilterFamily family = FilterFamily::Ip;
   std::string name;
   std::vector<std::unique_ptr<FilterChain>> chains;
+  std::vector<FilterSet> sets;
 
   FilterChain* Find(std::string_view chain) const;
   FilterChain& Add(FilterChain chain);
+  FilterSet* FindSet(std::string_view set);
+  const FilterSet* FindSet(std::string_view set) const { return const_cast<FilterTable*>(this)->FindSet(set); }
 };
 
 /// What rules look at, and may change.
@@ -210,6 +311,8 @@ struct FilterPacket {
   uint32_t bytes = 0;
   uint32_t mark = 0;       ///< changed by Mark
   bool untracked = false;  ///< set by Notrack
+  Nanoseconds now;         ///< for LimitMatch
+  bool metLimit = false;   ///< set by LimitMatch: what was said depends on the packets before
 };
 
 struct FilterVerdict {
@@ -243,6 +346,11 @@ class Ruleset {
   FilterTable* Find(FilterFamily family, std::string_view name) const;
   FilterTable& Add(FilterFamily family, std::string name);
   void Remove(const FilterTable& table);
+  std::vector<std::unique_ptr<FilterTable>> Copy() const;
+  /// Answers the tables that were there. To be followed by Rebuild().
+  std::vector<std::unique_ptr<FilterTable>> Replace(std::vector<std::unique_ptr<FilterTable>> tables) {
+    return std::exchange(m_tables, std::move(tables));
+  }
   /// iptables' own chain of that table ("filter", "nat", "mangle", "raw", "security"); made if it is not there yet.
   FilterChain& Builtin(std::string_view table, Hook hook);
   const FilterChain* FindBuiltin(std::string_view table, Hook hook) const;

@@ -20,6 +20,7 @@ constexpr Program kPrograms[] = {
     {"ethtool", RunEthtool},
     {"iptables", RunIptables},
     {"iptables-save", RunIptablesSave},
+    {"nft", RunNft},
     {"conntrack", RunConntrack},
     {"nstat", RunNstat},
     {"wg", RunWg},

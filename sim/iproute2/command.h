@@ -14,7 +14,7 @@ struct CommandResult {
   std::string out, err;
 };
 
-/// Carries out one command line of `ip`, `bridge`, `sysctl`, `ethtool`, `iptables` or `nstat` on the namespaces, with
+/// Carries out one command line of `ip`, `bridge`, `sysctl`, `ethtool`, `iptables`, `nft` or `nstat` on the namespaces, with
 /// the texts and exit codes of iproute2 6.1.0, procps 4.0.2, ethtool 6.1 and iptables 1.8.9. Nothing else is touched.
 ///
 /// @param current  where it is typed; none: outside, where only `ip netns` and `ip -n NAME` mean something

@@ -15,6 +15,7 @@ using kernel::AddressTypeMatch;
 using kernel::Comment;
 using kernel::FilterRule;
 using kernel::IcmpMatch;
+using kernel::LimitMatch;
 using kernel::MarkMatch;
 using kernel::Match;
 using kernel::MultiportMatch;
@@ -129,6 +130,32 @@ uint16_t ParseAddressTypes(const std::string& words) {
   return out;
 }
 
+/// parse_rate() of libxt_limit.c, in the words that iptables shows: it keeps the time that one packet takes, and says
+/// it in the longest unit in which that is a whole number of packets.
+void ParseRate(const std::string& word, LimitMatch& limit) {
+  constexpr uint64_t kScale = 10000;
+  static constexpr std::pair<const char*, uint64_t> kUnits[] = {
+      {"day", 86400}, {"hour", 3600}, {"minute", 60}, {"second", 1}};
+  auto refuse = [&] { RefuseParameter(fmt::format("bad rate \"{}\"'", word)); };
+  const size_t slash = word.find('/');
+  const auto rate = ParseNumber(word.substr(0, slash), INT32_MAX);
+  const std::string unit = slash == std::string::npos ? "second" : word.substr(slash + 1);
+  const auto given = std::find_if(std::begin(kUnits), std::end(kUnits), [&](const auto& u) {
+    return !unit.empty() && std::string_view(u.first).substr(0, unit.size()) == unit;
+  });
+  if (!rate || *rate == 0 || given == std::end(kUnits)) refuse();
+  const uint64_t period = kScale * given->second / *rate;
+  if (period == 0) RefuseParameter(fmt::format("Rate too fast \"{}\"", word));
+  size_t shown = 0;
+  while (shown + 1 < std::size(kUnits)) {
+    const uint64_t next = kScale * kUnits[shown + 1].second;
+    if (period > next || next / period < next % period) break;
+    ++shown;
+  }
+  limit.rate = kScale * kUnits[shown].second / period;
+  limit.unit = Seconds(static_cast<int64_t>(kUnits[shown].second));
+}
+
 bool IsTransport(uint8_t protocol) {
   return protocol == kTcp || protocol == kUdp || protocol == kDccp || protocol == kSctp || protocol == kUdplite;
 }
@@ -144,10 +171,10 @@ constexpr TargetName kTargets[] = {
     {"REDIRECT", Target::Kind::Redirect},     {"NOTRACK", Target::Kind::Notrack}, {"CT", Target::Kind::Notrack}};
 constexpr const char* kOtherTargets[] = {"NFLOG",    "CONNMARK", "TCPMSS", "TPROXY", "TRACE", "CLASSIFY",  "DSCP",
                                          "CHECKSUM", "NETMAP",   "TTL",    "SET",    "QUEUE", "CLUSTERIP", "NFQUEUE"};
-constexpr const char* kOtherMatches[] = {"set",       "limit",  "statistic", "iprange", "mac",      "string",
-                                         "u32",       "length", "ttl",       "owner",   "recent",   "hashlimit",
-                                         "connlimit", "tos",    "dscp",      "pkttype", "rpfilter", "socket",
-                                         "cgroup",    "bpf",    "time",      "connmark"};
+constexpr const char* kOtherMatches[] = {"set",    "statistic", "iprange", "mac",      "string",    "u32",
+                                         "length", "ttl",       "owner",   "recent",   "hashlimit", "connlimit",
+                                         "tos",    "dscp",      "pkttype", "rpfilter", "socket",    "cgroup",
+                                         "bpf",    "time",      "connmark"};
 
 }  // namespace
 
@@ -180,6 +207,7 @@ void IptablesRule::Load(const std::string& match) {
   if (match == "multiport") return void(m_extensions.emplace_back(MultiportMatch{}));
   if (match == "addrtype") return void(m_extensions.emplace_back(AddressTypeMatch{}));
   if (match == "physdev") return void(m_extensions.emplace_back(PhysdevMatch{}));
+  if (match == "limit") return void(m_extensions.emplace_back(LimitMatch{}));
   for (const char* other : kOtherMatches)
     if (match == other) NotSupported(fmt::format("the match \"{}\"", match));
   RefuseParameter(fmt::format("Couldn't load match `{}':No such file or directory\n", match));
@@ -278,6 +306,16 @@ bool IptablesRule::TakeExtension(Words& words, const std::string& option, bool i
     IcmpMatch& icmp = LastOrNew<IcmpMatch>();
     icmp = *match;
     icmp.isNot = isNot;
+  } else if ((option == "--limit" || option == "--limit-burst") && Last<LimitMatch>()) {
+    constexpr uint64_t kLargestBurst = 10000;
+    if (isNot) RefuseParameter(fmt::format("limit: option \"{}\" cannot be inverted.\n", option));
+    if (option == "--limit") {
+      ParseRate(value(), *Last<LimitMatch>());
+    } else {
+      const auto burst = ParseNumber(value(), kLargestBurst);
+      if (!burst) RefuseParameter("limit: bad value for option \"--limit-burst\", or out of range (0-10000).\n");
+      Last<LimitMatch>()->burst = static_cast<uint32_t>(*burst);
+    }
   } else if (option == "--comment" && Last<Comment>()) {
     Last<Comment>()->text = value();
   } else if ((option == "--ctstate" && Last<StateMatch>() && !Last<StateMatch>()->asState) ||

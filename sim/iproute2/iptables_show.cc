@@ -138,6 +138,15 @@ std::string Quoted(const std::string& text) {
 
 const char* Not(bool isNot) { return isNot ? "! " : ""; }
 
+/// "5/min"
+std::string RateText(const kernel::LimitMatch& m) {
+  const char* unit = m.unit == Seconds(1)      ? "sec"
+                     : m.unit == Seconds(60)   ? "min"
+                     : m.unit == Seconds(3600) ? "hour"
+                                               : "day";
+  return fmt::format("{}/{}", m.rate, unit);
+}
+
 const char* OfPorts(kernel::MultiportMatch::Of of) {
   using Of = kernel::MultiportMatch::Of;
   return of == Of::Source ? "sports" : of == Of::Destination ? "dports" : "ports";
@@ -195,6 +204,13 @@ struct Typed {
   }
   std::string operator()(const kernel::PhysdevMatch& m) const { return " -m physdev" + Physdev(m); }
   std::string operator()(const kernel::Comment& m) const { return " -m comment --comment " + Quoted(m.text); }
+  std::string operator()(const kernel::LimitMatch& m) const {
+    return " -m limit --limit " + RateText(m) + (m.burst == 5 ? "" : fmt::format(" --limit-burst {}", m.burst));
+  }
+  template <typename M>
+  std::string operator()(const M&) const {
+    return {};  // nft's alone
+  }
 };
 
 /// A match as `iptables -L` has it behind its columns, after a blank; the columns' own give nothing.
@@ -247,6 +263,13 @@ struct Listed {
   }
   std::string operator()(const kernel::PhysdevMatch& m) const { return " PHYSDEV match" + Typed::Physdev(m); }
   std::string operator()(const kernel::Comment& m) const { return fmt::format(" /* {} */", m.text); }
+  std::string operator()(const kernel::LimitMatch& m) const {
+    return fmt::format(" limit: avg {} burst {}", RateText(m), m.burst);
+  }
+  template <typename M>
+  std::string operator()(const M&) const {
+    return {};  // nft's alone
+  }
 };
 
 std::string ListedTarget(const Target& t, bool numeric) {

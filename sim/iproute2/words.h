@@ -108,6 +108,7 @@ void RunSysctl(Session& session, Words& words);
 void RunEthtool(Session& session, Words& words);
 void RunIptables(Session& session, Words& words);
 void RunIptablesSave(Session& session, Words& words);
+void RunNft(Session& session, Words& words);
 void RunConntrack(Session& session, Words& words);
 void RunWg(Session& session, Words& words);
 void RunNstat(Session& session, Words& words);

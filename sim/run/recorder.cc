@@ -10,6 +10,7 @@
 #include "models/wire/headers.h"
 #include "sim/base/check.h"
 #include "sim/iproute2/iptables.h"
+#include "sim/iproute2/nft.h"
 #include "sim/iproute2/show.h"
 #include "sim/run/journey.h"
 #include "sim/run/simulation.h"
@@ -260,13 +261,15 @@ void Recorder::WriteTables(host::Stack& stack) {
 void Recorder::WriteRule(const kernel::Namespace& ns, const kernel::FilterTable& table,
                          const kernel::FilterChain& chain, const kernel::FilterRule& rule) {
   if (!IsNews(ns.Id(), rule.rowId)) return;
-  m_trace->TableRow(
-      {.timeNs = engine::Now().count,
-       .netns = ns.Id().value,
-       .table = Table::Filter,
-       .row = rule.rowId,
-       .version = ns.Version(),
-       .text = (table.name == "filter" ? "" : "-t " + table.name + " ") + iproute2::FilterRuleLine(chain.name, rule)});
+  m_trace->TableRow({.timeNs = engine::Now().count,
+                     .netns = ns.Id().value,
+                     .table = Table::Filter,
+                     .row = rule.rowId,
+                     .version = ns.Version(),
+                     .text = rule.byNft ? fmt::format("nft add rule {} {} {} {}", iproute2::NftFamilyName(table.family),
+                                                      table.name, chain.name, iproute2::NftRuleText(table, rule))
+                                        : (table.name == "filter" ? "" : "-t " + table.name + " ") +
+                                              iproute2::FilterRuleLine(chain.name, rule)});
 }
 
 /// Rows that nobody has told of before a record names them: of very many peers, and rules that iptables has added.

@@ -299,7 +299,41 @@ TEST_F(Iptables, RefusalsOfChainsAndTargets) {
   Expect("-A FORWARD -j ACCEPT -j DROP", 2, head + "multiple -j flags not allowed\n" + tail);
   Expect("-A FORWARD -m multiport --ports 80", 2,
          head + "multiport needs `-p tcp', `-p udp', `-p udplite', `-p sctp' or `-p dccp'\n" + tail);
-  Expect("-A FORWARD -m limit --limit 5/min", 1, "the match \"limit\" is not supported yet\n");
+  Expect("-A FORWARD -m statistic --mode nth", 1, "the match \"statistic\" is not supported yet\n");
+}
+
+TEST_F(Iptables, LimitsAreSaidInTheLongestUnit) {
+  for (const char* rule : {"--limit 5/min --limit-burst 3 -j ACCEPT", "--limit 10/sec -j ACCEPT", "--limit 3/day", "",
+                           "--limit 60/minute", "--limit 7"})
+    Expect(std::string("-A INPUT -m limit ") + rule, 0, "");
+  EXPECT_EQ(Out("-S INPUT"),
+            "-P INPUT ACCEPT\n"
+            "-A INPUT -m limit --limit 5/min --limit-burst 3 -j ACCEPT\n"
+            "-A INPUT -m limit --limit 10/sec -j ACCEPT\n"
+            "-A INPUT -m limit --limit 3/day\n"
+            "-A INPUT -m limit --limit 3/hour\n"
+            "-A INPUT -m limit --limit 1/sec\n"
+            "-A INPUT -m limit --limit 7/sec\n");
+  EXPECT_NE(Out("-nL INPUT").find("0.0.0.0/0            limit: avg 5/min burst 3\n"), std::string::npos);
+  const std::string head = "iptables v1.8.9 (nf_tables): ",
+                    tail = "Try `iptables -h' or 'iptables --help' for more information.\n";
+  Expect("-A INPUT -m limit --limit 20000/sec", 2, head + "Rate too fast \"20000/sec\"\n" + tail);
+  Expect("-A INPUT -m limit --limit 5/fortnight", 2, head + "bad rate \"5/fortnight\"'\n" + tail);
+  Expect("-A INPUT -m limit ! --limit 5/sec", 2, head + "limit: option \"--limit\" cannot be inverted.\n\n" + tail);
+}
+
+// nft_limit.c: 10/s costs 100 ms a packet; a burst of 3 is 300 ms at first.
+TEST_F(Iptables, ALimitPassesItsBurstAndThenItsRate) {
+  Expect("-A INPUT -m limit --limit 10/sec --limit-burst 3 -j DROP", 0, "");
+  auto at = [&](int64_t ms) { return Ask({.bytes = 100, .now = Milliseconds(ms)}); };
+  EXPECT_EQ(at(1000), Kind::Drop);
+  EXPECT_EQ(at(1000), Kind::Drop);
+  EXPECT_EQ(at(1000), Kind::Drop);
+  EXPECT_EQ(at(1000), Kind::Accept);
+  EXPECT_EQ(at(1099), Kind::Accept);
+  EXPECT_EQ(at(1100), Kind::Drop);
+  EXPECT_EQ(at(1150), Kind::Accept);
+  EXPECT_EQ(at(1200), Kind::Drop);
 }
 
 TEST_F(Iptables, SavedRulesAreReadBack) {

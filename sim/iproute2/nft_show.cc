@@ -1,0 +1,488 @@
+// What `nft list` prints (src/rule.c, src/expression.c, src/statement.c of nftables 1.0.6).
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <functional>
+
+#include "sim/iproute2/iptables.h"
+#include "sim/iproute2/nft.h"
+
+namespace overlaysim::iproute2 {
+
+using kernel::FilterChain;
+using kernel::FilterFamily;
+using kernel::FilterRule;
+using kernel::FilterSet;
+using kernel::FilterTable;
+using kernel::Hook;
+using kernel::RejectWith;
+using kernel::Target;
+using kernel::ValueMatch;
+using kernel::ValueSet;
+
+namespace {
+
+constexpr uint8_t kTcp = 6;
+constexpr int kPriorityReach = 10;  // so near to a priority with a name, it is said by it
+
+constexpr std::pair<const char*, uint8_t> kIcmpTypes[] = {
+    {"echo-reply", 0},         {"destination-unreachable", 3}, {"source-quench", 4},        {"redirect", 5},
+    {"echo-request", 8},       {"router-advertisement", 9},    {"router-solicitation", 10}, {"time-exceeded", 11},
+    {"parameter-problem", 12}, {"timestamp-request", 13},      {"timestamp-reply", 14},     {"info-request", 15},
+    {"info-reply", 16},        {"address-mask-request", 17},   {"address-mask-reply", 18}};
+constexpr std::pair<const char*, uint8_t> kIcmpCodes[] = {
+    {"net-unreachable", 0}, {"host-unreachable", 1}, {"prot-unreachable", 2}, {"port-unreachable", 3},
+    {"frag-needed", 4},     {"net-prohibited", 9},   {"host-prohibited", 10}, {"admin-prohibited", 13}};
+constexpr std::pair<const char*, RejectWith> kRejects[] = {
+    {"net-unreachable", RejectWith::NetUnreachable},       {"host-unreachable", RejectWith::HostUnreachable},
+    {"prot-unreachable", RejectWith::ProtocolUnreachable}, {"port-unreachable", RejectWith::PortUnreachable},
+    {"net-prohibited", RejectWith::NetProhibited},         {"host-prohibited", RejectWith::HostProhibited},
+    {"admin-prohibited", RejectWith::AdminProhibited}};
+constexpr std::pair<const char*, RejectWith> kIcmpxRejects[] = {{"no-route", RejectWith::NetUnreachable},
+                                                                {"host-unreachable", RejectWith::HostUnreachable},
+                                                                {"port-unreachable", RejectWith::PortUnreachable},
+                                                                {"admin-prohibited", RejectWith::AdminProhibited}};
+const NftWords::Priority kPriorities[] = {{"raw", kernel::kPriorityRaw, {}},
+                                          {"mangle", kernel::kPriorityMangle, {}},
+                                          {"dstnat", kernel::kPriorityDstnat, Hook::Prerouting},
+                                          {"filter", kernel::kPriorityFilter, {}},
+                                          {"security", kernel::kPrioritySecurity, {}},
+                                          {"srcnat", kernel::kPrioritySrcnat, Hook::Postrouting}};
+constexpr const char* kHookNames[] = {"prerouting", "input", "forward", "output", "postrouting"};
+
+template <typename Names, typename T>
+const char* NameIn(const Names& names, T value) {
+  for (const auto& [name, number] : names)
+    if (number == value) return name;
+  return nullptr;
+}
+template <typename T, typename Names>
+std::optional<T> FindIn(const Names& names, std::string_view word) {
+  for (const auto& [name, number] : names)
+    if (word == name) return number;
+  return std::nullopt;
+}
+
+std::string Dashed(uint32_t first, uint32_t last) {
+  return first == last ? fmt::to_string(first) : fmt::format("{}-{}", first, last);
+}
+
+std::string AddressText(ValueSet::Range range) {
+  const Ipv4Address first{range.first}, last{range.last};
+  for (uint8_t length = 0; length <= 32; ++length) {
+    const Ipv4Prefix prefix{first, length};
+    const auto size = (uint64_t{1} << (32 - length)) - 1;
+    if (prefix.Canonical().address == first && range.first + size == range.last)
+      return length == 32 ? first.ToString() : prefix.ToString();
+  }
+  return first.ToString() + "-" + last.ToString();
+}
+
+using NumberText = std::function<std::string(ValueSet::Range)>;
+
+std::string ProtocolText(ValueSet::Range range) {
+  return range.first == range.last ? IpProtocolName(static_cast<uint8_t>(range.first))
+                                   : Dashed(range.first, range.last);
+}
+
+NumberText TextOf(ValueMatch::Field field) {
+  using Field = ValueMatch::Field;
+  switch (field) {
+    case Field::Source:
+    case Field::Destination:
+      return AddressText;
+    case Field::IpProtocol:
+    case Field::Protocol:
+      return ProtocolText;
+    case Field::IcmpType:
+    case Field::IcmpCode:
+      return [field](ValueSet::Range range) {
+        const auto value = static_cast<uint8_t>(range.first);
+        const char* name = field == Field::IcmpType ? NameIn(kIcmpTypes, value) : NameIn(kIcmpCodes, value);
+        return name && range.first == range.last ? name : Dashed(range.first, range.last);
+      };
+    default:
+      return [](ValueSet::Range range) { return Dashed(range.first, range.last); };
+  }
+}
+
+std::vector<std::string> Elements(const ValueSet& values, const NumberText& text) {
+  std::vector<std::string> out;
+  for (const ValueSet::Range& range : values.ranges) out.push_back(text(range));
+  for (const std::string& name : values.names) out.push_back("\"" + name + "\"");
+  return out;
+}
+
+std::string FieldName(const ValueMatch& m) {
+  using Field = ValueMatch::Field;
+  const std::string transport = m.protocol == 0 ? "th" : IpProtocolName(m.protocol);
+  switch (m.field) {
+    case Field::Source:
+      return "ip saddr";
+    case Field::Destination:
+      return "ip daddr";
+    case Field::IpProtocol:
+      return "ip protocol";
+    case Field::Protocol:
+      return "meta l4proto";
+    case Field::SourcePort:
+      return transport + " sport";
+    case Field::DestinationPort:
+      return transport + " dport";
+    case Field::InDevice:
+      return "iifname";
+    case Field::OutDevice:
+      return "oifname";
+    case Field::InIndex:
+      return "iif";
+    case Field::OutIndex:
+      return "oif";
+    case Field::IcmpType:
+      return "icmp type";
+    case Field::IcmpCode:
+      return "icmp code";
+  }
+  return {};
+}
+
+std::string FlagNames(uint8_t bits) {
+  std::string out;
+  for (const auto& [name, bit] : kTcpFlags) {
+    if (!(bits & bit)) continue;
+    out += out.empty() ? "" : ",";
+    for (const char* c = name; *c; ++c) out += static_cast<char>(*c - 'A' + 'a');
+  }
+  return out;
+}
+
+std::string PortsText(const char* side, const std::string& transport, const std::optional<kernel::PortRange>& ports,
+                      bool isNot) {
+  return ports ? fmt::format(" {} {} {}{}", transport, side, isNot ? "!= " : "", Dashed(ports->first, ports->last))
+               : "";
+}
+
+std::string LowerCase(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return text;
+}
+
+std::string LogText(const std::string& prefix, const std::string& level) {
+  return " log" + (prefix.empty() ? "" : fmt::format(" prefix \"{}\"", prefix)) +
+         (level.empty() ? "" : " level " + level);
+}
+
+/// mark_tg_xlate() of libxt_MARK.c.
+std::string MarkTargetText(const Target& t) {
+  if (t.mark == 0) return fmt::format(" meta mark set mark and 0x{:x}", ~t.mask);
+  if (t.mark == t.mask) return fmt::format(" meta mark set mark or 0x{:x}", t.mark);
+  if (t.mask == 0) return fmt::format(" meta mark set mark xor 0x{:x}", t.mark);
+  if (t.mask == UINT32_MAX) return fmt::format(" meta mark set 0x{:x}", t.mark);
+  return fmt::format(" meta mark set mark and 0x{:x} xor 0x{:x}", ~t.mask, t.mark);
+}
+
+/// One statement, behind a blank. Those of iptables are said as xtables' translators do.
+struct Said {
+  const FilterRule& rule;
+  bool stateless = false;
+
+  static const char* Not(bool isNot) { return isNot ? "!= " : ""; }
+
+  std::string operator()(const kernel::AddressMatch& m) const {
+    return fmt::format(" ip {} {}{}", m.isDestination ? "daddr" : "saddr", Not(m.isNot),
+                       m.any.front().length == 32 ? m.any.front().address.ToString() : m.any.front().ToString());
+  }
+  std::string operator()(const kernel::DeviceMatch& m) const {
+    std::string name = m.name;
+    if (name.back() == '+') name.back() = '*';
+    return fmt::format(" {} {}\"{}\"", m.isOut ? "oifname" : "iifname", Not(m.isNot), name);
+  }
+  std::string operator()(const kernel::ProtocolMatch& m) const {
+    // What the ports say already is not said twice.
+    const bool isImplied =
+        !m.isNot && std::any_of(rule.matches.begin(), rule.matches.end(), [&](const kernel::Match& other) {
+          const auto* transport = std::get_if<kernel::TransportMatch>(&other);
+          return transport && transport->protocol == m.protocol;
+        });
+    return isImplied ? "" : fmt::format(" meta l4proto {}{}", Not(m.isNot), IpProtocolName(m.protocol));
+  }
+  std::string operator()(const kernel::TransportMatch& m) const {
+    const std::string name = IpProtocolName(m.protocol);
+    std::string out =
+        PortsText("sport", name, m.source, m.notSource) + PortsText("dport", name, m.destination, m.notDestination);
+    if (m.flagMask == 0) return out.empty() && !rule.byNft ? " meta l4proto " + name : out;
+    if (rule.byNft && m.flags == m.flagMask && (m.flags & (m.flags - 1)) == 0)
+      return out + " tcp flags " + FlagNames(m.flags);
+    return out + fmt::format(" tcp flags {}{} / {}", m.notFlags ? "! " : "", m.flags == 0 ? "0x0" : FlagNames(m.flags),
+                             FlagNames(m.flagMask));
+  }
+  std::string operator()(const kernel::MultiportMatch& m) const {
+    std::string protocol = "th", ports;
+    for (const kernel::Match& other : rule.matches)
+      if (const auto* p = std::get_if<kernel::ProtocolMatch>(&other)) protocol = IpProtocolName(p->protocol);
+    for (const kernel::PortRange& range : m.any) ports += (ports.empty() ? "" : ", ") + Dashed(range.first, range.last);
+    if (m.any.size() > 1) ports = "{ " + ports + " }";
+    const char* side = m.of == kernel::MultiportMatch::Of::Source ? "sport" : "dport";
+    return fmt::format(" {} {} {}{}", protocol, side, Not(m.isNot), ports);
+  }
+  std::string operator()(const kernel::IcmpMatch& m) const {
+    if (!m.type) return "";
+    std::string out =
+        fmt::format(" icmp type {}{}", Not(m.isNot), TextOf(ValueMatch::Field::IcmpType)({*m.type, *m.type}));
+    if (m.code) out += fmt::format(" icmp code {}", *m.code);
+    return out;
+  }
+  std::string operator()(const kernel::StateMatch& m) const {
+    static constexpr std::pair<const char*, uint8_t> kStates[] = {{"invalid", kernel::kStateInvalid},
+                                                                  {"new", kernel::kStateNew},
+                                                                  {"established", kernel::kStateEstablished},
+                                                                  {"related", kernel::kStateRelated},
+                                                                  {"untracked", kernel::kStateUntracked}};
+    static constexpr std::pair<const char*, uint8_t> kStatus[] = {{"snat", kernel::kStateSnat},
+                                                                  {"dnat", kernel::kStateDnat}};
+    auto say = [&](const char* key, const auto& names) {
+      std::string words;
+      for (const auto& [name, bit] : names)
+        if (m.any & bit) words += (words.empty() ? "" : ",") + std::string(name);
+      return words.empty() ? "" : fmt::format(" ct {} {}{}", key, Not(m.isNot), words);
+    };
+    return say("state", kStates) + say("status", kStatus);
+  }
+  std::string operator()(const kernel::MarkMatch& m) const {
+    if (m.mask == UINT32_MAX) return fmt::format(" meta mark {}0x{:08x}", Not(m.isNot), m.value);
+    return fmt::format(" meta mark & 0x{:08x} {} 0x{:08x}", m.mask, m.isNot ? "!=" : "==", m.value);
+  }
+  std::string operator()(const kernel::AddressTypeMatch& m) const {
+    auto say = [](const char* side, uint16_t types, bool isNot) {
+      std::vector<std::string> words;
+      for (const auto& [name, number] : kAddressTypes)
+        if (types >> number & 1) words.push_back(LowerCase(name));
+      if (words.empty()) return std::string();
+      const std::string list = fmt::format("{}", fmt::join(words, ", "));
+      return fmt::format(" fib {} type {}{}", side, Not(isNot), words.size() > 1 ? "{ " + list + " }" : list);
+    };
+    return say("saddr", m.source, m.notSource) + say("daddr", m.destination, m.notDestination);
+  }
+  std::string operator()(const kernel::PhysdevMatch&) const { return " "; }  // has no translation
+  std::string operator()(const kernel::Comment&) const { return rule.byNft ? "" : " "; }
+  std::string operator()(const kernel::LimitMatch& m) const {
+    const char* unit = m.unit == Seconds(1)       ? "second"
+                       : m.unit == Seconds(60)    ? "minute"
+                       : m.unit == Seconds(3600)  ? "hour"
+                       : m.unit == Seconds(86400) ? "day"
+                                                  : "week";
+    const char* over = m.isOver ? "over " : "";
+    if (!m.ofBytes) {
+      std::string out = fmt::format(" limit rate {}{}/{}", over, m.rate, unit);
+      return m.burst == 5 ? out : out + fmt::format(" burst {} packets", m.burst);
+    }
+    auto bytes = [](uint64_t count) {
+      const char* name = "bytes";
+      for (const char* larger : {"kbytes", "mbytes"}) {
+        if (count == 0 || count % 1024 != 0) break;
+        count /= 1024;
+        name = larger;
+      }
+      return fmt::format("{} {}", count, name);
+    };
+    std::string out = fmt::format(" limit rate {}{}/{}", over, bytes(m.rate), unit);
+    return m.burst == 0 ? out : out + " burst " + bytes(m.burst);
+  }
+  std::string operator()(const ValueMatch& m) const {
+    const std::string head = fmt::format(" {} {}", FieldName(m), Not(m.isNot));
+    if (!m.set.empty()) return head + "@" + m.set;
+    const std::vector<std::string> elements = Elements(m.values, TextOf(m.field));
+    return head + (elements.size() == 1 ? elements[0] : fmt::format("{{ {} }}", fmt::join(elements, ", ")));
+  }
+  std::string operator()(const kernel::Ipv6Only& m) const { return " " + m.text; }
+  std::string operator()(const kernel::Ipv4Only&) const { return " meta nfproto ipv4"; }
+  std::string operator()(const kernel::CountStatement&) const { return Counter(); }
+  std::string operator()(const kernel::LogStatement& s) const { return LogText(s.prefix, s.level); }
+  std::string operator()(const kernel::MarkStatement& s) const {
+    if (s.mask == UINT32_MAX) return fmt::format(" meta mark set 0x{:08x}", s.mark);
+    if (s.mask == s.mark) return fmt::format(" meta mark set meta mark | 0x{:08x}", s.mark);
+    if (s.mask == 0) return fmt::format(" meta mark set meta mark ^ 0x{:08x}", s.mark);
+    if (s.mark == 0) return fmt::format(" meta mark set meta mark & 0x{:08x}", ~s.mask);
+    return fmt::format(" meta mark set meta mark & 0x{:08x} | 0x{:08x}", ~s.mask, s.mark);
+  }
+  std::string operator()(const kernel::NotrackStatement&) const { return " notrack"; }
+
+  std::string Counter() const {
+    return stateless ? " counter" : fmt::format(" counter packets {} bytes {}", rule.packets, rule.bytes);
+  }
+};
+
+std::string NatText(const Target& target) {
+  const kernel::NatRange& nat = target.nat;
+  std::string out;
+  if (!nat.low.IsZero()) {
+    out = " to " + nat.low.ToString();
+    if (nat.high != nat.low) out += "-" + nat.high.ToString();
+  }
+  if (nat.ports) out += (out.empty() ? " to :" : ":") + Dashed(nat.ports->first, nat.ports->last);
+  std::string flags;
+  for (const auto& [isSet, name] :
+       {std::pair{nat.random, "random"}, {nat.fullyRandom, "fully-random"}, {nat.persistent, "persistent"}})
+    if (isSet) flags += (flags.empty() ? " " : ",") + std::string(name);
+  return out + flags;
+}
+
+std::string RejectText(const FilterTable& table, const Target& target) {
+  if (target.rejectWith == RejectWith::TcpReset) return " reject with tcp reset";
+  const bool isUsual = target.rejectWith == RejectWith::PortUnreachable;
+  if (isUsual && target.asIcmpx == (table.family == FilterFamily::Inet)) return " reject";
+  return target.asIcmpx ? fmt::format(" reject with icmpx {}", NameIn(kIcmpxRejects, target.rejectWith))
+                        : fmt::format(" reject with icmp {}", NameIn(kRejects, target.rejectWith));
+}
+
+std::string TargetText(const FilterTable& table, const Target& target) {
+  switch (target.kind) {
+    case Target::Kind::None:
+      return "";
+    case Target::Kind::Accept:
+      return " accept";
+    case Target::Kind::Drop:
+      return " drop";
+    case Target::Kind::Reject:
+      return RejectText(table, target);
+    case Target::Kind::Return:
+      return " return";
+    case Target::Kind::Jump:
+      return " jump " + target.chain;
+    case Target::Kind::Goto:
+      return " goto " + target.chain;
+    case Target::Kind::Mark:
+      return MarkTargetText(target);
+    case Target::Kind::Masquerade:
+      return " masquerade" + NatText(target);
+    case Target::Kind::Snat:
+      return " snat" + NatText(target);
+    case Target::Kind::Dnat:
+      return " dnat" + NatText(target);
+    case Target::Kind::Redirect:
+      return " redirect" + NatText(target);
+    case Target::Kind::Notrack:
+      return " notrack";
+    case Target::Kind::Log:
+      return LogText(target.prefix, "");
+  }
+  return "";
+}
+
+std::string RuleText(const FilterTable& table, const FilterRule& rule, bool stateless) {
+  const Said said{rule, stateless};
+  std::string out, comment;
+  auto isDevice = [](const kernel::Match& m) { return std::holds_alternative<kernel::DeviceMatch>(m); };
+  for (const kernel::Match& match : rule.matches)
+    if (isDevice(match)) out += std::visit(said, match);  // iptables-nft puts them first
+  for (const kernel::Match& match : rule.matches) {
+    if (!isDevice(match)) out += std::visit(said, match);
+    if (const auto* c = std::get_if<kernel::Comment>(&match); c && rule.byNft)
+      comment = fmt::format(" comment \"{}\"", c->text);
+  }
+  if (!rule.byNft) out += said.Counter();
+  out += TargetText(table, rule.target) + comment;
+  return out.empty() ? out : out.substr(1);
+}
+
+}  // namespace
+
+std::optional<uint8_t> NftWords::IcmpType(std::string_view word) { return FindIn<uint8_t>(kIcmpTypes, word); }
+std::optional<uint8_t> NftWords::IcmpCode(std::string_view word) { return FindIn<uint8_t>(kIcmpCodes, word); }
+std::optional<RejectWith> NftWords::Reject(std::string_view word, bool isIcmpx) {
+  return isIcmpx ? FindIn<RejectWith>(kIcmpxRejects, word) : FindIn<RejectWith>(kRejects, word);
+}
+const NftWords::Priority* NftWords::FindPriority(std::string_view word) {
+  for (const Priority& priority : kPriorities)
+    if (word == priority.name) return &priority;
+  return nullptr;
+}
+
+const char* NftFamilyName(FilterFamily family) {
+  return family == FilterFamily::Ip ? "ip" : family == FilterFamily::Inet ? "inet" : "bridge";
+}
+
+std::string NftHookText(const FilterChain& chain) {
+  if (!chain.hook) return {};
+  const char* type = chain.type == kernel::ChainType::Nat       ? "nat"
+                     : chain.type == kernel::ChainType::Reroute ? "route"
+                                                                : "filter";
+  std::string priority = fmt::to_string(chain.priority);
+  for (const NftWords::Priority& p : kPriorities) {
+    const int distance = chain.priority - p.value;
+    if (std::abs(distance) > kPriorityReach || (p.onlyAt && *p.onlyAt != *chain.hook)) continue;
+    priority = p.name;
+    if (distance != 0) priority += fmt::format(" {} {}", distance > 0 ? '+' : '-', std::abs(distance));
+    break;
+  }
+  return fmt::format("type {} hook {} priority {}; policy {};", type, kHookNames[static_cast<size_t>(*chain.hook)],
+                     priority, chain.drops ? "drop" : "accept");
+}
+
+bool HasXtables(const FilterTable& table) {
+  for (const auto& chain : table.chains)
+    for (const FilterRule& rule : chain->rules) {
+      if (rule.byNft) continue;
+      switch (rule.target.kind) {
+        case Target::Kind::None:
+        case Target::Kind::Accept:
+        case Target::Kind::Drop:
+        case Target::Kind::Return:
+        case Target::Kind::Jump:
+        case Target::Kind::Goto:
+          break;
+        default:
+          return true;
+      }
+      for (const kernel::Match& m : rule.matches)
+        if (std::holds_alternative<kernel::MultiportMatch>(m) || std::holds_alternative<kernel::IcmpMatch>(m) ||
+            std::holds_alternative<kernel::StateMatch>(m) || std::holds_alternative<kernel::AddressTypeMatch>(m) ||
+            std::holds_alternative<kernel::PhysdevMatch>(m) || std::holds_alternative<kernel::Comment>(m))
+          return true;
+    }
+  return false;
+}
+
+std::string NftRuleText(const FilterTable& table, const FilterRule& rule) { return RuleText(table, rule, false); }
+
+std::string NftChainText(const FilterTable& table, const FilterChain& chain, const NftListOptions& options) {
+  std::string out = fmt::format("\tchain {} {{\n", chain.name);
+  if (const std::string hook = NftHookText(chain); !hook.empty()) out += "\t\t" + hook + "\n";
+  for (const FilterRule& rule : chain.rules) out += "\t\t" + RuleText(table, rule, options.stateless) + "\n";
+  return out + "\t}\n";
+}
+
+std::string NftSetText(const FilterSet& set, const NftListOptions& options) {
+  static constexpr const char* kTypes[] = {"ipv4_addr", "inet_service", "inet_proto", "ifname", "mark"};
+  std::string out = fmt::format("\tset {} {{\n\t\ttype {}\n", set.name, kTypes[static_cast<size_t>(set.type)]);
+  if (set.hasIntervals) out += "\t\tflags interval\n";
+  if (set.merges) out += "\t\tauto-merge\n";
+  NumberText text = [](ValueSet::Range range) { return Dashed(range.first, range.last); };
+  if (set.type == FilterSet::Type::Address) text = AddressText;
+  if (set.type == FilterSet::Type::Protocol) text = ProtocolText;
+  if (set.type == FilterSet::Type::Mark)
+    text = [](ValueSet::Range range) { return fmt::format("0x{:08x}", range.first); };
+  const std::vector<std::string> elements = Elements(set.values, text);
+  if (!elements.empty() && !options.terse) {
+    // calculate_delim()
+    const size_t perLine = set.type == FilterSet::Type::Address ? 2 : set.type == FilterSet::Type::DeviceName ? 1 : 5;
+    out += "\t\telements = { ";
+    for (size_t i = 0; i < elements.size(); ++i)
+      out += (i == 0 ? "" : i % perLine == 0 ? ",\n\t\t\t     " : ", ") + elements[i];
+    out += " }\n";
+  }
+  return out + "\t}\n";
+}
+
+std::string NftTableText(const FilterTable& table, const NftListOptions& options) {
+  std::string out;
+  out += fmt::format("table {} {} {{\n", NftFamilyName(table.family), table.name);
+  std::string body;
+  for (const FilterSet& set : table.sets) body += (body.empty() ? "" : "\n") + NftSetText(set, options);
+  for (const auto& chain : table.chains) body += (body.empty() ? "" : "\n") + NftChainText(table, *chain, options);
+  return out + body + "}\n";
+}
+
+}  // namespace overlaysim::iproute2
