@@ -90,7 +90,7 @@ std::string CarryIptables(kernel::Namespace& ns, std::vector<std::string> line, 
 std::string IptablesSave(const kernel::Namespace& ns, std::string_view only, bool counters, const std::string& date);
 
 struct IptablesProblem {
-  size_t line = 0;  ///< from 1
+  size_t line = 0, column = 0, length = 1;  ///< from 1
   std::string text;
 };
 /// Reads text as iptables-save prints it, as `iptables-restore` does: a table is changed at its COMMIT or not at all.

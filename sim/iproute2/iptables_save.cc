@@ -111,6 +111,22 @@ std::string Trimmed(std::string_view line) {
   return std::string(line.substr(begin, line.find_last_not_of(" \t\r") - begin + 1));
 }
 
+/// With the word of the line that the message quotes, or else the whole line.
+IptablesProblem ProblemAt(size_t number, std::string_view written, const std::string& line, std::string message) {
+  IptablesProblem problem{.line = number, .column = written.find(line) + 1, .length = line.size()};
+  const size_t open = message.find_first_of("\"`'");
+  const size_t close = open == std::string::npos ? open : message.find_first_of("\"'", open + 1);
+  if (close != std::string::npos) {
+    const std::string word = message.substr(open + 1, close - open - 1);
+    if (const size_t at = written.find(word); !word.empty() && at != std::string_view::npos) {
+      problem.column = at + 1;
+      problem.length = word.size();
+    }
+  }
+  problem.text = std::move(message);
+  return problem;
+}
+
 /// What is wrong with a line; "": nothing.
 std::string TakeLine(Namespace& ns, std::optional<Transaction>& open, const std::string& line, bool flushes) {
   if (!open) {
@@ -176,14 +192,15 @@ std::optional<IptablesProblem> IptablesRestore(Namespace& ns, std::string_view t
   size_t number = 0;
   for (size_t begin = 0; begin <= text.size();) {
     const size_t end = std::min(text.find('\n', begin), text.size());
-    const std::string line = Trimmed(text.substr(begin, end - begin));
+    const std::string_view written = text.substr(begin, end - begin);
+    const std::string line = Trimmed(written);
     begin = end + 1;
     ++number;
     if (line.empty() || line[0] == '#') continue;
     if (std::string problem = TakeLine(ns, open, line, flushes); !problem.empty())
-      return IptablesProblem{number, std::move(problem)};
+      return ProblemAt(number, written, line, std::move(problem));
   }
-  if (open) return IptablesProblem{number, "COMMIT expected"};
+  if (open) return IptablesProblem{.line = number, .column = 1, .text = "COMMIT expected"};
   return std::nullopt;
 }
 

@@ -46,6 +46,8 @@ std::string NftChainText(const kernel::FilterTable& table, const kernel::FilterC
 std::string NftSetText(const kernel::FilterSet& set, const NftListOptions& options = {});
 /// "type filter hook input priority filter; policy drop;"; "" for a chain that is no base chain.
 std::string NftHookText(const kernel::FilterChain& chain);
+/// Whether `iptables` knows the table and all that is in it.
+bool IsOfIptables(const kernel::FilterTable& table);
 /// Whether nft finds extensions of iptables in it, which it cannot say itself: it warns of touching it.
 bool HasXtables(const kernel::FilterTable& table);
 const char* NftFamilyName(kernel::FilterFamily family);

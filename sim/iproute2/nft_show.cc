@@ -421,6 +421,18 @@ std::string NftHookText(const FilterChain& chain) {
                      priority, chain.drops ? "drop" : "accept");
 }
 
+bool IsOfIptables(const FilterTable& table) {
+  if (table.family != FilterFamily::Ip || !table.sets.empty()) return false;
+  const auto builtin = kernel::BuiltinChains(table.name);
+  return !builtin.empty() && std::all_of(table.chains.begin(), table.chains.end(), [&](const auto& chain) {
+    const bool isKnown = !chain->hook || std::any_of(builtin.begin(), builtin.end(), [&](const auto& b) {
+      return chain->name == kernel::BuiltinName(b.hook);
+    });
+    return isKnown &&
+           std::none_of(chain->rules.begin(), chain->rules.end(), [](const FilterRule& r) { return r.byNft; });
+  });
+}
+
 bool HasXtables(const FilterTable& table) {
   for (const auto& chain : table.chains)
     for (const FilterRule& rule : chain->rules) {

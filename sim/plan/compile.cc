@@ -9,6 +9,7 @@
 
 #include "sim/plan/cni/calico.h"
 #include "sim/plan/compiled_plan.h"
+#include "sim/plan/host_rules.h"
 #include "sim/plan/ipv6.h"
 #include "sim/plan/lab_plan.h"
 #include "sim/plan/names.h"
@@ -92,9 +93,9 @@ void CheckMtus(const Context& context, const Cluster& cluster, const Profile& pr
                     kMinIpv4MtuBytes);
 }
 
-std::shared_ptr<const HostSettings> SettingsOf(const FirewallNames& names, const scenario::Node& written) {
+std::shared_ptr<HostSettings> SettingsOf(const FirewallNames& names, const scenario::Node& written) {
   const scenario::Firewall& firewall = written.firewall;
-  if (written.sysctl.empty() && firewall.allow.empty() && firewall.deny.empty()) return nullptr;
+  if (written.sysctl.empty() && !firewall.HasRules()) return nullptr;
   auto settings = std::make_shared<HostSettings>();
   for (const auto& [name, value] : written.sysctl) settings->sysctls.emplace_back(name, value.value);
   FirewallRules rules = CompileFirewall(names, firewall);
@@ -107,6 +108,23 @@ std::shared_ptr<const HostSettings> SettingsOf(const FirewallNames& names, const
   append(settings->input, rules.allow);
   append(settings->forward, rules.allow);
   return settings;
+}
+
+using SettingsByEntry = std::map<const scenario::Node*, std::shared_ptr<HostSettings>>;
+
+/// Texts of rules are read, and tried out on the first node that has them.
+void AddHostRules(const Context& context, const CompiledPlan& plan, const SettingsByEntry& settings) {
+  std::set<const scenario::Node*> seen;
+  const auto& nodes = plan.GetCluster().nodes;
+  for (size_t n = 0; n < nodes.size(); ++n) {
+    const scenario::Node* written = nodes[n].written;
+    if ((written->firewall.iptables.IsEmpty() && written->firewall.nft.IsEmpty()) || !seen.insert(written).second)
+      continue;
+    const auto ns = plan.Materialise(plan.NodeNetns(NodeId(n)));
+    ns->netfilter.Replace({});
+    ns->netfilter.Rebuild();
+    settings.at(written)->rules = ReadHostRules(context, written->firewall, *ns);
+  }
 }
 
 /// The kernel's own answer to each sysctl of the nodes' entries.
@@ -153,11 +171,10 @@ void TakeUnderlay6(const Context& context, Cluster& cluster) {
 
 /// Firewalls are rules of iptables, which are IPv4's.
 void NoteOpenIpv6(const Context& context, const Cluster& cluster) {
-  auto hasRules = [](const scenario::Firewall& firewall) { return !firewall.allow.empty() || !firewall.deny.empty(); };
   const auto& nodes = context.scenario.cluster.nodes;
   const bool isFiltered =
-      hasRules(context.scenario.underlay.firewall) ||
-      std::any_of(nodes.begin(), nodes.end(), [&](const scenario::Node& node) { return hasRules(node.firewall); });
+      context.scenario.underlay.firewall.HasRules() ||
+      std::any_of(nodes.begin(), nodes.end(), [](const scenario::Node& node) { return node.firewall.HasRules(); });
   if (cluster.HasIpv6() && isFiltered)
     context.Note({.place = context.scenario.underlay.ipv6Prefix.place}, "firewalls let all of IPv6 pass yet");
 }
@@ -195,7 +212,7 @@ std::unique_ptr<ClusterPlan> CompileCluster(const Context& context) {
   ApplyFirewall(context, cluster, *fabric);
   const FirewallNames names = NamesOf(context, cluster, *fabric);
   std::vector<std::shared_ptr<const HostSettings>> settings;
-  std::map<const scenario::Node*, std::shared_ptr<const HostSettings>> byEntry;
+  SettingsByEntry byEntry;
   for (const NodeRow& node : cluster.nodes) {
     auto [it, isNew] = byEntry.emplace(node.written, nullptr);
     if (isNew) it->second = SettingsOf(names, *node.written);
@@ -215,6 +232,8 @@ std::unique_ptr<ClusterPlan> CompileCluster(const Context& context) {
   plan->hostSettings = std::move(settings);
   plan->understood = std::move(understood);
   plan->cniName = plan->GetProfile().name;
+  AddHostRules(context, *plan, byEntry);
+  if (context.diagnostics.HasErrors()) return nullptr;
   CheckSysctls(context, *plan);
   PlanTimeline(context, *plan, plan.get());
   return plan;

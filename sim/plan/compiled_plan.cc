@@ -7,6 +7,7 @@
 #include "models/wire/headers.h"
 #include "sim/base/check.h"
 #include "sim/plan/cni/rules.h"
+#include "sim/plan/host_rules.h"
 #include "sim/plan/ipv6.h"
 #include "sim/plan/names.h"
 
@@ -522,6 +523,10 @@ std::unique_ptr<kernel::Namespace> CompiledPlan::MakeNode(NetnsId id, NodeId nod
   const HostSettings none;
   const bool hasSettings = nodeId.value < hostSettings.size() && hostSettings[nodeId.value];
   const HostSettings& settings = hasSettings ? *hostSettings[nodeId.value] : none;
+  for (const HostRules& rules : settings.rules) {
+    const auto problem = CarryHostRules(*ns, rules);
+    OVERLAYSIM_CHECK(!problem, "{}: {}", node.name, problem->text);  // SettingsOf() has tried them
+  }
   for (kernel::Hook hook : {kernel::Hook::Input, kernel::Hook::Forward}) AppendRules(*ns, hook, settings.denied, false);
   if (m_overlay->flavour->rules) AddRules(*ns, m_overlay->flavour->rules(profile, node.podCidr));
   if (hasSettings) {

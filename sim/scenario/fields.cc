@@ -5,19 +5,21 @@
 namespace overlaysim::scenario {
 
 // Each object's table is declared first, because tables refer to each other.
-#define OVERLAYSIM_OBJECTS(X)                                                                                         \
-  X(Scenario, MakeScenario)                                                                                           \
-  X(Underlay, MakeUnderlay)                                                                                           \
-  X(LinkSettings, MakeLinkSettings)                                                                                   \
-  X(LinkOverride, MakeLinkOverride)                                                                                   \
-  X(FirewallRule, MakeFirewallRule)                                                                                   \
-  X(Firewall, MakeFirewall) X(Device, MakeDevice) X(Cable, MakeCable) X(ZoneDelay, MakeZoneDelay)                     \
-      X(External, MakeExternal) X(ExternalHost, MakeExternalHost) X(Cluster, MakeCluster) X(Node, MakeNode)           \
-          X(Interface, MakeInterface) X(Pod, MakePod) X(Cni, MakeCni) X(CalicoPool, MakeCalicoPool)                   \
-              X(BgpPeer, MakeBgpPeer) X(Lab, MakeLab) X(Traffic, MakeTraffic) X(Load, MakeLoad) X(Start, MakeStart)   \
-                  X(Listen, MakeListen) X(Event, MakeEvent) X(LinkTarget, MakeLinkTarget)                             \
-                      X(LinkChange, MakeLinkChange) X(Capture, MakeCapture) X(Expect, MakeExpect) X(Probe, MakeProbe) \
-                          X(DropSelector, MakeDropSelector) X(Comparison<Nanoseconds>, MakeComparison)
+#define OVERLAYSIM_OBJECTS(X)                                                                                 \
+  X(Scenario, MakeScenario)                                                                                   \
+  X(Underlay, MakeUnderlay)                                                                                   \
+  X(LinkSettings, MakeLinkSettings)                                                                           \
+  X(LinkOverride, MakeLinkOverride)                                                                           \
+  X(FirewallRule, MakeFirewallRule)                                                                           \
+  X(Firewall, MakeFirewall)                                                                                   \
+  X(Device, MakeDevice)                                                                                       \
+  X(Cable, MakeCable) X(ZoneDelay, MakeZoneDelay) X(External, MakeExternal) X(ExternalHost, MakeExternalHost) \
+      X(Cluster, MakeCluster) X(Node, MakeNode) X(Interface, MakeInterface) X(Pod, MakePod) X(Cni, MakeCni)   \
+          X(CalicoPool, MakeCalicoPool) X(BgpPeer, MakeBgpPeer) X(Lab, MakeLab) X(Traffic, MakeTraffic)       \
+              X(Load, MakeLoad) X(Start, MakeStart) X(Listen, MakeListen) X(Event, MakeEvent)                 \
+                  X(LinkTarget, MakeLinkTarget) X(LinkChange, MakeLinkChange) X(Capture, MakeCapture)         \
+                      X(Expect, MakeExpect) X(Probe, MakeProbe) X(DropSelector, MakeDropSelector)             \
+                          X(Comparison<Nanoseconds>, MakeComparison)
 #define OVERLAYSIM_X(T, make) \
   template <>                 \
   const ObjectType& Describe<T>();
@@ -240,6 +242,11 @@ ObjectType MakeFirewall() {
   o.Add("allow", &Firewall::allow, "With any rule, only what one allows comes in, and the answers.")
       .Otherwise("everything comes in");
   o.Add("deny", &Firewall::deny, "What does not come in; looked at before allow.");
+  const std::string text =
+      " A text, its lines in a list, or the name of a file (without blanks, relative to this one). In force before the "
+      "CNI's agent comes and adds its own rules behind; deny and allow come behind it too.";
+  o.Add("iptables", &Firewall::iptables, "As `iptables-save` prints it, for `iptables-restore`." + text);
+  o.Add("nft", &Firewall::nft, "For `nft -f`; `flush ruleset` in it takes away what iptables has put." + text);
   return o.Build();
 }
 
@@ -521,7 +528,7 @@ ObjectType MakeLab() {
   ObjectBuilder<Lab> o("lab", "a lab",
                        "A topology given as the commands that build it, as one would type them as root.");
   o.Add("netns", &Lab::netns, "Network namespaces to begin with.").As(kName);
-  o.Add("setup", &Lab::setup, "ip, bridge, sysctl, ethtool and iptables commands, in order.").As(kWord);
+  o.Add("setup", &Lab::setup, "ip, bridge, sysctl, ethtool, iptables and nft commands, in order.").As(kWord);
   return o.Build();
 }
 
@@ -658,7 +665,7 @@ ObjectType MakeEvent() {
       "the kind that overlays suffer from (fault), or a change of cables (set).");
   o.VariantsByKey({exec, fail, fault, set});
   o.Add("at", &Event::at, "When.").Required();
-  o.Add(exec, &Event::exec, "An ip, bridge, sysctl, ethtool or iptables command.").For({exec}).As(kWord);
+  o.Add(exec, &Event::exec, "An ip, bridge, sysctl, ethtool, iptables or nft command.").For({exec}).As(kWord);
   o.Add("on", &Event::on, "Where it is typed: node, pod, switch or, in a lab, network namespace.")
       .For({exec})
       .As(kWord)

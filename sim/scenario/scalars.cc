@@ -309,6 +309,31 @@ class HeaderByteType final : public Type {
   std::string Name() const override { return "whole number or `\"inherit\"`"; }
 };
 
+class TextLinesType final : public Type {
+ public:
+  void Read(const Value& from, void* to, const ReadContext& context) const override {
+    TextLines& text = *static_cast<TextLines*>(to);
+    text = {.isList = from.Is(Value::Kind::Array)};
+    if (!text.isList && !from.Is(Value::Kind::String))
+      return SayWanted(from, "a text, its lines in a list, or the name of a file", context);
+    if (text.isList)
+      for (const Value& item : from.items) TypeOf<Text>().Read(item, &text.lines.emplace_back(), context);
+    else
+      TypeOf<Text>().Read(from, &text.lines.emplace_back(), context);
+  }
+  std::optional<Value> Write(const void* from, Detail) const override {
+    const TextLines& text = *static_cast<const TextLines*>(from);
+    if (text.IsEmpty()) return std::nullopt;
+    if (!text.isList) return TypeOf<Text>().Write(text.lines.data(), Detail::Full);
+    return TypeOf<std::vector<Text>>().Write(&text.lines, Detail::Full);
+  }
+  Value Schema(const Constraints& constraints) const override {
+    return Value::Object().Set(
+        "anyOf", Value::Array({TypeOf<Text>().Schema(constraints), TypeOf<std::vector<Text>>().Schema(constraints)}));
+  }
+  std::string Name() const override { return "string or list of strings"; }
+};
+
 class AnyScalar final : public Type {
  public:
   void Read(const Value& from, void*, const ReadContext& context) const override {
@@ -499,6 +524,11 @@ const Type& ScalarType<Ipv6Prefix>() {
   static const PrefixType<Ipv6Prefix> type({"an IPv6 address such as \"fd00::1\" or \"fd00::1/64\"",
                                             "an IPv6 prefix such as \"fd00:10:244::/56\"", "/56", kIpv6Pattern,
                                             kIpv6LengthPattern});
+  return type;
+}
+template <>
+const Type& ScalarType<TextLines>() {
+  static const TextLinesType type;
   return type;
 }
 template <>

@@ -51,6 +51,19 @@ struct Text : Located<std::string> {
 template <class T>
 using Optional = std::optional<Located<T>>;
 using OptionalText = std::optional<Text>;
+/// A longer text: one string, which may be a file's name instead, or its lines.
+struct TextLines {
+  std::vector<Text> lines;
+  bool isList = false;
+
+  bool IsEmpty() const { return lines.empty(); }
+  /// The file that is meant: one string without line breaks and blanks.
+  const Text* File() const {
+    const bool isName = lines.size() == 1 && !isList && lines[0]->find_first_of(" \n") == std::string::npos;
+    return isName ? lines.data() : nullptr;
+  }
+  bool operator==(const TextLines& o) const { return lines == o.lines; }
+};
 /// "0s".."2s": from the first until before the second.
 using Span = std::array<Nanoseconds, 2>;
 
@@ -104,6 +117,9 @@ struct FirewallRule {
 /// With any `allow`, only what is allowed passes (replies included); `deny` is looked at first.
 struct Firewall {
   std::vector<FirewallRule> allow, deny;
+  TextLines iptables, nft;
+
+  bool HasRules() const { return !allow.empty() || !deny.empty() || !iptables.IsEmpty() || !nft.IsEmpty(); }
 };
 
 struct Device {  ///< a switch or router of an explicit underlay

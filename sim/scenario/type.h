@@ -241,6 +241,8 @@ template <>
 const Type& ScalarType<Pairs>();
 template <>
 const Type& ScalarType<HeaderByte>();
+template <>
+const Type& ScalarType<TextLines>();
 /// A string, number or boolean: the value of a variable.
 const Type& AnyScalarType();
 

@@ -80,6 +80,14 @@ std::string CheckIptables(const Words& argv) {
   return {};
 }
 
+/// Its options read files; `include` does too.
+std::string CheckNft(const Words& argv) {
+  for (size_t at = 1; at < argv.size(); ++at)
+    if (StartsWith(argv[at], "-") || argv[at].find("include") != std::string::npos)
+      return fmt::format("the word \"{}\"", argv[at]);
+  return {};
+}
+
 /// Letters that are refused among a program's options.
 std::string CheckLetters(const Words& argv, std::string_view refused) {
   for (size_t at = 1; at < argv.size(); ++at) {
@@ -104,6 +112,7 @@ constexpr Program kPrograms[] = {
     {"sysctl", CheckSysctl},
     {"ethtool", CheckEthtool},
     {"iptables", CheckIptables},
+    {"nft", CheckNft},
     {"nstat", CheckAnything},
     {"ping", CheckAnything},
     {"arping", CheckAnything},

@@ -9,6 +9,7 @@
 
 #include "sim/iproute2/command.h"
 #include "sim/iproute2/names.h"
+#include "sim/iproute2/nft.h"
 #include "sim/iproute2/show.h"
 
 namespace overlaysim::verify {
@@ -481,17 +482,50 @@ class Exporter {
     }
   }
 
-  /// What `iptables -S` prints of each table is what `iptables` takes.
+  /// Tables in the order in which they were made, which chains of one priority are asked in. What `iptables -S` prints
+  /// of one is what `iptables` takes.
   void SetFilters(const Namespace& ns) {
-    for (const char* table : {"raw", "mangle", "nat", "filter"}) {
-      const std::vector<Words> wanted = FilterLines(*m_wanted[ns.Id().value], table);
-      const std::vector<Words> made = FilterLines(Made(ns), table);
+    for (const auto& table : ns.netfilter.Tables()) {
+      if (!iproute2::IsOfIptables(*table)) {
+        SetNftTable(NameOf(ns), *table);
+        continue;
+      }
+      const std::vector<Words> wanted = FilterLines(*m_wanted[ns.Id().value], table->name);
+      const std::vector<Words> made = FilterLines(Made(ns), table->name);
       for (const Words& line : wanted)
-        if (line[0] == "-A" || !Contains(made, line)) Run(NameOf(ns), Concat({"iptables", "-t", table}, line));
+        if (line[0] == "-A" || !Contains(made, line)) Run(NameOf(ns), Concat({"iptables", "-t", table->name}, line));
     }
   }
 
-  static std::vector<Words> FilterLines(Namespace& ns, const char* table) {
+  /// A chain is there before a rule jumps to it, and a set before one asks it.
+  void SetNftTable(const std::string& netns, const kernel::FilterTable& table) {
+    const Words name{iproute2::NftFamilyName(table.family), table.name};
+    auto add = [&](const char* object, const Words& words) {
+      Run(netns, Concat(Concat({"nft", "add", object}, name), words));
+    };
+    add("table", {});
+    auto inner = [](const std::string& block) {  // "set NAME {...}" without its first two words, in one line
+      std::string out = block.substr(block.find('{'));
+      for (char& c : out)
+        if (c == '\t') c = ' ';
+      for (size_t at = 0; (at = out.find('\n', at)) != std::string::npos;) {
+        const bool goesOn = out[at - 1] == ',' || out[at - 1] == '{';
+        out.replace(at, 1, goesOn ? " " : ";");
+      }
+      out.erase(out.find_last_of('}') + 1);
+      return out;
+    };
+    for (const kernel::FilterSet& set : table.sets) add("set", {set.name, inner(iproute2::NftSetText(set))});
+    for (const auto& chain : table.chains) {
+      const std::string hook = iproute2::NftHookText(*chain);
+      add("chain", hook.empty() ? Words{chain->name} : Words{chain->name, "{ " + hook + " }"});
+    }
+    for (const auto& chain : table.chains)
+      for (const kernel::FilterRule& rule : chain->rules)
+        add("rule", {chain->name, iproute2::NftRuleText(table, rule)});
+  }
+
+  static std::vector<Words> FilterLines(Namespace& ns, const std::string& table) {
     iproute2::SingleNamespace only(ns);
     const auto result = iproute2::RunCommand(only, ns.Id(), fmt::format("iptables -t {} -S", table));
     std::vector<Words> lines;

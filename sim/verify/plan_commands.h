@@ -33,9 +33,9 @@ class NetnsNames {
   std::string m_cables;
 };
 
-/// Commands of ip, bridge, sysctl and iptables that build what the plan has at time 0: namespaces, links with their
-/// indexes, cables (as veth pairs), addresses, routes, rules, neighbours, FDBs, settings and packet filters. What the
-/// kernel adds by itself (connected routes, local FDB entries) is left to it.
+/// Commands of ip, bridge, sysctl, iptables and nft that build what the plan has at time 0: namespaces, links with
+/// their indexes, cables (as veth pairs), addresses, routes, rules, neighbours, FDBs, settings and packet filters. What
+/// the kernel adds by itself (connected routes, local FDB entries) is left to it.
 ///
 /// nullopt, with `error`, for what cannot be said in commands.
 ///

@@ -21,9 +21,11 @@ constexpr std::pair<int, int> kFollowed{6, 18};  // the kernel of the models and
 /// The Debian package that a program is in.
 const char* PackageOf(const std::string& program) {
   static const std::map<std::string, const char*> kPackages = {
-      {"ip", "iproute2"},           {"bridge", "iproute2"},       {"nstat", "iproute2"},
-      {"sysctl", "procps"},         {"ethtool", "ethtool"},       {"iptables", "iptables"},
-      {"ping", "iputils-ping"},     {"arping", "iputils-arping"}, {"tracepath", "iputils-tracepath"},
+      {"ip", "iproute2"},           {"bridge", "iproute2"},
+      {"nstat", "iproute2"},        {"sysctl", "procps"},
+      {"ethtool", "ethtool"},       {"iptables", "iptables"},
+      {"nft", "nftables"},          {"ping", "iputils-ping"},
+      {"arping", "iputils-arping"}, {"tracepath", "iputils-tracepath"},
       {"traceroute", "traceroute"}, {"nc", "netcat-openbsd"},
   };
   const auto found = kPackages.find(program);

@@ -45,7 +45,7 @@ std::string FelixNatRules(const Profile& profile, const Ipv4Prefix&) {
   if (!any) return {};
   std::string out =
       "*nat\n:cali-POSTROUTING - [0:0]\n:cali-nat-outgoing - [0:0]\n"
-      "-A POSTROUTING -j cali-POSTROUTING\n-A cali-POSTROUTING -j cali-nat-outgoing\n";
+      "-I POSTROUTING -j cali-POSTROUTING\n-A cali-POSTROUTING -j cali-nat-outgoing\n";
   for (const Pool& pool : profile.pools)
     out += fmt::format("-A cali-nat-outgoing -d {} -j RETURN\n", pool.cidr.ToString());
   for (const Pool& pool : profile.pools)

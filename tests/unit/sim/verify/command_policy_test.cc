@@ -20,8 +20,9 @@ TEST(CommandPolicy, WhatChangesItsOwnNamespaceIsPermitted) {
        {"ip link set eth0 down", "ip -d -j addr show", "ip route replace 10.0.0.0/8 via 10.1.1.1", "ip -br link",
         "bridge fdb replace 02:00:00:00:00:01 dev flannel.1 dst 10.0.0.1 self permanent", "ip neigh del 10.0.0.1 dev x",
         "ip link add flannel.1 type vxlan id 1 dev eth0 dstport 8472", "sysctl -w net.ipv4.ip_forward=0",
-        "iptables -A FORWARD -p udp --dport 8472 -j DROP", "ethtool -K eth0 tx off", "ping -c 3 10.0.0.1", "nstat -az",
-        "nc -u -w 1 10.0.0.1 53", "traceroute -n 10.0.0.1"})
+        "iptables -A FORWARD -p udp --dport 8472 -j DROP", "nft add rule ip t c udp dport 8472 drop",
+        "ethtool -K eth0 tx off", "ping -c 3 10.0.0.1", "nstat -az", "nc -u -w 1 10.0.0.1 53",
+        "traceroute -n 10.0.0.1"})
     EXPECT_TRUE(IsPermitted(line)) << line;
 }
 
@@ -46,6 +47,8 @@ TEST(CommandPolicy, WhatCouldRunReadOrWriteElsewhereIsRefused) {
                            "sysctl net/../kernel/x=1",
                            "sysctl -w net.*.x=1",
                            "iptables --modprobe=/bin/sh -L",
+                           "nft -f /etc/shadow",
+                           "nft include \\\"/etc/shadow\\\"",
                            "iptables --modp /bin/sh",
                            "iptables -A INPUT -m bpf --object-pinned /x",
                            "ethtool -f eth0 x",

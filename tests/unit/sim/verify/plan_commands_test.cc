@@ -9,6 +9,7 @@
 
 #include "sim/import/reader.h"
 #include "sim/iproute2/command.h"
+#include "sim/iproute2/nft.h"
 #include "sim/iproute2/show.h"
 #include "sim/plan/compile.h"
 #include "sim/scenario/load.h"
@@ -68,7 +69,10 @@ std::string TablesOf(const kernel::Namespace& ns, const std::vector<std::string>
 
 std::string FiltersOf(kernel::Namespace& ns) {
   iproute2::SingleNamespace only(ns);
-  return iproute2::RunCommand(only, ns.Id(), "iptables -S").out;
+  std::string out = iproute2::RunCommand(only, ns.Id(), "iptables -S").out;
+  for (const auto& table : ns.netfilter.Tables())
+    if (!iproute2::IsOfIptables(*table)) out += iproute2::NftTableText(*table);
+  return out;
 }
 
 void ExpectRoundTrip(const ClusterPlan& plan) {
