@@ -1,5 +1,6 @@
 #include "sim/plan/host_rules.h"
 
+#include <filesystem>
 #include <fstream>
 
 #include "planning.h"
@@ -70,7 +71,7 @@ TEST(HostRules, AMistakeIsShownWhereItStands) {
 }
 
 TEST(HostRules, AreReadFromAFile) {
-  const std::string path = testing::TempDir() + "/host_rules_test.nft";
+  const std::string path = std::filesystem::path(testing::TempDir() + "/host_rules_test.nft").lexically_normal();
   std::ofstream(path) << "table ip t {\n chain c {\n  ip saddr 10.0.0.300 accept\n }\n}\n";
   const Planned wrong = PlanText(WithFirewall("\"nft\": \"" + path + "\""));
   ASSERT_EQ(wrong.diagnostics.All().size(), 1u);
