@@ -272,7 +272,7 @@ enum class FilterFamily : uint8_t { Ip, Inet, Bridge };
 
 /// A set of nft that has a name.
 struct FilterSet {
-  enum class Type : uint8_t { Address, Service, Protocol, DeviceName, Mark } type = Type::Address;
+  enum class Type : uint8_t { Address, Service, Protocol, DeviceName } type = Type::Address;
   std::string name;
   bool hasIntervals = false;  ///< `flags interval`
   bool merges = false;        ///< `auto-merge`

@@ -397,9 +397,8 @@ class Reader {
 
   // ---- sets
   static ValueMatch::Field FieldOf(FilterSet::Type type) {
-    static constexpr ValueMatch::Field kFields[] = {ValueMatch::Field::Source, ValueMatch::Field::DestinationPort,
-                                                    ValueMatch::Field::Protocol, ValueMatch::Field::InDevice,
-                                                    ValueMatch::Field::IcmpType};
+    using Field = ValueMatch::Field;
+    static constexpr Field kFields[] = {Field::Source, Field::DestinationPort, Field::Protocol, Field::InDevice};
     return kFields[static_cast<size_t>(type)];
   }
   void SetBlock(FilterTable& table, bool mustBeNew) {
@@ -556,8 +555,8 @@ class Reader {
       const Token name = Word();
       const FilterSet* set = table.FindSet(name.text);
       if (!set) Refuse(name, "No such file or directory");
-      const bool fits = FieldOf(set->type) == field || KindOf(FieldOf(set->type)) == KindOf(field);
-      if (!fits) Refuse(name, fmt::format("datatype mismatch: set {} holds something else", name.text));
+      if (KindOf(FieldOf(set->type)) != KindOf(field))
+        Refuse(name, fmt::format("datatype mismatch: set {} holds something else", name.text));
       match.set = name.text;
     } else if (IsNext("{")) {
       ReadElements(field, match.values, 0);

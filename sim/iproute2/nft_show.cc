@@ -24,7 +24,6 @@ using kernel::ValueSet;
 
 namespace {
 
-constexpr uint8_t kTcp = 6;
 constexpr int kPriorityReach = 10;  // so near to a priority with a name, it is said by it
 
 constexpr std::pair<const char*, uint8_t> kIcmpTypes[] = {
@@ -467,15 +466,13 @@ std::string NftChainText(const FilterTable& table, const FilterChain& chain, con
 }
 
 std::string NftSetText(const FilterSet& set, const NftListOptions& options) {
-  static constexpr const char* kTypes[] = {"ipv4_addr", "inet_service", "inet_proto", "ifname", "mark"};
+  static constexpr const char* kTypes[] = {"ipv4_addr", "inet_service", "inet_proto", "ifname"};
   std::string out = fmt::format("\tset {} {{\n\t\ttype {}\n", set.name, kTypes[static_cast<size_t>(set.type)]);
   if (set.hasIntervals) out += "\t\tflags interval\n";
   if (set.merges) out += "\t\tauto-merge\n";
   NumberText text = [](ValueSet::Range range) { return Dashed(range.first, range.last); };
   if (set.type == FilterSet::Type::Address) text = AddressText;
   if (set.type == FilterSet::Type::Protocol) text = ProtocolText;
-  if (set.type == FilterSet::Type::Mark)
-    text = [](ValueSet::Range range) { return fmt::format("0x{:08x}", range.first); };
   const std::vector<std::string> elements = Elements(set.values, text);
   if (!elements.empty() && !options.terse) {
     // calculate_delim()
