@@ -1,9 +1,8 @@
 #pragma once
 
-#include <ns3/event-impl.h>
-#include <ns3/simulator.h>
-
+#include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 
 #include "sim/base/ids.h"
@@ -17,25 +16,26 @@ struct EventOrder {
   NetnsId receiver;
   uint32_t device = 0;    ///< ifindex of the receiving device; 0: a timer of the namespace
   uint64_t sequence = 0;  ///< the sender's; for a timer, the namespace's own
+  /// What the event will look at first: fetched into the cache shortly before. No part of the order.
+  const void* touches = nullptr;
 };
 
-/// Contexts of events with an EventOrder have this bit set; the rest is the receiver. Contexts of ns-3 nodes do not.
+/// ns-3's context (Simulator::GetContext()) while such an event happens has this bit set; the rest is the receiver.
+/// Contexts of ns-3 nodes do not.
 inline constexpr uint32_t kOrderedContext = 0x80000000;
 
-/// An event that knows its place. Memory comes from a pool: no allocation per event once a run is under way.
-class OrderedEvent : public ns3::EventImpl {
+/// An event of ours. Memory comes from a pool: no allocation per event once a run is under way.
+class Event {
  public:
-  explicit OrderedEvent(const EventOrder& order) : m_order(order) {}
-  const EventOrder& Order() const { return m_order; }
+  virtual ~Event() = default;
+  virtual void Happen() = 0;
   static void* operator new(size_t bytes);
   static void operator delete(void* memory, size_t bytes);
-
- private:
-  EventOrder m_order;
 };
 
-/// Makes ns-3 use the scheduler that honours EventOrder. To be called once, before the first event.
-void UseOrderedScheduler();
+/// Makes ns-3 use the simulator that honours EventOrder (OrderedSimulator), as new. Events that wait in another are
+/// lost, so it is called before the first.
+void UseOrderedSimulator();
 
 /// Ends the run before the next event; may be called from a signal handler.
 void Interrupt();
@@ -43,20 +43,25 @@ bool WasInterrupted();
 
 /// Called now and then while a run is under way (each 65,536 events), with the number of events so far.
 void SetProgress(void (*progress)(uint64_t events));
-uint64_t EventCount();  ///< events taken since UseOrderedScheduler()
+uint64_t EventCount();  ///< events taken since UseOrderedSimulator()
 
-inline Nanoseconds Now() { return {ns3::Simulator::Now().GetNanoSeconds()}; }
+namespace internal {
+inline int64_t now = 0;  ///< ns; written by OrderedSimulator alone
+}
+inline Nanoseconds Now() { return {internal::now}; }
+
+/// Hands an event over; it is destroyed when it has happened.
+void ScheduleEvent(Nanoseconds delay, const EventOrder& order, Event* event);
 
 /// Calls `f` after `delay`, at its place among the events of that instant.
 template <typename F>
 void Schedule(Nanoseconds delay, const EventOrder& order, F&& f) {
-  struct Call final : OrderedEvent {
-    Call(const EventOrder& o, F&& function) : OrderedEvent(o), m_function(std::forward<F>(function)) {}
-    void Notify() override { m_function(); }
+  struct Call final : Event {
+    explicit Call(F&& function) : m_function(std::forward<F>(function)) {}
+    void Happen() override { m_function(); }
     std::decay_t<F> m_function;
   };
-  ns3::Simulator::ScheduleWithContext(kOrderedContext | order.receiver.value, ns3::NanoSeconds(delay.count),
-                                      new Call(order, std::forward<F>(f)));
+  ScheduleEvent(delay, order, new Call(std::forward<F>(f)));
 }
 
 }  // namespace overlaysim::engine

@@ -1,0 +1,110 @@
+#include "models/engine/event_queue.h"
+
+#include <algorithm>
+
+namespace overlaysim::engine {
+namespace {
+
+void PushHeap(std::vector<EventQueue::Entry>& heap, const EventQueue::Entry& entry) {
+  heap.push_back(entry);
+  std::push_heap(heap.begin(), heap.end());
+}
+EventQueue::Entry PopHeap(std::vector<EventQueue::Entry>& heap) {
+  std::pop_heap(heap.begin(), heap.end());
+  const EventQueue::Entry entry = heap.back();
+  heap.pop_back();
+  return entry;
+}
+
+/// With thousands of hosts nearly all that an event looks at has to come from memory; this lets a slot's events wait
+/// for it together.
+void Fetch(const EventQueue::Entry& entry) {
+  constexpr size_t kLineBytes = 64, kLines = 4;
+  __builtin_prefetch(entry.event);
+  for (size_t i = 0; entry.touches && i < kLines; ++i)
+    __builtin_prefetch(static_cast<const char*>(entry.touches) + i * kLineBytes);
+}
+
+}  // namespace
+
+void EventQueue::Put(const Entry& entry) {
+  const uint64_t slot = SlotOf(entry.time);
+  if (slot <= m_slot) return PushHeap(m_late, entry);
+  if (slot - m_slot >= kSlots) return PushHeap(m_far, entry);
+  const uint64_t at = slot % kSlots;
+  m_wheel[at].push_back(entry);
+  m_used[at / kWordBits] |= uint64_t{1} << at % kWordBits;
+  ++m_inWheel;
+}
+
+/// The nearest slot behind m_slot that holds something; the wheel must not be empty.
+uint64_t EventQueue::NextUsedSlot() const {
+  const uint64_t first = (m_slot + 1) % kSlots;
+  uint64_t word = first / kWordBits;
+  uint64_t bits = m_used[word] & ~uint64_t{0} << first % kWordBits;
+  while (bits == 0) {
+    word = (word + 1) % m_used.size();
+    bits = m_used[word];
+  }
+  const uint64_t at = word * kWordBits + static_cast<uint64_t>(__builtin_ctzll(bits));
+  return m_slot + 1 + (at - first + kSlots) % kSlots;
+}
+
+/// Makes the next slot that holds something the present one.
+void EventQueue::Advance() {
+  m_slot = m_inWheel > 0 ? NextUsedSlot() : SlotOf(m_far.front().time);
+  if (m_inWheel > 0) {
+    const uint64_t at = m_slot % kSlots;
+    m_now.swap(m_wheel[at]);
+    m_used[at / kWordBits] &= ~(uint64_t{1} << at % kWordBits);
+    m_inWheel -= m_now.size();
+    for (const Entry& entry : m_now) Fetch(entry);
+    std::sort(m_now.begin(), m_now.end());
+  }
+  while (!m_far.empty() && SlotOf(m_far.front().time) - m_slot < kSlots) Put(PopHeap(m_far));
+}
+
+EventQueue::Entry EventQueue::TakeNext() {
+  if (m_now.empty() && m_late.empty()) Advance();
+  --m_size;
+  if (m_now.empty() || (!m_late.empty() && m_now.back() < m_late.front())) return PopHeap(m_late);
+  const Entry entry = m_now.back();
+  m_now.pop_back();
+  return entry;
+}
+
+bool EventQueue::Remove(uint64_t time, const void* event) {
+  auto removeFrom = [&](Entries& entries) {
+    const auto it = std::find_if(entries.begin(), entries.end(), [&](const Entry& e) { return e.event == event; });
+    if (it == entries.end()) return false;
+    entries.erase(it);
+    --m_size;
+    return true;
+  };
+  const uint64_t slot = SlotOf(time);
+  if (slot > m_slot && slot - m_slot < kSlots) {
+    const uint64_t at = slot % kSlots;
+    if (!removeFrom(m_wheel[at])) return false;
+    if (m_wheel[at].empty()) m_used[at / kWordBits] &= ~(uint64_t{1} << at % kWordBits);
+    --m_inWheel;
+    return true;
+  }
+  if (removeFrom(m_now)) return true;
+  for (Entries* heap : {&m_late, &m_far}) {
+    if (!removeFrom(*heap)) continue;
+    std::make_heap(heap->begin(), heap->end());
+    return true;
+  }
+  return false;
+}
+
+bool EventQueue::Holds(uint64_t time, const void* event) const {
+  const uint64_t slot = SlotOf(time);
+  auto isIn = [&](const Entries& entries) {
+    return std::any_of(entries.begin(), entries.end(), [&](const Entry& e) { return e.event == event; });
+  };
+  if (slot > m_slot && slot - m_slot < kSlots) return isIn(m_wheel[slot % kSlots]);
+  return isIn(m_now) || isIn(m_late) || isIn(m_far);
+}
+
+}  // namespace overlaysim::engine
