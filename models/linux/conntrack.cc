@@ -113,9 +113,13 @@ const char* TcpTrackName(TcpTrack state) {
   return kNames[static_cast<size_t>(state)];
 }
 
-Connection* Conntrack::Get(uint32_t id) {
-  auto it = m_entries.find(id);
-  return it == m_entries.end() ? nullptr : &it->second;
+size_t Conntrack::SourceHash::operator()(const SourceKey& k) const {
+  return TupleHash{}({.source = {k.address}, .protocol = k.protocol, .sourcePort = k.port});
+}
+
+Connection* Conntrack::Get(uint64_t id) {
+  const uint64_t place = id & ((uint64_t{1} << kPlaceBits) - 1);
+  return id != 0 && place < m_places.size() && m_places[place].id == id ? &m_places[place] : nullptr;
 }
 
 Conntrack::Found Conntrack::Find(const Tuple& tuple, Nanoseconds now) {
@@ -131,14 +135,19 @@ Conntrack::Found Conntrack::Find(const Tuple& tuple, Nanoseconds now) {
 }
 
 Connection* Conntrack::Create(const Tuple& original, const Tuple& reply, Nanoseconds now) {
-  if (settings.max != 0 && m_entries.size() >= settings.max) PurgeExpired(now);
-  if (settings.max != 0 && m_entries.size() >= settings.max) {
+  if (settings.max != 0 && Count() >= settings.max) PurgeExpired(now);
+  if ((settings.max != 0 && Count() >= settings.max) || Count() >> kPlaceBits) {
     ++statistics.drop;
     return nullptr;
   }
-  Connection& connection = m_entries[++m_lastId];
-  connection = {.id = m_lastId, .original = original, .reply = reply};
-  return &connection;
+  if (m_free.empty()) {
+    m_free.push_back(static_cast<uint32_t>(m_places.size()));
+    m_places.emplace_back();
+  }
+  const uint32_t place = m_free.back();
+  m_free.pop_back();
+  m_places[place] = {.id = ++m_lastNumber << kPlaceBits | place, .original = original, .reply = reply};
+  return &m_places[place];
 }
 
 bool Conntrack::Confirm(Connection& connection, Nanoseconds now) {
@@ -158,43 +167,51 @@ void Conntrack::LeaveTable(const Connection& connection) {
   m_tuples.erase(connection.reply);
 }
 
-void Conntrack::Forget(uint32_t id) {
-  auto it = m_entries.find(id);
-  if (it == m_entries.end()) return;
-  const Connection& connection = it->second;
-  if (connection.confirmed) LeaveTable(connection);
-  if (auto source = m_bySource.find(KeyOf(connection.original)); source != m_bySource.end()) {
+void Conntrack::Forget(uint64_t id) {
+  Connection* connection = Get(id);
+  if (!connection) return;
+  if (connection->confirmed) LeaveTable(*connection);
+  if (auto source = m_bySource.find(KeyOf(connection->original)); source != m_bySource.end()) {
     std::erase(source->second, id);
     if (source->second.empty()) m_bySource.erase(source);
   }
-  m_entries.erase(it);
+  connection->Changed();
+  connection->id = 0;
+  m_free.push_back(static_cast<uint32_t>(id & ((uint64_t{1} << kPlaceBits) - 1)));
 }
 
-void Conntrack::ForgetUnconfirmed(uint32_t id) {
+void Conntrack::ForgetUnconfirmed(uint64_t id) {
   const Connection* connection = Get(id);
   if (connection && !connection->confirmed) Forget(id);
 }
 
 size_t Conntrack::FlushAll() {
-  const size_t count = m_entries.size();
-  m_entries.clear();
+  const size_t count = Count();
+  m_free.clear();
+  for (uint32_t place = static_cast<uint32_t>(m_places.size()); place-- > 0;) {
+    m_places[place].Changed();
+    m_places[place].id = 0;
+    m_free.push_back(place);
+  }
   m_tuples.clear();
   m_bySource.clear();
   return count;
 }
 
 void Conntrack::ForgetMasquerade(int ifindex) {
-  std::vector<uint32_t> gone;
-  for (const auto& [id, connection] : m_entries)
-    if (connection.masqueradeIfindex == ifindex) gone.push_back(id);
-  for (uint32_t id : gone) Forget(id);
+  std::vector<uint64_t> gone;
+  ForEach([&](const Connection& c) {
+    if (c.masqueradeIfindex == ifindex) gone.push_back(c.id);
+  });
+  for (uint64_t id : gone) Forget(id);
 }
 
 void Conntrack::PurgeExpired(Nanoseconds now) {
-  std::vector<uint32_t> gone;
-  for (const auto& [id, connection] : m_entries)
-    if (connection.confirmed && connection.expires <= now) gone.push_back(id);
-  for (uint32_t id : gone) Forget(id);
+  std::vector<uint64_t> gone;
+  ForEach([&](const Connection& c) {
+    if (c.confirmed && c.expires <= now) gone.push_back(c.id);
+  });
+  for (uint64_t id : gone) Forget(id);
 }
 
 void Conntrack::Refresh(Connection& connection, Nanoseconds timeout, Nanoseconds now) {
@@ -213,6 +230,7 @@ Conntrack::Judgement Conntrack::Handle(Connection& connection, bool isReply, con
         Refresh(connection, settings.udp, now);
       } else if (now > connection.streamFrom) {
         Refresh(connection, settings.udpStream, now);
+        if (!connection.assured) connection.Changed();
         connection.assured = true;
       } else {
         Refresh(connection, settings.udp, now);
@@ -245,6 +263,7 @@ Conntrack::Judgement Conntrack::HandleTcp(Connection& connection, bool isReply, 
     Forget(connection.id);  // a new connection on the ports of the old one
     return Judgement::Repeat;
   }
+  if (next != static_cast<Next>(before)) connection.Changed();
   connection.tcp = static_cast<TcpTrack>(next);
   if (!connection.seenReply && !isReply && (flags & kRst) && connection.confirmed) {
     LeaveTable(connection);  // nobody has answered: the entry goes at once
@@ -253,16 +272,20 @@ Conntrack::Judgement Conntrack::HandleTcp(Connection& connection, bool isReply, 
     return Judgement::Accept;
   }
   if (connection.seenReply && !connection.assured && next == sES &&
-      (before == TcpTrack::SynRecv || before == TcpTrack::Established))
+      (before == TcpTrack::SynRecv || before == TcpTrack::Established)) {
     connection.assured = true;
+    connection.Changed();
+  }
   Refresh(connection, settings.tcp[static_cast<size_t>(next)], now);
   return Judgement::Accept;
 }
 
 std::vector<const Connection*> Conntrack::All(Nanoseconds now) const {
   std::vector<const Connection*> out;
-  for (const auto& [id, connection] : m_entries)
-    if (connection.confirmed && connection.expires > now) out.push_back(&connection);
+  ForEach([&](const Connection& c) {
+    if (c.confirmed && c.expires > now) out.push_back(&c);
+  });
+  std::sort(out.begin(), out.end(), [](const Connection* a, const Connection* b) { return a->id < b->id; });
   return out;
 }
 

@@ -2,8 +2,8 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -48,7 +48,9 @@ const char* TcpTrackName(TcpTrack state);
 
 /// One entry of the table (struct nf_conn).
 struct Connection {
-  uint32_t id = 0;
+  uint64_t id = 0;  ///< rises with age, never used twice; 0: this place is free
+  /// Marks of those who have learnt what is done with its packets: zeroed when that changes. They outlive the table.
+  std::vector<uint32_t*> learnt;
   Tuple original, reply;
   bool confirmed = false;  ///< in the table
   bool dying = false;      ///< out of it again, while its last packet is under way
@@ -61,6 +63,11 @@ struct Connection {
   int masqueradeIfindex = 0;
 
   const Tuple& Of(bool isReply) const { return isReply ? reply : original; }
+  /// What decides about its packets has changed.
+  void Changed() {
+    for (uint32_t* mark : learnt) *mark = 0;
+    learnt.clear();
+  }
 };
 
 /// net.netfilter.nf_conntrack_*
@@ -95,14 +102,14 @@ class Conntrack {
     bool isReply = false;
   };
   Found Find(const Tuple& tuple, Nanoseconds now);
-  Connection* Get(uint32_t id);  ///< nullptr: gone
+  Connection* Get(uint64_t id);  ///< nullptr: gone
   /// A new entry that is not in the table yet; nullptr: the table is full.
   Connection* Create(const Tuple& original, const Tuple& reply, Nanoseconds now);
   /// __nf_conntrack_confirm(): false: another has one of its tuples now.
   bool Confirm(Connection& connection, Nanoseconds now);
-  void Forget(uint32_t id);
+  void Forget(uint64_t id);
   /// Forgets what is not in the table: its packet has come to its end.
-  void ForgetUnconfirmed(uint32_t id);
+  void ForgetUnconfirmed(uint64_t id);
   size_t FlushAll();
   void ForgetMasquerade(int ifindex);  ///< masq_device_event(): the device went down
 
@@ -117,7 +124,7 @@ class Conntrack {
   void Bind(Connection& connection, bool isSource, const NatRange& range, const std::function<uint16_t()>& random,
             Nanoseconds now);
 
-  size_t Count() const { return m_entries.size(); }
+  size_t Count() const { return m_places.size() - m_free.size(); }
   std::vector<const Connection*> All(Nanoseconds now) const;  ///< by age
 
   ConntrackSettings settings;
@@ -128,10 +135,13 @@ class Conntrack {
     uint32_t address;
     uint16_t port;
     uint8_t protocol;
-    auto operator<=>(const SourceKey&) const = default;
+    bool operator==(const SourceKey&) const = default;
+  };
+  struct SourceHash {
+    size_t operator()(const SourceKey& k) const;
   };
   struct Place {
-    uint32_t id;
+    uint64_t id;
     bool isReply;
   };
   static SourceKey KeyOf(const Tuple& t) { return {t.source.value, t.sourcePort, t.protocol}; }
@@ -143,10 +153,18 @@ class Conntrack {
   Tuple UniqueTuple(const Tuple& current, const NatRange& range, const Connection& connection, bool isSource,
                     const std::function<uint16_t()>& random, Nanoseconds now);
 
-  std::map<uint32_t, Connection> m_entries;
+  static constexpr uint32_t kPlaceBits = 24;  ///< of an id: where it lies; above: its number
+  template <typename Visitor>
+  void ForEach(Visitor&& visit) const {
+    for (const Connection& connection : m_places)
+      if (connection.id != 0) visit(connection);
+  }
+
+  std::deque<Connection> m_places;  ///< never move
+  std::vector<uint32_t> m_free;     ///< places that are free
   std::unordered_map<Tuple, Place, TupleHash> m_tuples;
-  std::map<SourceKey, std::vector<uint32_t>> m_bySource;  ///< of those whose source is settled
-  uint32_t m_lastId = 0;
+  std::unordered_map<SourceKey, std::vector<uint64_t>, SourceHash> m_bySource;  ///< of those whose source is settled
+  uint64_t m_lastNumber = 0;
 };
 
 }  // namespace overlaysim::kernel
