@@ -5,6 +5,7 @@
 
 #include "models/engine/engine.h"
 #include "models/host/stack.h"
+#include "models/host/stack_inline.h"
 #include "models/wire/checksum.h"
 
 namespace overlaysim::host {
@@ -106,6 +107,7 @@ void Stack::BridgeLearn(kernel::Link& bridge, kernel::Link& port, MacAddress sou
   if (kernel::BridgeFdbEntry* entry = fdb.Find(source)) {
     if (entry->isLocal) return;  // our own address as source: a loop
     const bool moved = entry->port != port.ifindex && !entry->isStatic;
+    if (m_backlog.flows->IsWatching()) m_backlog.flows->Stamp(entry->updated);
     entry->updated = now;
     if (!moved) return;
     entry->port = port.ifindex;
@@ -116,7 +118,7 @@ void Stack::BridgeLearn(kernel::Link& bridge, kernel::Link& port, MacAddress sou
   // br_fdb_cleanup(): it goes when nothing has been heard of it for the ageing time.
   struct Ageing {
     static void Arm(Stack& stack, int bridgeIndex, MacAddress mac, Nanoseconds delay) {
-      engine::Schedule(delay, {stack.Id(), 0, stack.NextSequence()}, [&stack, bridgeIndex, mac] {
+      stack.After(delay, [&stack, bridgeIndex, mac] {
         kernel::Namespace& ns = stack.Ns();
         const kernel::Link* link = ns.GetLink(bridgeIndex);
         kernel::BridgeFdbEntry* e = link ? ns.FdbOfBridge(bridgeIndex).Find(mac) : nullptr;
@@ -133,6 +135,7 @@ void Stack::BridgeLearn(kernel::Link& bridge, kernel::Link& port, MacAddress sou
 
 /// br_pass_frame_up(): the frame is for this host, as received on the bridge.
 void Stack::BridgePassUp(kernel::Link& bridge, wire::FramePtr frame) {
+  Watch(&bridge);
   ++bridge.stats.rxPackets;
   bridge.stats.rxBytes += frame->Size();
   if (frame->type == wire::PacketType::Multicast) ++bridge.stats.multicast;
@@ -197,13 +200,33 @@ std::vector<kernel::Link*> Stack::BridgeFloodPorts(const kernel::Link& bridge, c
 /// br_flood() of a frame that goes on elsewhere too: a copy to each port that takes it.
 void Stack::BridgeFlood(kernel::Link& bridge, const kernel::Link* from, const wire::Frame& frame) {
   for (kernel::Link* to : BridgeFloodPorts(bridge, from, wire::GetMac(frame.Data())))
-    BridgeForward(*to, Copy(frame), from);
+    if (!FloodUnheard(*to, frame)) BridgeForward(*to, Copy(frame), from);
+}
+
+/// A flooded frame that concerns nobody behind a port: what its copy would have come to. False: it may concern
+/// somebody.
+bool Stack::FloodUnheard(kernel::Link& to, const wire::Frame& frame) {
+  if (to.kind != kernel::LinkKind::Veth || to.peerNetns.IsNone() || IsCaptured(to.ifindex) ||
+      frame.Size() > to.mtu + wire::kEthernetHeaderBytes ||
+      !m_network.CountUnheard(to.peerNetns, to.peerIfindex, frame))
+    return false;
+  m_backlog.flows->Abandon();
+  ++m_madePackets;
+  ++to.stats.txPackets;
+  to.stats.txBytes += frame.Size();
+  CountEnd(Verdict::Consumed);
+  return true;
 }
 
 /// br_flood(): a copy to each port that takes it, the frame itself to the last of them.
 void Stack::BridgeFlood(kernel::Link& bridge, const kernel::Link* from, wire::FramePtr frame) {
-  const std::vector<kernel::Link*> targets = BridgeFloodPorts(bridge, from, wire::GetMac(frame->Data()));
+  std::vector<kernel::Link*> targets = BridgeFloodPorts(bridge, from, wire::GetMac(frame->Data()));
   if (targets.empty()) return Finish(Stage::BridgeForward, Verdict::BridgeNoPort, std::move(frame), bridge.ifindex);
+  std::erase_if(targets, [&](kernel::Link* to) { return FloodUnheard(*to, *frame); });
+  if (targets.empty()) {  // the last of them was the frame itself
+    --m_madePackets;
+    return;
+  }
   for (size_t i = 0; i + 1 < targets.size(); ++i) BridgeForward(*targets[i], Copy(*frame), from);
   BridgeForward(*targets.back(), std::move(frame), from);
 }

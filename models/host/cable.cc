@@ -10,7 +10,7 @@
 namespace overlaysim::host {
 
 Cable::Cable(Network& network, CableId id, const CableSettings& settings, CableEnd a, CableEnd b)
-    : m_network(network), m_id(id), m_settings(settings), m_ends{a, b} {}
+    : m_network(network), m_ends{a, b}, m_settings(settings), m_id(id) {}
 
 namespace {
 
@@ -20,47 +20,75 @@ int64_t WireBytes(uint32_t frameBytes) {
 
 }  // namespace
 
+/// Most frames of a cable have one size, and the division is a wide one.
+Nanoseconds Cable::TimeFor(int64_t wireBytes) {
+  if (wireBytes != m_lastWireBytes) {
+    m_lastWireBytes = wireBytes;
+    m_lastTime = m_settings.rate.TimeFor(wireBytes);
+  }
+  return m_lastTime;
+}
+
 /// What still waits: the time until the last departure, at the cable's rate.
 int64_t Cable::WaitingBytes(const Direction& direction) const {
-  const int64_t ns = std::max<int64_t>(0, direction.busyUntil.count - engine::Now().count);
+  const int64_t ns = direction.busyUntil.count - engine::Now().count;
+  if (ns <= 0) return 0;
+  if (int64_t product; !__builtin_mul_overflow(ns, m_settings.rate.count, &product)) return product / 8000000000;
   __extension__ using Wide = __int128;
   return static_cast<int64_t>(static_cast<Wide>(ns) * m_settings.rate.count / 8000000000);
+}
+
+std::optional<int64_t> Cable::RoomFor(int side, uint32_t bytes) const {
+  if (!m_settings.up) return std::nullopt;
+  const int64_t waiting = WaitingBytes(m_directions[static_cast<size_t>(side)]);
+  return waiting == 0 || waiting + WireBytes(bytes) <= m_settings.queueBytes ? std::optional(waiting) : std::nullopt;
 }
 
 Verdict Cable::Admit(int side, uint32_t bytes) {
   if (!m_settings.up) return Verdict::LinkDown;
   Direction& direction = m_directions[static_cast<size_t>(side)];
-  const int64_t waiting = WaitingBytes(direction);
-  if (waiting > 0 && waiting + WireBytes(bytes) > m_settings.queueBytes) {
+  const std::optional<int64_t> waiting = RoomFor(side, bytes);
+  if (!waiting) {
     ++direction.dropped;
     return Verdict::QueueFull;
   }
-  direction.maxQueueBytes = std::max(direction.maxQueueBytes, waiting);
+  direction.maxQueueBytes = std::max(direction.maxQueueBytes, *waiting);
   return Verdict::Continue;
+}
+
+void Cable::Send(int side, wire::FramePtr frame, int64_t waiting) {
+  Direction& direction = m_directions[static_cast<size_t>(side)];
+  direction.maxQueueBytes = std::max(direction.maxQueueBytes, waiting);
+  Send(side, std::move(frame));
 }
 
 void Cable::Send(int side, wire::FramePtr frame) {
   Direction& direction = m_directions[static_cast<size_t>(side)];
   const Nanoseconds now = engine::Now();
   const int64_t wireBytes = WireBytes(frame->Size());
-  const Nanoseconds departure = std::max(now, direction.busyUntil) + m_settings.rate.TimeFor(wireBytes);
+  const Nanoseconds departure = std::max(now, direction.busyUntil) + TimeFor(wireBytes);
   direction.busyUntil = departure;
   ++direction.frames;
   direction.wireBytes += static_cast<uint64_t>(wireBytes);
-  direction.underway.push_back(std::move(frame));
+  direction.underway.Append(std::move(frame));
   const CableEnd& to = End(1 - side);
   engine::Schedule(departure + m_settings.delay - now,
-                   {to.netns, static_cast<uint32_t>(to.ifindex), direction.sequence++},
+                   {to.netns, static_cast<uint32_t>(to.ifindex), direction.sequence++, this},
                    [this, side, cuts = m_cuts] { Arrive(side, cuts); });
 }
 
 void Cable::Arrive(int side, uint32_t cuts) {
   Direction& direction = m_directions[static_cast<size_t>(side)];
-  wire::FramePtr frame = std::move(direction.underway.front());
-  direction.underway.pop_front();
+  wire::FramePtr frame = direction.underway.TakeFirst();
   const CableEnd& to = End(1 - side);
-  Stack& stack = m_network.Get(to.netns);
+  Stack*& at = m_stacks[static_cast<size_t>(1 - side)];
+  if (!at) at = &m_network.Get(to.netns);
+  Stack& stack = *at;
   if (cuts != m_cuts) return stack.Refuse(Stage::Receive, Verdict::CableCut, std::move(frame), to.ifindex);
+  if (stack.KernelBacklog().flows->Receive(stack, to.ifindex, frame)) return;
+  frame->Linearise();
+  frame->trail = nullptr;
+  frame->origin = 0;
   Backlog::Guard guard(stack.KernelBacklog());
   stack.Receive(to.ifindex, std::move(frame));
 }
@@ -68,9 +96,8 @@ void Cable::Arrive(int side, uint32_t cuts) {
 void Cable::EndRun() {
   for (int side = 0; side < 2; ++side) {
     const CableEnd& to = End(1 - side);
-    for (wire::FramePtr& frame : m_directions[static_cast<size_t>(side)].underway)
+    while (wire::FramePtr frame = m_directions[static_cast<size_t>(side)].underway.TakeFirst())
       m_network.Get(to.netns).Refuse(Stage::RunEnd, Verdict::Unfinished, std::move(frame), to.ifindex);
-    m_directions[static_cast<size_t>(side)].underway.clear();
   }
 }
 

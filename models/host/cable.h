@@ -2,7 +2,7 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
+#include <optional>
 #include <string>
 
 #include "models/wire/frame.h"
@@ -13,6 +13,7 @@
 namespace overlaysim::host {
 
 class Network;
+class Stack;
 
 struct CableEnd {
   NetnsId netns;
@@ -39,7 +40,7 @@ class Cable {
     int64_t maxQueueBytes = 0;  ///< deepest the queue was
     Nanoseconds busyUntil;      ///< last departure
     uint64_t sequence = 0;
-    std::deque<wire::FramePtr> underway;  ///< sent and not arrived, in that order
+    wire::FrameList underway;  ///< sent and not arrived, in that order
   };
 
   Cable(Network& network, CableId id, const CableSettings& settings, CableEnd a, CableEnd b);
@@ -47,6 +48,10 @@ class Cable {
   /// Whether a frame of that size may be sent now from the end `side` (0: a, 1: b): Continue, or why not (then it is
   /// counted).
   Verdict Admit(int side, uint32_t bytes);
+  /// What waits in front of such a frame, if there is room for it; nothing is counted.
+  std::optional<int64_t> RoomFor(int side, uint32_t bytes) const;
+  /// Sends a frame for which there is room.
+  void Send(int side, wire::FramePtr frame, int64_t waiting);
   /// Sends a frame that has just been admitted.
   void Send(int side, wire::FramePtr frame);
   void SetUp(bool up);
@@ -61,13 +66,17 @@ class Cable {
  private:
   void Arrive(int side, uint32_t cuts);
   int64_t WaitingBytes(const Direction& direction) const;
+  Nanoseconds TimeFor(int64_t wireBytes);
 
   Network& m_network;
-  CableId m_id;
-  CableSettings m_settings;
   std::array<CableEnd, 2> m_ends;
+  std::array<Stack*, 2> m_stacks{};  ///< of the ends, once something has arrived there
+  uint32_t m_cuts = 0;               ///< how often it failed: frames sent before a failure do not arrive
+  CableSettings m_settings;
   std::array<Direction, 2> m_directions;
-  uint32_t m_cuts = 0;  ///< how often it failed: frames sent before a failure do not arrive
+  int64_t m_lastWireBytes = -1;  ///< a frame of that size takes m_lastTime
+  Nanoseconds m_lastTime;
+  CableId m_id;
 };
 
 }  // namespace overlaysim::host

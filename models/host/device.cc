@@ -64,6 +64,7 @@ void Stack::CarrierChanged(int ifindex, bool carrier) { m_ns->SetCarrier(ifindex
 
 int Stack::Transmit(int ifindex, wire::FramePtr frame) {
   kernel::Link* link = m_ns->GetLink(ifindex);
+  Watch(link);
   auto lost = [&](Verdict verdict) {
     Finish(Stage::Transmit, verdict, std::move(frame), ifindex);
     return ENETDOWN;
@@ -129,9 +130,12 @@ int Stack::Transmit(int ifindex, wire::FramePtr frame) {
 bool Stack::IsDeactivated(const kernel::Link& link) const {
   if (link.kind == kernel::LinkKind::Veth) return !link.carrier;
   if (link.kind != kernel::LinkKind::Bridge) return false;
-  const std::vector<int> ports = m_ns->BridgePorts(link.ifindex);
-  return !ports.empty() &&
-         std::none_of(ports.begin(), ports.end(), [&](int port) { return m_ns->GetLink(port)->adminUp; });
+  bool hasPorts = false;
+  const bool isUp = m_ns->AnyLink([&](const kernel::Link& port) {
+    hasPorts |= port.master == link.ifindex;
+    return port.master == link.ifindex && port.adminUp;
+  });
+  return hasPorts && !isUp;
 }
 
 /// A bridge that has lost its last running port forgets its neighbours, when linkwatch tells it.
@@ -146,6 +150,15 @@ void Stack::LinkTableChanged(const kernel::Link& port) {
     const kernel::Link* there = m_ns->GetLink(ifindex);
     if (there && !m_ns->IsRunning(*there)) m_ns->ForgetNeighboursWithoutCarrier(ifindex);
   });
+}
+
+/// Tells the flow cache whose counters are about to change.
+void Stack::Watch(kernel::Link* link) {
+  FlowCache& flows = *m_backlog.flows;
+  if (!flows.IsWatching()) return;
+  flows.Touch(*this);
+  if (!link || IsCaptured(link->ifindex)) return flows.Abandon();
+  flows.Touch(*link);
 }
 
 void Stack::SendFrame(int ifindex, wire::FramePtr frame) {
@@ -184,6 +197,7 @@ void Stack::TransmitPhysical(kernel::Link& link, wire::FramePtr frame) {
   frame->CompleteChecksum();  // by the network card
   frame->ResetConnection();
   frame->mark = 0;
+  if (m_backlog.flows->IsWatching()) m_backlog.flows->SentOn(*at.cable, at.side, *frame);
   at.cable->Send(at.side, std::move(frame));
 }
 
@@ -218,6 +232,7 @@ void Stack::TransmitLoopback(kernel::Link& link, wire::FramePtr frame) {
 void Stack::Receive(int ifindex, wire::FramePtr frame) {
   kernel::Link* link = m_ns->GetLink(ifindex);
   if (!link) return Refuse(Stage::Receive, Verdict::DeviceGone, std::move(frame), ifindex);
+  Watch(link);
   if (!link->adminUp) {
     ++link->stats.rxDropped;
     return Refuse(Stage::Receive, Verdict::LinkDown, std::move(frame), ifindex);

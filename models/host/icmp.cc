@@ -229,6 +229,7 @@ void Stack::FollowRedirect(const Received& message, const wire::Ipv4& quoted) {
     return;
   }
   m_redirects[destination.value] = {gateway, engine::Now() + kExpires};
+  m_backlog.flows->Invalidate();
 }
 
 /// ipv4_update_pmtu() for the packet that an error quotes, from whoever sent it: the socket's own setting is checked
@@ -243,6 +244,7 @@ void Stack::IcmpPmtu(const Received& message, uint32_t mtu) {
   const uint32_t before = OutputMtu(out, inner.Destination());
   if (mtu == 0 || mtu >= before) return;
   const bool locked = mtu < m_ns->minPmtu;
+  m_backlog.flows->Invalidate();
   m_ns->LearnPmtu(inner.Destination(), locked ? std::min(before, m_ns->minPmtu) : mtu,
                   engine::Now() + m_ns->pmtuExpires, locked);
 }

@@ -308,7 +308,10 @@ void Stack::Ipv4Forward(kernel::Link& link, wire::FramePtr packet, const kernel:
   const kernel::Link* out = m_ns->GetLink(answer.nextHop.ifindex);
   uint32_t mtu = answer.route.mtu != 0 ? answer.route.mtu : out->mtu;
   if (m_ns->ipForwardUsePmtu || answer.route.mtuLocked)
-    if (uint32_t learnt = m_ns->LearntPmtu(ip.Destination(), engine::Now())) mtu = std::min(mtu, learnt);
+    if (uint32_t learnt = m_ns->LearntPmtu(ip.Destination(), engine::Now())) {
+      mtu = std::min(mtu, learnt);
+      m_backlog.flows->Abandon();
+    }
   if (packet->Size() > mtu && ip.DontFragment() && (!packet->ignoreDf || packet->maxFragment > mtu)) {
     Count(Snmp::IpFragFails);
     IcmpSend(*packet, wire::kIcmpDestUnreach, wire::kIcmpFragNeeded, mtu);

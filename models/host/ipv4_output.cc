@@ -79,8 +79,10 @@ Stack::RouteOut Stack::RouteOutput(const SendRequest& request) {
   }
   if (!out.toLocal && !out.broadcast)
     if (const auto it = m_redirects.find(destination.value);
-        it != m_redirects.end() && engine::Now() < it->second.expires)
+        it != m_redirects.end() && engine::Now() < it->second.expires) {
       out.answer.nextHop.gateway = it->second.gateway;
+      m_backlog.flows->Abandon();
+    }
   if (out.toLocal) out.answer.nextHop = {{}, 1, 1, false};  // by loopback
   return out;
 }
@@ -91,6 +93,7 @@ uint32_t Stack::OutputMtu(const RouteOut& out, Ipv4Address destination) const {
   uint32_t mtu = link ? link->mtu : 1500;
   if (out.answer.route.mtu != 0) mtu = std::min(mtu, out.answer.route.mtu);
   const uint32_t learnt = m_ns->LearntPmtu(destination, engine::Now());
+  if (learnt != 0) m_backlog.flows->Abandon();
   return learnt != 0 && learnt < mtu ? learnt : mtu;
 }
 
@@ -101,6 +104,7 @@ uint16_t Stack::NewIdentification(Ipv4Address destination, uint8_t protocol) {
   auto [it, isNew] = m_identifications.try_emplace(key, uint16_t{0});
   if (isNew) it->second = static_cast<uint16_t>(RandomStream(m_network.seed, "ip-id/" + m_ns->Name(), key).Next());
   if (++it->second == 0) ++it->second;
+  if (m_backlog.flows->IsWatching()) m_backlog.flows->Identified(it->second);
   return it->second;
 }
 
@@ -137,6 +141,7 @@ int Stack::Ipv4Append(const SendRequest& request, const RouteOut& out, std::span
   packet->connection = request.connection;
   packet->connectionInfo = request.connectionInfo;
   packet->ignoreDf = request.pmtu != SendRequest::Pmtu::Do;  // ip_sk_ignore_df()
+  packet->isSound = request.isSound;
   const uint16_t id =
       df && !packet->ignoreDf && !request.connected ? uint16_t{0} : NewIdentification(destination, request.protocol);
   wire::WriteIpv4(packet->Data(), {.tos = request.tos,
@@ -165,13 +170,19 @@ int Stack::Ipv4Append(const SendRequest& request, const RouteOut& out, std::span
 }
 
 int Stack::SendPacket(wire::FramePtr packet, const RouteOut& routed) {
+  packet->protocol = wire::kEtherTypeIpv4;
+  packet->isSound = true;
+  if (m_backlog.flows->Send(*this, packet)) return 0;
   Backlog::Guard guard(m_backlog);
+  if (m_backlog.flows->IsWatching()) m_backlog.flows->Touch(*this);
   StartJourney(*packet, packet->cause);
   Trace(Stage::Send, Verdict::Continue, *packet, 0);
   Trace(Stage::RouteOutput, Verdict::Continue, *packet, routed.answer.nextHop.ifindex,
         {Table::Route, routed.answer.route.rowId});
   Count(Snmp::IpOutRequests);
-  return Ipv4LocalOut(std::move(packet), routed);
+  const int error = Ipv4LocalOut(std::move(packet), routed);
+  m_backlog.flows->Pause();
+  return error;
 }
 
 /// __ip_local_out(): the OUTPUT chain, then out.

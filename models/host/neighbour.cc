@@ -135,6 +135,7 @@ int Stack::NeighbourOutput(kernel::Link& link, const A& nextHop, wire::FramePtr 
   }
   // __neigh_event_send()
   const Nanoseconds now = engine::Now();
+  if (m_backlog.flows->IsWatching()) m_backlog.flows->Stamp(entry->used);
   entry->used = now;
   const bool probe = NeighbourBegin(*entry);
   if (entry->state == NudState::Stale) {

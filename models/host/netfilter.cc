@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 #include <vector>
 
 #include "models/engine/engine.h"
+#include "models/host/flow_cache.h"
 #include "models/host/stack.h"
 #include "models/wire/checksum.h"
 
@@ -278,7 +280,9 @@ bool Stack::WalkHook(Hook hook, wire::FramePtr& packet, const HookPlace& place) 
 /// nft_do_chain() for one base chain.
 bool Stack::WalkChain(Hook hook, const HookStep& step, wire::FramePtr& packet, const HookPlace& place) {
   kernel::FilterPacket what = DescribePacket(*packet, place);
+  what.counted = m_backlog.flows->Counted();
   const kernel::FilterVerdict verdict = kernel::Ruleset::Walk(*step.table, *step.chain, what);
+  if (what.metLimit) m_backlog.flows->Abandon();
   const bool newMark = packet->mark != what.mark;
   packet->mark = what.mark;
   if (what.untracked && packet->connectionInfo == kNotTracked) packet->connectionInfo = kUntracked;
@@ -346,7 +350,8 @@ bool Stack::TrackConnection(Hook hook, wire::FramePtr& packet, const HookPlace& 
     return true;
   };
   if (ip.OffsetBytes() != 0) return true;
-  const bool checks = hook == Hook::Prerouting && table.settings.checksum && !packet->HasOpenChecksum();
+  const bool checks =
+      hook == Hook::Prerouting && table.settings.checksum && !packet->isSound && !packet->HasOpenChecksum();
   if (!IsTrackable(ip, bytes, checks)) return invalid();
   if (ip.Protocol() == wire::kIpProtoIcmp && IsIcmpErrorType(ip.Payload()[0])) {
     TrackError(*packet);
@@ -368,8 +373,11 @@ bool Stack::TrackConnection(Hook hook, wire::FramePtr& packet, const HookPlace& 
         return false;
       }
     }
-    const uint32_t id = found.connection->id;
+    const uint64_t id = found.connection->id;
     const bool isNew = !found.isReply && !found.connection->seenReply;
+    const bool isKnown = found.connection->confirmed;
+    const auto shown = [c = found.connection] { return std::tuple(c->seenReply, c->assured, c->tcp); };
+    const auto before = shown();
     const Conntrack::Judgement judgement = table.Handle(*found.connection, found.isReply, what, now);
     if (judgement == Conntrack::Judgement::Repeat) continue;
     if (judgement == Conntrack::Judgement::Invalid) {
@@ -378,7 +386,11 @@ bool Stack::TrackConnection(Hook hook, wire::FramePtr& packet, const HookPlace& 
     }
     packet->connection = id;
     packet->connectionInfo = found.isReply ? kEstablishedReply : isNew ? kNew : kEstablished;
-    if (found.isReply) found.connection->seenReply = true;
+    if (found.isReply && !found.connection->seenReply) {
+      found.connection->seenReply = true;
+      found.connection->Changed();
+    }
+    if (m_backlog.flows->IsWatching()) m_backlog.flows->Refreshed(*found.connection, isKnown && before == shown(), now);
     return true;
   }
 }
@@ -420,6 +432,7 @@ bool Stack::Translate(Hook hook, wire::FramePtr& packet, const HookPlace& place)
   // nf_nat_packet()
   const bool applies = isSource != isReply ? connection->sourceNat : connection->destinationNat;
   if (!applies) return true;
+  m_backlog.flows->Abandon();
   const auto target = kernel::InverseOf(connection->Of(!isReply));
   const wire::Ipv4 ip{packet->Data()};
   const Ipv4Address destination = ip.Destination();

@@ -2,6 +2,7 @@
 
 #include "models/engine/engine.h"
 #include "models/host/stack.h"
+#include "models/wire/headers.h"
 #include "sim/base/check.h"
 
 namespace overlaysim::host {
@@ -13,18 +14,26 @@ constexpr Nanoseconds kSoftirqPause = Microseconds(10);
 }  // namespace
 
 Backlog::Guard::~Guard() {
-  if (m_backlog.m_depth == 1) m_backlog.Serve();
+  if (m_backlog.m_depth == 1) {
+    m_backlog.Serve();
+    m_backlog.flows->EndWatch();
+  }
   --m_backlog.m_depth;
 }
 
 void Backlog::Push(Item item) {
   if (item.arrival == 0) item.arrival = ++item.stack->Net().arrivals;
+  if (!m_items.empty()) flows->Abandon();  // of two packets it is not known which has done what
   m_items.push_back(std::move(item));
 }
 
 void Backlog::Serve() {
+  if (m_items.empty()) return;
+  flows->Settle();
+  flows->Resume();
   for (int served = 0; !m_items.empty(); ++served) {
     if (served == kSoftirqBudget) {
+      flows->Abandon();
       if (!m_continuing) {
         m_continuing = true;
         engine::Schedule(kSoftirqPause, {owner, 0, 0}, [this] {
@@ -63,9 +72,39 @@ Stack& Network::Get(NetnsId id) {
   auto& slot = m_stacks[id.value];
   if (!slot) {
     slot = std::make_unique<Stack>(*this, m_source.Make(id), KernelBacklog(m_source.KernelOf(id), id));
+    if (id.value < m_unheard.size() && m_unheard[id.value].frames > 0) {
+      const Unheard unheard = std::exchange(m_unheard[id.value], {});
+      kernel::LinkStats& stats = slot->Ns().GetLink(unheard.ifindex)->stats;
+      stats.rxPackets += unheard.frames;
+      stats.rxBytes += unheard.bytes;
+    }
     if (onMade) onMade(*slot);
   }
   return *slot;
+}
+
+bool Network::CountUnheard(NetnsId id, int ifindex, const wire::Frame& frame) {
+  if (observeRecords || FindMade(id)) return false;
+  const uint8_t* p = frame.Data();
+  if (frame.LinearBytes() < wire::kEthernetHeaderBytes + wire::kArpBytes || !wire::GetMac(p).IsBroadcast() ||
+      wire::Ethernet{const_cast<uint8_t*>(p)}.Type() != wire::kEtherTypeArp)
+    return false;
+  // ArpReceive() of a host that has no neighbours and does not forward, asked for another's address
+  const wire::Arp arp{const_cast<uint8_t*>(p) + wire::kEthernetHeaderBytes};
+  if (m_unheard.empty()) m_unheard.resize(m_stacks.size());
+  if (id.value >= m_unheard.size()) return false;  // made while running
+  Unheard& unheard = m_unheard[id.value];
+  if (!unheard.isKnown) unheard.address = m_source.LoneAddress(id);
+  unheard.isKnown = true;
+  const Ipv4Address own = unheard.address, sender = arp.SenderIp(), target = arp.TargetIp();
+  if (own.IsZero() || !arp.IsIpv4OverEthernet() || arp.Operation() != wire::kArpRequest || sender.IsZero() ||
+      sender == target || sender == own || target == own || target.IsMulticast() || target.IsLoopback())
+    return false;
+  if (UINT32_MAX - unheard.bytes < frame.Size()) return false;
+  ++unheard.frames;
+  unheard.bytes += frame.Size();
+  unheard.ifindex = ifindex;
+  return true;
 }
 
 Stack& Network::Adopt(std::unique_ptr<kernel::Namespace> ns, uint32_t kernel) {
@@ -77,7 +116,25 @@ Stack& Network::Adopt(std::unique_ptr<kernel::Namespace> ns, uint32_t kernel) {
   return *m_stacks.back();
 }
 
+void Network::SettleFlows() {
+  for (const auto& kernel : m_kernels)
+    if (kernel) kernel->flows->Settle();
+}
+
+uint64_t Network::RepeatedPackets() const {
+  uint64_t packets = 0;
+  for (const auto& kernel : m_kernels)
+    if (kernel) packets += kernel->flows->RepeatedPackets();
+  return packets;
+}
+
+void Network::ForgetFlows() {
+  for (const auto& kernel : m_kernels)
+    if (kernel) kernel->flows->Invalidate();
+}
+
 void Network::EndRun() {
+  SettleFlows();
   for (const auto& cable : m_cables) cable->EndRun();
   for (const auto& kernel : m_kernels)
     if (kernel) kernel->EndRun();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "models/host/cable.h"
+#include "models/host/flow_cache.h"
 #include "models/linux/namespace.h"
 #include "models/wire/frame.h"
 #include "sim/base/random.h"
@@ -47,10 +48,16 @@ class Backlog {
   /// Ends what still waits, see Network::EndRun().
   void EndRun();
 
-  /// Serves the queue when the outermost guard ends: what runs inside is like code with softirqs disabled.
+  /// Serves the queue when the outermost guard ends: what runs inside is like code with softirqs disabled. A quiet one
+  /// is for who looks at no counter and no time stamp of the kernel before he calls something that has its own guard.
   class Guard {
    public:
-    explicit Guard(Backlog& backlog) : m_backlog(backlog) { ++m_backlog.m_depth; }
+    enum Quiet { kQuiet };
+    explicit Guard(Backlog& backlog) : m_backlog(backlog) {
+      backlog.flows->Settle();
+      ++m_backlog.m_depth;
+    }
+    Guard(Backlog& backlog, Quiet) : m_backlog(backlog) { ++m_backlog.m_depth; }
     ~Guard();
     Guard(const Guard&) = delete;
     Guard& operator=(const Guard&) = delete;
@@ -58,6 +65,7 @@ class Backlog {
    private:
     Backlog& m_backlog;
   };
+  const std::unique_ptr<FlowCache> flows = std::make_unique<FlowCache>();
   NetnsId owner;  ///< one of its namespaces: stands for the kernel among the events of an instant
 
  private:
@@ -77,6 +85,8 @@ class Network {
     virtual uint32_t KernelOf(NetnsId id) const = 0;
     virtual std::unique_ptr<kernel::Namespace> Make(NetnsId id) const = 0;
     virtual std::string NameOf(NetnsId id) const = 0;
+    /// The only IPv4 address of a namespace that is no more than one pod's veth, and up; zero: it is more, or unknown.
+    virtual Ipv4Address LoneAddress(NetnsId) const { return {}; }
   };
 
   Network(const Source& source, uint64_t seed);
@@ -86,6 +96,9 @@ class Network {
 
   Stack& Get(NetnsId id);             ///< made now if it was not yet
   Stack* FindMade(NetnsId id) const;  ///< nullptr if nothing has touched it
+  /// A broadcast question for somebody else has come to a namespace that nothing has touched: it stays so, and its
+  /// device will have counted the frame. False: the namespace has to look at the frame itself.
+  bool CountUnheard(NetnsId id, int ifindex, const wire::Frame& frame);
   std::string NameOf(NetnsId id) const { return m_source.NameOf(id); }
   size_t Count() const { return m_stacks.size(); }
   /// Joins two devices; both must be Physical. The name is for people.
@@ -103,6 +116,11 @@ class Network {
   uint64_t servedArrival = 0;  ///< number of the one that is being received; 0: none
   Observer* observer = nullptr;
   bool observeRecords = false;
+  bool usesFlowCaches = true;  ///< results are the same without
+  bool CachesFlows() const { return usesFlowCaches && !observeRecords; }
+  void ForgetFlows();                  ///< something was changed that no table tells of
+  uint64_t RepeatedPackets() const;    ///< how often a flow cache has spared a packet a kernel's whole path
+  void SettleFlows();                  ///< before somebody from outside looks at counters or changes tables
   std::function<void(Stack&)> onMade;  ///< called for each namespace when it is made
   const uint64_t seed;
   std::array<uint64_t, static_cast<size_t>(Verdict::Count)> verdicts{};  ///< packets that ended with each
@@ -130,6 +148,13 @@ class Network {
   std::vector<std::unique_ptr<Backlog>> m_kernels;
   std::vector<std::unique_ptr<Cable>> m_cables;
   std::vector<std::vector<std::pair<int, CableAt>>> m_cableAt;  ///< by namespace
+  struct Unheard {
+    uint32_t frames = 0, bytes = 0;
+    int ifindex = 0;
+    bool isKnown = false;  ///< its address has been asked for
+    Ipv4Address address;
+  };
+  std::vector<Unheard> m_unheard;  ///< by namespace
 };
 
 }  // namespace overlaysim::host

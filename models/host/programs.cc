@@ -56,6 +56,7 @@ void Stack::SendOn(wire::FramePtr frame, const kernel::ProgramResult::Output& ou
 }
 
 bool Stack::RunProgram(kernel::ProgramHook hook, const kernel::Link& link, wire::FramePtr& frame) {
+  m_backlog.flows->Abandon();  // what a program looks at is its own affair
   constexpr uint32_t kShown = wire::kEthernetHeaderBytes + wire::kIpv4HeaderBytes;  // what programs change is in there
   std::vector<uint8_t> before;
   if (Tracing()) before.assign(frame->Data(), frame->Data() + std::min(frame->Size(), kShown));

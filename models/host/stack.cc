@@ -12,6 +12,7 @@ Stack::Stack(Network& network, std::unique_ptr<kernel::Namespace> ns, Backlog& b
       m_natPorts(network.seed, "nat-ports/" + m_ns->Name()) {
   m_onwardChange = std::move(m_ns->onChange);
   m_ns->onChange = [this](const kernel::TableChange& change) {
+    m_backlog.flows->Invalidate();
     if (m_onwardChange) m_onwardChange(change);
     if (change.table == kernel::Table::Neighbour) NeighbourTableChanged<Ipv4Address>(change);
     if (change.table == kernel::Table::Neighbour6) NeighbourTableChanged<Ipv6Address>(change);

@@ -35,7 +35,8 @@ struct SendRequest {
   uint32_t socketHash = 0;           ///< hash of the sending TCP socket; 0: none
   bool connected = false;            ///< a connected socket numbers even its DF packets
   bool openChecksum = false;         ///< UDP: the checksum field holds the pseudo header's sum
-  uint32_t connection = 0;           ///< whose answer it is in connection tracking's eyes; see wire::Frame
+  bool isSound = false;              ///< see wire::Frame
+  uint64_t connection = 0;           ///< whose answer it is in connection tracking's eyes; see wire::Frame
   uint8_t connectionInfo = 0;
   bool anySource = false;     ///< the source need not be an address of ours (FLOWI_FLAG_ANYSRC)
   bool autoFlowLabel = true;  ///< IPV6_AUTOFLOWLABEL: a label from the flow's hash, where net.ipv6.auto_flowlabels lets
@@ -64,6 +65,12 @@ struct UdpDatagram {
   uint8_t ttl, tos;
   uint64_t journey;
   uint32_t flow;
+};
+
+/// A bound UDP port: who takes its datagrams.
+struct UdpSocketEnd {
+  std::function<void(const UdpDatagram&)> handler;
+  bool isOpen = true;
 };
 
 /// Which table row decided.
@@ -119,7 +126,9 @@ class Stack {
   int BindUdp(const IpAddress& address, uint16_t port, UdpHandler handler);
   void CloseUdp(const IpAddress& address, uint16_t port);
   /// The socket that sent from that port is closed: ICMP errors about its datagrams find nobody any more.
-  void CloseUdpSender(uint16_t port) { m_udpSenders.erase(port); }
+  void CloseUdpSender(uint16_t port) {
+    if (m_udpSenders.erase(port) > 0) ++m_closedUdpSenders;
+  }
   int OpenRawIcmp(IcmpHandler handler);  ///< returns a handle for CloseRawIcmp
   void CloseRawIcmp(int handle);
   /// What speaks TCP for this namespace; without one every segment is answered with RST.
@@ -161,6 +170,15 @@ class Stack {
                uint64_t* journey = nullptr);
   int SendUdp(const SendRequest& request, uint16_t sourcePort, uint16_t destinationPort, std::span<const uint8_t> data,
               uint64_t* journey = nullptr);
+  /// What a socket keeps that sends the same datagram again and again.
+  struct RepeatedUdp {
+    FlowCache::Slot slot;
+    uint32_t closedSenders = 0;
+  };
+  /// The same for the next of a row of datagrams that differ in nothing; `data` stays where it is. Inside a guard.
+  int SendUdp(const SendRequest& request, uint16_t sourcePort, uint16_t destinationPort, std::span<const uint8_t> data,
+              RepeatedUdp& repeated, uint64_t* journey = nullptr);
+  void Forget(RepeatedUdp& repeated) { m_backlog.flows->Drop(repeated.slot); }
   int SendIcmpEcho(const SendRequest& request, uint16_t id, uint16_t sequence, std::span<const uint8_t> data,
                    uint64_t* journey = nullptr);
   /// An IPv4 packet made by someone else (ns-3's TCP): header and payload as they are, identification and DF ours.
@@ -198,9 +216,13 @@ class Stack {
   /// A timer of this namespace: runs inside a Backlog::Guard.
   template <typename F>
   void After(Nanoseconds delay, F&& f);
+  /// The same inside a quiet guard; `touches`: see engine::EventOrder.
+  template <typename F>
+  void AfterQuietly(Nanoseconds delay, const void* touches, F&& f);
 
  private:
   friend class WireguardDevice;
+  friend class FlowCache;
   bool Tracing() const { return m_network.observeRecords; }
   void Trace(Stage stage, Verdict verdict, const wire::Frame& frame, int ifindex, Row row = {},
              std::span<const uint8_t> before = {}, std::span<const uint8_t> after = {}, uint32_t offset = 0);
@@ -215,6 +237,7 @@ class Stack {
   void StartJourney(wire::Frame& frame, uint64_t cause);
 
   // device.cc
+  void Watch(kernel::Link* link);
   void TransmitPhysical(kernel::Link& link, wire::FramePtr frame);
   int TransmitVeth(kernel::Link& link, wire::FramePtr frame);
   bool IsDeactivated(const kernel::Link& link) const;
@@ -246,6 +269,7 @@ class Stack {
                                               const MacAddress& destination);
   void BridgeFlood(kernel::Link& bridge, const kernel::Link* from, const wire::Frame& frame);
   void BridgeFlood(kernel::Link& bridge, const kernel::Link* from, wire::FramePtr frame);
+  bool FloodUnheard(kernel::Link& to, const wire::Frame& frame);
   void BridgeLearn(kernel::Link& bridge, kernel::Link& port, MacAddress source);
 
   // arp.cc
@@ -458,7 +482,7 @@ class Stack {
   bool UdpHasSender(const wire::Ipv4& quoted, uint32_t bytes) const;
   void UdpReceive(kernel::Link& link, wire::FramePtr packet, uint32_t offset, bool broadcast);
   void UdpLiteReceive(kernel::Link& link, wire::FramePtr packet, uint32_t offset);
-  const UdpHandler* FindUdpSocket(const IpAddress& destination, uint16_t port) const;
+  std::shared_ptr<UdpSocketEnd> FindUdpSocket(const IpAddress& destination, uint16_t port) const;
 
   // tcp.cc
   void TcpReceive(kernel::Link& link, wire::FramePtr packet, uint32_t offset);
@@ -496,8 +520,9 @@ class Stack {
   uint64_t m_madePackets = 0, m_endedPackets = 0;
   std::map<int, uint64_t> m_refusedFrames;  ///< by device
   std::map<std::pair<int, IpAddress>, NeighbourQueue> m_neighbourQueues;
-  std::map<std::pair<uint16_t, IpAddress>, UdpHandler> m_udp;  ///< by port, address
-  std::set<uint16_t> m_udpSenders;                             ///< ports of sockets that have sent
+  std::map<std::pair<uint16_t, IpAddress>, std::shared_ptr<UdpSocketEnd>> m_udp;  ///< by port, address
+  std::set<uint16_t> m_udpSenders;                                                ///< ports of sockets that have sent
+  uint32_t m_closedUdpSenders = 0;
   std::vector<std::pair<int, IcmpHandler>> m_rawIcmp;
   struct PacketSocket {
     int handle, ifindex;
@@ -532,7 +557,7 @@ class Stack {
   };
   std::map<int, std::vector<IgmpPending>> m_igmpPending;
   std::set<std::pair<int, Ipv4Address>> m_igmpGroups;  ///< joined, by device
-  uint32_t m_fragmentId = 0;  ///< of the last IPv6 datagram that was cut
+  uint32_t m_fragmentId = 0;                           ///< of the last IPv6 datagram that was cut
   Nanoseconds m_icmpGlobalStamp;
   uint32_t m_icmpGlobalCredit = 0;
   bool m_icmpGlobalStarted = false;
@@ -545,7 +570,7 @@ class Stack {
   std::map<int, std::unique_ptr<WireguardDevice>> m_wireguard;  ///< by ifindex; never taken out, for their timers
   /// The scans of a vxlan device's table for learnt entries that are too old: none is made while there are none.
   struct VxlanAgeing {
-    Nanoseconds last;  ///< scan, or when the device went up
+    Nanoseconds last;         ///< scan, or when the device went up
     uint32_t generation = 0;  ///< counts its ups and downs
     bool isArmed = false;
     bool isUp = true;

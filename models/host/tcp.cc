@@ -33,7 +33,14 @@ void Stack::TcpReceive(kernel::Link& link, wire::FramePtr packet, uint32_t offse
     Count(Snmp::TcpInErrs);
     return done(Verdict::TcpChecksum);
   }
-  if (m_tcp && m_tcp(segment)) return done(Verdict::Delivered);
+  FlowCache& flows = *m_backlog.flows;
+  flows.Pause();
+  const bool isTaken = m_tcp && m_tcp(segment);
+  flows.Resume();
+  if (isTaken) {
+    if (flows.IsWatching()) flows.DeliveredTcp(*this, *packet);
+    return done(Verdict::Delivered);
+  }
   constexpr uint8_t kEcnMask = 3;
   TcpReset(segment, static_cast<uint8_t>(segment.IsV6() ? segment.Tos() & ~kEcnMask : segment.Tos()));
   done(Verdict::TcpNoSocket);

@@ -38,10 +38,35 @@ int Stack::BindUdp(const IpAddress& address, uint16_t port, UdpHandler handler) 
   if (!address.IsV6() && (WireguardSocket(port) || FlanneldSocket(address.IsV4() ? address.V4() : Ipv4Address{}, port)))
     return EADDRINUSE;
   if ((!address.IsV6() && VxlanSocket(port, false)) || (!address.IsV4() && VxlanSocket(port, true))) return EADDRINUSE;
-  const bool isNew = m_udp.try_emplace({port, address}, std::move(handler)).second;
-  return isNew ? 0 : EADDRINUSE;
+  auto& socket = m_udp[{port, address}];
+  if (socket) return EADDRINUSE;
+  socket = std::make_shared<UdpSocketEnd>(UdpSocketEnd{std::move(handler)});
+  m_backlog.flows->Invalidate();
+  return 0;
 }
-void Stack::CloseUdp(const IpAddress& address, uint16_t port) { m_udp.erase({port, address}); }
+void Stack::CloseUdp(const IpAddress& address, uint16_t port) {
+  auto socket = m_udp.find({port, address});
+  if (socket == m_udp.end()) return;
+  socket->second->isOpen = false;
+  m_udp.erase(socket);
+}
+
+int Stack::SendUdp(const SendRequest& request, uint16_t sourcePort, uint16_t destinationPort,
+                   std::span<const uint8_t> data, RepeatedUdp& repeated, uint64_t* journey) {
+  FlowCache& flows = *m_backlog.flows;
+  if (flows.SendUdp(*this, repeated.slot, data, request, journey)) {
+    if (repeated.closedSenders != m_closedUdpSenders) m_udpSenders.insert(sourcePort);
+    repeated.closedSenders = m_closedUdpSenders;
+    return 0;
+  }
+  flows.Settle();
+  repeated.closedSenders = m_closedUdpSenders;
+  flows.WatchUdp(*this, repeated.slot, data);
+  if (flows.IsWatching()) flows.Touch(*this);
+  const int error = SendUdp(request, sourcePort, destinationPort, data, journey);
+  flows.Pause();
+  return error;
+}
 
 int Stack::SendUdp(const SendRequest& given, uint16_t sourcePort, uint16_t destinationPort,
                    std::span<const uint8_t> data, uint64_t* journey) {
@@ -79,6 +104,7 @@ int Stack::SendUdp(const SendRequest& given, uint16_t sourcePort, uint16_t desti
     wire::Put16(&datagram[6], checksum != 0 ? checksum : 0xffffu);
   }
   m_udpSenders.insert(sourcePort);
+  request.isSound = true;
   const int error = isV6 ? SendIpv6(request, datagram, &out6, journey) : SendIpv4(request, datagram, &out, journey);
   if (error == 0) Count((isV6 ? kUdp6 : kUdp4).outDatagrams);
   return error;
@@ -123,10 +149,10 @@ bool Stack::UdpHasSender(const wire::Ipv4& quoted, uint32_t bytes) const {
 }
 
 /// __udp4_lib_lookup() and __udp6_lib_lookup(): the socket of that very address before one of any address.
-const Stack::UdpHandler* Stack::FindUdpSocket(const IpAddress& destination, uint16_t port) const {
+std::shared_ptr<UdpSocketEnd> Stack::FindUdpSocket(const IpAddress& destination, uint16_t port) const {
   const IpAddress any = destination.IsV6() ? IpAddress(Ipv6Address{}) : IpAddress(Ipv4Address{});
   for (const IpAddress& bound : {destination, any, IpAddress{}})
-    if (auto socket = m_udp.find({port, bound}); socket != m_udp.end()) return &socket->second;
+    if (auto socket = m_udp.find({port, bound}); socket != m_udp.end()) return socket->second;
   return nullptr;
 }
 
@@ -150,7 +176,8 @@ void Stack::UdpReceive(kernel::Link& link, wire::FramePtr packet, uint32_t offse
   packet->Trim(offset + length);
   const IpAddress source = message.Source(), destination = message.Destination();
   const bool hasChecksum = udp.Checksum() != 0;
-  const bool rightChecksum = !hasChecksum || packet->HasOpenChecksum() ||  // not damaged: it has not left this host
+  const bool rightChecksum = !hasChecksum || packet->isSound ||
+                             packet->HasOpenChecksum() ||  // not damaged: it has not left this host
                              UdpChecksum(source, destination, udp.p, length) == 0;
   auto checksumError = [&](Verdict verdict) {
     Count(counters.inCsumErrors);
@@ -158,7 +185,7 @@ void Stack::UdpReceive(kernel::Link& link, wire::FramePtr packet, uint32_t offse
     done(verdict);
   };
   const kernel::Link* vxlan = VxlanSocket(udp.DestinationPort(), isV6);
-  const UdpHandler* socket = vxlan ? nullptr : FindUdpSocket(destination, udp.DestinationPort());
+  const std::shared_ptr<UdpSocketEnd> socket = vxlan ? nullptr : FindUdpSocket(destination, udp.DestinationPort());
   // RFC 8200: over IPv6 a datagram has a checksum, unless the socket does without (udp_get_no_check6_rx()).
   if (isV6 && !hasChecksum && !(vxlan && vxlan->vxlan.udp6ZeroCsumRx))
     return checksumError(vxlan || socket ? Verdict::UdpChecksum : Verdict::UdpNoSocket);
@@ -205,10 +232,13 @@ void Stack::UdpReceive(kernel::Link& link, wire::FramePtr packet, uint32_t offse
                              message.Tos(),
                              packet->journey,
                              packet->flow};
-  const UdpHandler handler = *socket;  // a copy: the handler may close the socket
   Trace(Stage::LocalDeliver, Verdict::Delivered, *packet, link.ifindex);
   CountEnd(Verdict::Delivered);
-  handler(datagram);
+  FlowCache& flows = *m_backlog.flows;
+  if (flows.IsWatching()) flows.DeliveredUdp(*this, socket, datagram, *packet);
+  flows.Pause();
+  socket->handler(datagram);
+  flows.Resume();
 }
 
 /// udplite_rcv(): a checksum is a must and covers what the length field says; nothing here has a socket of it.

@@ -31,10 +31,14 @@ bool IsConnected(kernel::NudState state) {
 
 /// vxlan_find_sock(), geneve_find_sock(): a device's socket is of one family.
 const kernel::Link* Stack::VxlanSocket(uint16_t port, bool isV6) const {
-  for (const kernel::Link* link : m_ns->Links())
-    if (kernel::IsUdpTunnel(link->kind) && link->adminUp && link->vxlan.dstPort == port && link->vxlan.IsIpv6() == isV6)
-      return link;
-  return nullptr;
+  const kernel::Link* found = nullptr;
+  m_ns->AnyLink([&](const kernel::Link& link) {
+    const bool is =
+        kernel::IsUdpTunnel(link.kind) && link.adminUp && link.vxlan.dstPort == port && link.vxlan.IsIpv6() == isV6;
+    if (is) found = &link;
+    return is;
+  });
+  return found;
 }
 
 /// vxlan_xmit().
@@ -257,6 +261,7 @@ void Stack::LearnInnerPmtu(const wire::Ipv4& inner, uint32_t mtu) {
   const RouteOut out = RouteOutput({.destination = inner.Destination(), .tos = inner.Tos()});
   if (out.error != 0 || mtu >= OutputMtu(out, inner.Destination())) return;
   const bool locked = mtu < m_ns->minPmtu;
+  m_backlog.flows->Invalidate();
   m_ns->LearnPmtu(inner.Destination(), locked ? m_ns->minPmtu : mtu, engine::Now() + m_ns->pmtuExpires, locked);
 }
 

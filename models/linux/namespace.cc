@@ -110,8 +110,7 @@ void Namespace::LinkChanged(int ifindex) {
 bool Namespace::IsRunning(const Link& link) const {
   if (!link.adminUp) return false;
   if (link.kind != LinkKind::Bridge) return link.carrier;
-  const std::vector<int> ports = BridgePorts(link.ifindex);
-  return std::any_of(ports.begin(), ports.end(), [&](int port) { return IsRunning(*GetLink(port)); });
+  return AnyLink([&](const Link& port) { return port.master == link.ifindex && IsRunning(port); });
 }
 
 std::vector<int> Namespace::BridgePorts(int bridge) const {
@@ -247,9 +246,12 @@ int Namespace::SetLinkMaster(int ifindex, int master) {
     }
     link->master = master;
     if (bridge) {
+      std::vector<bool> taken(m_links.size() + 1);  // no port has a number behind that of the last
+      for (const auto& port : m_links)
+        if (port && port->master == master && port->ifindex != ifindex && port->port.portNo < taken.size())
+          taken[port->port.portNo] = true;
       uint16_t no = 1;
-      for (int port : BridgePorts(master))
-        if (port != ifindex && GetLink(port)->port.portNo == no) ++no;
+      while (taken[no]) ++no;
       link->port = {};
       link->port.portNo = no;
       link->promiscuity += 1;
@@ -264,10 +266,10 @@ int Namespace::SetLinkMaster(int ifindex, int master) {
     uint32_t mtu = 1500;  // br_mtu_min(): ETH_DATA_LEN without ports
     MacAddress lowest;
     bool first = true;
-    for (int port : BridgePorts(changed)) {
-      const Link& p = *GetLink(port);
-      mtu = first ? p.mtu : std::min(mtu, p.mtu);
-      lowest = first ? p.address : std::min(lowest, p.address);
+    for (const auto& port : m_links) {
+      if (!port || port->master != changed) continue;
+      mtu = first ? port->mtu : std::min(mtu, port->mtu);
+      lowest = first ? port->address : std::min(lowest, port->address);
       first = false;
     }
     if (!b->mtuSet && b->mtu != mtu) {

@@ -89,6 +89,11 @@ class Namespace {
   }
   std::vector<const Link*> Links() const;  ///< by ifindex
   bool HasLinkOf(LinkKind kind) const;
+  /// Whether `is` holds for one of the links; asked by ifindex.
+  template <typename Predicate>
+  bool AnyLink(Predicate&& is) const {
+    return std::any_of(m_links.begin(), m_links.end(), [&](const auto& link) { return link && is(*link); });
+  }
   int SetLinkUp(int ifindex, bool up, Nanoseconds now);
   int SetLinkMtu(int ifindex, uint32_t mtu);
   int SetLinkAddress(int ifindex, MacAddress address);

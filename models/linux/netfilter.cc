@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "models/linux/namespace.h"
+#include "sim/base/check.h"
 
 namespace overlaysim::kernel {
 namespace {
@@ -32,6 +33,7 @@ RouteType TypeOf(const Namespace& ns, Ipv4Address ip) {
 void Count(FilterRule& rule, FilterPacket& packet) {
   ++rule.packets;
   rule.bytes += packet.bytes;
+  if (packet.counted) packet.counted->push_back({&rule.packets, &rule.bytes, packet.bytes});
 }
 
 /// Whether a match holds; statements are carried out and do.
@@ -332,6 +334,7 @@ FilterVerdict Ruleset::Walk(const FilterTable& table, FilterChain& chain, Filter
   if (chain.countsPolicy) {
     ++chain.packets;
     chain.bytes += packet.bytes;
+    if (packet.counted) packet.counted->push_back({&chain.packets, &chain.bytes, packet.bytes});
   }
   return {chain.drops ? Target::Kind::Drop : Target::Kind::Accept, nullptr};
 }

@@ -244,6 +244,13 @@ struct Target {
   bool operator==(const Target&) const = default;
 };
 
+/// Who has counted a packet of `size` bytes.
+struct RuleCounters {
+  uint64_t* packets = nullptr;
+  uint64_t* bytes = nullptr;
+  uint32_t size = 0;
+};
+
 struct FilterRule {
   std::vector<Match> matches;
   Target target;
@@ -313,6 +320,7 @@ struct FilterPacket {
   bool untracked = false;  ///< set by Notrack
   Nanoseconds now;         ///< for LimitMatch
   bool metLimit = false;   ///< set by LimitMatch: what was said depends on the packets before
+  std::vector<RuleCounters>* counted = nullptr;  ///< gets what has counted it
 };
 
 struct FilterVerdict {

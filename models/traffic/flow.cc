@@ -1,5 +1,7 @@
 #include "models/traffic/flow.h"
 
+#include <cstring>
+
 namespace overlaysim::traffic {
 
 std::vector<uint8_t> CountingBytes(uint32_t count) {
@@ -8,10 +10,13 @@ std::vector<uint8_t> CountingBytes(uint32_t count) {
   return bytes;
 }
 
+std::span<const uint8_t> SharedCountingBytes(uint32_t count) {
+  static const std::vector<uint8_t> kBytes = CountingBytes(UINT16_MAX);
+  return std::span(kBytes).first(count);
+}
+
 bool IsCountingBytes(const uint8_t* data, uint32_t bytes) {
-  for (uint32_t i = 0; i < bytes; ++i)
-    if (data[i] != static_cast<uint8_t>(i)) return false;
-  return true;
+  return bytes <= UINT16_MAX && std::memcmp(data, SharedCountingBytes(bytes).data(), bytes) == 0;
 }
 
 }  // namespace overlaysim::traffic

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,8 @@ class Flow {
 
 /// The payload that tests and probes send: bytes that count from 0.
 std::vector<uint8_t> CountingBytes(uint32_t count);
+/// The same, one copy for all who ask.
+std::span<const uint8_t> SharedCountingBytes(uint32_t count);
 bool IsCountingBytes(const uint8_t* data, uint32_t bytes);
 
 }  // namespace overlaysim::traffic

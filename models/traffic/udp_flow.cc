@@ -1,5 +1,6 @@
 #include "models/traffic/udp_flow.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "models/engine/engine.h"
@@ -7,41 +8,44 @@
 
 namespace overlaysim::traffic {
 
-bool UdpSinks::Open(host::Stack& stack, uint16_t port, uint32_t flow, Handler handler) {
-  const std::pair key{stack.Id(), port};
-  auto it = m_sinks.find(key);
-  if (it == m_sinks.end()) {
-    const int error = stack.BindUdp({}, port, [this, key](const host::UdpDatagram& datagram) {
-      auto sinks = m_sinks.find(key);
-      if (sinks == m_sinks.end()) return;
-      auto sink = sinks->second.find(datagram.flow);
-      if (sink == sinks->second.end()) return;
-      const Handler call = sink->second;  // a copy: it may close itself
-      call(datagram);
+UdpSinks::Port::iterator UdpSinks::Find(Port& port, uint32_t flow) {
+  return std::lower_bound(port.begin(), port.end(), flow, [](const auto& sink, uint32_t f) { return sink.first < f; });
+}
+
+bool UdpSinks::Open(host::Stack& stack, uint16_t port, uint32_t flow, Taker& taker) {
+  auto [it, isNew] = m_ports.try_emplace({stack.Id(), port});
+  if (isNew) {
+    it->second = std::make_unique<Port>();
+    const int error = stack.BindUdp({}, port, [sinks = it->second.get()](const host::UdpDatagram& datagram) {
+      const auto sink = Find(*sinks, datagram.flow);
+      if (sink != sinks->end() && sink->first == datagram.flow) sink->second->Take(datagram);  // it may close itself
     });
-    if (error != 0) return false;
-    it = m_sinks.try_emplace(key).first;
+    if (error != 0) return m_ports.erase(it), false;
   }
-  it->second[flow] = std::move(handler);
+  Port& sinks = *it->second;
+  const auto at = Find(sinks, flow);
+  if (at != sinks.end() && at->first == flow)
+    at->second = &taker;
+  else
+    sinks.emplace(at, flow, &taker);
   return true;
 }
 
 void UdpSinks::Close(host::Stack& stack, uint16_t port, uint32_t flow) {
-  auto it = m_sinks.find({stack.Id(), port});
-  if (it == m_sinks.end()) return;
-  it->second.erase(flow);
-  if (!it->second.empty()) return;
-  m_sinks.erase(it);
+  auto it = m_ports.find({stack.Id(), port});
+  if (it == m_ports.end()) return;
+  Port& sinks = *it->second;
+  if (const auto at = Find(sinks, flow); at != sinks.end() && at->first == flow) sinks.erase(at);
+  if (!sinks.empty()) return;
   stack.CloseUdp({}, port);
+  m_ports.erase(it);
 }
 
 UdpFlow::UdpFlow(host::Stack& from, host::Stack* to, UdpSinks& sinks, const UdpSettings& settings)
-    : m_from(from), m_to(to), m_sinks(sinks), m_settings(settings), m_payload(CountingBytes(settings.payload)) {}
+    : m_from(from), m_to(to), m_sinks(sinks), m_settings(settings), m_payload(SharedCountingBytes(settings.payload)) {}
 
 void UdpFlow::Start() {
-  if (m_to)
-    m_open = m_sinks.Open(*m_to, m_settings.destinationPort, m_settings.flow,
-                          [this](const host::UdpDatagram& datagram) { Received(datagram); });
+  if (m_to) m_open = m_sinks.Open(*m_to, m_settings.destinationPort, m_settings.flow, *this);
   if (m_to && !m_open) m_result.error = std::strerror(EADDRINUSE);
   SendNext();
 }
@@ -60,27 +64,31 @@ void UdpFlow::SendNext() {
   m_sentAll = last;
   {
     uint64_t journey = 0;
-    host::Backlog::Guard guard(m_from.KernelBacklog());  // so that the journey is known before it can arrive
-    if (int error = m_from.SendUdp(request, m_settings.sourcePort, m_settings.destinationPort, m_payload, &journey)) {
+    // so that the journey is known before it can arrive
+    host::Backlog::Guard guard(m_from.KernelBacklog(), host::Backlog::Guard::kQuiet);
+    if (int error = m_from.SendUdp(request, m_settings.sourcePort, m_settings.destinationPort, m_payload, m_repeated,
+                                   &journey)) {
       m_result.error = std::strerror(error);
     } else if (m_open) {
-      m_underWay.emplace(journey, engine::Now());
+      m_underWay.push_back({journey, engine::Now()});
     }
   }
   // It closes once what it has sent is on its way, and errors that come at once have found it.
-  if (last) m_from.After({}, [this] { m_from.CloseUdpSender(m_settings.sourcePort); });
+  if (last) m_from.AfterQuietly({}, this, [this] { m_from.CloseUdpSender(m_settings.sourcePort); });
   if (IsDone()) return;
-  if (!last) return m_from.After(m_settings.interval, [this] { SendNext(); });
+  if (!last) return m_from.AfterQuietly(m_settings.interval, this, [this] { SendNext(); });
   if (!m_open || m_underWay.empty()) return Close();
   m_from.After(m_settings.wait, [this] { Close(); });
 }
 
-void UdpFlow::Received(const host::UdpDatagram& datagram) {
+void UdpFlow::Take(const host::UdpDatagram& datagram) {
   if (!m_firstArrival) m_firstArrival = ArrivalOf(datagram);
   ++m_result.deliveredPackets;
   m_result.deliveredBytes += datagram.bytes;
-  if (auto it = m_underWay.find(datagram.journey); it != m_underWay.end()) {
-    m_result.latencyNs.Add((engine::Now() - it->second).count);
+  const auto it = std::find_if(m_underWay.begin(), m_underWay.end(),
+                               [&](const Sent& sent) { return sent.journey == datagram.journey; });
+  if (it != m_underWay.end()) {
+    m_result.latencyNs.Add((engine::Now() - it->at).count);
     m_underWay.erase(it);
   }
   if (m_sentAll && m_underWay.empty()) Close();
@@ -93,6 +101,7 @@ UdpFlow::Arrival UdpFlow::ArrivalOf(const host::UdpDatagram& d) {
 void UdpFlow::Close() {
   if (m_open) m_sinks.Close(*m_to, m_settings.destinationPort, m_settings.flow);
   m_open = false;
+  if (m_sentAll) m_from.Forget(m_repeated);
   if (m_sentAll) Done();
 }
 

@@ -1,7 +1,8 @@
 #pragma once
 
 #include <memory>
-#include <unordered_map>
+#include <span>
+#include <vector>
 
 #include "models/host/stack.h"
 #include "models/traffic/flow.h"
@@ -25,17 +26,28 @@ struct UdpSettings {
 /// Takes the datagrams of many flows on one port of one namespace; the socket is open while one of them is.
 class UdpSinks {
  public:
-  using Handler = std::function<void(const host::UdpDatagram&)>;
+  /// Who takes the datagrams of one flow.
+  class Taker {
+   public:
+    virtual ~Taker() = default;
+    virtual void Take(const host::UdpDatagram& datagram) = 0;
+  };
+  UdpSinks() = default;
+  UdpSinks(const UdpSinks&) = delete;
+  UdpSinks& operator=(const UdpSinks&) = delete;
   /// False: the port is taken by something else.
-  bool Open(host::Stack& stack, uint16_t port, uint32_t flow, Handler handler);
+  bool Open(host::Stack& stack, uint16_t port, uint32_t flow, Taker& taker);
   void Close(host::Stack& stack, uint16_t port, uint32_t flow);
 
  private:
-  std::map<std::pair<NetnsId, uint16_t>, std::unordered_map<uint32_t, Handler>> m_sinks;
+  /// By flow, in ascending order.
+  using Port = std::vector<std::pair<uint32_t, Taker*>>;
+  static Port::iterator Find(Port& port, uint32_t flow);
+  std::map<std::pair<NetnsId, uint16_t>, std::unique_ptr<Port>> m_ports;
 };
 
 /// Datagrams from one namespace to another, at a fixed distance from each other.
-class UdpFlow : public Flow {
+class UdpFlow : public Flow, private UdpSinks::Taker {
  public:
   struct Arrival {
     IpAddress from;
@@ -52,15 +64,20 @@ class UdpFlow : public Flow {
 
  private:
   void SendNext();
-  void Received(const host::UdpDatagram& datagram);
+  void Take(const host::UdpDatagram& datagram) override;
   void Close();
 
   host::Stack& m_from;
   host::Stack* m_to;
   UdpSinks& m_sinks;
   UdpSettings m_settings;
-  std::vector<uint8_t> m_payload;
-  std::unordered_map<uint64_t, Nanoseconds> m_underWay;  ///< journey -> when it was sent
+  std::span<const uint8_t> m_payload;
+  host::Stack::RepeatedUdp m_repeated;
+  struct Sent {
+    uint64_t journey;
+    Nanoseconds at;
+  };
+  std::vector<Sent> m_underWay;  ///< as they were sent
   std::optional<Arrival> m_firstArrival;
   bool m_open = false, m_sentAll = false;
 };

@@ -77,6 +77,20 @@ uint8_t* Frame::Pull(uint32_t bytes) {
   if (m_begin > m_checksumStart) m_checksumStart = 0;
   return Data();
 }
+void Frame::Linearise() {
+  if (m_tailBytes == 0) return;
+  const std::span<const uint8_t> tail(m_tail, std::exchange(m_tailBytes, 0));
+  if (tail.size() > m_capacity - m_end) {
+    FramePtr larger = MakeFrame(Size() + static_cast<uint32_t>(tail.size()));
+    larger->Trim(Size());
+    std::memcpy(larger->Data(), Data(), Size());
+    std::swap(m_buffer, larger->m_buffer);
+    std::swap(m_capacity, larger->m_capacity);
+    m_begin = larger->m_begin;
+    m_end = larger->m_end;
+  }
+  std::memcpy(Append(static_cast<uint32_t>(tail.size())), tail.data(), tail.size());
+}
 uint8_t* Frame::Append(uint32_t bytes) {
   OVERLAYSIM_CHECK(bytes <= m_capacity - m_end, "no tailroom for {} bytes", bytes);
   uint8_t* at = m_buffer.get() + m_end;

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "models/wire/seal.h"
@@ -44,7 +46,16 @@ class Frame {
 
   uint8_t* Data() { return m_buffer.get() + m_begin; }
   const uint8_t* Data() const { return m_buffer.get() + m_begin; }
-  uint32_t Size() const { return m_end - m_begin; }
+  uint32_t Size() const { return m_end - m_begin + m_tailBytes; }
+  /// A payload that is not copied until somebody wants to look at it: bytes behind Data()'s that belong to someone who
+  /// lives longer. Only host::FlowCache makes and forwards such frames; on the whole path a frame is in one piece.
+  uint32_t LinearBytes() const { return m_end - m_begin; }
+  void SetTail(std::span<const uint8_t> tail) {
+    m_tail = tail.data();
+    m_tailBytes = static_cast<uint32_t>(tail.size());
+  }
+  const uint8_t* Tail() const { return m_tail; }
+  void Linearise();
   uint8_t* Push(
       uint32_t bytes);  ///< makes room in front; returns the new Data(), which moves when the headroom is used up
   uint8_t* Pull(uint32_t bytes);    ///< drops bytes in front
@@ -67,7 +78,7 @@ class Frame {
   uint32_t hash = 0;           ///< flow hash (skb->hash); 0: not computed
   bool socketHash = false;     ///< the hash is the sending socket's own (l4_hash): not to be recomputed on the way
   uint32_t mark = 0;           ///< skb->mark
-  uint32_t connection = 0;     ///< entry of connection tracking (skb->_nfct); 0: none
+  uint64_t connection = 0;     ///< entry of connection tracking (skb->_nfct); 0: none
   uint8_t connectionInfo = 0;  ///< how it belongs to that entry (host::ConnectionInfo); 0: not looked at
   Ipv4Address gateway;         ///< of its route out of a device without link addresses (skb_rtable()); zero: none
   uint16_t protocol = 0;       ///< skb->protocol: EtherType of what the host takes it for; 0: not looked at yet
@@ -75,7 +86,15 @@ class Frame {
   PacketType type = PacketType::Outgoing;
   bool ignoreDf = false;  ///< may be fragmented although DF is set (skb->ignore_df)
   /// Forgets what connection tracking has said (nf_reset_ct()).
-  void ResetConnection() { connection = connectionInfo = 0; }
+  void ResetConnection() {
+    connection = 0;
+    connectionInfo = 0;
+  }
+  /// Of host::FlowCache: the entry that has sent it on, and which of its versions; the version of the one that sent it
+  /// first, 0: none.
+  void* trail = nullptr;
+  uint64_t trailVersion = 0, origin = 0;
+  bool isSound = false;       ///< made by a stack of ours and changed by nobody else: all its checksums are right
   uint16_t maxFragment = 0;   ///< IPCB(skb)->frag_max_size: largest fragment that a reassembled packet came in
   bool encapsulated = false;  ///< its open checksum is that of a tunnelled packet (skb->encapsulation)
   IpOptions options;
@@ -85,10 +104,14 @@ class Frame {
 
  private:
   friend class FramePool;
+  friend class FrameList;
   friend struct FrameDeleter;
   friend std::unique_ptr<Frame, FrameDeleter> CloneFrame(const Frame& frame);
   std::unique_ptr<uint8_t[]> m_buffer;
   uint32_t m_begin = 0, m_end = 0, m_capacity = 0;
+  Frame* m_next = nullptr;  ///< of a FrameList
+  const uint8_t* m_tail = nullptr;
+  uint32_t m_tailBytes = 0;
   uint32_t m_checksumStart = 0,
            m_checksumOffset = 0;  ///< where in the buffer the open checksum begins; 0: none is open
 };
@@ -97,6 +120,32 @@ struct FrameDeleter {
   void operator()(Frame* frame) const;
 };
 using FramePtr = std::unique_ptr<Frame, FrameDeleter>;
+
+/// Frames in the order in which they came, without memory of its own.
+class FrameList {
+ public:
+  FrameList() = default;
+  FrameList(const FrameList&) = delete;
+  FrameList& operator=(const FrameList&) = delete;
+  ~FrameList() {
+    while (TakeFirst()) {
+    }
+  }
+  void Append(FramePtr frame) {
+    Frame* last = frame.release();
+    (m_first ? m_last->m_next : m_first) = last;
+    m_last = last;
+  }
+  FramePtr TakeFirst() {  ///< null: there is none
+    FramePtr frame(m_first);
+    if (frame) m_first = std::exchange(frame->m_next, nullptr);
+    return frame;
+  }
+
+ private:
+  Frame* m_first = nullptr;
+  Frame* m_last = nullptr;
+};
 
 /// A frame of `size` bytes (not initialised) with headroom, from the pool of its size class.
 FramePtr MakeFrame(uint32_t size);

@@ -30,7 +30,7 @@ class TwoPods : public host::Network::Source, public host::Observer {
   };
 
   explicit TwoPods(const Options& options) : m_options(options) {
-    engine::UseOrderedScheduler();
+    engine::UseOrderedSimulator();
     network = std::make_unique<host::Network>(*this, options.seed);
     network->observer = this;
     for (uint32_t i : {0u, 1u}) network->Get(NetnsId(i)).SetCaptured(kEth0, true);

@@ -27,7 +27,7 @@ class World : public host::Network::Source, public host::Observer {
     TraceRecord record;
   };
 
-  World() { engine::UseOrderedScheduler(); }
+  World() { engine::UseOrderedSimulator(); }
   ~World() override {
     m_network.reset();
     ns3::Simulator::Destroy();
