@@ -11,7 +11,7 @@ namespace {
 struct RunArguments {
   ScenarioArguments scenario;
   std::string out;
-  bool noTrace = false;
+  bool noTrace = false, noCapture = false, exact = false;
   bool json = false;
 };
 
@@ -24,6 +24,8 @@ int Run(const RunArguments& arguments) {
   RunRequest request;
   if (!arguments.out.empty()) request.directory = arguments.out;
   request.writeTrace = !arguments.noTrace;
+  request.writeCaptures = !arguments.noCapture;
+  request.usesFlowCaches = !arguments.exact;
   if (!arguments.json)
     request.onBegin = [&plan] {
       fmt::print("{}", UnderstoodLine(plan));
@@ -59,6 +61,9 @@ void AddRun(CLI::App& program, Action& run) {
       ->type_name("DIR");
   verb->add_flag("--no-trace", arguments->noTrace,
                  "do not write trace.bin: faster, and no look at single packets later");
+  verb->add_flag("--no-capture", arguments->noCapture, "write no frames into packets.pcapng");
+  verb->add_flag("--exact", arguments->exact,
+                 "send each packet the whole way, although flow caches change no result: slower");
   AddFormat(*verb, arguments->json, "text");
   verb->callback([arguments, &run] { run = [arguments] { return Run(*arguments); }; });
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,16 @@ struct NetnsInfo {
   NodeId node;  ///< the node itself, or the node that a pod runs on
   PodId pod;
   bool isShared = false;  ///< a pod with its node's network: it has no namespace of its own
+};
+
+/// A pod whose namespace has nothing but lo and eth0, up and with this address: what a plan knows of it without making
+/// it.
+struct LonePod {
+  int ifindex = 0;  ///< of eth0
+  MacAddress mac;
+  uint32_t mtu = 0;
+  Ipv4Address address;
+  uint8_t prefixLength = 32;
 };
 
 /// A full-duplex cable between two devices. Each direction is a FIFO drop-tail queue in front of a serializer.
@@ -63,6 +74,8 @@ class ClusterPlan {
   virtual NetnsId Find(std::string_view name) const = 0;
   /// The namespace that has this address at time 0; none when nobody has.
   virtual NetnsId FindByAddress(const IpAddress& ip) const = 0;
+  /// nullopt: it is no such pod, or one has to look.
+  virtual std::optional<LonePod> FindLonePod(NetnsId) const { return std::nullopt; }
   /// Routes of table main of a switch, router or outside host, but for the kernel's own, once `epoch` link events have
   /// been seen (TimedEvent::RoutesReconverge).
   virtual std::vector<kernel::Route> UnderlayRoutes(NetnsId id, uint32_t epoch) const = 0;

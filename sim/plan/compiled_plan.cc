@@ -6,7 +6,7 @@
 
 #include "models/wire/headers.h"
 #include "sim/base/check.h"
-#include "sim/plan/cni/rules.h"
+#include "sim/plan/cni/connect.h"
 #include "sim/plan/host_rules.h"
 #include "sim/plan/ipv6.h"
 #include "sim/plan/names.h"
@@ -66,6 +66,7 @@ CompiledPlan::CompiledPlan(Cluster cluster, Fabric fabric, std::shared_ptr<Overl
     : m_cluster(std::move(cluster)),
       m_fabric(std::move(fabric)),
       m_overlay(std::move(overlay)),
+      m_rules(m_overlay->profile, m_overlay->flavour->rules),
       m_firstNode(static_cast<uint32_t>(m_fabric.devices.size())),
       m_firstPod(m_firstNode + static_cast<uint32_t>(m_cluster.nodes.size())),
       m_firstExternal(m_firstPod + static_cast<uint32_t>(m_cluster.pods.OwnCount())) {
@@ -249,6 +250,18 @@ Ipv6Address CompiledPlan::Address6Of(NetnsId id) const {
   return address.IsZero() ? Ipv6Address{} : Embed(m_cluster.underlay6, address);
 }
 
+std::optional<LonePod> CompiledPlan::FindLonePod(NetnsId id) const {
+  if (id.value < m_firstPod || id.value >= m_firstExternal) return std::nullopt;
+  const PodId pod = m_cluster.pods.OwnAt(id.value - m_firstPod);
+  const PodRow& row = m_cluster.pods.rows[pod.value];
+  if (m_overlay->flavour->connectPod != ConnectToBridge) return std::nullopt;
+  return LonePod{.ifindex = kFirstIfindex,
+                 .mac = PodMac(pod),
+                 .mtu = PodMtu(pod),
+                 .address = row.ip,
+                 .prefixLength = PodPrefixLength(row.node)};
+}
+
 Ipv4Address CompiledPlan::AddressOf(NetnsId id) const {
   if (id.value < m_firstNode) {
     const Device& device = m_fabric.devices[id.value];
@@ -391,11 +404,14 @@ uint8_t CompiledPlan::PodPrefixLength(NodeId node) const {
   return m_overlay->profile.isBridged ? m_overlay->profile.network.length : m_cluster.nodes[node.value].podCidr.length;
 }
 
+MacAddress CompiledPlan::PodMac(PodId pod) const {
+  const auto given = m_cluster.pods.givenMacs.find(pod);
+  return given != m_cluster.pods.givenMacs.end() ? given->second : MacFromName(m_cluster.pods.FullName(pod) + "/eth0");
+}
+
 PodAttachment CompiledPlan::AttachmentOf(PodId pod) const {
   const PodRow& row = m_cluster.pods.rows[pod.value];
   const NodeLinks links = LinksOf(row.node);
-  const std::string fullName = m_cluster.pods.FullName(pod);
-  auto given = m_cluster.pods.givenMacs.find(pod);
   const Profile& profile = m_overlay->profile;
   PodAttachment at{.vethName = profile.vethName(m_cluster.pods.NamespaceOf(pod), m_cluster.pods.NameOf(pod)),
                    .address = row.ip,
@@ -403,7 +419,7 @@ PodAttachment CompiledPlan::AttachmentOf(PodId pod) const {
                    .prefixLength = PodPrefixLength(row.node),
                    .mtu = PodMtu(pod),
                    .deviceMtu = DeviceMtuOf(pod),
-                   .podMac = given != m_cluster.pods.givenMacs.end() ? given->second : MacFromName(fullName + "/eth0"),
+                   .podMac = PodMac(pod),
                    .group = row.group,
                    .nodeNetns = NodeNetns(row.node),
                    .podNetns = PodNetns(pod),
@@ -528,7 +544,7 @@ std::unique_ptr<kernel::Namespace> CompiledPlan::MakeNode(NetnsId id, NodeId nod
     OVERLAYSIM_CHECK(!problem, "{}: {}", node.name, problem->text);  // SettingsOf() has tried them
   }
   for (kernel::Hook hook : {kernel::Hook::Input, kernel::Hook::Forward}) AppendRules(*ns, hook, settings.denied, false);
-  if (m_overlay->flavour->rules) AddRules(*ns, m_overlay->flavour->rules(profile, node.podCidr));
+  m_rules.AddTo(*ns, node.podCidr);
   if (hasSettings) {
     for (const auto& [key, value] : settings.sysctls) ns->SetSysctl(key, value);
     AppendRules(*ns, kernel::Hook::Input, settings.input, settings.dropsByDefault);

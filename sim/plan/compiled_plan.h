@@ -9,6 +9,7 @@
 #include "sim/plan/cluster.h"
 #include "sim/plan/cluster_plan.h"
 #include "sim/plan/cni/peer_view.h"
+#include "sim/plan/cni/rules.h"
 #include "sim/plan/underlay/fabric.h"
 
 namespace overlaysim::plan {
@@ -39,6 +40,7 @@ class CompiledPlan final : public ClusterPlan {
   std::unique_ptr<kernel::Namespace> Materialise(NetnsId id) const override;
   NetnsId Find(std::string_view name) const override;
   NetnsId FindByAddress(const IpAddress& ip) const override;
+  std::optional<LonePod> FindLonePod(NetnsId id) const override;
   std::vector<kernel::Route> UnderlayRoutes(NetnsId id, uint32_t epoch) const override;
   std::vector<kernel::Route6> UnderlayRoutes6(NetnsId id, uint32_t epoch) const override;
 
@@ -53,6 +55,7 @@ class CompiledPlan final : public ClusterPlan {
   Ipv4Address AddressOf(NetnsId id) const;   ///< where others send to; zero: a switch without one
   Ipv6Address Address6Of(NetnsId id) const;  ///< zero: none
   uint32_t PodMtu(PodId pod) const;
+  MacAddress PodMac(PodId pod) const;
   NodeView ViewOf(NodeId node) const;
   NodeParts PartsOf(NodeId node) const;
   /// What `node` knows to reach `peer`, with the route to its first range.
@@ -104,6 +107,7 @@ class CompiledPlan final : public ClusterPlan {
   Cluster m_cluster;
   Fabric m_fabric;
   std::shared_ptr<Overlay> m_overlay;
+  NodeRules m_rules;
   uint32_t m_firstNode, m_firstPod, m_firstExternal;
   NetnsId FindByPodAddress(const IpAddress& ip) const;
   std::unordered_map<Ipv4Address, NetnsId> m_underlayAddresses;

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "sim/iproute2/show.h"
 
@@ -27,71 +30,121 @@ const char* KindName(WorkloadKind kind) {
   return "";
 }
 
-Json NamespaceJson(const ClusterPlan& plan, NetnsId id) {
+/// Writes JSON by hand: a plan of 150,000 pods is 50 MB of it.
+class Writer {
+ public:
+  template <typename... Args>
+  void Write(fmt::format_string<Args...> text, Args&&... args) {
+    fmt::format_to(std::back_inserter(m_out), text, std::forward<Args>(args)...);
+  }
+  void WriteText(std::string_view text) {
+    const auto isPlain = [](char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; };
+    if (std::all_of(text.begin(), text.end(), isPlain))
+      Write("\"{}\"", text);
+    else
+      m_out += Json(text).dump();
+  }
+  /// Elements on lines of their own: such a file can be looked at, and compared line by line.
+  template <typename Each>
+  void WriteList(const char* key, size_t count, Each&& each) {
+    Write(",\n  \"{}\": [", key);
+    for (size_t i = 0; i < count; ++i) {
+      m_out += i == 0 ? "\n    " : ",\n    ";
+      each(i);
+    }
+    m_out += count == 0 ? "]" : "\n  ]";
+  }
+  std::string Take() { return std::move(m_out); }
+
+ private:
+  std::string m_out;
+};
+
+void WriteDevice(Writer& out, int ifindex, std::string_view name, MacAddress mac, uint32_t mtu) {
+  out.Write("{{\"ifindex\":{},\"name\":", ifindex);
+  out.WriteText(name);
+  out.Write(",\"mac\":\"{}\",\"mtu\":{}", mac.ToString(), mtu);
+}
+
+/// The same as of the namespace that would be made, without making it.
+void WriteLonePod(Writer& out, const LonePod& pod) {
+  constexpr uint32_t kLoopbackMtu = 65536;
+  WriteDevice(out, 1, "lo", {}, kLoopbackMtu);
+  out.Write(",\"addresses\":[\"127.0.0.1/8\"]}},");
+  WriteDevice(out, pod.ifindex, "eth0", pod.mac, pod.mtu);
+  out.Write(",\"addresses\":[\"{}/{}\"]}}", pod.address.ToString(), pod.prefixLength);
+}
+
+void WriteDevices(Writer& out, const kernel::Namespace& ns) {
+  const char* separator = "";
+  for (const kernel::Link* link : ns.Links()) {
+    out.Write("{}", separator);
+    separator = ",";
+    WriteDevice(out, link->ifindex, link->name, link->address, link->mtu);
+    if (link->master != 0) {
+      out.Write(",\"master\":");
+      out.WriteText(iproute2::DeviceName(ns, link->master));
+    }
+    std::string_view before = ",\"addresses\":[";
+    for (const kernel::Address& address : ns.Addresses()) {
+      if (address.ifindex != link->ifindex) continue;
+      out.Write("{}\"{}/{}\"", before, address.local.ToString(), address.prefixLength);
+      before = ",";
+    }
+    out.Write("{}}}", before == "," ? "]" : "");
+  }
+}
+
+void WriteNamespace(Writer& out, const ClusterPlan& plan, NetnsId id) {
   const NetnsInfo info = plan.Info(id);
-  Json out{{"id", id.value}, {"name", info.name}, {"role", RoleName(info.role)}, {"kernel", info.kernel}};
-  if (info.node) out["node"] = info.node.value;
-  if (info.isShared) return out;
-  const auto ns = plan.Materialise(id);
-  Json devices = Json::array();
-  for (const kernel::Link* link : ns->Links()) {
-    Json device{
-        {"ifindex", link->ifindex}, {"name", link->name}, {"mac", link->address.ToString()}, {"mtu", link->mtu}};
-    if (link->master != 0) device["master"] = iproute2::DeviceName(*ns, link->master);
-    Json addresses = Json::array();
-    for (const kernel::Address& address : ns->Addresses())
-      if (address.ifindex == link->ifindex)
-        addresses.push_back(fmt::format("{}/{}", address.local.ToString(), address.prefixLength));
-    if (!addresses.empty()) device["addresses"] = std::move(addresses);
-    devices.push_back(std::move(device));
+  out.Write("{{\"id\":{},\"name\":", id.value);
+  out.WriteText(info.name);
+  out.Write(",\"role\":\"{}\",\"kernel\":{}", RoleName(info.role), info.kernel);
+  if (info.node) out.Write(",\"node\":{}", info.node.value);
+  if (!info.isShared) {
+    out.Write(",\"devices\":[");
+    if (const auto pod = plan.FindLonePod(id))
+      WriteLonePod(out, *pod);
+    else
+      WriteDevices(out, *plan.Materialise(id));
+    out.Write("]");
   }
-  out["devices"] = std::move(devices);
-  return out;
+  out.Write("}}");
 }
 
-Json CableJson(const CablePlan& cable) {
-  auto end = [](const CablePlan::End& e) { return Json{{"netns", e.netns.value}, {"ifindex", e.ifindex}}; };
-  return {{"name", cable.name},
-          {"a", end(cable.a)},
-          {"b", end(cable.b)},
-          {"bitsPerSecond", cable.rate.count},
-          {"delayNs", cable.delay.count},
-          {"queueBytes", cable.queueBytes},
-          {"up", cable.up}};
+void WriteCable(Writer& out, const CablePlan& cable) {
+  auto end = [&](const char* key, const CablePlan::End& e) {
+    out.Write(",\"{}\":{{\"netns\":{},\"ifindex\":{}}}", key, e.netns.value, e.ifindex);
+  };
+  out.Write("{{\"name\":");
+  out.WriteText(cable.name);
+  end("a", cable.a);
+  end("b", cable.b);
+  out.Write(",\"bitsPerSecond\":{},\"delayNs\":{},\"queueBytes\":{},\"up\":{}}}", cable.rate.count, cable.delay.count,
+            cable.queueBytes, cable.up);
 }
 
-Json WorkloadJson(const Workload& w) {
-  Json out{{"id", w.id.value},
-           {"name", w.name},
-           {"kind", KindName(w.kind)},
-           {"from", w.from.value},
-           {"startNs", w.start.count}};
-  if (w.to) out["to"] = w.to.value;
-  if (w.isProbe) out["probe"] = true;
+void WriteWorkload(Writer& out, const Workload& w) {
+  out.Write("{{\"id\":{},\"name\":", w.id.value);
+  out.WriteText(w.name);
+  out.Write(",\"kind\":\"{}\",\"from\":{},\"startNs\":{}", KindName(w.kind), w.from.value, w.start.count);
+  if (w.to) out.Write(",\"to\":{}", w.to.value);
+  if (w.isProbe) out.Write(",\"probe\":true");
   if (w.kind == WorkloadKind::Command) {
-    out["command"] = w.command;
-    return out;
-  }
-  out["count"] = w.count;
-  if (w.kind == WorkloadKind::Inject) return out;
-  out["destination"] = w.destination.ToString();
-  if (w.destinationPort != 0) out["destinationPort"] = w.destinationPort;
-  if (w.kind == WorkloadKind::Tcp) {
-    out["upBytes"] = w.up;
-    out["downBytes"] = w.down;
+    out.Write(",\"command\":");
+    out.WriteText(w.command);
   } else {
-    out["payloadBytes"] = w.payload;
-    out["intervalNs"] = w.interval.count;
+    out.Write(",\"count\":{}", w.count);
+    if (w.kind != WorkloadKind::Inject) {
+      out.Write(",\"destination\":\"{}\"", w.destination.ToString());
+      if (w.destinationPort != 0) out.Write(",\"destinationPort\":{}", w.destinationPort);
+      if (w.kind == WorkloadKind::Tcp)
+        out.Write(",\"upBytes\":{},\"downBytes\":{}", w.up, w.down);
+      else
+        out.Write(",\"payloadBytes\":{},\"intervalNs\":{}", w.payload, w.interval.count);
+    }
   }
-  return out;
-}
-
-/// Elements on lines of their own: such a file can be looked at, and compared line by line.
-template <typename Each>
-void AppendList(std::string& out, const char* key, size_t count, Each&& each) {
-  out += fmt::format(",\n  \"{}\": [", key);
-  for (size_t i = 0; i < count; ++i) out += (i == 0 ? "\n    " : ",\n    ") + each(i).dump();
-  out += count == 0 ? "]" : "\n  ]";
+  out.Write("}}");
 }
 
 }  // namespace
@@ -117,23 +170,30 @@ const char* RoleName(NetnsRole role) {
 }
 
 std::string PlanToJson(const ClusterPlan& plan) {
+  Writer out;
   auto text = [](const std::string& s) { return Json(s).dump(); };
-  std::string out =
-      fmt::format("{{\n  \"name\": {},\n  \"description\": {},\n  \"understood\": {},\n  \"cni\": {},\n  \"seed\": {}",
-                  text(plan.name), text(plan.description), text(plan.understood), text(plan.cniName), plan.seed);
-  if (plan.duration.count > 0) out += fmt::format(",\n  \"durationNs\": {}", plan.duration.count);
-  AppendList(out, "namespaces", plan.NetnsCount(), [&](size_t i) { return NamespaceJson(plan, NetnsId(i)); });
-  AppendList(out, "cables", plan.cables.size(), [&](size_t i) { return CableJson(plan.cables[i]); });
-  AppendList(out, "workloads", plan.workloads.size(), [&](size_t i) { return WorkloadJson(plan.workloads[i]); });
-  AppendList(out, "events", plan.events.size(), [&](size_t i) {
-    return Json{{"atNs", plan.events[i].at.count}, {"text", plan.events[i].text}};
+  out.Write("{{\n  \"name\": {},\n  \"description\": {},\n  \"understood\": {},\n  \"cni\": {},\n  \"seed\": {}",
+            text(plan.name), text(plan.description), text(plan.understood), text(plan.cniName), plan.seed);
+  if (plan.duration.count > 0) out.Write(",\n  \"durationNs\": {}", plan.duration.count);
+  out.WriteList("namespaces", plan.NetnsCount(), [&](size_t i) { WriteNamespace(out, plan, NetnsId(i)); });
+  out.WriteList("cables", plan.cables.size(), [&](size_t i) { WriteCable(out, plan.cables[i]); });
+  out.WriteList("workloads", plan.workloads.size(), [&](size_t i) { WriteWorkload(out, plan.workloads[i]); });
+  out.WriteList("events", plan.events.size(), [&](size_t i) {
+    out.Write("{{\"atNs\":{},\"text\":", plan.events[i].at.count);
+    out.WriteText(plan.events[i].text);
+    out.Write("}}");
   });
-  AppendList(out, "captures", plan.captures.size(), [&](size_t i) {
+  out.WriteList("captures", plan.captures.size(), [&](size_t i) {
     const CapturePoint& c = plan.captures[i];
-    return Json{{"netns", c.netns.value}, {"device", c.device}, {"filter", c.filter}, {"snapBytes", c.snapLength}};
+    out.Write("{{\"netns\":{},\"device\":", c.netns.value);
+    out.WriteText(c.device);
+    out.Write(",\"filter\":");
+    out.WriteText(c.filter);
+    out.Write(",\"snapBytes\":{}}}", c.snapLength);
   });
-  AppendList(out, "expectations", plan.expectations.size(), [&](size_t i) { return Json(plan.expectations[i].text); });
-  return out + "\n}\n";
+  out.WriteList("expectations", plan.expectations.size(), [&](size_t i) { out.WriteText(plan.expectations[i].text); });
+  out.Write("\n}}\n");
+  return out.Take();
 }
 
 }  // namespace overlaysim

@@ -2,8 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
+#include <ctime>
+#include <fstream>
 #include <thread>
 
 #include "models/engine/engine.h"
@@ -96,6 +100,7 @@ std::vector<RunInput> InputsOf(const LoadedPlan& loaded, const RunRequest& reque
   }
   for (const std::string& path : loaded.imported) addFile(path);
   if (!request.writeTrace) inputs.push_back(RunInput::Of("--no-trace", ""));
+  if (!request.writeCaptures) inputs.push_back(RunInput::Of("--no-capture", ""));
   return inputs;
 }
 
@@ -134,7 +139,28 @@ void TakeOutputs(const Simulation& simulation, RunOutcome& outcome) {
   }
 }
 
-std::map<std::string, std::string> HostFacts(std::chrono::steady_clock::time_point begin) {
+double CpuSeconds() {
+  timespec t{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+
+/// What this process has in memory, in bytes.
+uint64_t ResidentBytes() {
+  std::ifstream statm("/proc/self/statm");
+  uint64_t pages = 0;
+  statm >> pages >> pages;
+  return pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+/// What the simulation itself cost, for benchmarks: apart from reading the scenario and writing files.
+struct Cost {
+  double cpuBefore = CpuSeconds();
+  uint64_t residentBefore = ResidentBytes();
+  double cpuAfter = 0;
+};
+
+std::map<std::string, std::string> HostFacts(std::chrono::steady_clock::time_point begin, const Cost& cost) {
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
   const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
   std::tm utc{};
@@ -143,6 +169,9 @@ std::map<std::string, std::string> HostFacts(std::chrono::steady_clock::time_poi
   std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
   return {{"endedAt", text},
           {"wallMilliseconds", fmt::format("{}", took.count())},
+          {"setupCpuSeconds", fmt::format("{:.4f}", cost.cpuBefore)},
+          {"setupResidentBytes", fmt::format("{}", cost.residentBefore)},
+          {"loopCpuSeconds", fmt::format("{:.4f}", cost.cpuAfter - cost.cpuBefore)},
           {"cores", fmt::format("{}", std::thread::hardware_concurrency())},
           {"compiler", __VERSION__}};
 }
@@ -180,6 +209,7 @@ std::optional<CaptureOutcome> RunCapture(const ClusterPlan& plan, const fs::path
 std::optional<RunOutcome> RunScenario(LoadedPlan& loaded, const RunRequest& request, std::string& error) {
   const auto begin = std::chrono::steady_clock::now();
   ClusterPlan& plan = *loaded.plan;
+  if (!request.writeCaptures) plan.captures.clear();
   error = CheckFilters(plan);
   if (!error.empty()) return std::nullopt;
   RunOptions options{.root = request.root,
@@ -211,7 +241,10 @@ std::optional<RunOutcome> RunScenario(LoadedPlan& loaded, const RunRequest& requ
                                  .application = kApplication,
                                  .account = !plan.expectations.empty()});
   PrepareJudging(plan, recorder.Account());
+  simulation.Net().usesFlowCaches = request.usesFlowCaches;
+  Cost cost;
   RunWatched(simulation, request.progress);
+  cost.cpuAfter = CpuSeconds();
   if (failed(recorder.Finish())) return std::nullopt;
 
   outcome.complete = !simulation.WasInterrupted();
@@ -236,7 +269,7 @@ std::optional<RunOutcome> RunScenario(LoadedPlan& loaded, const RunRequest& requ
   if (failed(directory->Finish(
           outcome.complete, simulation.EndedAt(),
           {{"events", outcome.metrics.events}, {"frames", outcome.frames}, {"records", outcome.records}},
-          HostFacts(begin))))
+          HostFacts(begin, cost))))
     return std::nullopt;
   return outcome;
 }

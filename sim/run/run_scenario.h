@@ -39,6 +39,8 @@ struct RunRequest {
   std::filesystem::path root = "runs";
   std::optional<std::filesystem::path> directory;
   bool writeTrace = true;
+  bool writeCaptures = true;
+  bool usesFlowCaches = true;     ///< see host::FlowCache
   std::function<void()> onBegin;  ///< all that can be wrong with the input and the output is known
   std::function<void(const RunProgress&)> progress;
 };

@@ -1,5 +1,7 @@
 #include "sim/run/simulation.h"
 
+#include <ns3/simulator.h>
+
 #include <algorithm>
 
 #include "models/engine/engine.h"
@@ -47,6 +49,10 @@ struct Simulation::PlanSource : host::Network::Source {
   uint32_t KernelOf(NetnsId id) const override { return plan.Info(id).kernel; }
   std::unique_ptr<kernel::Namespace> Make(NetnsId id) const override { return plan.Materialise(id); }
   std::string NameOf(NetnsId id) const override { return plan.Info(id).name; }
+  Ipv4Address LoneAddress(NetnsId id) const override {
+    const auto pod = plan.FindLonePod(id);
+    return pod ? pod->address : Ipv4Address{};
+  }
   const ClusterPlan& plan;
 };
 
@@ -56,7 +62,7 @@ Simulation::Simulation(const ClusterPlan& plan)
       m_network(std::make_unique<host::Network>(*m_source, plan.seed)),
       m_namespaces(*m_network, [&plan](std::string_view name) { return plan.Find(name); }),
       m_flows(plan.workloads.size()) {
-  engine::UseOrderedScheduler();
+  engine::UseOrderedSimulator();
   for (const CablePlan& cable : plan.cables)
     m_network->AddCable({cable.name, cable.rate, cable.delay, cable.queueBytes, cable.up},
                         {cable.a.netns, cable.a.ifindex}, {cable.b.netns, cable.b.ifindex});
@@ -190,6 +196,8 @@ traffic::TcpEdge& Simulation::TcpEdgeOf(NetnsId id) {
 }
 
 void Simulation::CarryOut(const TimedEvent& event) {
+  m_network->SettleFlows();
+  m_network->ForgetFlows();
   switch (event.kind) {
     case TimedEvent::Kind::Exec: {
       const NetnsId at = event.on.IsNone() ? NetnsId(0) : event.on;

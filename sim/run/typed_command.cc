@@ -19,7 +19,9 @@ class Immediate : public traffic::Flow {
   Immediate(const Shell& shell, iproute2::NamespaceSet& all, std::string line)
       : m_stack(shell.stack), m_all(all), m_line(std::move(line)) {}
   void Start() override {
+    m_stack.Net().SettleFlows();
     const iproute2::CommandResult result = iproute2::RunCommand(m_all, m_stack.Id(), m_line, engine::Now());
+    m_stack.Net().ForgetFlows();
     m_result.exit = result.exit;
     m_result.output = result.out;
     m_result.errorOutput = result.err;

@@ -36,12 +36,17 @@ int64_t SaturatingSum(int64_t a, int64_t b) {
 
 }  // namespace
 
+uint64_t& Histogram::CountOf(uint64_t bucket) {
+  auto cell = std::lower_bound(m_cells.begin(), m_cells.end(), bucket,
+                               [](const Cell& c, uint64_t wanted) { return c.bucket < wanted; });
+  if (cell == m_cells.end() || cell->bucket != bucket) cell = m_cells.insert(cell, {bucket, 0});
+  return cell->count;
+}
+
 void Histogram::Add(int64_t value, uint64_t count) {
   if (count == 0) return;
   value = std::max<int64_t>(value, 0);
-  const size_t bucket = BucketOf(value);
-  if (bucket >= m_counts.size()) m_counts.resize(bucket + 1);
-  m_counts[bucket] += count;
+  CountOf(BucketOf(value)) += count;
   m_min = m_count == 0 ? value : std::min(m_min, value);
   m_max = std::max(m_max, value);
   m_count += count;
@@ -53,8 +58,7 @@ void Histogram::Add(int64_t value, uint64_t count) {
 
 void Histogram::Merge(const Histogram& other) {
   if (other.m_count == 0) return;
-  if (m_counts.size() < other.m_counts.size()) m_counts.resize(other.m_counts.size());
-  for (size_t i = 0; i < other.m_counts.size(); ++i) m_counts[i] += other.m_counts[i];
+  for (const Cell& cell : other.m_cells) CountOf(cell.bucket) += cell.count;
   m_min = m_count == 0 ? other.m_min : std::min(m_min, other.m_min);
   m_max = std::max(m_max, other.m_max);
   m_count += other.m_count;
@@ -70,17 +74,16 @@ int64_t Histogram::Quantile(uint64_t numerator, uint64_t denominator) const {
   __extension__ using Wide = unsigned __int128;
   const Wide wanted = (static_cast<Wide>(m_count) * numerator + denominator - 1) / denominator;
   uint64_t seen = 0;
-  for (size_t i = 0; i < m_counts.size(); ++i) {
-    seen += m_counts[i];
-    if (seen != 0 && seen >= wanted) return std::min(HighestOf(i), m_max);
+  for (const Cell& cell : m_cells) {
+    seen += cell.count;
+    if (seen >= wanted) return std::min(HighestOf(cell.bucket), m_max);
   }
   return m_max;
 }
 
 std::vector<Histogram::Bucket> Histogram::Buckets() const {
   std::vector<Bucket> buckets;
-  for (size_t i = 0; i < m_counts.size(); ++i)
-    if (m_counts[i] != 0) buckets.push_back({LowestOf(i), HighestOf(i), m_counts[i]});
+  for (const Cell& cell : m_cells) buckets.push_back({LowestOf(cell.bucket), HighestOf(cell.bucket), cell.count});
   return buckets;
 }
 

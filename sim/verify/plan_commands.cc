@@ -465,8 +465,10 @@ class Exporter {
     std::set<Words> there;
     for (const kernel::VxlanFdbEntry& entry : Made(ns).AllVxlanFdb(ifindex))
       for (const Words& line : VxlanFdbWords(Made(ns), ifindex, entry)) there.insert(line);
-    for (const kernel::VxlanFdbEntry& entry : ns.AllVxlanFdb(ifindex))
-      for (const Words& line : VxlanFdbWords(ns, ifindex, entry))
+    // The table lists the newest first.
+    const std::vector<kernel::VxlanFdbEntry> all = ns.AllVxlanFdb(ifindex);
+    for (auto entry = all.rbegin(); entry != all.rend(); ++entry)
+      for (const Words& line : VxlanFdbWords(ns, ifindex, *entry))
         if (!there.contains(line)) Run(NameOf(ns), Concat({"bridge", "fdb", "append"}, line));
   }
 

@@ -54,9 +54,42 @@ std::string FelixNatRules(const Profile& profile, const Ipv4Prefix&) {
   return out + "COMMIT\n";
 }
 
-void AddRules(kernel::Namespace& ns, const std::string& text) {
+namespace {
+
+constexpr Ipv4Prefix kAnyPodCidr{{0xfffffffe}, 32};  // nobody's address: stands for the node's own pods
+
+void Restore(kernel::Namespace& ns, const std::string& text) {
   const auto problem = iproute2::IptablesRestore(ns, text, false);
   OVERLAYSIM_CHECK(!problem, "line {} of a node's rules: {}", problem->line, problem->text);
+}
+
+}  // namespace
+
+NodeRules::NodeRules(const Profile& profile, std::string (*write)(const Profile&, const Ipv4Prefix& podCidr))
+    : m_profile(profile), m_write(write) {
+  if (!write) return;
+  m_model = std::make_unique<kernel::Namespace>(NetnsId(0), "node");
+  Restore(*m_model, write(profile, kAnyPodCidr));
+}
+
+void NodeRules::AddTo(kernel::Namespace& ns, const Ipv4Prefix& podCidr) const {
+  if (!m_write) return;
+  if (!ns.netfilter.Tables().empty()) return Restore(ns, m_write(m_profile, podCidr));
+  ns.netfilter.Replace(m_model->netfilter.Copy());
+  ns.netfilter.Rebuild();
+  std::vector<kernel::FilterRule*> rules;
+  for (const auto& table : ns.netfilter.Tables())
+    for (const auto& chain : table->chains)
+      for (kernel::FilterRule& rule : chain->rules) rules.push_back(&rule);
+  // numbered as they were made
+  std::sort(rules.begin(), rules.end(), [](const auto* a, const auto* b) { return a->rowId < b->rowId; });
+  for (kernel::FilterRule* rule : rules) {
+    rule->rowId = ns.NextRowId();
+    for (kernel::Match& match : rule->matches)
+      if (auto* address = std::get_if<kernel::AddressMatch>(&match))
+        std::replace(address->any.begin(), address->any.end(), kAnyPodCidr, podCidr);
+    ns.Changed(kernel::Table::Filter, kernel::TableChange::Op::Add, rule, rule->rowId);
+  }
 }
 
 }  // namespace overlaysim::plan

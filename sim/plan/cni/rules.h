@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "sim/plan/cni/profile.h"
@@ -15,7 +16,18 @@ std::string FlannelRules(const Profile& profile, const Ipv4Prefix& podCidr);
 /// the node. Felix asks two ipsets, masq-ipam-pools and all-ipam-pools; here each pool is a rule.
 std::string FelixNatRules(const Profile& profile, const Ipv4Prefix& podCidr);
 
-/// Lets that text take effect beside the rules that are there.
-void AddRules(kernel::Namespace& ns, const std::string& text);
+/// The rules of a flavour for any node: read once, because reading them is most of the work of making a node.
+class NodeRules {
+ public:
+  /// `write`: one of the functions above; null: there are none.
+  NodeRules(const Profile& profile, std::string (*write)(const Profile&, const Ipv4Prefix& podCidr));
+  /// Lets them take effect beside the rules that are there.
+  void AddTo(kernel::Namespace& ns, const Ipv4Prefix& podCidr) const;
+
+ private:
+  const Profile& m_profile;
+  std::string (*m_write)(const Profile&, const Ipv4Prefix& podCidr);
+  std::unique_ptr<kernel::Namespace> m_model;  ///< has them with kAnyPodCidr
+};
 
 }  // namespace overlaysim::plan

@@ -1,0 +1,150 @@
+// host::FlowCache changes no result: the same scenario with and without it comes to the same packets, tables and
+// counters.
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+#include <fstream>
+
+#include "models/host/audit.h"
+#include "sim/iproute2/command.h"
+#include "sim/run/run_scenario.h"
+#include "sim/run/simulation.h"
+#include "sim/trace/metrics.h"
+#include "support/temporary_directory.h"
+
+namespace overlaysim {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// What anybody could see of a run at its end.
+struct Seen {
+  std::string state;
+  uint64_t repeated = 0;  ///< packets that took a short way through a kernel
+};
+
+Seen Run(const std::string& path, bool usesFlowCaches) {
+  Diagnostics diagnostics;
+  auto loaded = LoadPlan(path, {}, diagnostics);
+  EXPECT_TRUE(loaded) << diagnostics.Format();
+  if (!loaded) return {};
+  Simulation simulation(*loaded->plan);
+  simulation.Net().usesFlowCaches = usesFlowCaches;
+  simulation.Run();
+  Seen seen;
+  seen.state = MetricsToJson(simulation.Metrics());
+  seen.state += fmt::format("{}\n", fmt::join(host::FindUnaccounted(simulation.Net()), "\n"));
+  for (size_t i = 0; i < simulation.Net().Count(); ++i) {
+    if (loaded->plan->Info(NetnsId(i)).isShared) continue;
+    const std::string name = simulation.Net().Get(NetnsId(i)).Ns().Name();
+    for (const char* command :
+         {"ip -s -s link", "ip -s neigh", "bridge fdb", "nstat -az", "iptables-save -c", "conntrack -L"})
+      seen.state +=
+          fmt::format("--- {}: {}\n{}", name, command,
+                      iproute2::RunCommand(simulation.Namespaces(), NetnsId(i), command, simulation.EndedAt()).out);
+  }
+  seen.repeated = simulation.Net().RepeatedPackets();
+  return seen;
+}
+
+/// The first line in which two texts differ, and the heading above it.
+std::string FirstDifference(const std::string& a, const std::string& b) {
+  std::istringstream left(a), right(b);
+  std::string heading, x, y;
+  while (true) {
+    const bool more = static_cast<bool>(std::getline(left, x));
+    if (static_cast<bool>(std::getline(right, y)) != more) return heading + ": one is longer";
+    if (!more) return {};
+    if (x.rfind("--- ", 0) == 0) heading = x;
+    if (x != y) return fmt::format("{}\n  with:    {}\n  without: {}", heading, x, y);
+  }
+}
+
+uint64_t ExpectTheSame(const std::string& path) {
+  const Seen with = Run(path, true), without = Run(path, false);
+  EXPECT_EQ(FirstDifference(with.state, without.state), "");
+  EXPECT_EQ(without.repeated, 0u);
+  return with.repeated;
+}
+
+uint64_t ExpectTheSameOf(const std::string& text) {
+  test::TemporaryDirectory directory;
+  std::ofstream(directory / "test.json") << text;
+  return ExpectTheSame((directory / "test.json").string());
+}
+
+std::vector<std::string> ShippedScenarios() {
+  std::vector<std::string> found;
+  const fs::path root = OVERLAYSIM_SOURCE_DIR "/scenarios";
+  for (const char* folder : {"tutorial", "behaviour"})
+    for (const auto& entry : fs::directory_iterator(root / folder))
+      if (entry.path().extension() == ".json") found.push_back(entry.path().lexically_relative(root).generic_string());
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+class FlowCacheOf : public testing::TestWithParam<std::string> {};
+
+TEST_P(FlowCacheOf, ChangesNoResult) { ExpectTheSame(OVERLAYSIM_SOURCE_DIR "/scenarios/" + GetParam()); }
+
+INSTANTIATE_TEST_SUITE_P(Scenarios, FlowCacheOf, testing::ValuesIn(ShippedScenarios()), [](const auto& param) {
+  std::string name = param.param.substr(0, param.param.rfind('.'));
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
+  return name;
+});
+
+/// Two racks with two nodes of three pods each.
+std::string Cluster(const std::string& cni, const std::string& more) {
+  return R"({"format": 1, "underlay": {"type": "leaf-spine", "leaves": 2, "spines": 2, "nodesPerLeaf": 2},
+    "cluster": {"nodes": [{"generate": 4}], "cni": )" +
+         cni + R"(, "pods": [{"generate": 3, "per": "node", "name": "web{i}"}]}, )" + more + "}";
+}
+const std::string kFlannel = R"({"type": "flannel"})";
+const std::string kDatagrams =
+    R"({"type": "udp", "from": "web*", "to": "web*", "pairs": {"random": 30}, "packets": 50, "payload": "700B"})";
+
+TEST(FlowCache, RepeatsMostDatagramsOfAFlow) {
+  // Each of the 30 flows of 50 meets five kernels at most; all but the first few packets are repeated in each.
+  EXPECT_GT(ExpectTheSameOf(Cluster(kFlannel, R"("traffic": [)" + kDatagrams + "]")), 30u * 40u * 3u);
+}
+
+TEST(FlowCache, RepeatsUnderEachFlavour) {
+  for (const char* cni : {R"({"type": "flannel", "backend": "host-gw"})",
+                          R"({"type": "flannel", "backend": "vxlan", "directRouting": true})",
+                          R"({"type": "calico", "vxlanMode": "Always"})", R"({"type": "vxlan"})"})
+    EXPECT_GT(ExpectTheSameOf(Cluster(cni, R"("traffic": [)" + kDatagrams + "]")), 1000u) << cni;
+}
+
+TEST(FlowCache, RepeatsSegmentsOfTcp) {
+  EXPECT_GT(ExpectTheSameOf(
+                Cluster(kFlannel, R"("traffic": [{"type": "tcp", "from": "web1", "to": "web12", "up": "500kB"}])")),
+            500u);
+}
+
+TEST(FlowCache, FollowsWhatIsDoneMeanwhile) {
+  ExpectTheSameOf(Cluster(kFlannel, R"("traffic": [)" + kDatagrams + R"(], "events": [
+    {"at": "10ms", "fail": {"link": ["leaf1", "spine1"]}},
+    {"at": "15ms", "exec": "iptables -I FORWARD -s 10.244.0.0/24 -j DROP", "on": "node1"},
+    {"at": "20ms", "exec": "ip link set flannel.1 down", "on": "node2"},
+    {"at": "30ms", "exec": "ip link set flannel.1 up", "on": "node2"},
+    {"at": "35ms", "exec": "ip link set eth0 mtu 600", "on": "node3"},
+    {"at": "40ms", "exec": "iptables -F FORWARD", "on": "node1"}])"));
+}
+
+TEST(FlowCache, LeavesFullQueuesToTheWholePath) {
+  ExpectTheSameOf(
+      R"({"format": 1, "underlay": {"type": "leaf-spine", "leaves": 2, "spines": 1, "nodesPerLeaf": 2,
+            "hostLink": {"rate": "10Mbps", "queue": "3kB"}},
+          "cluster": {"nodes": [{"generate": 4}], "cni": {"type": "flannel"},
+                      "pods": [{"generate": 3, "per": "node", "name": "web{i}"}]},
+          "traffic": [)" +
+      kDatagrams + "]}");
+}
+
+}  // namespace
+}  // namespace overlaysim
