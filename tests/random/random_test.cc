@@ -14,6 +14,7 @@
 #include "models/host/audit.h"
 #include "sim/run/simulation.h"
 #include "support/packet_fates.h"
+#include "support/seen_run.h"
 #include "tests/random/random_scenario.h"
 
 namespace overlaysim::random {
@@ -123,6 +124,18 @@ TEST_P(RandomNetworks, LoseNothingAndRepeatThemselves) {
   EXPECT_GT(packets, frames);
   std::printf("%s frames injected, %s packets followed\n", std::to_string(frames).c_str(),
               std::to_string(packets).c_str());
+}
+
+TEST_P(RandomNetworks, AreTheSameWithoutFlowCaches) {
+  const std::vector<Bytes> samples = Samples();
+  uint64_t repeated = 0;
+  for (uint64_t seed = 1; seed <= NetworkCount() && !HasFailure(); ++seed) {
+    const std::unique_ptr<ClusterPlan> plan = PlanOf(DrawScenario(GetParam(), seed, samples));
+    const test::SeenRun with = test::SeeRun(*plan, true), without = test::SeeRun(*plan, false);
+    EXPECT_EQ(test::FirstDifference(with.state, without.state), "") << "seed " << seed;
+    repeated += with.repeated;
+  }
+  std::printf("%s packets repeated\n", std::to_string(repeated).c_str());
 }
 
 INSTANTIATE_TEST_SUITE_P(All, RandomNetworks, testing::Values(Kind::Cluster, Kind::Lab),

@@ -1,7 +1,6 @@
 // host::FlowCache changes no result: the same scenario with and without it comes to the same packets, tables and
 // counters.
 
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -9,11 +8,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "models/host/audit.h"
-#include "sim/iproute2/command.h"
 #include "sim/run/run_scenario.h"
-#include "sim/run/simulation.h"
-#include "sim/trace/metrics.h"
+#include "support/seen_run.h"
 #include "support/temporary_directory.h"
 
 namespace overlaysim {
@@ -21,52 +17,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What anybody could see of a run at its end.
-struct Seen {
-  std::string state;
-  uint64_t repeated = 0;  ///< packets that took a short way through a kernel
-};
-
-Seen Run(const std::string& path, bool usesFlowCaches) {
-  Diagnostics diagnostics;
-  auto loaded = LoadPlan(path, {}, diagnostics);
-  EXPECT_TRUE(loaded) << diagnostics.Format();
-  if (!loaded) return {};
-  Simulation simulation(*loaded->plan);
-  simulation.Net().usesFlowCaches = usesFlowCaches;
-  simulation.Run();
-  Seen seen;
-  seen.state = MetricsToJson(simulation.Metrics());
-  seen.state += fmt::format("{}\n", fmt::join(host::FindUnaccounted(simulation.Net()), "\n"));
-  for (size_t i = 0; i < simulation.Net().Count(); ++i) {
-    if (loaded->plan->Info(NetnsId(i)).isShared) continue;
-    const std::string name = simulation.Net().Get(NetnsId(i)).Ns().Name();
-    for (const char* command :
-         {"ip -s -s link", "ip -s neigh", "bridge fdb", "nstat -az", "iptables-save -c", "conntrack -L"})
-      seen.state +=
-          fmt::format("--- {}: {}\n{}", name, command,
-                      iproute2::RunCommand(simulation.Namespaces(), NetnsId(i), command, simulation.EndedAt()).out);
-  }
-  seen.repeated = simulation.Net().RepeatedPackets();
-  return seen;
-}
-
-/// The first line in which two texts differ, and the heading above it.
-std::string FirstDifference(const std::string& a, const std::string& b) {
-  std::istringstream left(a), right(b);
-  std::string heading, x, y;
-  while (true) {
-    const bool more = static_cast<bool>(std::getline(left, x));
-    if (static_cast<bool>(std::getline(right, y)) != more) return heading + ": one is longer";
-    if (!more) return {};
-    if (x.rfind("--- ", 0) == 0) heading = x;
-    if (x != y) return fmt::format("{}\n  with:    {}\n  without: {}", heading, x, y);
-  }
-}
-
+/// How many packets were repeated.
 uint64_t ExpectTheSame(const std::string& path) {
-  const Seen with = Run(path, true), without = Run(path, false);
-  EXPECT_EQ(FirstDifference(with.state, without.state), "");
+  Diagnostics diagnostics;
+  const auto loaded = LoadPlan(path, {}, diagnostics);
+  EXPECT_TRUE(loaded) << diagnostics.Format();
+  if (!loaded) return 0;
+  const test::SeenRun with = test::SeeRun(*loaded->plan, true), without = test::SeeRun(*loaded->plan, false);
+  EXPECT_EQ(test::FirstDifference(with.state, without.state), "");
   EXPECT_EQ(without.repeated, 0u);
   return with.repeated;
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <regex>
+#include <sstream>
 
 #include "sim/import/reader.h"
 #include "sim/iproute2/command.h"
@@ -52,6 +53,15 @@ std::string WithoutKind(const std::string& text) {
 }
 
 /// All that can be seen of a namespace, and these settings.
+/// Equal routes, FDB entries and groups stand in the order in which they were made, which the commands need not keep.
+std::string SortedLines(const std::string& text) {
+  std::istringstream in(text);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  std::sort(lines.begin(), lines.end());
+  return fmt::format("{}\n", fmt::join(lines, "\n"));
+}
+
 std::string TablesOf(const kernel::Namespace& ns, const std::vector<std::string>& sysctls) {
   std::string out;
   for (const kernel::Link* link : ns.Links()) {
@@ -63,8 +73,8 @@ std::string TablesOf(const kernel::Namespace& ns, const std::vector<std::string>
   }
   for (const kernel::Address& address : ns.Addresses()) out += iproute2::AddressLine(ns, address) + "\n";
   for (const std::string& name : sysctls) out += name + " = " + ns.GetSysctl(name).value_or("") + "\n";
-  return out + iproute2::RouteShow(ns, {.table = 0}) + iproute2::RuleShow(ns) + iproute2::NeighShow(ns) +
-         iproute2::FdbShow(ns);
+  return out + SortedLines(iproute2::RouteShow(ns, {.table = 0})) + iproute2::RuleShow(ns) + iproute2::NeighShow(ns) +
+         SortedLines(iproute2::FdbShow(ns));
 }
 
 std::string FiltersOf(kernel::Namespace& ns) {
