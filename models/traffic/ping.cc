@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <iterator>
@@ -246,7 +247,7 @@ void Ping::Received(const host::Received& message) {
   const uint8_t* data = message.payload + wire::kIcmpHeaderBytes;
   const uint32_t bytes = message.payloadBytes - wire::kIcmpHeaderBytes;
   const std::vector<uint8_t> expected = Payload(sent->second.at);
-  const bool intact = bytes == expected.size() && std::memcmp(data, expected.data(), bytes) == 0;
+  const bool intact = std::equal(expected.begin(), expected.end(), data, data + bytes);
   const Answer answer{sequence, message.Source(), message.Ttl(), bytes, intact, rtt};
   if (!m_firstAnswer) m_firstAnswer = answer;
   if (duplicate) {
