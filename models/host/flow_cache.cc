@@ -404,8 +404,10 @@ bool FlowCache::Receive(Stack& stack, int ifindex, wire::FramePtr& frame) {
   const Nanoseconds now = engine::Now();
   std::optional<int64_t> room = 0;
   if (entry && entry->exit == Exit::Cable) room = entry->cable->RoomFor(entry->side, entry->frameBytes);
-  if (!entry || !IsValid(*entry, now) || !room)
+  if (!entry || !IsValid(*entry, now) || !room) {
+    frame->Linearise();  // what is compared at the end must be there
     return WatchFrame(stack, entry ? entry->key : key, entry, false, *frame);
+  }
   std::array<uint8_t, kShownBytes> before;
   const uint32_t shown = std::min<uint32_t>(kShownBytes, frame->LinearBytes());
   if (entry->exit == Exit::Tcp) std::memcpy(before.data(), frame->Data(), shown);
@@ -431,7 +433,7 @@ bool FlowCache::Receive(Stack& stack, int ifindex, wire::FramePtr& frame) {
   }
   Repeat(*entry, now);
   const wire::Udp udp{ip.Payload()};
-  const bool hasTail = frame->LinearBytes() == kDatagramHeaderBytes;
+  const bool hasTail = frame->Size() > frame->LinearBytes();
   const UdpDatagram datagram{ip.Source(),
                              ip.Destination(),
                              udp.SourcePort(),

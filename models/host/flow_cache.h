@@ -52,9 +52,10 @@ class FlowCache {
   /// The same for a datagram of a socket that sends the like of it again and again. `slot`, the socket's, is where its
   /// entry is kept; `data` must stay where it is. Returns true with the journey of the packet that was sent.
   bool SendUdp(Stack& stack, Slot& slot, std::span<const uint8_t> data, const SendRequest& request, uint64_t* journey);
-  void Drop(Slot& slot);
+  void Drop(Slot& slot);  ///< its socket will not send any more
 
-  // --- watching. All but the Begin functions are called on the way of a packet, and only while IsWatching().
+  // --- watching: what happens on the way of a packet. To be called only while IsWatching(), but for the first and what
+  // says so of itself.
   bool IsWatching() const { return m_watching && m_isOn; }
   void WatchUdp(Stack& stack, Slot& slot, std::span<const uint8_t> data);
   /// What is done meanwhile is not the packet's doing (a socket's owner takes a datagram, or goes on after sending).
@@ -71,7 +72,7 @@ class FlowCache {
   void DeliveredUdp(Stack& stack, const std::shared_ptr<UdpSocketEnd>& socket, const UdpDatagram& datagram,
                     const wire::Frame& frame);
   void DeliveredTcp(Stack& stack, const wire::Frame& frame);
-  void Abandon();  ///< this packet's way is not to be repeated
+  void Abandon();  ///< this packet's way is not to be repeated; at any time, as Pause(), Resume() and Counted()
   void EndWatch();
 
   // --- validity
