@@ -4,29 +4,14 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cctype>
-#include <filesystem>
-
 #include "models/host/audit.h"
 #include "sim/run/run_scenario.h"
 #include "sim/run/simulation.h"
 #include "support/packet_fates.h"
+#include "support/shipped_scenarios.h"
 
 namespace overlaysim {
 namespace {
-
-namespace fs = std::filesystem;
-
-std::vector<std::string> ShippedScenarios() {
-  std::vector<std::string> found;
-  const fs::path root = OVERLAYSIM_SOURCE_DIR "/scenarios";
-  for (const char* folder : {"tutorial", "behaviour"})
-    for (const auto& entry : fs::directory_iterator(root / folder))
-      if (entry.path().extension() == ".json") found.push_back(entry.path().lexically_relative(root).generic_string());
-  std::sort(found.begin(), found.end());
-  return found;
-}
 
 class Conservation : public testing::TestWithParam<std::string> {};
 
@@ -45,12 +30,7 @@ TEST_P(Conservation, HoldsForEachPacketDeviceAndKernel) {
         << VerdictName(static_cast<Verdict>(v));
 }
 
-INSTANTIATE_TEST_SUITE_P(Scenarios, Conservation, testing::ValuesIn(ShippedScenarios()), [](const auto& param) {
-  std::string name = param.param.substr(0, param.param.rfind('.'));
-  std::replace_if(
-      name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Scenarios, Conservation, testing::ValuesIn(test::ShippedScenarios()), test::NameOfScenario);
 
 }  // namespace
 }  // namespace overlaysim

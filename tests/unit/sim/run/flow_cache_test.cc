@@ -3,19 +3,15 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cctype>
-#include <filesystem>
 #include <fstream>
 
 #include "sim/run/run_scenario.h"
 #include "support/seen_run.h"
+#include "support/shipped_scenarios.h"
 #include "support/temporary_directory.h"
 
 namespace overlaysim {
 namespace {
-
-namespace fs = std::filesystem;
 
 /// How many packets were repeated.
 uint64_t ExpectTheSame(const std::string& path) {
@@ -35,26 +31,11 @@ uint64_t ExpectTheSameOf(const std::string& text) {
   return ExpectTheSame((directory / "test.json").string());
 }
 
-std::vector<std::string> ShippedScenarios() {
-  std::vector<std::string> found;
-  const fs::path root = OVERLAYSIM_SOURCE_DIR "/scenarios";
-  for (const char* folder : {"tutorial", "behaviour"})
-    for (const auto& entry : fs::directory_iterator(root / folder))
-      if (entry.path().extension() == ".json") found.push_back(entry.path().lexically_relative(root).generic_string());
-  std::sort(found.begin(), found.end());
-  return found;
-}
-
 class FlowCacheOf : public testing::TestWithParam<std::string> {};
 
 TEST_P(FlowCacheOf, ChangesNoResult) { ExpectTheSame(OVERLAYSIM_SOURCE_DIR "/scenarios/" + GetParam()); }
 
-INSTANTIATE_TEST_SUITE_P(Scenarios, FlowCacheOf, testing::ValuesIn(ShippedScenarios()), [](const auto& param) {
-  std::string name = param.param.substr(0, param.param.rfind('.'));
-  std::replace_if(
-      name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Scenarios, FlowCacheOf, testing::ValuesIn(test::ShippedScenarios()), test::NameOfScenario);
 
 /// Two racks with two nodes of three pods each.
 std::string Cluster(const std::string& cni, const std::string& more) {
@@ -92,6 +73,15 @@ TEST(FlowCache, FollowsWhatIsDoneMeanwhile) {
     {"at": "30ms", "exec": "ip link set flannel.1 up", "on": "node2"},
     {"at": "35ms", "exec": "ip link set eth0 mtu 600", "on": "node3"},
     {"at": "40ms", "exec": "iptables -F FORWARD", "on": "node1"}])"));
+}
+
+TEST(FlowCache, LearnsAnewWhereOneKernelHasChanged) {
+  // 100 datagrams through five kernels. At 20 ms another flow makes the receiver's node learn an address: what comes
+  // there is learnt anew, from frames that the sender's node repeats. A few packets in each kernel take the whole path.
+  EXPECT_GT(ExpectTheSameOf(Cluster(kFlannel, R"("traffic": [
+      {"type": "udp", "from": "web1", "to": "web12", "packets": 100, "payload": "700B"},
+      {"type": "udp", "from": "web4", "to": "web11", "packets": 1, "start": "20ms"}])")),
+            5u * 100u - 50u);
 }
 
 TEST(FlowCache, LeavesFullQueuesToTheWholePath) {
