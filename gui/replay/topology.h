@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace overlaysim::replay {
+
+enum class Role : uint8_t { Node, Pod, Leaf, Spine, Router, External, Lab, Unknown };
+
+/// What a network namespace has as `ip link` and `ip address` would show it when the run begins.
+struct Device {
+  uint32_t ifindex = 0;
+  uint32_t mtu = 0;
+  std::string name, mac;
+  std::string master;                  ///< the bridge that it is a port of; ""
+  std::vector<std::string> addresses;  ///< "10.244.1.1/24"
+};
+
+struct Netns {
+  uint32_t id = 0;
+  Role role = Role::Unknown;
+  uint32_t kernel = 0;    ///< namespaces with the same number are on one machine: a node and its pods
+  bool isShared = false;  ///< the node's own namespace under a pod's name (hostNetwork): it has no devices of its own
+  std::string name;       ///< "worker-a", "shop/cart-5d9c7b"
+  std::vector<Device> devices;
+
+  const Device* Find(uint32_t ifindex) const;  ///< null: none
+  const Device* Find(std::string_view device) const;
+  /// The Kubernetes namespace of a pod: "shop" of "shop/cart-5d9c7b", "default" where it names none; "" of all others.
+  std::string_view PodNamespace() const;
+};
+
+struct CableEnd {
+  uint32_t netns = 0, ifindex = 0;
+  bool operator==(const CableEnd&) const = default;
+};
+
+struct Cable {
+  std::string name;
+  CableEnd a, b;
+  uint64_t bitsPerSecond = 0;
+  int64_t delayNs = 0;
+  uint64_t queueBytes = 0;
+  bool up = true;
+};
+
+struct Workload {
+  uint32_t id = 0;                   ///< FlowId of the records
+  std::string name, kind;            ///< "ping a -> b", "ping"
+  std::optional<uint32_t> from, to;  ///< NetnsId
+  int64_t startNs = 0;
+};
+
+struct PlannedEvent {
+  int64_t atNs = 0;
+  std::string text;
+};
+
+/// plan.json of a run: what there is, before anything happens. Ids are checked: an index that a file names is in range.
+class Topology {
+ public:
+  static constexpr uint32_t kNone = 0xffffffff;
+
+  /// nullopt and `error` when it is no plan. Reads 150,000 pods without building a tree of the JSON.
+  static std::optional<Topology> Read(const std::filesystem::path& path, std::string& error);
+  static std::optional<Topology> FromJson(std::string_view text, std::string& error);
+
+  std::string name, description;
+  std::string understood;  ///< "flannel vxlan, VNI 1, UDP 8472 · 3 nodes, 4 pods"
+  std::string cni;
+  std::vector<Netns> netns;  ///< by NetnsId
+  std::vector<Cable> cables;
+  std::vector<Workload> workloads;
+  std::vector<PlannedEvent> events;
+  std::vector<std::string> expectations;
+
+  const Netns* Find(std::string_view netnsName) const;    ///< null: none
+  std::span<const uint32_t> PodsOf(uint32_t node) const;  ///< namespaces of the node's kernel besides itself, ascending
+  uint32_t HostOf(uint32_t netnsId) const;                ///< the node, switch or router whose kernel it is in; itself
+  std::span<const uint32_t> CablesOf(uint32_t netnsId) const;  ///< indices into cables, ascending
+  uint32_t CableAt(CableEnd end) const;                        ///< index; kNone
+  /// The switch or router that the node's first cable leads to: its rack. kNone when it has no cable.
+  uint32_t RackOf(uint32_t node) const;
+
+ private:
+  void Index();
+
+  std::unordered_map<std::string_view, uint32_t> m_byName;
+  std::unordered_map<uint64_t, uint32_t> m_cableAt;
+  std::vector<uint32_t> m_hosts, m_podBegin, m_pods, m_cableBegin, m_cablesOf;
+};
+
+}  // namespace overlaysim::replay

@@ -1,0 +1,125 @@
+#include "gui/views/session.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace overlaysim::views {
+
+Session::Session(QObject* parent) : QObject(parent) {}
+Session::~Session() = default;
+
+QString Session::Open(const std::filesystem::path& directory) {
+  std::string error;
+  auto run = replay::Run::Open(directory, error);
+  if (!run) return QString::fromStdString(error);
+  m_run = std::move(run);
+  m_journey.reset();
+  m_step = -1;
+  m_place = {};
+  m_timeNs = 0;
+  emit RunChanged();
+  emit JourneyChanged();
+  emit StepChanged();
+  emit SelectionChanged();
+  emit TimeChanged(m_timeNs);
+  return {};
+}
+
+void Session::Close() {
+  m_journey.reset();
+  m_step = -1;
+  m_place = {};
+  m_timeNs = 0;
+  m_run.reset();
+  emit RunChanged();
+  emit JourneyChanged();
+  emit StepChanged();
+  emit SelectionChanged();
+}
+
+const replay::Hop* Session::CurrentHop() const {
+  return m_journey && m_step >= 0 && size_t(m_step) < m_journey->hops.size() ? &m_journey->hops[size_t(m_step)]
+                                                                             : nullptr;
+}
+
+void Session::SetTime(qint64 ns) {
+  if (!m_run) return;
+  const int64_t time = std::clamp<int64_t>(ns, 0, m_run->EndNs());
+  if (time == m_timeNs) return;
+  m_timeNs = time;
+  emit TimeChanged(time);
+}
+
+void Session::Select(const Place& place) {
+  if (place == m_place) return;
+  m_place = place;
+  emit SelectionChanged();
+}
+
+void Session::Follow(quint64 journey, int step) {
+  if (!m_run) return;
+  std::string error;
+  replay::Journey followed = replay::ReadJourney(*m_run, journey, error);
+  if (followed.hops.empty()) {
+    emit Failed(QString::fromStdString(error));
+    return;
+  }
+  m_journey = std::move(followed);
+  m_step = -1;
+  emit JourneyChanged();
+  if (step < 0) {
+    const auto& hops = m_journey->hops;
+    const auto key = std::find_if(hops.begin(), hops.end(), [](const replay::Hop& hop) { return hop.isKey; });
+    step = key == hops.end() ? 0 : static_cast<int>(key - hops.begin());
+  }
+  SetStep(step);
+}
+
+void Session::FollowRecord(quint64 index) {
+  if (!m_run) return;
+  const replay::StoredRecord* stored = m_run->RecordAt(index);
+  if (!stored) {
+    emit Failed(QString::fromStdString(m_run->Error()));
+    return;
+  }
+  const uint64_t journey = stored->record.journey;
+  if (!m_journey || m_journey->id != journey) Follow(journey, 0);
+  if (!m_journey || m_journey->id != journey) return;
+  for (size_t i = 0; i < m_journey->hops.size(); ++i)
+    if (m_journey->hops[i].index == index) SetStep(static_cast<int>(i));
+}
+
+void Session::StopFollowing() {
+  if (!m_journey) return;
+  m_journey.reset();
+  m_step = -1;
+  emit JourneyChanged();
+  emit StepChanged();
+}
+
+void Session::SetStep(int step) {
+  if (!m_journey || step < 0 || size_t(step) >= m_journey->hops.size() || step == m_step) return;
+  m_step = step;
+  const TraceRecord& record = m_journey->hops[size_t(step)].record;
+  emit StepChanged();
+  SetTime(record.timeNs);
+  Place place;
+  place.kind = record.ifindex == 0 ? Place::Kind::Netns : Place::Kind::Device;
+  place.netns = record.netns;
+  place.ifindex = record.ifindex;
+  Select(place);
+}
+
+void Session::NextStep() {
+  if (!m_journey) return;
+  for (size_t i = static_cast<size_t>(m_step + 1); i < m_journey->hops.size(); ++i)
+    if (m_journey->hops[i].isKey) return SetStep(static_cast<int>(i));
+}
+
+void Session::PreviousStep() {
+  if (!m_journey) return;
+  for (int i = m_step - 1; i >= 0; --i)
+    if (m_journey->hops[size_t(i)].isKey) return SetStep(i);
+}
+
+}  // namespace overlaysim::views

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <QObject>
+#include <QString>
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "gui/replay/journey.h"
+#include "gui/replay/run.h"
+
+namespace overlaysim::views {
+
+/// A thing on the canvas, or nothing.
+struct Place {
+  enum class Kind : uint8_t { None, Netns, Device, Cable };
+  Kind kind = Kind::None;
+  uint32_t netns = 0;    ///< of Netns and Device
+  uint32_t ifindex = 0;  ///< of Device
+  uint32_t cable = 0;    ///< index in the plan's cables
+  bool operator==(const Place&) const = default;
+};
+
+/// What all views of a window look at together: one run, a time, a place, a packet and a step of its journey. A view
+/// changes it here and follows its signals; no view knows another.
+class Session : public QObject {
+  Q_OBJECT
+ public:
+  explicit Session(QObject* parent = nullptr);
+  ~Session() override;
+
+  /// "" or a sentence that says why the run cannot be shown; then the session stays as it was.
+  QString Open(const std::filesystem::path& directory);
+  void Close();
+  replay::Run* Run() { return m_run.get(); }  ///< null: none is open
+
+  int64_t Time() const { return m_timeNs; }  ///< nanoseconds of simulated time, within the run
+  const Place& Selected() const { return m_place; }
+  const replay::Journey* Journey() const { return m_journey ? &*m_journey : nullptr; }  ///< followed; null: none
+  int Step() const { return m_step; }  ///< index of the journey's hop; -1: none
+  const replay::Hop* CurrentHop() const;
+
+ public slots:
+  void SetTime(qint64 ns);
+  void Select(const overlaysim::views::Place& place);
+  /// Follows the packet; with `step` -1 from its first key hop on. Unknown journeys are reported by Failed().
+  void Follow(quint64 journey, int step = -1);
+  void FollowRecord(quint64 index);  ///< the journey of that record, at that step
+  void StopFollowing();
+  void SetStep(int step);  ///< moves the time and the place with it
+  void NextStep();         ///< to the next key hop; stays at the end
+  void PreviousStep();
+
+ signals:
+  void RunChanged();  ///< another run, or none
+  void TimeChanged(qint64 ns);
+  void SelectionChanged();
+  void JourneyChanged();  ///< another packet is followed, or none
+  void StepChanged();     ///< after JourneyChanged() as well
+  void Failed(const QString& sentence);
+
+ private:
+  std::unique_ptr<replay::Run> m_run;
+  std::optional<replay::Journey> m_journey;
+  Place m_place;
+  int64_t m_timeNs = 0;
+  int m_step = -1;
+};
+
+}  // namespace overlaysim::views
