@@ -72,8 +72,7 @@ int Stack::TunTransmit(kernel::Link& link, wire::FramePtr packet) {
   packet->maxFragment = 0;
   packet->type = wire::PacketType::Outgoing;
   packet->iif = 0;
-  Trace(Stage::Encapsulate, Verdict::Continue, *packet, link.ifindex, peerRow, {},
-        {ip, wire::kIpv4HeaderBytes + wire::kUdpHeaderBytes});
+  Trace(Stage::Encapsulate, Verdict::Continue, *packet, link.ifindex, peerRow);
   Count(Snmp::IpOutRequests);
   if (Ipv4LocalOut(std::move(packet), out) != 0)
     Count(Snmp::IpOutDiscards);
@@ -120,14 +119,12 @@ void Stack::FlanneldReceive(kernel::Link& link, wire::FramePtr packet, uint32_t 
   auto end = [&](Verdict verdict) { Finish(Stage::Decapsulate, verdict, std::move(packet), link.ifindex); };
   const uint32_t outerBytes = udpOffset + wire::kUdpHeaderBytes;
   if (packet->Size() < outerBytes + wire::kIpv4HeaderBytes) return end(Verdict::FlanneldTooShort);
-  std::vector<uint8_t> removed;
-  if (Tracing()) removed.assign(packet->Data(), packet->Data() + outerBytes);
   packet->Pull(outerBytes);
   if (packet->Size() > link.mtu) packet->Trim(link.mtu);
   wire::Ipv4 inner{packet->Data()};
   if (inner.Ttl() <= 1) return end(Verdict::FlanneldTtlExpired);
   inner.DecrementTtl();
-  Trace(Stage::Decapsulate, Verdict::Continue, *packet, link.ifindex, {}, removed);
+  Trace(Stage::Decapsulate, Verdict::Continue, *packet, link.ifindex);
   packet->ResetConnection();
   packet->mark = 0;
   packet->hash = 0;

@@ -60,8 +60,6 @@ void Stack::GeneveReceive(kernel::Link& in, wire::FramePtr packet, uint32_t udpO
     ++link->stats.rxFrameErrors;
     return drop(Verdict::GeneveCritical);
   }
-  std::vector<uint8_t> removed;
-  if (Tracing()) removed.assign(packet->Data(), packet->Data() + outerBytes);
   packet->Pull(outerBytes);
   packet->encapsulated = false;
   packet->ResetConnection();  // skb_scrub_packet()
@@ -70,7 +68,7 @@ void Stack::GeneveReceive(kernel::Link& in, wire::FramePtr packet, uint32_t udpO
     ++link->stats.rxErrors;
     return drop(Verdict::GeneveLocalMac);
   }
-  TunnelReceive(*link, std::move(packet), outerTos, removed);
+  TunnelReceive(*link, std::move(packet), outerTos);
 }
 
 }  // namespace overlaysim::host

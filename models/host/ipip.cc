@@ -69,7 +69,7 @@ int Stack::IpipTransmit(kernel::Link& link, wire::FramePtr packet) {
   packet->maxFragment = 0;
   packet->type = wire::PacketType::Outgoing;
   packet->iif = 0;
-  Trace(Stage::Encapsulate, Verdict::Continue, *packet, link.ifindex, {}, {}, {ip, wire::kIpv4HeaderBytes});
+  Trace(Stage::Encapsulate, Verdict::Continue, *packet, link.ifindex);
   Count(Snmp::IpOutRequests);
   if (Ipv4LocalOut(std::move(packet), out) != 0) {  // iptunnel_xmit_stats()
     ++link.stats.txDropped;
@@ -111,14 +111,12 @@ bool Stack::IpipReceive(wire::FramePtr& packet) {
   if (packet->Size() < headerBytes + wire::kIpv4HeaderBytes)
     return drop(Verdict::TunnelInnerTooShort, &kernel::LinkStats::rxLengthErrors);
   const uint8_t outerTos = outer.Tos();
-  std::vector<uint8_t> removed;
-  if (Tracing()) removed.assign(packet->Data(), packet->Data() + headerBytes);
   packet->Pull(headerBytes);
   const wire::Ipv4 inner{packet->Data()};
   const kernel::EcnDecapsulation ecn = kernel::DecapsulateEcn(outerTos, inner.Tos());
   if (ecn.drop) return drop(Verdict::EcnMalformed, &kernel::LinkStats::rxFrameErrors);
   if (ecn.tos != inner.Tos()) kernel::WriteIpv4Tos(packet->Data(), ecn.tos);
-  Trace(Stage::Decapsulate, Verdict::Continue, *packet, link->ifindex, {}, removed);
+  Trace(Stage::Decapsulate, Verdict::Continue, *packet, link->ifindex);
   if (!packet->socketHash) packet->hash = 0;
   packet->ignoreDf = false;
   packet->maxFragment = 0;

@@ -317,13 +317,8 @@ void Stack::Ipv4Forward(kernel::Link& link, wire::FramePtr packet, const kernel:
     IcmpSend(*packet, wire::kIcmpDestUnreach, wire::kIcmpFragNeeded, mtu);
     return Finish(Stage::Forward, Verdict::FragNeeded, std::move(packet), link.ifindex, row);
   }
-  if (Tracing()) {
-    const std::vector<uint8_t> before(ip.p + 8, ip.p + 12);
-    ip.DecrementTtl();
-    Trace(Stage::Forward, Verdict::Continue, *packet, link.ifindex, row, before, {ip.p + 8, 4}, 8);
-  } else {
-    ip.DecrementTtl();
-  }
+  ip.DecrementTtl();
+  Trace(Stage::Forward, Verdict::Continue, *packet, link.ifindex, row);
   if (mayRedirect) RedirectSender(*packet, *out, answer);
   if (!PassesHook(Hook::Forward, packet, {.in = link.ifindex, .out = out->ifindex})) return;
   if (packet->options.bytes != 0) ForwardOptions(*packet, answer);

@@ -275,9 +275,8 @@ void Stack::Ipv6Forward(kernel::Link& link, wire::FramePtr packet, const kernel:
     Count(Snmp::Ip6FragFails);
     return drop(Verdict::FragNeeded);
   }
-  const uint8_t before = ip.HopLimit();
   --ip.p[7];
-  Trace(Stage::Forward, Verdict::Continue, *packet, link.ifindex, row, {&before, 1}, {ip.p + 7, 1}, 7);
+  Trace(Stage::Forward, Verdict::Continue, *packet, link.ifindex, row);
   const uint32_t pathMtu = Ipv6PathMtu(answer, ip.Destination());
   Ipv6Output(std::move(packet), answer, pathMtu);
 }

@@ -437,10 +437,8 @@ bool Stack::Translate(Hook hook, wire::FramePtr& packet, const HookPlace& place)
   const wire::Ipv4 ip{packet->Data()};
   const Ipv4Address destination = ip.Destination();
   const uint16_t port = wire::Get16(ip.Payload() + 2);
-  const uint32_t shown = std::min(packet->Size(), ip.HeaderBytes() + wire::kUdpHeaderBytes);
-  const std::vector<uint8_t> before = Tracing() ? std::vector<uint8_t>(ip.p, ip.p + shown) : std::vector<uint8_t>();
   if (!target || !Rewrite(packet->Data(), packet->Size(), *target, isSource, packet->HasOpenChecksum())) return drop();
-  Trace(Stage::Translate, Verdict::Continue, *packet, place.in != 0 ? place.in : place.out, {}, before, {ip.p, shown});
+  Trace(Stage::Translate, Verdict::Continue, *packet, place.in != 0 ? place.in : place.out);
   if (hook != Hook::Output) return true;
   packet->hash = 0;
   const bool moved =
@@ -507,14 +505,12 @@ bool Stack::TranslateError(Hook hook, wire::Frame& packet, const Connection& con
   if (icmp[0] == wire::kIcmpRedirect && (connection.sourceNat || connection.destinationNat)) return false;
   if (!(isSource != isReply ? connection.sourceNat : connection.destinationNat)) return true;
   const Tuple& other = connection.Of(!isReply);
-  const std::vector<uint8_t> before =
-      Tracing() ? std::vector<uint8_t>(ip.p, ip.p + wire::kIpv4HeaderBytes) : std::vector<uint8_t>();
   if (!Rewrite(icmp + wire::kIcmpHeaderBytes, bytes - wire::kIcmpHeaderBytes, other, !isSource)) return false;
   wire::Put16(icmp + 2, 0);
   wire::Put16(icmp + 2, wire::Checksum(icmp, bytes));
   const Tuple outer{.source = other.destination, .destination = other.source, .protocol = wire::kIpProtoIcmp};
   Rewrite(packet.Data(), packet.Size(), outer, isSource);
-  Trace(Stage::Translate, Verdict::Continue, packet, 0, {}, before, {ip.p, wire::kIpv4HeaderBytes});
+  Trace(Stage::Translate, Verdict::Continue, packet, 0);
   return true;
 }
 

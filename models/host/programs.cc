@@ -64,7 +64,7 @@ bool Stack::RunProgram(kernel::ProgramHook hook, const kernel::Link& link, wire:
   const kernel::ProgramResult result = m_ns->programs->Run(hook, link, *frame);
   const std::span<const uint8_t> after(frame->Data(), before.size());
   if (!std::equal(before.begin(), before.end(), after.begin()))
-    Trace(Stage::Program, Verdict::Continue, *frame, ifindex, {}, before, after);
+    Trace(Stage::Program, Verdict::Continue, *frame, ifindex);
   switch (result.action) {
     case kernel::ProgramResult::Action::Pass:
       return true;

@@ -1,6 +1,7 @@
 #include "models/host/stack.h"
 
 #include "models/engine/engine.h"
+#include "models/host/seen_head.h"
 #include "models/host/wireguard.h"
 
 namespace overlaysim::host {
@@ -27,8 +28,7 @@ Stack::Stack(Network& network, std::unique_ptr<kernel::Namespace> ns, Backlog& b
 }
 Stack::~Stack() = default;
 
-void Stack::Trace(Stage stage, Verdict verdict, const wire::Frame& frame, int ifindex, Row row,
-                  std::span<const uint8_t> before, std::span<const uint8_t> after, uint32_t offset) {
+void Stack::Trace(Stage stage, Verdict verdict, const wire::Frame& frame, int ifindex, Row row) {
   if (!Tracing()) return;
   TraceRecord record;
   record.timeNs = engine::Now().count;
@@ -44,7 +44,8 @@ void Stack::Trace(Stage stage, Verdict verdict, const wire::Frame& frame, int if
   record.stage = stage;
   record.verdict = verdict;
   record.table = row.table;
-  m_network.observer->OnRecord(record, {static_cast<uint16_t>(offset), before, after});
+  m_network.observer->OnRecord(record, FindHeadChange(frame));
+  RememberHead(frame);
 }
 
 void Stack::Refuse(Stage stage, Verdict verdict, wire::FramePtr frame, int ifindex) {

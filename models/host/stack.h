@@ -224,8 +224,7 @@ class Stack {
   friend class WireguardDevice;
   friend class FlowCache;
   bool Tracing() const { return m_network.observeRecords; }
-  void Trace(Stage stage, Verdict verdict, const wire::Frame& frame, int ifindex, Row row = {},
-             std::span<const uint8_t> before = {}, std::span<const uint8_t> after = {}, uint32_t offset = 0);
+  void Trace(Stage stage, Verdict verdict, const wire::Frame& frame, int ifindex, Row row = {});
   /// Ends a frame: counts the verdict, and records it.
   void Finish(Stage stage, Verdict verdict, wire::FramePtr frame, int ifindex = 0, Row row = {});
   void Count(kernel::Snmp counter, uint64_t n = 1) { m_ns->snmp.Add(counter, n); }
@@ -498,8 +497,8 @@ class Stack {
   void VxlanReceive(kernel::Link& in, wire::FramePtr packet, uint32_t udpOffset);
   void VxlanBypass(kernel::Link& link, kernel::Link& to, wire::FramePtr frame);
   void VxlanBypassLearning(kernel::Link& link, kernel::Link& to, wire::FramePtr frame);
-  /// The rest of vxlan_rcv() and geneve_rx(): the frame is without its outer headers, `removed`.
-  void TunnelReceive(kernel::Link& link, wire::FramePtr frame, uint8_t outerTos, std::span<const uint8_t> removed);
+  /// The rest of vxlan_rcv() and geneve_rx(): the frame is without its outer headers.
+  void TunnelReceive(kernel::Link& link, wire::FramePtr frame, uint8_t outerTos);
   void VxlanArmAgeing(int ifindex);
   void VxlanScanAfter(int ifindex, Nanoseconds delay);
   void VxlanScansFollow(const kernel::Link& link);

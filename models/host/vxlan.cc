@@ -239,8 +239,7 @@ void Stack::VxlanTransmitTo(kernel::Link& link, wire::FramePtr frame, const kern
   frame->maxFragment = 0;
   frame->type = wire::PacketType::Outgoing;
   frame->iif = 0;
-  Trace(Stage::Encapsulate, Verdict::Continue, *frame, link.ifindex, {}, {},
-        {ip, outerBytes + wire::kUdpHeaderBytes + wire::kVxlanHeaderBytes});
+  Trace(Stage::Encapsulate, Verdict::Continue, *frame, link.ifindex);
   Count(isV6 ? Snmp::Ip6OutRequests : Snmp::IpOutRequests);
   const int lost = isV6 ? Ipv6LocalOut(std::move(frame), out6) : Ipv4LocalOut(std::move(frame), out);
   if (lost != 0) {  // iptunnel_xmit_stats(): ip6tunnel_xmit() calls it an error
@@ -483,8 +482,6 @@ void Stack::VxlanReceive(kernel::Link& in, wire::FramePtr packet, uint32_t udpOf
   }
   const uint32_t outerBytes = vxlanOffset + wire::kVxlanHeaderBytes;
   if (packet->Size() < outerBytes + wire::kEthernetHeaderBytes) return drop(Verdict::VxlanFrameTooShort);
-  std::vector<uint8_t> removed;
-  if (Tracing()) removed.assign(packet->Data(), packet->Data() + outerBytes);
   packet->Pull(outerBytes);
   packet->encapsulated = false;
   packet->ResetConnection();  // skb_scrub_packet()
@@ -503,11 +500,10 @@ void Stack::VxlanReceive(kernel::Link& in, wire::FramePtr packet, uint32_t udpOf
         return drop(Verdict::VxlanEntryExists);
     }
   }
-  TunnelReceive(*link, std::move(packet), outerTos, removed);
+  TunnelReceive(*link, std::move(packet), outerTos);
 }
 
-void Stack::TunnelReceive(kernel::Link& link, wire::FramePtr frame, uint8_t outerTos,
-                          std::span<const uint8_t> removed) {
+void Stack::TunnelReceive(kernel::Link& link, wire::FramePtr frame, uint8_t outerTos) {
   auto drop = [&](Verdict verdict, uint64_t kernel::LinkStats::*counter) {
     ++link.stats.rxErrors;
     ++(link.stats.*counter);
@@ -520,7 +516,7 @@ void Stack::TunnelReceive(kernel::Link& link, wire::FramePtr frame, uint8_t oute
     if (ecn.drop) return drop(Verdict::EcnMalformed, &kernel::LinkStats::rxFrameErrors);
     if (ecn.tos != inner.tos) kernel::WriteInnerTos(frame->Data(), ecn.tos);
   }
-  Trace(Stage::Decapsulate, Verdict::Continue, *frame, link.ifindex, {}, removed);
+  Trace(Stage::Decapsulate, Verdict::Continue, *frame, link.ifindex);
   frame->hash = frame->socketHash ? frame->hash : 0;
   frame->ignoreDf = false;
   frame->maxFragment = 0;

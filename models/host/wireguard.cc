@@ -229,13 +229,12 @@ bool WireguardDevice::SendData(Peer& peer, const TunnelPeer& settings, Staged st
   sealed->inner = staged.packet->sealed;
   message->sealed = sealed;
   // iptunnel_xmit() counts from the inner network header on: padding and tag too
-  const std::span<const uint8_t> inner(sealed->content.data(), std::min(bytes, wire::kIpv4HeaderBytes));
-  return SendTo(peer, settings, std::move(message), tos, sealBytes, inner) && bytes != 0;
+  return SendTo(peer, settings, std::move(message), tos, sealBytes) && bytes != 0;
 }
 
-/// send4() of socket.c and udp_tunnel_xmit_skb(). `inner`: the header that is encrypted, for the record.
+/// send4() of socket.c and udp_tunnel_xmit_skb().
 bool WireguardDevice::SendTo(Peer& peer, const TunnelPeer& settings, wire::FramePtr message, uint8_t tos,
-                             uint32_t countedBytes, std::span<const uint8_t> inner) {
+                             uint32_t countedBytes) {
   kernel::Link& link = Link();
   const bool isLearnt = !peer.endpoint.IsZero();
   const Ipv4Address endpoint = isLearnt ? peer.endpoint : settings.endpoint;
@@ -277,8 +276,7 @@ bool WireguardDevice::SendTo(Peer& peer, const TunnelPeer& settings, wire::Frame
   message->maxFragment = 0;
   message->type = wire::PacketType::Outgoing;
   message->iif = 0;
-  m_stack.Trace(Stage::Encapsulate, Verdict::Continue, *message, m_ifindex, {Table::TunnelPeer, settings.rowId}, inner,
-                {ip, wire::kIpv4HeaderBytes + wire::kUdpHeaderBytes + std::min(messageBytes, kDataHeaderBytes)});
+  m_stack.Trace(Stage::Encapsulate, Verdict::Continue, *message, m_ifindex, {Table::TunnelPeer, settings.rowId});
   m_stack.Count(Snmp::IpOutRequests);
   if (m_stack.Ipv4LocalOut(std::move(message), out) != 0) {
     ++link.stats.txDropped;  // iptunnel_xmit_stats()
@@ -326,7 +324,7 @@ void WireguardDevice::QueueInitiation(Peer& peer, bool isRetry) {
   message->sealed = NewContent(std::move(content));
   TraversalTimer(peer);
   peer.sendKeepalive.due.reset();
-  SendTo(peer, settings, std::move(message), kHandshakeTos, kInitiationBytes, {});
+  SendTo(peer, settings, std::move(message), kHandshakeTos, kInitiationBytes);
   Arm(peer, peer.retransmitHandshake, kRekeyTimeout + Jitter(), &WireguardDevice::RetransmitHandshake);
 }
 
@@ -346,7 +344,7 @@ void WireguardDevice::SendResponse(Peer& peer, const TunnelPeer& settings) {
   BeginSession(peer, false, settings);
   TraversalTimer(peer);
   peer.sendKeepalive.due.reset();
-  SendTo(peer, settings, std::move(message), kHandshakeTos, kResponseBytes, {});
+  SendTo(peer, settings, std::move(message), kHandshakeTos, kResponseBytes);
 }
 
 /// keep_key_fresh() of send.c.
@@ -512,16 +510,15 @@ void WireguardDevice::ConsumeData(int in, wire::FramePtr packet, uint32_t udpOff
   else
     peer.needsAnotherKeepalive = true;
 
-  const std::vector<uint8_t> outer(packet->Data(), packet->Data() + headersBytes + kDataHeaderBytes);
+  const uint8_t outerTos = wire::Ipv4{packet->Data()}.Tos();
   wire::FramePtr inner = wire::MakeFrameLike(*packet, static_cast<uint32_t>(sealed->content.size()));
   std::copy(sealed->content.begin(), sealed->content.end(), inner->Data());
   inner->sealed = sealed->inner;
-  Deliver(peer, std::move(inner), outer, messageBytes);
+  Deliver(peer, std::move(inner), outerTos, messageBytes);
 }
 
 /// The rest of wg_packet_consume_data_done(): the inner packet may come from this peer, and goes up.
-void WireguardDevice::Deliver(Peer& peer, wire::FramePtr packet, std::span<const uint8_t> outer,
-                              uint32_t messageBytes) {
+void WireguardDevice::Deliver(Peer& peer, wire::FramePtr packet, uint8_t outerTos, uint32_t messageBytes) {
   kernel::Link& link = Link();
   auto dishonest = [&](Verdict verdict, uint64_t LinkStats::*counter) {
     ++link.stats.rxErrors;
@@ -534,15 +531,13 @@ void WireguardDevice::Deliver(Peer& peer, wire::FramePtr packet, std::span<const
   const uint32_t total = ip.TotalBytes();
   if (total < wire::kIpv4HeaderBytes || total > packet->Size())
     return dishonest(Verdict::WireguardInnerInvalid, &LinkStats::rxLengthErrors);
-  const uint8_t outerTos = wire::Ipv4{const_cast<uint8_t*>(outer.data())}.Tos();
   const kernel::EcnDecapsulation ecn = kernel::DecapsulateEcn(outerTos, ip.Tos());
   if (!ecn.drop && ecn.tos != ip.Tos()) kernel::WriteIpv4Tos(packet->Data(), ecn.tos);  // its advice is not asked for
   packet->Trim(total);
   TunnelPeer allowed;
   if (!m_stack.Ns().FindTunnelPeer(m_ifindex, ip.Source(), allowed) || allowed.publicKey != peer.key)
     return dishonest(Verdict::WireguardForbiddenSource, &LinkStats::rxFrameErrors);
-  m_stack.Trace(Stage::Decapsulate, Verdict::Continue, *packet, m_ifindex, {Table::TunnelPeer, allowed.rowId}, outer,
-                {packet->Data(), wire::kIpv4HeaderBytes});
+  m_stack.Trace(Stage::Decapsulate, Verdict::Continue, *packet, m_ifindex, {Table::TunnelPeer, allowed.rowId});
   packet->ResetConnection();
   packet->mark = 0;
   packet->ignoreDf = false;

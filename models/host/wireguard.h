@@ -86,7 +86,7 @@ class WireguardDevice {
   void SendKeepalive(Peer& peer);
   bool SendData(Peer& peer, const kernel::TunnelPeer& settings, Staged staged);
   bool SendTo(Peer& peer, const kernel::TunnelPeer& settings, wire::FramePtr message, uint8_t tos,
-              uint32_t countedBytes, std::span<const uint8_t> inner);
+              uint32_t countedBytes);
   void QueueInitiation(Peer& peer, bool isRetry);
   void SendResponse(Peer& peer, const kernel::TunnelPeer& settings);
   wire::FramePtr NewMessage(uint32_t bytes, uint64_t cause);
@@ -96,7 +96,7 @@ class WireguardDevice {
   Verdict ConsumeInitiation(const wire::Frame& packet, std::span<const uint8_t> message, int in);
   Verdict ConsumeResponse(const wire::Frame& packet, std::span<const uint8_t> message, int in);
   void ConsumeData(int in, wire::FramePtr packet, uint32_t udpOffset);
-  void Deliver(Peer& peer, wire::FramePtr packet, std::span<const uint8_t> outer, uint32_t paddedBytes);
+  void Deliver(Peer& peer, wire::FramePtr packet, uint8_t outerTos, uint32_t paddedBytes);
   void Learn(Peer& peer, const wire::Frame& packet, int in);
   void CountReceived(const Peer& peer, uint32_t bytes);
   void BeginSession(Peer& peer, bool isInitiator, const kernel::TunnelPeer& settings);

@@ -57,16 +57,22 @@ class FramePool {
 
 void FrameDeleter::operator()(Frame* frame) const { FramePool::Get().Give(frame); }
 
+void Frame::TakeBuffer(Frame& larger) {
+  std::memcpy(larger.Data(), Data(), Size());
+  const uint32_t shift = larger.m_begin - m_begin;
+  if (m_checksumStart != 0) m_checksumStart += shift;
+  if (seenHead && seenHead->begin != SeenHead::kElsewhere) seenHead->begin += shift;
+  std::swap(m_buffer, larger.m_buffer);
+  std::swap(m_capacity, larger.m_capacity);
+  m_begin = larger.m_begin;
+  m_end = larger.m_end;
+}
+
 uint8_t* Frame::Push(uint32_t bytes) {
   if (bytes > m_begin) {  // pskb_expand_head()
     FramePtr larger = MakeFrame(Size() + bytes);
     larger->Pull(bytes);
-    std::memcpy(larger->Data(), Data(), Size());
-    if (m_checksumStart != 0) m_checksumStart += larger->m_begin - m_begin;
-    std::swap(m_buffer, larger->m_buffer);
-    std::swap(m_capacity, larger->m_capacity);
-    m_begin = larger->m_begin;
-    m_end = larger->m_end;
+    TakeBuffer(*larger);
   }
   m_begin -= bytes;
   return Data();
@@ -83,11 +89,7 @@ void Frame::Linearise() {
   if (tail.size() > m_capacity - m_end) {
     FramePtr larger = MakeFrame(Size() + static_cast<uint32_t>(tail.size()));
     larger->Trim(Size());
-    std::memcpy(larger->Data(), Data(), Size());
-    std::swap(m_buffer, larger->m_buffer);
-    std::swap(m_capacity, larger->m_capacity);
-    m_begin = larger->m_begin;
-    m_end = larger->m_end;
+    TakeBuffer(*larger);
   }
   std::memcpy(Append(static_cast<uint32_t>(tail.size())), tail.data(), tail.size());
 }
@@ -141,6 +143,10 @@ FramePtr MakeFrameLike(const Frame& like, uint32_t size) {
   frame->options = like.options;
   frame->sealed = like.sealed;
   frame->tunnel = like.tunnel;
+  if (like.seenHead) {
+    frame->seenHead = std::make_unique<SeenHead>(*like.seenHead);
+    frame->seenHead->begin = SeenHead::kElsewhere;
+  }
   return frame;
 }
 

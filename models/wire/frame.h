@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -35,6 +36,19 @@ struct TunnelKey {
 };
 
 struct FrameDeleter;
+
+/// The first bytes of a packet as they were when they were last recorded (host::Stack::Trace).
+struct SeenHead {
+  static constexpr uint32_t kMaxBytes = 255;
+  static constexpr uint32_t kElsewhere = UINT32_MAX;
+
+  uint32_t packet = 0;          ///< Frame::packet then; another number: the packet itself has not been recorded yet
+  uint32_t begin = kElsewhere;  ///< of Data() in the buffer then; kElsewhere: that was another frame's buffer
+  uint32_t size = 0;
+  std::array<uint8_t, kMaxBytes> bytes;
+
+  std::span<const uint8_t> Bytes() const { return {bytes.data(), size}; }
+};
 
 /// A packet in flight, as a kernel's sk_buff: flat bytes with headroom, edited in place. What Data() points at depends
 /// on where the packet is: the Ethernet header on a device or cable, the IP header inside the IP layer.
@@ -101,12 +115,15 @@ class Frame {
   std::shared_ptr<const Sealed>
       sealed;        ///< what it carries encrypted; fragments have it from their whole; null: nothing
   TunnelKey tunnel;  ///< skb_tunnel_info()
+  mutable std::unique_ptr<SeenHead> seenHead;  ///< null: none of it has been recorded
+  uint32_t Begin() const { return m_begin; }   ///< of Data() in the buffer; as SeenHead::begin
 
  private:
   friend class FramePool;
   friend class FrameList;
   friend struct FrameDeleter;
   friend std::unique_ptr<Frame, FrameDeleter> CloneFrame(const Frame& frame);
+  void TakeBuffer(Frame& larger);  ///< that has the same bytes at its begin
   std::unique_ptr<uint8_t[]> m_buffer;
   uint32_t m_begin = 0, m_end = 0, m_capacity = 0;
   Frame* m_next = nullptr;  ///< of a FrameList

@@ -16,6 +16,7 @@
 #include "sim/run/journey.h"
 #include "sim/run/recorder.h"
 #include "sim/run/simulation.h"
+#include "sim/trace/packet_heads.h"
 #include "sim/trace/run_directory.h"
 #include "sim/trace/trace_reader.h"
 
@@ -68,26 +69,39 @@ bool HasEthernetHeader(const TraceRecord& record) {
   }
 }
 
-std::string EncapsulationText(std::span<const uint8_t> headers) {
-  const size_t ip = headers.empty() ? 0 : (headers[0] & 0xfu) * 4u;
-  if (ip < wire::kIpv4HeaderBytes) return {};
-  const uint8_t* p = headers.data();
-  if (p[9] == wire::kIpProtoIpip)
-    return fmt::format("{} → {}, IP in IP", wire::GetIpv4(p + 12).ToString(), wire::GetIpv4(p + 16).ToString());
-  if (headers.size() < ip + wire::kUdpHeaderBytes) return {};
-  std::string ends = fmt::format("{}:{} → {}:{}", wire::GetIpv4(p + 12).ToString(), wire::Get16(p + ip),
-                                 wire::GetIpv4(p + 16).ToString(), wire::Get16(p + ip + 2));
-  const size_t more = headers.size() - ip - wire::kUdpHeaderBytes;
-  if (more == wire::kVxlanHeaderBytes)
-    return fmt::format("{}, VNI {}", ends, wire::Get32(p + ip + wire::kUdpHeaderBytes + 4) >> 8);
-  return more == 0 ? ends : ends + ", WireGuard";
+/// What stands behind the outer UDP header, told by its first eight bytes.
+std::string TunnelText(std::span<const uint8_t> header) {
+  constexpr uint16_t kEthernetInGeneve = 0x6558;
+  constexpr uint8_t kVniFlag = 0x08, kLastWireguardType = 4;
+  if (header.size() < wire::kVxlanHeaderBytes) return {};
+  const uint32_t vni = wire::Get32(header.data() + 4) >> 8;
+  if (wire::Get16(header.data() + 2) == kEthernetInGeneve) return fmt::format(", Geneve, VNI {}", vni);
+  if (header[0] >= 1 && header[0] <= kLastWireguardType) return ", WireGuard";
+  return (header[0] & kVniFlag) ? fmt::format(", VNI {}", vni) : "";
+}
+
+/// @param head the packet from its outermost IP header on
+std::string EncapsulationText(std::span<const uint8_t> head) {
+  constexpr size_t kIpv6HeaderBytes = 40;
+  if (head.empty()) return {};
+  const uint8_t* p = head.data();
+  const bool isV6 = p[0] >> 4 == 6;
+  const size_t ip = isV6 ? kIpv6HeaderBytes : (p[0] & 0xfu) * 4u;
+  if (ip < wire::kIpv4HeaderBytes || head.size() < ip) return {};
+  const std::string from = isV6 ? wire::GetIpv6(p + 8).ToString() : wire::GetIpv4(p + 12).ToString();
+  const std::string to = isV6 ? wire::GetIpv6(p + 24).ToString() : wire::GetIpv4(p + 16).ToString();
+  if (!isV6 && p[9] == wire::kIpProtoIpip) return fmt::format("{} → {}, IP in IP", from, to);
+  if (head.size() < ip + wire::kUdpHeaderBytes) return {};
+  const char* ends = isV6 ? "[{}]:{} → [{}]:{}{}" : "{}:{} → {}:{}{}";
+  return fmt::format(fmt::runtime(ends), from, wire::Get16(p + ip), to, wire::Get16(p + ip + 2),
+                     TunnelText(head.subspan(ip + wire::kUdpHeaderBytes)));
 }
 
 /// What a record says of a decision: the hop's table and text. Empty: it is a step without one.
 struct Decision {
   std::string table, text;
 };
-std::optional<Decision> DecisionOf(const TraceRecord& record, const HeaderChange& change) {
+std::optional<Decision> DecisionOf(const TraceRecord& record, const PacketHeads::Heads& heads) {
   if (IsDrop(record.verdict))
     return Decision{"drop", fmt::format("{}: {}", VerdictName(record.verdict), VerdictCondition(record.verdict))};
   const bool hasRow = record.row != 0;
@@ -114,9 +128,9 @@ std::optional<Decision> DecisionOf(const TraceRecord& record, const HeaderChange
     case Stage::VxlanFdbLookup:
       return Decision{"fdb", record.verdict == Verdict::Flooded ? "a copy to each" : ""};
     case Stage::Encapsulate:
-      return Decision{"encapsulate", EncapsulationText(change.after)};
+      return Decision{"encapsulate", EncapsulationText(heads.after)};
     case Stage::Decapsulate:
-      return Decision{"decapsulate", EncapsulationText(change.before)};
+      return Decision{"decapsulate", EncapsulationText(heads.before)};
     case Stage::Program:
       if (record.verdict == Verdict::Redirected) return Decision{"program", "sent on there"};
       return Decision{"program", record.verdict == Verdict::Flooded ? "a copy to each" : "headers rewritten"};
@@ -172,14 +186,16 @@ class PathReader {
 
   bool Take(const TraceRecord& record, const HeaderChange& change) {
     if (!m_journeys.contains(record.journey)) return true;
+    const PacketHeads::Heads heads = m_heads.Apply(record, change);
     const Ends& ends = m_ends.at({record.journey, record.packet});
     const size_t position = m_read++;
     if (ends.unwanted && m_copied.contains(record.journey) && position > ends.flooded) return true;
     if (record.stage == Stage::Forward && record.verdict == Verdict::Continue) {
-      if (!m_hops.empty() && !change.after.empty()) m_hops.back().ttl = change.after[0];
+      if (!m_hops.empty() && heads.after.size() >= wire::kIpv4HeaderBytes)
+        m_hops.back().ttl = heads.after[heads.after[0] >> 4 == 6 ? 7 : 8];
       return true;
     }
-    const auto decision = DecisionOf(record, change);
+    const auto decision = DecisionOf(record, heads);
     if (!decision) return true;
     Hop hop{.at = {record.timeNs}, .packet = record.packet, .stage = record.stage, .verdict = record.verdict};
     hop.journey = JourneyName(record.journey, m_history.NetnsName(JourneyMaker(record.journey).value));
@@ -212,6 +228,7 @@ class PathReader {
   TraceReader& m_reader;
   const PathOptions& m_options;
   TableHistory m_history;
+  PacketHeads m_heads;
   std::set<uint64_t> m_journeys, m_copied;
   std::map<std::pair<uint64_t, uint32_t>, Ends> m_ends;  ///< by journey and packet
   size_t m_position = 0, m_read = 0;                     ///< among the records of these journeys

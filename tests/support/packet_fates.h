@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "models/host/network.h"
+#include "sim/trace/packet_heads.h"
 
 namespace overlaysim::test {
 
@@ -50,6 +51,7 @@ class PacketFates : public host::Observer {
     if (isNew && record.packet != 0 && record.packet > m_packets[record.journey]) Problem(record, "nobody made it");
     if (!isNew && IsEnd(last->second.verdict)) Problem(record, "it had ended with " + Describe(last->second));
     last->second = record;
+    if (!m_heads.Apply(record, change).fits) Problem(record, "the header change does not fit what it had before");
     if (IsEnd(record.verdict)) ++m_ends[record.verdict];
     AddToDigest(record, change);
   }
@@ -80,6 +82,7 @@ class PacketFates : public host::Observer {
 
   host::Network& m_network;
   std::map<std::pair<uint64_t, uint32_t>, TraceRecord> m_last;  ///< by journey and packet
+  PacketHeads m_heads;
   std::map<uint64_t, uint32_t> m_packets;                       ///< made of each journey, besides the first
   std::map<Verdict, uint64_t> m_ends;
   std::vector<std::string> m_problems;

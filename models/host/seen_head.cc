@@ -1,0 +1,60 @@
+#include "models/host/seen_head.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace overlaysim::host {
+namespace {
+
+using wire::SeenHead;
+
+// Ethernet, IPv6, UDP, VXLAN, Ethernet, IPv4 and a transport header; what is longer grows by what is put before it.
+constexpr uint32_t kFirstBytes = 128;
+
+bool IsKnown(const wire::Frame& frame) { return frame.seenHead && frame.seenHead->packet == frame.packet; }
+
+/// How much of the frame's front is kept: what was in sight and still is, with what was put before it.
+uint32_t SizeInSight(const wire::Frame& frame) {
+  const uint32_t first = std::min(frame.Size(), kFirstBytes);
+  if (!IsKnown(frame) || frame.seenHead->begin == SeenHead::kElsewhere) return first;
+  const uint32_t end = frame.seenHead->begin + frame.seenHead->size;
+  return end <= frame.Begin() ? first : std::min({end - frame.Begin(), frame.Size(), SeenHead::kMaxBytes});
+}
+
+}  // namespace
+
+HeaderChange FindHeadChange(const wire::Frame& frame) {
+  const std::span<const uint8_t> now(frame.Data(), SizeInSight(frame));
+  if (!IsKnown(frame)) return {0, {}, now};
+  const SeenHead& seen = *frame.seenHead;
+  const std::span<const uint8_t> then = seen.Bytes();
+  const bool isElsewhere = seen.begin == SeenHead::kElsewhere;
+  const size_t pulled = !isElsewhere && frame.Begin() > seen.begin ? frame.Begin() - seen.begin : 0;
+  const size_t pushed = !isElsewhere && frame.Begin() < seen.begin ? seen.begin - frame.Begin() : 0;
+  if (pulled >= then.size() && !then.empty()) return {0, then, now};
+
+  const std::span<const uint8_t> oldRest = then.subspan(pulled);
+  const std::span<const uint8_t> newRest = now.subspan(std::min(pushed, now.size()));
+  const size_t common = std::min(oldRest.size(), newRest.size());
+  const size_t first = static_cast<size_t>(
+      std::mismatch(newRest.begin(), newRest.begin() + static_cast<ptrdiff_t>(common), oldRest.begin()).first -
+      newRest.begin());
+  size_t end = common;
+  while (end > first && oldRest[end - 1] == newRest[end - 1]) --end;
+  if (pulled == 0 && pushed == 0)
+    return {static_cast<uint16_t>(first), then.subspan(first, end - first), now.subspan(first, end - first)};
+  if (first == common) end = 0;
+  return {0, then.first(pulled + end), now.first(std::min(pushed, now.size()) + end)};
+}
+
+void RememberHead(const wire::Frame& frame) {
+  const uint32_t size = SizeInSight(frame);
+  if (!frame.seenHead) frame.seenHead = std::make_unique<SeenHead>();
+  SeenHead& seen = *frame.seenHead;
+  seen.packet = frame.packet;
+  seen.begin = frame.Begin();
+  seen.size = size;
+  std::memcpy(seen.bytes.data(), frame.Data(), size);
+}
+
+}  // namespace overlaysim::host
