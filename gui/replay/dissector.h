@@ -15,6 +15,7 @@ struct Field {
   std::string value;                ///< "64", "10.244.1.2": as a filter compares it
   uint32_t offset = 0, length = 0;  ///< bytes of the packet; of bit fields, those that hold it
   uint8_t firstBit = 0, bits = 0;  ///< of a bit field: from the most significant of its first byte; bits 0: whole bytes
+  uint8_t depth = 0;               ///< 0: of the layer; else part of the last field before it whose depth is less
   bool isSuspicious = false;       ///< a checksum that is wrong, a reserved bit that is set
 };
 
@@ -43,12 +44,14 @@ struct Layer {
   std::string summary;          ///< "VNI 1", "10.244.1.2 → 10.244.2.2, ttl 63"
   uint32_t offset = 0, length = 0;
   uint8_t tunnelDepth = 0;  ///< how many tunnel headers stand before it
+  bool isQuoted = false;    ///< part of the packet that an ICMP error is about
   std::vector<Field> fields;
 };
 
 struct Dissection {
   std::vector<Layer> layers;
-  std::string info;  ///< Wireshark's last column: "Echo (ping) request  id=0x0001, seq=1/256, ttl=64"
+  std::string protocol;  ///< Wireshark's Protocol column: "ICMP"
+  std::string info;      ///< Wireshark's last column: "Echo (ping) request  id=0x0001, seq=1/256, ttl=64"
   /// First field of that name, counted from the outermost layer; null: none.
   const Field* Find(std::string_view field) const;
 };

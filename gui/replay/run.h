@@ -66,7 +66,15 @@ class Run {
   TraceReader* Trace() { return m_trace ? &*m_trace : nullptr; }
 
  private:
+  struct Chunk {
+    size_t number;
+    std::vector<StoredRecord> records;
+  };
+
   Run() = default;
+  void OpenRest();  ///< metrics and trace
+  void IndexChunks();
+  const Chunk* ReadChunk(size_t number);
 
   OpenedRun m_directory;
   Topology m_plan;
@@ -74,14 +82,11 @@ class Run {
   std::optional<TraceReader> m_trace;
   std::optional<TableHistory> m_tables;
   std::vector<std::string> m_warnings;
-  std::string m_error;
+  bool m_tablesFailed = false;
+  std::string m_error, m_tablesError;
   int64_t m_endNs = 0;
   std::vector<uint16_t> m_vxlanPorts;
   std::vector<uint64_t> m_chunkBegin;  ///< index of each chunk's first record, and the count of all at the end
-  struct Chunk {
-    size_t number;
-    std::vector<StoredRecord> records;
-  };
   std::list<Chunk> m_cache;  ///< last used first
 };
 

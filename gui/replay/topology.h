@@ -9,6 +9,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "sim/base/addresses.h"
+
 namespace overlaysim::replay {
 
 enum class Role : uint8_t { Node, Pod, Leaf, Spine, Router, External, Lab, Unknown };
@@ -67,6 +69,10 @@ class Topology {
  public:
   static constexpr uint32_t kNone = 0xffffffff;
 
+  Topology() = default;
+  Topology(Topology&&) = default;  // the names' index points into the namespaces: moved along, but not copied
+  Topology& operator=(Topology&&) = default;
+
   /// nullopt and `error` when it is no plan. Reads 150,000 pods without building a tree of the JSON.
   static std::optional<Topology> Read(const std::filesystem::path& path, std::string& error);
   static std::optional<Topology> FromJson(std::string_view text, std::string& error);
@@ -85,14 +91,17 @@ class Topology {
   uint32_t HostOf(uint32_t netnsId) const;                ///< the node, switch or router whose kernel it is in; itself
   std::span<const uint32_t> CablesOf(uint32_t netnsId) const;  ///< indices into cables, ascending
   uint32_t CableAt(CableEnd end) const;                        ///< index; kNone
+  /// Who has the address "10.244.1.2" when the run begins; kNone: nobody, or it is no address. Loopbacks do not count.
+  uint32_t OwnerOf(std::string_view address) const;
   /// The switch or router that the node's first cable leads to: its rack. kNone when it has no cable.
   uint32_t RackOf(uint32_t node) const;
 
  private:
-  void Index();
+  std::string Index();  ///< "" or what is wrong
 
   std::unordered_map<std::string_view, uint32_t> m_byName;
   std::unordered_map<uint64_t, uint32_t> m_cableAt;
+  std::unordered_map<IpAddress, uint32_t> m_owners;
   std::vector<uint32_t> m_hosts, m_podBegin, m_pods, m_cableBegin, m_cablesOf;
 };
 

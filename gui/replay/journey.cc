@@ -1,0 +1,216 @@
+#include "gui/replay/journey.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "gui/replay/explain.h"
+#include "gui/replay/run.h"
+#include "gui/replay/text.h"
+#include "models/wire/checksum.h"
+#include "models/wire/headers.h"
+#include "sim/trace/packet_heads.h"
+
+namespace overlaysim::replay {
+namespace {
+
+constexpr size_t kMostHops = 20000;  // a broadcast in a large cluster; more is no way that a person follows
+constexpr size_t kMostConsequences = 1000;
+
+/// Whether a record's packet has its Ethernet header in front, on a device that knows such headers.
+bool IsInFrame(const TraceRecord& record) {
+  switch (record.stage) {
+    case Stage::Transmit:
+    case Stage::Receive:
+    case Stage::BridgeInput:
+    case Stage::BridgeLookup:
+    case Stage::BridgeForward:
+    case Stage::ArpProcess:
+    case Stage::VxlanFdbLookup:
+    case Stage::VxlanRoute:
+    case Stage::Program:
+      return true;
+    case Stage::Decapsulate:
+      return record.verdict == Verdict::Continue;  // a packet that is refused is still the outer one
+    case Stage::Send:
+      return record.ifindex != 0;
+    default:
+      return false;
+  }
+}
+
+/// An IP header says how long the packet is; the stage alone does not tell whether the device has link headers, and
+/// before a step the packet may have had another outermost header than behind it.
+LinkLayer LayerOf(const TraceRecord& record, std::span<const uint8_t> head, uint32_t size) {
+  const auto isLength = [&](uint32_t length) { return length == size || length + wire::kEthernetHeaderBytes == size; };
+  if (head.size() >= wire::kIpv4HeaderBytes && head[0] == 0x45 && isLength(wire::Get16(head.data() + 2)) &&
+      wire::Checksum(head.data(), wire::kIpv4HeaderBytes) == 0)
+    return LinkLayer::Ip;
+  if (head.size() >= wire::kIpv6HeaderBytes && head[0] >> 4 == 6 &&
+      isLength(wire::kIpv6HeaderBytes + wire::Get16(head.data() + 4)))
+    return LinkLayer::Ip;
+  if (head.size() >= wire::kEthernetHeaderBytes) {
+    const uint16_t type = wire::Get16(head.data() + 12);
+    if (type == wire::kEtherTypeIpv4 || type == wire::kEtherTypeIpv6 || type == wire::kEtherTypeArp)
+      return LinkLayer::Ethernet;
+  }
+  return IsInFrame(record) ? LinkLayer::Ethernet : LinkLayer::Ip;
+}
+
+class JourneyReader {
+ public:
+  JourneyReader(Run& run, uint64_t id) : m_run(run) { m_journey.id = id; }
+
+  Journey Read(std::string& error) {
+    if (!m_run.HasTrace()) {
+      error = "The run has no trace: it does not say what happened to each packet.";
+      return {};
+    }
+    if (!ReadRecords(error)) return {};
+    if (m_journey.hops.empty()) {
+      error = fmt::format("The trace does not have {}.", JourneyName(m_run, m_journey.id));
+      return {};
+    }
+    std::stable_sort(m_consequences.begin(), m_consequences.end());
+    for (const auto& [time, consequence] : m_consequences) m_journey.consequences.push_back(consequence);
+    Conclude();
+    return std::move(m_journey);
+  }
+
+ private:
+  bool ReadRecords(std::string& error) {
+    TraceReader& trace = *m_run.Trace();
+    uint64_t begin = 0;
+    for (const TraceReader::ChunkInfo& chunk : trace.RecordChunks()) {
+      const uint64_t first = begin;
+      begin += chunk.count;
+      if (m_journey.id < chunk.firstJourney || m_journey.id > chunk.lastJourney) continue;
+      TraceReader::Summary summary;
+      if (!trace.ReadSummary(chunk, summary)) {
+        error = trace.Error();
+        return false;
+      }
+      if (!std::binary_search(summary.journeys.begin(), summary.journeys.end(), m_journey.id)) continue;
+      for (uint64_t index = first; index < begin && m_journey.hops.size() < kMostHops; ++index) {
+        const StoredRecord* stored = m_run.RecordAt(index);
+        if (!stored) {
+          error = m_run.Error();
+          return false;
+        }
+        if (stored->record.journey == m_journey.id)
+          Take(*stored, index);
+        else if (stored->record.cause == m_journey.id && stored->record.stage == Stage::Send &&
+                 m_consequences.size() < kMostConsequences)
+          m_consequences.emplace_back(stored->record.timeNs, stored->record.journey);
+      }
+    }
+    return true;
+  }
+
+  void Take(const StoredRecord& stored, uint64_t index) {
+    const TraceRecord& record = stored.record;
+    Hop& hop = m_journey.hops.emplace_back();
+    hop.record = record;
+    hop.index = index;
+    if (record.stage == Stage::Send && record.packet == 0) m_journey.cause = record.cause;
+    hop.place = m_run.PlaceName(record.netns, record.ifindex);
+    hop.tableName = TableName(stored);
+    if (const TableHistory* tables = record.row != 0 ? m_run.Tables() : nullptr) hop.line = tables->LineOf(record);
+    if (record.netns < m_run.Plan().netns.size())
+      if (const Device* device = m_run.Plan().netns[record.netns].Find(record.ifindex)) hop.mtu = device->mtu;
+
+    const PacketHeads::Heads heads = m_heads.Apply(record, {stored.changeOffset, stored.before, stored.after});
+    uint32_t& size = m_sizes[record.packet];
+    hop.beforeBytes = size;
+    hop.afterBytes = size = record.sizeBytes;
+    hop.before.assign(heads.before.begin(), heads.before.end());
+    hop.after.assign(heads.after.begin(), heads.after.end());
+    hop.beforeLayer = LayerOf(record, heads.before, hop.beforeBytes);
+    hop.afterLayer = LayerOf(record, heads.after, hop.afterBytes);
+    hop.sinceStartNs = record.timeNs - m_journey.hops.front().record.timeNs;
+    hop.sinceLastNs = m_journey.hops.size() < 2 ? 0 : record.timeNs - m_journey.hops[m_journey.hops.size() - 2].record.timeNs;
+    Explain(m_run, stored, hop);
+  }
+
+  void Conclude() {
+    const Hop* arrived = nullptr;
+    const Hop* dropped = nullptr;
+    const Hop* unended = nullptr;
+    for (const Hop& hop : m_journey.hops) {
+      switch (FateOf(hop.record.verdict)) {
+        case Fate::Arrived:
+          arrived = &hop;
+          break;
+        case Fate::Dropped:
+          dropped = &hop;
+          break;
+        case Fate::Unended:
+          unended = &hop;
+          break;
+        default:
+          break;
+      }
+    }
+    if (arrived)  // copies that nobody wanted are no part of the way
+      for (Hop& hop : m_journey.hops)
+        if (hop.record.verdict == Verdict::OtherHost) hop.isKey = false;
+    m_journey.title = Title();
+    if (arrived) {
+      m_journey.outcome = fmt::format("delivered at {} after {}", arrived->place, DurationText(arrived->sinceStartNs));
+    } else if (dropped) {
+      m_journey.isDropped = true;
+      m_journey.outcome = fmt::format("dropped at {}: {}", dropped->place, VerdictName(dropped->record.verdict));
+    } else if (unended) {
+      m_journey.outcome = "under way when the run ended";
+    } else {
+      m_journey.outcome = "its end is not in the trace";
+    }
+  }
+
+  std::string NameOf(std::string_view address) const {
+    const uint32_t owner = m_run.Plan().OwnerOf(address);
+    return owner == Topology::kNone ? std::string(address) : m_run.Plan().netns[owner].name;
+  }
+
+  std::string Title() const {
+    const Hop& first = m_journey.hops.front();
+    const Dissection packet = Dissect(first.after, first.afterLayer, first.afterBytes, m_run.VxlanPorts());
+    const auto value = [&](std::string_view v4, std::string_view v6) {
+      const Field* field = packet.Find(v4);
+      if (!field) field = packet.Find(v6);
+      return field ? field->value : std::string();
+    };
+    const std::string from = value("ip.src", "ipv6.src"), to = value("ip.dst", "ipv6.dst");
+    const std::string ends = fmt::format("{} → {}", NameOf(from), NameOf(to));
+    const std::string type = value("icmp.type", "icmpv6.type"), seq = value("icmp.seq", "icmpv6.echo.sequence_number");
+    if (!seq.empty()) {
+      const bool isRequest = type == "8" || type == "128";
+      return fmt::format("ping {} {}, seq {}", isRequest ? "request" : "reply", ends, seq);
+    }
+    if (packet.protocol == "ARP") return "ARP: " + packet.info;
+    if (!from.empty()) return fmt::format("{} {}: {}", packet.protocol, ends, packet.info);
+    // The bytes are not known: what the plan says of the traffic.
+    const auto& workloads = m_run.Plan().workloads;
+    const auto workload = std::find_if(workloads.begin(), workloads.end(),
+                                       [&](const Workload& w) { return w.id == first.record.flow; });
+    const std::string name = JourneyName(m_run, m_journey.id);
+    const bool isArp = std::any_of(m_journey.hops.begin(), m_journey.hops.end(),
+                                   [](const Hop& hop) { return hop.record.stage == Stage::ArpProcess; });
+    if (isArp) return fmt::format("ARP message {}", name);
+    return workload == workloads.end() ? fmt::format("{}, {} bytes", name, first.record.sizeBytes)
+                                       : fmt::format("{}: {}", workload->name, name);
+  }
+
+  Run& m_run;
+  Journey m_journey;
+  PacketHeads m_heads;
+  std::map<uint32_t, uint32_t> m_sizes;  ///< by packet
+  std::vector<std::pair<int64_t, uint64_t>> m_consequences;  ///< time and journey
+};
+
+}  // namespace
+
+Journey ReadJourney(Run& run, uint64_t journey, std::string& error) { return JourneyReader(run, journey).Read(error); }
+
+}  // namespace overlaysim::replay
