@@ -1,0 +1,250 @@
+#include "gui/layout/node_layout.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace overlaysim::layout {
+namespace {
+
+using replay::Device;
+using replay::Netns;
+using replay::Topology;
+
+// Heights as shares of the box's.
+constexpr double kMargin = 0.035;
+constexpr double kTitle = 0.13;
+constexpr double kDevicesTop = 0.17, kDevicesHeight = 0.13;
+constexpr double kRoutingTop = 0.36, kRoutingHeight = 0.035;
+constexpr double kBridgeTop = 0.46, kBridgeHeight = 0.09;
+constexpr double kPodsTop = 0.60;
+constexpr double kTabShare = 0.26;  ///< of a pod's cell: its veth's two ends
+constexpr double kUplinkOfNode = 0.25;
+
+bool IsLoopback(const Device& device) { return device.name == "lo"; }
+
+/// Kernels name the pod's side of things thus where a plan does not say which veth is whose.
+bool LooksLikePodPort(const Device& device) {
+  for (const std::string_view prefix : {"veth", "cali", "lxc"})
+    if (device.name.starts_with(prefix)) return true;
+  return false;
+}
+
+class Inside {
+ public:
+  Inside(const Topology& topology, uint32_t id, const Box& box)
+      : m_topology(topology), m_netns(topology.netns[id]), m_box(box), m_pods(topology.PodsOf(id)) {}
+
+  NodeInside Run() {
+    const double margin = kMargin * m_box.height;
+    m_out.title = {m_box.x + margin, m_box.y + margin / 2, m_box.width - 2 * margin, kTitle * m_box.height};
+    Sort();
+    const bool hasPods = !m_pods.empty();
+    const bool isNode = m_netns.role == replay::Role::Node || hasPods;
+    if (isNode) {
+      PlaceRow(m_upper, kDevicesTop, kDevicesHeight);
+      PlaceRouting();
+      PlaceRow(m_bridges, kBridgeTop, kBridgeHeight);
+      PlacePods();
+    } else {
+      PlaceSwitch();
+    }
+    WireUpper();
+    return std::move(m_out);
+  }
+
+ private:
+  void Sort() {
+    for (const Device& device : m_netns.devices) {
+      if (IsLoopback(device)) continue;
+      const bool isBridge = std::any_of(m_netns.devices.begin(), m_netns.devices.end(),
+                                        [&](const Device& other) { return other.master == device.name; });
+      if (m_topology.CableAt({m_netns.id, device.ifindex}) != Topology::kNone)
+        m_upper.push_back(&device), m_kinds.push_back(DeviceBox::Kind::Uplink);
+      else if (isBridge || device.name.starts_with("cni") || device.name.starts_with("br"))
+        m_bridges.push_back(&device);
+      else if (!m_pods.empty() && LooksLikePodPort(device))
+        m_ports.push_back(&device);
+      else
+        m_others.push_back(&device);
+    }
+    for (const Device* device : m_others) m_upper.push_back(device), m_kinds.push_back(DeviceBox::Kind::Other);
+  }
+
+  DeviceBox::Kind KindOf(const Device* device) const {
+    const auto at = std::find(m_upper.begin(), m_upper.end(), device);
+    return at == m_upper.end() ? DeviceBox::Kind::Bridge : m_kinds[static_cast<size_t>(at - m_upper.begin())];
+  }
+
+  void PlaceRow(const std::vector<const Device*>& row, double top, double height) {
+    if (row.empty()) return;
+    const double margin = kMargin * m_box.height, n = static_cast<double>(row.size());
+    const double room = m_box.width - 2 * margin;
+    const bool isBridges = &row == &m_bridges;
+    // The cable comes down at a quarter of the width: eth0 stands under it. Bridges are as wide as their pods.
+    const double cell = isBridges ? room / n : std::min(room / n, 0.46 * m_box.width);
+    const double gap = isBridges && row.size() == 1 ? 0 : std::min(cell * 0.1, margin);
+    for (size_t i = 0; i < row.size(); ++i) {
+      DeviceBox device;
+      device.kind = isBridges ? DeviceBox::Kind::Bridge : KindOf(row[i]);
+      device.netns = m_netns.id;
+      device.ifindex = row[i]->ifindex;
+      device.box = {m_box.x + margin + cell * static_cast<double>(i) + gap / 2, m_box.y + top * m_box.height, cell - gap,
+                    height * m_box.height};
+      m_out.devices.push_back(device);
+    }
+  }
+
+  void PlaceRouting() {
+    const double margin = kMargin * m_box.height;
+    m_out.routing = {m_box.x + margin, m_box.y + kRoutingTop * m_box.height, m_box.width - 2 * margin,
+                     kRoutingHeight * m_box.height};
+  }
+
+  void PlacePods() {
+    const PodGrid grid = PodGridOf(m_pods.size(), m_box);
+    m_out.podArea = grid.area;
+    size_t port = 0;
+    for (size_t i = 0; i < m_pods.size(); ++i) {
+      const Netns& pod = m_topology.netns[m_pods[i]];
+      const Box cell = grid.Cell(i);
+      PodBox box;
+      box.netns = pod.id;
+      box.isHostNetwork = pod.isShared;
+      box.box = cell;
+      const Device* eth = nullptr;
+      for (const Device& device : pod.devices)
+        if (!IsLoopback(device) && !eth) eth = &device;
+      const Device* veth = !pod.isShared && port < m_ports.size() ? m_ports[port++] : nullptr;
+      if (eth && veth) {
+        const double tab = cell.height * kTabShare;
+        box.box = {cell.x, cell.y + tab * 2, cell.width, cell.height - tab * 2};
+        m_out.devices.push_back({DeviceBox::Kind::PodPort, m_netns.id, veth->ifindex,
+                                 {cell.x + cell.width * 0.06, cell.y, cell.width * 0.88, tab * 0.86}});
+        m_out.devices.push_back({DeviceBox::Kind::PodEth, pod.id, eth->ifindex,
+                                 {cell.x + cell.width * 0.06, cell.y + tab * 1.14, cell.width * 0.88, tab * 0.86}});
+        WirePod(*veth, grid, i, cell, tab);
+      }
+      m_out.pods.push_back(box);
+    }
+  }
+
+  /// From the bridge (or, with none, from routing) down the gutter beside the column to the veth.
+  void WirePod(const Device& veth, const PodGrid& grid, size_t index, const Box& cell, double tab) {
+    const DeviceBox* bridge = Named(veth.master);
+    const Box& from = bridge ? bridge->box : m_out.routing;
+    Wire wire;
+    wire.netns = m_netns.id;
+    wire.ifindex = veth.ifindex;
+    const double y = cell.y + tab * 0.43;
+    if (index < grid.columns) {
+      const double x = std::clamp(cell.Centre().x, from.x, from.Right());
+      wire.points = {{x, from.Bottom()}, {x, cell.y}};
+    } else {
+      const double gutter = grid.area.width / static_cast<double>(grid.columns) - cell.width;
+      const double x = cell.x - gutter * 0.5;
+      wire.points = {{std::max(x, from.x), from.Bottom()}, {std::max(x, from.x), y}, {cell.x + cell.width * 0.06, y}};
+    }
+    m_out.wires.push_back(std::move(wire));
+    const double x = cell.Centre().x;
+    m_out.wires.push_back({{{x, cell.y + tab * 0.86}, {x, cell.y + tab * 1.14}}, m_netns.id, veth.ifindex});
+  }
+
+  /// A switch has ports and what they are joined to.
+  void PlaceSwitch() {
+    const bool bridges = !m_bridges.empty();
+    const double margin = kMargin * m_box.height;
+    const double top = 0.24;
+    if (bridges)
+      PlaceRow(m_bridges, 0.44, 0.16);
+    else
+      m_out.routing = {m_box.x + margin, m_box.y + 0.5 * m_box.height, m_box.width - 2 * margin, 0.05 * m_box.height};
+    // Half of the ports above the bar, half below.
+    const size_t upper = m_upper.size() > 3 ? (m_upper.size() + 1) / 2 : m_upper.size();
+    const auto place = [&](size_t begin, size_t end, double y) {
+      if (begin == end) return;
+      const double room = m_box.width - 2 * margin;
+      const double cell = std::min(room / static_cast<double>(end - begin), 0.34 * m_box.width);
+      const double left = m_box.x + margin + (room - cell * static_cast<double>(end - begin)) / 2;
+      for (size_t i = begin; i < end; ++i)
+        m_out.devices.push_back({m_kinds[i], m_netns.id, m_upper[i]->ifindex,
+                                 {left + cell * static_cast<double>(i - begin) + cell * 0.04, m_box.y + y * m_box.height,
+                                  cell * 0.92, 0.16 * m_box.height}});
+    };
+    place(0, upper, bridges ? top - 0.02 : top);
+    place(upper, m_upper.size(), 0.68);
+  }
+
+  void WireUpper() {
+    const size_t count = m_out.devices.size();
+    for (size_t i = 0; i < count; ++i) {
+      const DeviceBox& device = m_out.devices[i];
+      if (device.netns != m_netns.id || device.kind == DeviceBox::Kind::PodPort) continue;
+      const Device* info = m_netns.Find(device.ifindex);
+      const DeviceBox* bridge = info ? Named(info->master) : nullptr;
+      if (device.kind == DeviceBox::Kind::Bridge && m_out.routing.IsEmpty()) continue;
+      const Box& to = bridge ? bridge->box : m_out.routing;
+      if (to.IsEmpty()) continue;
+      const double x = std::clamp(device.box.Centre().x, to.x, to.Right());
+      if (device.box.Bottom() <= to.y)
+        m_out.wires.push_back({{{x, device.box.Bottom()}, {x, to.y}}, m_netns.id, device.ifindex});
+      else
+        m_out.wires.push_back({{{x, to.Bottom()}, {x, device.box.y}}, m_netns.id, device.ifindex});
+    }
+  }
+
+  const DeviceBox* Named(const std::string& device) const {
+    if (device.empty()) return nullptr;
+    const Device* info = m_netns.Find(device);
+    return info ? m_out.Find(m_netns.id, info->ifindex) : nullptr;
+  }
+
+  const Topology& m_topology;
+  const Netns& m_netns;
+  const Box m_box;
+  std::span<const uint32_t> m_pods;
+  NodeInside m_out;
+  std::vector<const Device*> m_upper, m_others, m_bridges, m_ports;
+  std::vector<DeviceBox::Kind> m_kinds;  ///< of m_upper
+};
+
+}  // namespace
+
+const DeviceBox* NodeInside::Find(uint32_t netns, uint32_t ifindex) const {
+  for (const DeviceBox& device : devices)
+    if (device.netns == netns && device.ifindex == ifindex) return &device;
+  return nullptr;
+}
+
+const PodBox* NodeInside::FindPod(uint32_t netns) const {
+  for (const PodBox& pod : pods)
+    if (pod.netns == netns) return &pod;
+  return nullptr;
+}
+
+Box PodGrid::Cell(size_t index) const {
+  const double width = area.width / static_cast<double>(columns), height = area.height / static_cast<double>(rows);
+  const double gapX = width * 0.14, gapY = height * 0.10;
+  return {area.x + width * static_cast<double>(index % columns) + gapX / 2,
+          area.y + height * static_cast<double>(index / columns) + gapY / 2, width - gapX, height - gapY};
+}
+
+PodGrid PodGridOf(size_t pods, const Box& box) {
+  PodGrid grid;
+  const double margin = kMargin * box.height;
+  grid.area = {box.x + margin, box.y + kPodsTop * box.height, box.width - 2 * margin,
+               (1 - kPodsTop) * box.height - margin};
+  if (pods == 0) return grid;
+  const double n = static_cast<double>(pods);
+  // Cells somewhat wider than high.
+  grid.columns = std::clamp<size_t>(
+      static_cast<size_t>(std::ceil(std::sqrt(n * grid.area.width / grid.area.height / 1.5))), 1, pods);
+  grid.rows = (pods + grid.columns - 1) / grid.columns;
+  // One or two pods do not fill the whole width.
+  const double widest = grid.area.height / static_cast<double>(grid.rows) * 2.2;
+  const double width = std::min(grid.area.width, widest * static_cast<double>(grid.columns));
+  grid.area.x += (grid.area.width - width) / 2;
+  grid.area.width = width;
+  return grid;
+}
+
+}  // namespace overlaysim::layout
