@@ -68,6 +68,15 @@ std::vector<TableRow> TableHistory::RowsAt(uint32_t netns, kernel::Table table, 
   return rows;
 }
 
+void TableHistory::VisitRows(uint32_t netns, kernel::Table table, const RowVisitor& visitor) const {
+  const auto rows = m_rows.find(netns);
+  if (rows == m_rows.end()) return;
+  for (const auto& [row, versions] : rows->second)
+    for (const Version& version : versions)
+      if (version.table == table)
+        visitor(version.timeNs, version.op == kernel::TableChange::Op::Delete, Text(version.text));
+}
+
 std::string_view TableHistory::LineOf(const TraceRecord& record) const {
   if (record.row == 0) return {};
   if (const auto own = m_rows.find(record.netns); own != m_rows.end())

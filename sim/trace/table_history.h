@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -28,6 +29,9 @@ class TableHistory {
   /// directories that it is shown; by row id.
   std::vector<TableRow> RowsAt(uint32_t netns, int64_t timeNs) const;
   std::vector<TableRow> RowsAt(uint32_t netns, kernel::Table table, int64_t timeNs) const;
+  /// Every state that the namespace's own rows of a table were in, by row id and then in the order of time.
+  using RowVisitor = std::function<void(int64_t timeNs, bool isDelete, std::string_view text)>;
+  void VisitRows(uint32_t netns, kernel::Table table, const RowVisitor& visitor) const;
   /// The line that decided, as it was then; "" when no row did or the trace does not know it.
   std::string_view LineOf(const TraceRecord& record) const;
 

@@ -14,6 +14,7 @@ namespace overlaysim::test {
 struct LeafSpineShape {
   size_t racks = 1, nodesPerRack = 1, podsPerNode = 1, spines = 1;
 };
+
 inline std::string DeviceJson(size_t ifindex, const std::string& name, size_t mtu, const std::string& more = {}) {
   return fmt::format(R"({{"ifindex":{},"name":"{}","mac":"02:00:00:00:00:{:02x}","mtu":{}{}}})", ifindex, name,
                      ifindex & 0xff, mtu, more);

@@ -1,0 +1,85 @@
+#include "gui/replay/link_history.h"
+
+#include <algorithm>
+#include <limits>
+#include <string_view>
+
+namespace overlaysim::replay {
+namespace {
+
+/// "2: swp1: <NO-CARRIER,BROADCAST,MULTICAST,UP> mtu 1500 ..."
+struct LinkLine {
+  uint32_t ifindex = 0;
+  bool isUp = false;
+};
+
+LinkLine Parse(std::string_view line) {
+  LinkLine parsed;
+  size_t i = 0;
+  while (i < line.size() && line[i] >= '0' && line[i] <= '9' && i < 9)
+    parsed.ifindex = parsed.ifindex * 10 + static_cast<uint32_t>(line[i++] - '0');
+  const size_t open = line.find('<'), close = line.find('>', open);
+  if (open == std::string_view::npos || close == std::string_view::npos) return parsed;
+  std::string_view flags = line.substr(open + 1, close - open - 1);
+  bool hasCarrier = true;
+  while (!flags.empty()) {
+    const size_t comma = std::min(flags.find(','), flags.size());
+    const std::string_view flag = flags.substr(0, comma);
+    if (flag == "UP") parsed.isUp = true;
+    if (flag == "NO-CARRIER") hasCarrier = false;
+    flags.remove_prefix(std::min(comma + 1, flags.size()));
+  }
+  parsed.isUp = parsed.isUp && hasCarrier;
+  return parsed;
+}
+
+struct EndChange {
+  int64_t timeNs;
+  int end;
+  bool isUp;
+};
+
+}  // namespace
+
+LinkHistory::LinkHistory(const Topology& topology, const TableHistory* tables) {
+  std::vector<std::vector<EndChange>> ends(topology.cables.size());
+  if (tables) {
+    for (const Netns& netns : topology.netns) {
+      if (topology.CablesOf(netns.id).empty()) continue;
+      tables->VisitRows(netns.id, kernel::Table::Link, [&](int64_t timeNs, bool isDelete, std::string_view text) {
+        const LinkLine line = Parse(text);
+        const uint32_t cable = topology.CableAt({netns.id, line.ifindex});
+        if (cable == Topology::kNone) return;
+        const int end = topology.cables[cable].a == CableEnd{netns.id, line.ifindex} ? 0 : 1;
+        ends[cable].push_back({timeNs, end, line.isUp && !isDelete});
+      });
+    }
+  }
+  m_changes.resize(topology.cables.size());
+  for (size_t i = 0; i < ends.size(); ++i) {
+    std::stable_sort(ends[i].begin(), ends[i].end(),
+                     [](const EndChange& a, const EndChange& b) { return a.timeNs < b.timeNs; });
+    bool isUp[2] = {topology.cables[i].up, topology.cables[i].up};
+    std::vector<Change>& changes = m_changes[i];
+    changes.push_back({std::numeric_limits<int64_t>::min(), topology.cables[i].up});
+    for (const EndChange& change : ends[i]) {
+      isUp[change.end] = change.isUp;
+      const bool both = isUp[0] && isUp[1];
+      if (both == changes.back().isUp) continue;
+      changes.push_back({change.timeNs, both});
+      m_times.push_back(change.timeNs);
+    }
+  }
+  std::sort(m_times.begin(), m_times.end());
+  m_times.erase(std::unique(m_times.begin(), m_times.end()), m_times.end());
+}
+
+bool LinkHistory::IsUp(uint32_t cable, int64_t timeNs) const {
+  if (cable >= m_changes.size()) return true;
+  const std::vector<Change>& changes = m_changes[cable];
+  const auto after = std::upper_bound(changes.begin(), changes.end(), timeNs,
+                                      [](int64_t t, const Change& change) { return t < change.timeNs; });
+  return after == changes.begin() || std::prev(after)->isUp;
+}
+
+}  // namespace overlaysim::replay
