@@ -26,7 +26,7 @@ TEST(ClusterLayout, RacksStandBelowTheSpinesAndNodesBelowTheirLeaf) {
 }
 
 TEST(ClusterLayout, NothingOverlapsInALargeCluster) {
-  const replay::Topology topology = LeafSpine({.racks = 125, .nodesPerRack = 40, .podsPerNode = 2, .spines = 8});
+  const replay::Topology topology = LeafSpine({.racks = 125, .nodesPerRack = 40, .podsPerNode = 0, .spines = 8});
   const ClusterLayout layout = LayOut(topology);
   ASSERT_EQ(layout.sites.size(), 125u * 40 + 125 + 8);
   for (size_t i = 0; i < layout.racks.size(); ++i)
