@@ -18,6 +18,13 @@ int64_t WireBytes(uint32_t frameBytes) {
   return std::max(frameBytes, wire::kMinimumWireFrameBytes) + wire::kWireOverheadBytes;
 }
 
+int64_t BytesIn(Nanoseconds time, BitsPerSecond rate) {
+  if (time.count <= 0) return 0;
+  if (int64_t product; !__builtin_mul_overflow(time.count, rate.count, &product)) return product / 8000000000;
+  __extension__ using Wide = __int128;
+  return static_cast<int64_t>(static_cast<Wide>(time.count) * rate.count / 8000000000);
+}
+
 }  // namespace
 
 /// Most frames of a cable have one size, and the division is a wide one.
@@ -31,11 +38,14 @@ Nanoseconds Cable::TimeFor(int64_t wireBytes) {
 
 /// What still waits: the time until the last departure, at the cable's rate.
 int64_t Cable::WaitingBytes(const Direction& direction) const {
-  const int64_t ns = direction.busyUntil.count - engine::Now().count;
-  if (ns <= 0) return 0;
-  if (int64_t product; !__builtin_mul_overflow(ns, m_settings.rate.count, &product)) return product / 8000000000;
-  __extension__ using Wide = __int128;
-  return static_cast<int64_t>(static_cast<Wide>(ns) * m_settings.rate.count / 8000000000);
+  Nanoseconds from = engine::Now();
+  if (direction.before.empty()) return BytesIn(direction.busyUntil - from, m_settings.rate);
+  int64_t bytes = 0;
+  for (const Direction::Slope& slope : direction.before) {
+    bytes += BytesIn(slope.until - from, slope.rate);
+    from = std::max(from, slope.until);
+  }
+  return bytes + BytesIn(direction.busyUntil - from, m_settings.rate);
 }
 
 std::optional<int64_t> Cable::RoomFor(int side, uint32_t bytes) const {
@@ -72,7 +82,7 @@ void Cable::Send(int side, wire::FramePtr frame) {
   direction.wireBytes += static_cast<uint64_t>(wireBytes);
   direction.underway.Append(std::move(frame));
   const CableEnd& to = End(1 - side);
-  engine::Schedule(departure + m_settings.delay - now,
+  engine::Schedule(std::max(departure + m_settings.delay, direction.notBefore) - now,
                    {to.netns, static_cast<uint32_t>(to.ifindex), direction.sequence++, this},
                    [this, side, cuts = m_cuts] { Arrive(side, cuts); });
 }
@@ -91,6 +101,19 @@ void Cable::Arrive(int side, uint32_t cuts) {
   frame->origin = 0;
   Backlog::Guard guard(stack.KernelBacklog());
   stack.Receive(to.ifindex, std::move(frame));
+}
+
+void Cable::Change(const CableSettings& settings) {
+  const Nanoseconds now = engine::Now();
+  for (Direction& direction : m_directions) {
+    direction.notBefore = std::max(direction.notBefore, direction.busyUntil + m_settings.delay);
+    std::erase_if(direction.before, [&](const Direction::Slope& slope) { return slope.until <= now; });
+    if (direction.busyUntil > now) direction.before.push_back({direction.busyUntil, m_settings.rate});
+  }
+  m_settings.rate = settings.rate;
+  m_settings.delay = settings.delay;
+  m_settings.queueBytes = settings.queueBytes;
+  m_lastWireBytes = -1;
 }
 
 void Cable::EndRun() {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "models/wire/frame.h"
 #include "sim/base/ids.h"
@@ -41,6 +42,13 @@ class Cable {
     Nanoseconds busyUntil;      ///< last departure
     uint64_t sequence = 0;
     wire::FrameList underway;  ///< sent and not arrived, in that order
+    /// What was sent before Change() keeps its times: until when the queue drains at which rate, oldest first.
+    struct Slope {
+      Nanoseconds until;
+      BitsPerSecond rate;
+    };
+    std::vector<Slope> before;
+    Nanoseconds notBefore;  ///< no frame overtakes those: the last one's arrival
   };
 
   Cable(Network& network, CableId id, const CableSettings& settings, CableEnd a, CableEnd b);
@@ -55,6 +63,8 @@ class Cable {
   /// Sends a frame that has just been admitted.
   void Send(int side, wire::FramePtr frame);
   void SetUp(bool up);
+  /// Another rate, delay and queue from now on, for what is sent from now on; `settings` says nothing of `up`.
+  void Change(const CableSettings& settings);
   /// Ends what is still on its way, see Network::EndRun().
   void EndRun();
 

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "sim/plan/names.h"
 #include "sim/plan/timeline.h"
@@ -21,11 +23,12 @@ class EventPlanner {
     if (event.exec) return PlanExec(event);
     if (event.fault) return PlanFault(event);
     if (event.fail) return PlanFailure(event);
-    m_context.Error(event.place, "changing a link's settings at run time is not supported yet");
+    if (event.set) PlanChange(event);
   }
 
   void Finish() {
     if (m_cluster) PlanEpochs();
+    PlanSettings();
     std::stable_sort(m_plan.events.begin(), m_plan.events.end(),
                      [](const TimedEvent& a, const TimedEvent& b) { return a.at < b.at; });
   }
@@ -66,6 +69,78 @@ class EventPlanner {
       m_plan.events.push_back(
           {.kind = TimedEvent::Kind::CableUp, .at = end, .cable = cable, .text = name + " is back"});
       m_changes.push_back({end, cable, false});
+    }
+  }
+
+  void PlanChange(const Event& event) {
+    const scenario::LinkOverride& to = event.set->to;
+    if (!to.rate && !to.delay && !to.mtu && !to.queue)
+      return m_context.Error(event.place,
+                             "\"set\" changes nothing; say what: \"rate\", \"delay\", \"mtu\" or \"queue\"");
+    const std::optional<Nanoseconds> end =
+        event.lasts ? std::optional(event.at.value + event.lasts->value) : std::nullopt;
+    for (CableId cable : CablesOf(event.set->target)) {
+      m_settings[cable.value].push_back({event.at.value, end, &to});
+      if (to.mtu) WriteOut(m_plan.cables[cable.value].a.netns), WriteOut(m_plan.cables[cable.value].b.netns);
+    }
+  }
+
+  /// Where changes of a cable overlap, the one that began last holds, and what it does not say is as before.
+  void PlanSettings() {
+    for (auto& [cable, changes] : m_settings) {
+      std::stable_sort(changes.begin(), changes.end(), [](const Setting& a, const Setting& b) { return a.at < b.at; });
+      std::set<Nanoseconds> times;
+      for (const Setting& change : changes) {
+        times.insert(change.at);
+        if (change.end) times.insert(*change.end);
+      }
+      for (Nanoseconds at : times) PlanSettingsAt(CableId(cable), at, changes);
+    }
+  }
+
+  struct Setting {
+    Nanoseconds at;
+    std::optional<Nanoseconds> end;
+    const scenario::LinkOverride* to;
+    bool HoldsAt(Nanoseconds time) const { return !(time < at) && !(end && !(time < *end)); }
+    bool BeginsOrEndsAt(Nanoseconds time) const { return at == time || end == time; }
+  };
+
+  void PlanSettingsAt(CableId id, Nanoseconds at, const std::vector<Setting>& changes) {
+    const CablePlan& cable = m_plan.cables[id.value];
+    TimedEvent event{.kind = TimedEvent::Kind::CableChange,
+                     .at = at,
+                     .cable = id,
+                     .becomes = {cable.rate, cable.delay, cable.queueBytes},
+                     .text = cable.name + ":"};
+    std::optional<uint32_t> mtu;
+    bool isCable = false, isMtu = false;
+    for (const Setting& change : changes) {
+      if (change.BeginsOrEndsAt(at)) {
+        isCable |= change.to->rate || change.to->delay || change.to->queue;
+        isMtu |= change.to->mtu.has_value();
+      }
+      if (!change.HoldsAt(at)) continue;
+      if (change.to->rate) event.becomes.rate = change.to->rate->value;
+      if (change.to->delay) event.becomes.delay = change.to->delay->value;
+      if (change.to->queue) event.becomes.queueBytes = change.to->queue->value.count;
+      if (change.to->mtu) mtu = change.to->mtu->value;
+    }
+    if (isCable) {
+      event.text += fmt::format(" rate {}, delay {}, queue {}", event.becomes.rate.ToString(),
+                                event.becomes.delay.ToString(), Bytes{event.becomes.queueBytes}.ToString());
+      m_plan.events.push_back(std::move(event));
+    }
+    if (!isMtu) return;
+    for (const CablePlan::End& end : {cable.a, cable.b}) {
+      const auto netns = m_plan.Materialise(end.netns);
+      const kernel::Link* link = netns->GetLink(end.ifindex);
+      const std::string command = fmt::format("ip link set dev {} mtu {}", link->name, mtu.value_or(link->mtu));
+      m_plan.events.push_back({.kind = TimedEvent::Kind::Exec,
+                               .at = at,
+                               .on = end.netns,
+                               .command = command,
+                               .text = command + " on " + m_plan.Info(end.netns).name});
     }
   }
 
@@ -127,6 +202,7 @@ class EventPlanner {
   ClusterPlan& m_plan;
   CompiledPlan* m_cluster;
   std::vector<Change> m_changes;
+  std::map<size_t, std::vector<Setting>> m_settings;  ///< by cable
 };
 
 /// A fault is what an administrator or a broken agent would type: commands that do it and, where it lasts, those that

@@ -55,13 +55,21 @@ struct Workload {
   bool isProbe = false;  ///< sent for an expectation only: not part of the traffic's figures
 };
 
+/// What a cable does to the frames on it.
+struct CableProperties {
+  BitsPerSecond rate;
+  Nanoseconds delay;
+  int64_t queueBytes = 0;
+};
+
 /// Something that is done to the cluster at a time.
 struct TimedEvent {
-  enum class Kind : uint8_t { Exec, CableDown, CableUp, RoutesReconverge } kind = Kind::Exec;
+  enum class Kind : uint8_t { Exec, CableDown, CableUp, CableChange, RoutesReconverge } kind = Kind::Exec;
   Nanoseconds at;
   NetnsId on;           ///< Exec
   std::string command;  ///< Exec: an ip, bridge, sysctl, ethtool or iptables command
-  CableId cable;        ///< CableDown, CableUp
+  CableId cable;        ///< CableDown, CableUp, CableChange
+  CableProperties becomes;  ///< CableChange: how the cable is from now on
   uint32_t epoch = 0;   ///< RoutesReconverge: which state of the underlay's routes is in force from now on
   std::string text;     ///< the author's words, for the event list of a run
 };

@@ -211,6 +211,11 @@ void Simulation::CarryOut(const TimedEvent& event) {
       m_network->GetCable(event.cable).SetUp(event.kind == TimedEvent::Kind::CableUp);
       m_outcomes.push_back({engine::Now(), event.text, 0, "", ""});
       return;
+    case TimedEvent::Kind::CableChange:
+      m_network->GetCable(event.cable)
+          .Change({.rate = event.becomes.rate, .delay = event.becomes.delay, .queueBytes = event.becomes.queueBytes});
+      m_outcomes.push_back({engine::Now(), event.text, 0, "", ""});
+      return;
     case TimedEvent::Kind::RoutesReconverge:
       for (size_t i = 0; i < m_network->Count(); ++i) {
         const NetnsRole role = m_plan.Info(NetnsId(i)).role;

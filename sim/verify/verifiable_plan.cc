@@ -96,7 +96,10 @@ std::vector<std::string> WhyNotVerifiable(const ClusterPlan& plan) {
 std::vector<std::string> NotesOn(const ClusterPlan& plan) {
   std::vector<std::string> out;
   const bool isSlow = std::any_of(plan.cables.begin(), plan.cables.end(),
-                                  [](const CablePlan& cable) { return kNotableDelay < cable.delay; });
+                                  [](const CablePlan& cable) { return kNotableDelay < cable.delay; }) ||
+                      std::any_of(plan.events.begin(), plan.events.end(), [](const TimedEvent& event) {
+                        return event.kind == TimedEvent::Kind::CableChange;
+                      });
   if (isSlow)
     out.push_back(
         "cables have no delay and no rate on the kernel: frames come earlier there, and none is lost in a queue");

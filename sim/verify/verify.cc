@@ -49,7 +49,7 @@ FrameKnowledge KnowledgeOf(const ClusterPlan& plan) {
 std::set<CableId> BreakableCables(const ClusterPlan& plan) {
   std::set<CableId> out;
   for (const TimedEvent& event : plan.events)
-    if (event.kind != TimedEvent::Kind::Exec && event.kind != TimedEvent::Kind::RoutesReconverge)
+    if (event.kind == TimedEvent::Kind::CableDown || event.kind == TimedEvent::Kind::CableUp)
       out.insert(event.cable);
   return out;
 }
@@ -94,6 +94,8 @@ class KernelRun {
       case TimedEvent::Kind::CableUp:
         for (const PlanCommand& command : CableSwitch(m_names, event.cable, event.kind == TimedEvent::Kind::CableUp))
           result = m_lab.Run(command);
+        break;
+      case TimedEvent::Kind::CableChange:  // cables of the kernel have neither rate nor delay (NotesOn())
         break;
       case TimedEvent::Kind::RoutesReconverge:
         for (const PlanCommand& command : RouteChanges(m_plan, m_names, m_epoch, event.epoch)) m_lab.Run(command);

@@ -72,6 +72,20 @@ TEST_F(CablePath, DropsWhatTheQueueHasNoRoomFor) {
   EXPECT_EQ(world.Ended(Verdict::QueueFull), 2u);  // one has left
 }
 
+TEST_F(CablePath, ChangesForWhatIsSentFromThenOn) {
+  Send(976);  // leaves at 8 us, arrives at 13 us
+  Send(976);  // leaves at 16 us, arrives at 21 us
+  cable->Change({.rate = {10000000000}, .delay = Microseconds(1), .queueBytes = 3500});
+  Send(976);  // leaves at 16.8 us; it may not overtake
+  // 2000 bytes wait at the old rate and 1000 at the new one: no room for 1000 more
+  EXPECT_EQ(cable->RoomFor(0, 976), std::nullopt);
+  world.Run(Microseconds(30));
+  Send(976);
+  world.Run(Microseconds(60));
+  EXPECT_EQ(Arrivals(), (std::vector<int64_t>{13000, 21000, 21000, 30000 + 800 + 1000}));
+  EXPECT_EQ(cable->RoomFor(0, 976), 0);
+}
+
 TEST_F(CablePath, TakesAFrameLargerThanItsQueueWhenItIsIdle) {
   Send(9000);
   EXPECT_EQ(world.Ended(Verdict::QueueFull), 0u);

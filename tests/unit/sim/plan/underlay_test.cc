@@ -57,6 +57,25 @@ TEST(Underlay, FailedLinkLeavesTheRoutesOfItsEpoch) {
   EXPECT_EQ(routes[0].nextHops.size(), 1u);
 }
 
+TEST(Underlay, ChangedCablesGoBackToWhatTheyWere) {
+  const Planned planned = PlanText(WithCluster(kTwoNodes,
+                                               R"("underlay": {"type": "leaf-spine", "spines": 1},
+         "events": [{"at": "1s", "set": {"link": ["leaf1", "spine1"], "rate": "1Gbps"}, "for": "4s"},
+                    {"at": "2s", "set": {"link": ["leaf1", "spine1"], "delay": "1ms", "mtu": 1400}, "for": "1s"}])"));
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  std::string timeline;
+  for (const TimedEvent& e : planned->events) timeline += e.at.ToString() + " " + e.text + "\n";
+  EXPECT_EQ(timeline,
+            "1s leaf1-spine1: rate 1Gbps, delay 1us, queue 1MB\n"
+            "2s leaf1-spine1: rate 1Gbps, delay 1ms, queue 1MB\n"
+            "2s ip link set dev swp2 mtu 1400 on leaf1\n"
+            "2s ip link set dev swp1 mtu 1400 on spine1\n"
+            "3s leaf1-spine1: rate 1Gbps, delay 1us, queue 1MB\n"
+            "3s ip link set dev swp2 mtu 1500 on leaf1\n"
+            "3s ip link set dev swp1 mtu 1500 on spine1\n"
+            "5s leaf1-spine1: rate 10Gbps, delay 1us, queue 1MB\n");
+}
+
 TEST(Underlay, FatTreeHasAsManyWaysAsCores) {
   const Planned planned =
       PlanText(WithCluster(R"("nodes": [{"generate": 16, "name": "node{i}"}], "cni": {"type": "flannel"}, "pods": [])",
