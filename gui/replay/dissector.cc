@@ -398,7 +398,7 @@ class Parser {
     const uint8_t protocol = m_bytes[at + 9];
     Number("ip.proto", "Protocol", at + 9, 1, Base::Decimal, NameOf(kIpProtocols, protocol));
     const bool hasHeader = header >= wire::kIpv4HeaderBytes && at + header <= m_bytes.size();
-    Checksum("ip.checksum", "ip.checksum.status", "Header Checksum", at + 10, hasHeader && !m_isQuoted,
+    Checksum("ip.checksum", "ip.checksum.status", "Header Checksum", at + 10, hasHeader,
              hasHeader ? SumOf(m_bytes.subspan(at, header)) : 0);
     const std::string from = Ipv4("ip.src", "Source Address", at + 12);
     const std::string to = Ipv4("ip.dst", "Destination Address", at + 16);
@@ -799,7 +799,7 @@ class Parser {
         if (!Bits(field, title, at + byte, 1, bit, 1)) return;
         flags += fmt::format("{}{}", flags.empty() ? "" : ", ", word);
       };
-      flag("tcp.flags.ns", "Nonce", 12, 7, "NS");
+      flag("tcp.flags.ae", "Accurate ECN", 12, 7, "AE");
       // The column names them in the order of their bits, from the least significant on.
       std::string high = std::move(flags);
       flags.clear();
@@ -902,9 +902,9 @@ class Parser {
     Number("geneve.flags", "Flags", at + 1, 1, Base::Hex2);
     {
       const Nested nested(*this);
-      Bits("geneve.flag.oam", "Operations, Administration and Management Frame", at + 1, 1, 0, 1);
-      Bits("geneve.flag.critical", "Critical Options Present", at + 1, 1, 1, 1);
-      Bits("geneve.flag.reserved", "Reserved", at + 1, 1, 2, 6, Base::Hex2);
+      Bits("geneve.flags.oam", "Operations, Administration and Management Frame", at + 1, 1, 0, 1);
+      Bits("geneve.flags.critical", "Critical Options Present", at + 1, 1, 1, 1);
+      Bits("geneve.flags.reserved", "Reserved", at + 1, 1, 2, 6, Base::Hex2);
     }
     const uint16_t protocol = wire::Get16(At(at + 2));
     Number("geneve.proto_type", "Protocol Type", at + 2, 2, Base::Hex4,
@@ -933,7 +933,7 @@ class Parser {
       const Nested nested(*this);
       Number("geneve.option.class", "Class", at, 2, Base::Hex4);
       Number("geneve.option.type", "Type", at + 2, 1, Base::Hex2);
-      if (length > 4) Raw("geneve.option.data", "Data", at + 4, length - 4);
+      if (length > 4) Raw("geneve.option.unknown.data", "Data", at + 4, length - 4);
       at += length;
     }
   }

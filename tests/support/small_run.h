@@ -287,8 +287,14 @@ class SmallRun {
                         .time = {way.timeNs},
                         .bytes = way.bytes,
                         .direction = direction,
-                        .comment = fmt::format("shop/cart -> shop/redis, {}",
-                                               way.journey >> 32 == kCart + 1 ? "shop/cart" : "shop/redis")});
+                        .comment = Comment(way)});
+  }
+
+  /// As the recorder of a simulation says it.
+  static std::string Comment(const Way& way) {
+    const bool isRequest = way.journey >> 32 == kCart + 1;
+    return fmt::format("{}, {}#{}", isRequest ? "shop/cart → shop/redis" : "shop/redis → shop/cart",
+                       isRequest ? "shop/cart" : "shop/redis", static_cast<uint32_t>(way.journey));
   }
 
   /// From one pod to the other; answers when it arrived.
