@@ -211,8 +211,8 @@ CompareView::CompareView(Session& session, QWidget* parent)
   m_table->horizontalHeader()->setSectionResizeMode(CompareModel::LeftAction, QHeaderView::Stretch);
   m_table->horizontalHeader()->setSectionResizeMode(CompareModel::RightAction, QHeaderView::Stretch);
   for (const auto& [section, width] : {std::pair(CompareModel::LeftPlace, 150), std::pair(CompareModel::LeftBytes, 70),
-                                      std::pair(CompareModel::Difference, 96), std::pair(CompareModel::RightBytes, 70),
-                                      std::pair(CompareModel::RightPlace, 150)})
+                                       std::pair(CompareModel::Difference, 96), std::pair(CompareModel::RightBytes, 70),
+                                       std::pair(CompareModel::RightPlace, 150)})
     m_table->horizontalHeader()->resizeSection(section, width);
   column->addWidget(m_table, 1);
 

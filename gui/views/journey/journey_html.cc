@@ -3,6 +3,7 @@
 #include <QCoreApplication>
 #include <QSaveFile>
 #include <algorithm>
+#include <vector>
 
 #include "gui/views/format.h"
 #include "gui/views/journey/header_bricks.h"
@@ -43,14 +44,16 @@ ol b{overflow-wrap:anywhere}
 ol a[aria-current]{border-color:var(--accent);background:var(--tint)}
 body:not(.every) ol li.minor{display:none}
 section{padding:16px 24px;min-width:0}
+body.js{display:flex;flex-direction:column;height:100vh;overflow:hidden}
+body.js main{flex:1;min-height:0}body.js ol,body.js main>div{overflow:auto}
 body.js section.step{display:none}body.js section.step.now{display:block}
 .action{color:var(--accent);font-size:1.1rem}.action.bad{color:var(--bad)}
 .why{font-size:1.05rem;margin:8px 0 12px}
-.row{display:flex;align-items:stretch;gap:4px;margin:10px 0;overflow-x:auto;padding:8px 4px}
-.row>.what{width:76px;flex:none;align-self:center;color:var(--muted)}.row>.what b{color:var(--text);display:block}
-.brick{border:1px solid var(--line);border-radius:5px;padding:5px 9px;min-width:84px;flex:1 1 auto;color:#14181f}
+.bricks{display:grid;gap:14px 7px;margin:10px 0;overflow-x:auto;padding:10px 8px 10px 0}
+.what{align-self:center;color:var(--muted);grid-column:1}.what b{color:var(--text);display:block}
+.brick{border:1px solid var(--line);border-radius:5px;padding:5px 9px;position:relative;min-width:70px}
 .brick b{white-space:nowrap}.brick small{display:block}.brick .n{text-align:right}
-.inner{display:flex;gap:4px;border:2px solid var(--tunnel);border-radius:7px;padding:4px;flex:1 1 auto}
+.inner{border:2px solid var(--tunnel);border-radius:7px;background:var(--tint)}
 .added{outline:3px solid var(--good)}.removed{outline:3px dashed var(--bad);opacity:.65}.changed{outline:2px solid var(--warn)}
 .sign{float:right;background:#fff;color:#14181f;border-radius:9px;padding:0 6px;margin-left:6px;font-weight:bold}
 .changes{margin:0 0 8px 80px}.changes span{background:var(--mark);padding:1px 6px;margin-right:6px}
@@ -61,8 +64,8 @@ body.js section.step{display:none}body.js section.step.now{display:block}
 pre{background:var(--surface);border:1px solid var(--line);border-radius:5px;padding:8px 10px;overflow-x:auto;margin:4px 0 12px}
 pre mark{background:var(--mark);color:inherit;font-weight:bold}
 code{font-weight:bold}
-@media(max-width:760px){main{grid-template-columns:1fr}ol{border:0;max-height:34vh;overflow:auto}}
-@media print{nav,ol{display:none}main{display:block}body.js section.step{display:block;break-inside:avoid}}
+@media(max-width:760px){main{grid-template-columns:1fr}ol{border:0;max-height:34vh;overflow:auto}body.js main{grid-template-rows:auto 1fr}}
+@media print{nav,ol{display:none}body.js{display:block;height:auto;overflow:visible}main{display:block}body.js section.step{display:block;break-inside:avoid}}
 )";
 
 constexpr const char* kScript = R"(
@@ -78,7 +81,7 @@ document.getElementById('back').disabled=next(-1)<0;document.getElementById('nex
 try{history.replaceState(null,'','#step'+(i+1))}catch(e){}}
 function next(d){for(var i=now+d;i>=0&&i<steps.length;i+=d)if(shown(i))return i;return -1}
 function edge(d){for(var i=d>0?0:steps.length-1;i>=0&&i<steps.length;i+=d)if(shown(i))return i;return -1}
-b.classList.add('js');
+b.classList.add('js');steps.forEach(function(s){s.removeAttribute('id')});
 every.addEventListener('change',function(){b.classList.toggle('every',every.checked);var i=now;now=-1;go(i)});
 document.getElementById('back').addEventListener('click',function(){go(next(-1))});
 document.getElementById('next').addEventListener('click',function(){go(next(1))});
@@ -89,10 +92,11 @@ else if(k==='Home')go(edge(1));else if(k==='End')go(edge(-1));else return;e.prev
 var m=/^#step(\d+)$/.exec(location.hash),start=m?parseInt(m[1],10)-1:edge(1);
 if(start>=0&&start<steps.length&&!shown(start)){every.checked=true;b.classList.add('every')}
 go(start>=0&&start<steps.length?start:0);
+window.addEventListener('load',function(){window.scrollTo(0,0)});
 })();
 )";
 
-QString BrickHtml(const Brick& brick) {
+QString BrickHtml(const Brick& brick, int line, size_t column) {
   QString state, sign;
   switch (brick.change) {
     case Brick::Change::Same:
@@ -112,26 +116,55 @@ QString BrickHtml(const Brick& brick) {
   }
   const QColor fill = Theme::Light().ColourOf(brick.protocol);
   return QStringLiteral(
-             "<div class=\"brick%1\" style=\"background:%2;color:%3;flex-grow:%4\" title=\"%5\">%6<b>%7</b>"
-             "<small>%8</small><small class=\"n\">%9</small></div>")
-      .arg(state, fill.name(), Theme::Light().TextOn(fill).name())
-      .arg(std::min(brick.bytes, 64u))
-      .arg(brick.fields.mid(0, 24).join(QLatin1Char('\n')).toHtmlEscaped(), sign, brick.name.toHtmlEscaped(),
-           brick.summary.toHtmlEscaped(), BytesText(brick.bytes));
+             "<div class=\"brick%1\" style=\"background:%2;color:%3;grid-row:%4;grid-column:%5\" "
+             "title=\"%6\">%7<b>%8</b>"
+             "<small>%9</small>")
+             .arg(state, fill.name(), Theme::Light().TextOn(fill).name())
+             .arg(line)
+             .arg(column)
+             .arg(brick.fields.mid(0, 24).join(QLatin1Char('\n')).toHtmlEscaped(), sign, brick.name.toHtmlEscaped(),
+                  brick.summary.toHtmlEscaped()) +
+         QStringLiteral("<small class=\"n\">%1</small></div>").arg(BytesText(brick.bytes));
 }
 
-QString RowHtml(const BrickRow& row, const QString& label) {
-  QString html =
-      QStringLiteral("<div class=\"row\"><div class=\"what\">%1<b>%2</b></div>").arg(label, BytesText(row.totalBytes));
-  uint8_t depth = 0;
-  for (const Brick& brick : row.bricks) {
-    for (; depth < brick.depth; ++depth) html += QStringLiteral("<div class=\"inner\">");
-    html += BrickHtml(brick);
+/// One row of the picture: bricks in the grid's columns, and behind them a box around what a tunnel carries.
+QString RowHtml(const HeaderPicture& picture, bool isAfter, int line, const QString& label) {
+  const BrickRow& row = isAfter ? picture.after : picture.before;
+  std::vector<size_t> columnOf(row.bricks.size());
+  for (size_t i = 0; i < picture.columns.size(); ++i)
+    if (const int brick = isAfter ? picture.columns[i].after : picture.columns[i].before; brick >= 0)
+      columnOf[static_cast<size_t>(brick)] = i + 2;
+  QString html = QStringLiteral("<div class=\"what\" style=\"grid-row:%1\">%2<b>%3</b></div>")
+                     .arg(line)
+                     .arg(label, BytesText(row.totalBytes));
+  uint8_t deepest = 0;
+  for (const Brick& brick : row.bricks) deepest = std::max(deepest, brick.depth);
+  for (uint8_t depth = 1; depth <= deepest; ++depth) {
+    const auto first =
+        std::find_if(row.bricks.begin(), row.bricks.end(), [&](const Brick& b) { return b.depth >= depth; });
+    html += QStringLiteral("<div class=\"inner\" style=\"grid-row:%1;grid-column:%2/%3;margin:-%4px\"></div>")
+                .arg(line)
+                .arg(columnOf[static_cast<size_t>(first - row.bricks.begin())])
+                .arg(columnOf.back() + 1)
+                .arg(3 + 3 * (deepest - depth));
   }
-  for (; depth > 0; --depth) html += QStringLiteral("</div>");
-  html += QStringLiteral("</div>");
+  for (size_t i = 0; i < row.bricks.size(); ++i) html += BrickHtml(row.bricks[i], line, columnOf[i]);
+  return html + QLatin1Char('\n');
+}
+
+QString PictureHtml(const HeaderPicture& picture) {
+  QStringList widths;
+  for (const HeaderPicture::Column& column : picture.columns) {
+    const Brick& brick = column.after >= 0 ? picture.after.bricks[static_cast<size_t>(column.after)]
+                                           : picture.before.bricks[static_cast<size_t>(column.before)];
+    widths << QStringLiteral("minmax(min-content,%1fr)").arg(12 + std::min(brick.bytes, 64u));
+  }
+  QString html = QStringLiteral("<div class=\"bricks\" style=\"grid-template-columns:76px %1\">")
+                     .arg(widths.join(QLatin1Char(' ')));
+  if (!picture.isSame) html += RowHtml(picture, false, 1, Tr("before"));
+  html += RowHtml(picture, true, 2, picture.isSame ? Tr("headers") : Tr("after")) + QStringLiteral("</div>");
   QString changes;
-  for (const Brick& brick : row.bricks)
+  for (const Brick& brick : picture.after.bricks)
     for (const QString& change : brick.changes)
       changes += QStringLiteral("<span>%1 %2</span>").arg(brick.name.toHtmlEscaped(), change.toHtmlEscaped());
   if (!changes.isEmpty()) html += QStringLiteral("<div class=\"changes\">%1</div>").arg(changes);
@@ -181,8 +214,7 @@ QString StepHtml(replay::Run& run, const replay::Hop& hop, int number, size_t co
                    isDrop ? QStringLiteral(" bad") : QString(), isDrop ? QStringLiteral("✗ ") : QString(),
                    Escaped(hop.action), Escaped(hop.why));
   const HeaderPicture picture = PictureOf(hop, run.VxlanPorts());
-  if (!picture.isSame) html += RowHtml(picture.before, Tr("before"));
-  html += RowHtml(picture.after, picture.isSame ? Tr("headers") : Tr("after"));
+  html += PictureHtml(picture);
   html += MtuHtml(MtuBudget::Of(hop, picture));
   html += TableHtml(run, hop);
   html += QStringLiteral("<div class=\"muted\">%1<br>%2</div></section>\n")

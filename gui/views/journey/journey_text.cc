@@ -117,7 +117,8 @@ QString DeviceText(const replay::Run& run, const replay::Hop& hop) {
   if (hop.record.netns >= plan.netns.size()) return {};
   const replay::Netns& netns = plan.netns[hop.record.netns];
   const QString role = RoleText(netns.role);
-  QString text = role.isEmpty() ? ToQString(netns.name) : QStringLiteral("%1 %2").arg(role, ToQString(netns.name));
+  QString text = ToQString(netns.name);
+  if (!role.isEmpty() && role != text) text += QStringLiteral(" (%1)").arg(role);
   if (const uint32_t host = plan.HostOf(hop.record.netns); host != hop.record.netns && host < plan.netns.size())
     text += Tr(" on %1").arg(ToQString(plan.netns[host].name));
   if (const replay::Device* device = netns.Find(hop.record.ifindex)) {

@@ -15,7 +15,7 @@ namespace overlaysim::views {
 namespace {
 
 constexpr int kTimeWidth = 104;
-constexpr qreal kLeastGap = 176;
+constexpr qreal kLeastGap = 158;
 constexpr int kMostPixels = 16384;
 
 QString DeviceOf(const replay::Hop& hop) {
@@ -247,10 +247,9 @@ void LadderView::PaintRows(QPainter& painter, int width, int firstRow, int lastR
     } else {
       painter.drawEllipse(QPointF(x, y), 4.5, 4.5);
     }
-    // To the right of its lifeline, as far as the next one's dots.
-    const qreal room = gap - 26;
-    const QString text = metrics.elidedText(row.label, Qt::ElideRight, std::max<qreal>(room, 40));
-    const bool fits = x + 10 + metrics.horizontalAdvance(text) < FullWidth(width);
+    // To the right of its lifeline, over the next one's if it must be; at the end to the left.
+    const bool fits = x + gap / 2 + metrics.horizontalAdvance(row.label) < FullWidth(width) + gap / 2;
+    const QString text = metrics.elidedText(row.label, Qt::ElideRight, 2 * gap - 30);
     QRectF label(x + 10, y - metrics.height() / 2, metrics.horizontalAdvance(text) + 4, metrics.height());
     if (!fits) label.moveRight(x - 10);
     painter.fillRect(label, isCurrent ? Qt::transparent : theme.surface);

@@ -14,8 +14,12 @@ MtuBudget MtuBudget::Of(const replay::Hop& hop, const HeaderPicture& picture) {
   if (hop.mtu == 0) return budget;
   budget.mtu = hop.mtu;
   budget.device = QString::fromStdString(hop.place);
-  const uint32_t used = NetworkBytes(picture.after);
-  budget.overhead = std::min(TunnelOverhead(picture.after), used);
+  // A tunnel device's MTU is for what goes into it; its headers come out of the MTU of the device beneath.
+  const bool isTunnel = hop.record.stage == Stage::Encapsulate;
+  const BrickRow& row = isTunnel ? picture.before : picture.after;
+  const uint32_t used = NetworkBytes(row);
+  budget.overhead = std::min(TunnelOverhead(row), used);
+  if (isTunnel) budget.beneath = NetworkBytes(picture.after) - std::min(used, NetworkBytes(picture.after));
   budget.carried = used - budget.overhead;
   budget.left = used < hop.mtu ? hop.mtu - used : 0;
   budget.excess = used > hop.mtu ? used - hop.mtu : 0;
@@ -28,6 +32,7 @@ QString MtuBudget::Text() const {
   QString text = Tr("MTU %1 of %2: %3 used").arg(CountText(mtu), device, BytesText(overhead + carried));
   if (overhead > 0) text += Tr(", %1 of them by the tunnel").arg(BytesText(overhead));
   text += excess > 0 ? Tr(", %1 too many").arg(BytesText(excess)) : Tr(", %1 left").arg(BytesText(left));
+  if (beneath > 0) text += Tr("; the tunnel takes %1 of the MTU beneath").arg(BytesText(beneath));
   return text;
 }
 

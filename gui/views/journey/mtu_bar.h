@@ -11,6 +11,7 @@ namespace overlaysim::views {
 struct MtuBudget {
   uint32_t mtu = 0;  ///< 0: not known, or the step has no device
   uint32_t overhead = 0, carried = 0, left = 0, excess = 0;
+  uint32_t beneath = 0;  ///< what a tunnel device takes of the MTU of the device beneath it; 0: the step is none
   QString device;
 
   static MtuBudget Of(const replay::Hop& hop, const HeaderPicture& picture);

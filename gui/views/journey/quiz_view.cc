@@ -49,6 +49,7 @@ QuizView::QuizView(Session& session, QWidget* parent) : QWidget(parent), m_sessi
     m_buttons.push_back(button);
   }
   m_verdict = label(1.2, true);
+  m_verdict->setForegroundRole(QPalette::WindowText);
   m_why = label(1.05, false);
   auto* end = new QHBoxLayout;
   m_next = new QPushButton(tr("Go on"), this);

@@ -51,6 +51,7 @@ StepDetail::StepDetail(Session& session, QWidget* parent) : QScrollArea(parent),
   m_number->setForegroundRole(QPalette::PlaceholderText);
   m_place = PlainLabel(content, 1.5, true);
   m_action = PlainLabel(content, 1.25);
+  m_action->setForegroundRole(QPalette::WindowText);  // on a Base background it would be Text
   m_why = PlainLabel(content, 1.1);
   m_device = PlainLabel(content);
   m_device->setForegroundRole(QPalette::PlaceholderText);
