@@ -64,6 +64,18 @@ std::function<void(const RunProgress&)> TerminalProgress() {
   };
 }
 
+std::function<void(const RunProgress&)> ProgressLines() {
+  using Clock = std::chrono::steady_clock;
+  return [last = Clock::now()](const RunProgress& p) mutable {
+    const auto now = Clock::now();
+    if (now - last < std::chrono::milliseconds(200)) return;
+    last = now;
+    fmt::print(stderr, "{{\"simulatedNs\":{},\"expectedEndNs\":{},\"events\":{}}}\n", p.simulated.count,
+               p.expectedEnd.count, p.events);
+    std::fflush(stderr);
+  };
+}
+
 void EndTerminalProgress() {
   if (isatty(STDERR_FILENO)) fmt::print(stderr, "\r\033[K");
 }

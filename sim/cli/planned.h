@@ -24,6 +24,9 @@ class InterruptGuard {
 
 /// Shows how far a run is, on a terminal only.
 std::function<void(const RunProgress&)> TerminalProgress();
+/// Tells a program how far a run is, five times a second on standard error: {"simulatedNs":1000,"expectedEndNs":2000,
+/// "events":17}, one line each; expectedEndNs is 0 where it is not known.
+std::function<void(const RunProgress&)> ProgressLines();
 /// Clears what TerminalProgress() has shown.
 void EndTerminalProgress();
 

@@ -11,7 +11,7 @@ namespace {
 struct RunArguments {
   ScenarioArguments scenario;
   std::string out;
-  bool noTrace = false, noCapture = false, exact = false;
+  bool noTrace = false, noCapture = false, exact = false, progress = false;
   bool json = false;
 };
 
@@ -31,7 +31,7 @@ int Run(const RunArguments& arguments) {
       fmt::print("{}", UnderstoodLine(plan));
       std::fflush(stdout);
     };
-  request.progress = TerminalProgress();
+  request.progress = arguments.progress ? ProgressLines() : TerminalProgress();
   std::string error;
   std::optional<RunOutcome> outcome;
   {
@@ -64,6 +64,8 @@ void AddRun(CLI::App& program, Action& run) {
   verb->add_flag("--no-capture", arguments->noCapture, "write no frames into packets.pcapng");
   verb->add_flag("--exact", arguments->exact,
                  "send each packet the whole way, although flow caches change no result: slower");
+  verb->add_flag("--progress", arguments->progress,
+                 "tell a program how far the run is: lines of JSON on standard error");
   AddFormat(*verb, arguments->json, "text");
   verb->callback([arguments, &run] { run = [arguments] { return Run(*arguments); }; });
 }

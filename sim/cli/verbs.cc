@@ -1,5 +1,8 @@
 #include "sim/cli/verbs.h"
 
+#include <iostream>
+#include <iterator>
+
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -21,6 +24,9 @@ CLI::App* AddVerb(CLI::App& program, const std::string& name, const std::string&
 
 void ScenarioArguments::AddTo(CLI::App& verb, bool withPath) {
   if (withPath) verb.add_option("SCENARIO", path, "the scenario's file")->required();
+  verb.add_flag_callback(
+      "--stdin", [this] { load.text = std::string(std::istreambuf_iterator<char>(std::cin), {}); },
+      "read the scenario's text from standard input, as if it stood in the file SCENARIO");
   verb.add_option("--set", load.set, "change a value: --set underlay.spines=4")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);

@@ -66,6 +66,7 @@ std::optional<LoadedPlan> LoadPlan(const std::string& path, const scenario::Load
   }
   LoadedPlan loaded;
   loaded.scenarioPath = path;
+  loaded.text = options.text;
   loaded.sources = scenario->sources;
   auto load = [&](const std::vector<std::string>& paths, Diagnostics& d) {
     loaded.imported = paths;
@@ -87,6 +88,8 @@ std::vector<RunInput> InputsOf(const LoadedPlan& loaded, const RunRequest& reque
   auto addFile = [&](const std::string& path) {
     std::string name = fs::path(path).lexically_relative(folder.empty() ? "." : folder).generic_string();
     if (name.empty() || fs::path(path).is_absolute() != folder.is_absolute()) name = fs::path(path).filename().string();
+    if (loaded.text && path == loaded.scenarioPath)
+      return inputs.push_back(RunInput::Of(std::move(name), *loaded.text));
     const auto digest = Sha256OfFile(path, error);
     std::error_code failed;
     if (digest) inputs.push_back({std::move(name), fs::file_size(path, failed), *digest});

@@ -20,6 +20,7 @@ namespace overlaysim {
 struct LoadedPlan {
   std::unique_ptr<ClusterPlan> plan;
   std::string scenarioPath;
+  std::optional<std::string> text;    ///< of the scenario, where it does not come from its file
   std::vector<std::string> sources;   ///< files and settings of the scenario
   std::vector<std::string> imported;  ///< the cluster's own files
 };

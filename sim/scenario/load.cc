@@ -342,6 +342,7 @@ class Loader {
 }  // namespace
 
 std::optional<Scenario> LoadScenario(const std::string& path, const LoadOptions& options, Diagnostics& diagnostics) {
+  if (options.text) return LoadScenarioText(*options.text, path, options, diagnostics);
   return Loader(options, diagnostics).Load(path, nullptr);
 }
 

@@ -13,6 +13,7 @@ namespace overlaysim::scenario {
 struct LoadOptions {
   std::vector<std::string> set;  ///< --set: "underlay.spines=4", "traffic.0.count=5"; the value is JSON, else a string
   std::vector<std::string> var;  ///< --var: "load=60%"
+  std::optional<std::string> text;  ///< stands for the content of the scenario's file, which need not be there
   /// Answers what could be read although there are errors, so that checks which need no more can go on.
   bool keepGoing = false;
 };

@@ -44,6 +44,9 @@ class Cli(unittest.TestCase):
         path.write_text(content if isinstance(content, str) else json.dumps(content))
         return path
 
+    def call_with_input(self, text, *words):
+        return subprocess.run([PROGRAM, *map(str, words)], cwd=self.dir, input=text, capture_output=True, text=True, timeout=600)
+
     def refused(self, *words, exit_code=2):
         """The call fails with that code, says why on standard error and nothing on standard output."""
         result = self.call(*words)
@@ -51,6 +54,34 @@ class Cli(unittest.TestCase):
         self.assertEqual(result.stdout, "")
         self.assertNotEqual(result.stderr, "")
         return result.stderr
+
+
+class FromStandardInput(Cli):
+    def test_a_scenario_that_is_not_saved_runs_as_if_it_were(self):
+        (self.dir / "saved").mkdir()
+        path = self.dir / "saved" / "two-nodes.json"
+        path.write_text(TWO_NODES.read_text())
+        saved = self.call("run", path, "--out", "a", "-o", "json")
+        path.unlink()
+        typed = self.call_with_input(TWO_NODES.read_text(), "run", path, "--stdin", "--out", "b", "-o", "json")
+        self.assertEqual(0, typed.returncode, typed.stderr)
+        digests = [json.loads((self.dir / d / "manifest.json").read_text())["resultDigest"] for d in "ab"]
+        self.assertEqual(digests[0], digests[1])
+        self.assertEqual(0, saved.returncode)
+
+    def test_mistakes_have_their_place_in_the_file_that_it_would_be(self):
+        result = self.call_with_input('{ "format": 1,\n  "trafic": [] }', "validate", "x/mine.json", "--stdin")
+        self.assertEqual(2, result.returncode)
+        self.assertIn("x/mine.json:2:3: error: unknown key", result.stderr)
+
+    def test_progress_is_told_in_lines_of_json(self):
+        process = subprocess.Popen([PROGRAM, "run", self.file("long.json", LONG), "--no-trace", "--no-capture", "--progress",
+                                    "--out", self.dir / "long"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        line = json.loads(process.stderr.readline())
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+        self.assertEqual({"simulatedNs", "expectedEndNs", "events"}, set(line))
+        self.assertGreater(line["expectedEndNs"], line["simulatedNs"])
 
 
 class Calls(Cli):
