@@ -380,7 +380,7 @@ class Parser {
            NameOf(kEcn, dsfield & 3u));
     }
     Number("ip.len", "Total Length", at + 2, 2, Base::Decimal);
-    if (total < header || total > end - at) m_out.layers.back().fields.back().isSuspicious = true;
+    if (total < header || (total > end - at && !m_isQuoted && !m_isFragment)) m_out.layers.back().fields.back().isSuspicious = true;
     const auto id = static_cast<uint16_t>(Number("ip.id", "Identification", at + 4, 2, Base::Hex4));
     Bits("ip.flags", "Flags", at + 6, 1, 0, 3, Base::Hex2);
     bool more = false;
@@ -414,7 +414,8 @@ class Parser {
                                            NameOf(kIpProtocols, protocol), protocol, offset, id);
       Info("IPv4", text);
       Summary(fmt::format("{} → {}, ttl {}, fragment at {}{}", from, to, ttl, offset, more ? ", more follow" : ", the last"));
-      return Data(at + header, packetEnd);
+      if (offset != 0) return Data(at + header, packetEnd);
+      m_isFragment = true;
     }
     Upper(protocol, at + header, packetEnd);
   }
@@ -455,7 +456,7 @@ class Parser {
     }
     Bits("ipv6.flow", "Flow Label", at + 1, 3, 4, 20, Base::Hex6);
     const auto payload = static_cast<uint32_t>(Number("ipv6.plen", "Payload Length", at + 4, 2, Base::Decimal));
-    if (payload > end - at - wire::kIpv6HeaderBytes) m_out.layers.back().fields.back().isSuspicious = true;
+    if (payload > end - at - wire::kIpv6HeaderBytes && !m_isQuoted && !m_isFragment) m_out.layers.back().fields.back().isSuspicious = true;
     const uint8_t next = m_bytes[at + 6];
     Number("ipv6.nxt", "Next Header", at + 6, 1, Base::Decimal, NameOf(kIpProtocols, next));
     m_hopLimit = static_cast<uint8_t>(Number("ipv6.hlim", "Hop Limit", at + 7, 1, Base::Decimal));
@@ -495,7 +496,8 @@ class Parser {
         if (more || offset != 0) {
           Info("IPv6", fmt::format("IPv6 fragment (off={} more={} ident=0x{:08x} nxt={})", offset, more ? "y" : "n",
                                    ident, next));
-          return Data(at, end);
+          if (offset != 0) return Data(at, end);
+          m_isFragment = true;
         }
       } else {
         break;
@@ -556,7 +558,7 @@ class Parser {
 
   /// The sum over what an upper layer's checksum covers; `isKnown` false: not all of it is there.
   uint64_t UpperSum(uint32_t at, uint32_t end, bool withPseudoHeader, bool& isKnown) {
-    isKnown = end <= m_bytes.size() && !m_isQuoted;
+    isKnown = end <= m_bytes.size() && !m_isQuoted && !m_isFragment;
     if (!isKnown) return 0;
     const uint64_t pseudo = withPseudoHeader ? m_pseudo + (end - at) : 0;
     return SumOf(m_bytes.subspan(at, end - at), pseudo);
@@ -752,7 +754,7 @@ class Parser {
     const auto from = static_cast<uint16_t>(Number("udp.srcport", "Source Port", at, 2, Base::Decimal));
     const auto to = static_cast<uint16_t>(Number("udp.dstport", "Destination Port", at + 2, 2, Base::Decimal));
     const auto length = static_cast<uint32_t>(Number("udp.length", "Length", at + 4, 2, Base::Decimal));
-    const bool isLengthGood = length >= wire::kUdpHeaderBytes && (m_isQuoted || length <= end - at);
+    const bool isLengthGood = length >= wire::kUdpHeaderBytes && (m_isQuoted || m_isFragment || length <= end - at);
     m_out.layers.back().fields.back().isSuspicious = !isLengthGood;
     const uint32_t dataEnd = isLengthGood ? std::min(end, at + length) : end;
     bool isKnown = false;
@@ -858,7 +860,6 @@ class Parser {
         text += fmt::format(" TSval={} TSecr={}", value, echo);
       }
       at += length;
-      if (kind == 0) return;
     }
   }
 
@@ -904,7 +905,7 @@ class Parser {
       const Nested nested(*this);
       Bits("geneve.flags.oam", "Operations, Administration and Management Frame", at + 1, 1, 0, 1);
       Bits("geneve.flags.critical", "Critical Options Present", at + 1, 1, 1, 1);
-      Bits("geneve.flags.reserved", "Reserved", at + 1, 1, 2, 6, Base::Hex2);
+      Bits("geneve.flags.reserved", "Reserved", at + 1, 1, 2, 6);
     }
     const uint16_t protocol = wire::Get16(At(at + 2));
     Number("geneve.proto_type", "Protocol Type", at + 2, 2, Base::Hex4,
@@ -1008,6 +1009,7 @@ class Parser {
   uint32_t m_end;
   uint8_t m_tunnelDepth = 0;
   bool m_isQuoted = false;
+  bool m_isFragment = false;  ///< the first one: what it carries goes on in others
   uint8_t m_depth = 0;      ///< of the fields being made
   uint8_t m_hopLimit = 0;   ///< of the last IP header
   uint64_t m_pseudo = 0;    ///< sum of its pseudo header without the length
