@@ -6,12 +6,14 @@
 namespace overlaysim::views {
 
 Session::Session(QObject* parent) : QObject(parent) {}
-Session::~Session() = default;
+Session::~Session() { emit RunAboutToChange(); }
 
 QString Session::Open(const std::filesystem::path& directory) {
   std::string error;
   auto run = replay::Run::Open(directory, error);
   if (!run) return QString::fromStdString(error);
+  SetPlaying(false);
+  emit RunAboutToChange();
   m_run = std::move(run);
   m_journey.reset();
   m_step = -1;
@@ -26,6 +28,8 @@ QString Session::Open(const std::filesystem::path& directory) {
 }
 
 void Session::Close() {
+  SetPlaying(false);
+  emit RunAboutToChange();
   m_journey.reset();
   m_step = -1;
   m_place = {};
@@ -48,6 +52,12 @@ void Session::SetTime(qint64 ns) {
   if (time == m_timeNs) return;
   m_timeNs = time;
   emit TimeChanged(time);
+}
+
+void Session::SetPlaying(bool playing) {
+  if (playing == m_isPlaying || (playing && !m_run)) return;
+  m_isPlaying = playing;
+  emit PlayingChanged(playing);
 }
 
 void Session::Select(const Place& place) {

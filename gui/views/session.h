@@ -37,11 +37,13 @@ class Session : public QObject {
   int64_t Time() const { return m_timeNs; }  ///< nanoseconds of simulated time, within the run
   const Place& Selected() const { return m_place; }
   const replay::Journey* Journey() const { return m_journey ? &*m_journey : nullptr; }  ///< followed; null: none
+  bool IsPlaying() const { return m_isPlaying; }  ///< time moves by itself
   int Step() const { return m_step; }  ///< index of the journey's hop; -1: none
   const replay::Hop* CurrentHop() const;
 
  public slots:
   void SetTime(qint64 ns);
+  void SetPlaying(bool playing);
   void Select(const overlaysim::views::Place& place);
   /// Follows the packet; with `step` -1 from its first key hop on. Unknown journeys are reported by Failed().
   void Follow(quint64 journey, int step = -1);
@@ -52,8 +54,10 @@ class Session : public QObject {
   void PreviousStep();
 
  signals:
-  void RunChanged();  ///< another run, or none
+  void RunAboutToChange();  ///< what belongs to the open run is about to go: let go of it
+  void RunChanged();        ///< another run, or none
   void TimeChanged(qint64 ns);
+  void PlayingChanged(bool playing);
   void SelectionChanged();
   void JourneyChanged();  ///< another packet is followed, or none
   void StepChanged();     ///< after JourneyChanged() as well
@@ -65,6 +69,7 @@ class Session : public QObject {
   Place m_place;
   int64_t m_timeNs = 0;
   int m_step = -1;
+  bool m_isPlaying = false;
 };
 
 }  // namespace overlaysim::views

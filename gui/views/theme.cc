@@ -185,4 +185,10 @@ void ThemeSwitch::Use(const Theme& theme) {
   emit Changed();
 }
 
+void ThemeSwitch::SetMotionReduced(bool reduced) {
+  if (reduced == m_isMotionReduced) return;
+  m_isMotionReduced = reduced;
+  emit Changed();
+}
+
 }  // namespace overlaysim::views

@@ -36,6 +36,9 @@ class ThemeSwitch : public QObject {
   static ThemeSwitch& Instance();
   const Theme& Current() const { return *m_theme; }
   void Use(const Theme& theme);  ///< also sets the application's palette
+  /// For people whom movement disturbs: things change at once then, and nothing moves by itself.
+  bool IsMotionReduced() const { return m_isMotionReduced; }
+  void SetMotionReduced(bool reduced);
 
  signals:
   void Changed();
@@ -43,6 +46,7 @@ class ThemeSwitch : public QObject {
  private:
   ThemeSwitch();
   const Theme* m_theme;
+  bool m_isMotionReduced = false;
 };
 
 inline const Theme& CurrentTheme() { return ThemeSwitch::Instance().Current(); }

@@ -1,0 +1,868 @@
+#include "gui/views/canvas/canvas_painter.h"
+
+#include <QApplication>
+#include <QFontMetricsF>
+#include <QLineF>
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+
+#include "gui/views/format.h"
+
+namespace overlaysim::views {
+namespace {
+
+using layout::Box;
+using layout::DeviceBox;
+using layout::kNone;
+using layout::Point;
+using replay::Activity;
+using replay::Role;
+
+constexpr double kNodeUnits = 160;
+constexpr double kBoxPixels = 26, kPodsPixels = 64, kInsidePixels = 230;  ///< of a node's width
+constexpr size_t kMostLabels = 300;
+constexpr double kSmallestText = 9;  ///< pixels high
+constexpr size_t kMostMovingLinks = 100;
+constexpr size_t kMostEdgesDrawn = 400;
+constexpr int kHeatSteps = 24;
+
+enum Priority { kOfCable = 1, kOfPod = 2, kOfDevice = 3, kOfNode = 4, kOfRack = 6, kOfCore = 7, kOfHovered = 8, kOfSelected = 9 };
+
+QString Text(const std::string& text) { return QString::fromStdString(text); }
+QString Text(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
+
+QString Tr(const char* text) { return QCoreApplication::translate("overlaysim::views::Canvas", text); }
+
+/// "web12" of "shop/web12".
+std::string_view WithoutNamespace(std::string_view name) {
+  const size_t slash = name.find('/');
+  return slash == std::string_view::npos ? name : name.substr(slash + 1);
+}
+
+QPointF Along(const QPolygonF& line, double share) {
+  double length = 0;
+  for (qsizetype i = 1; i < line.size(); ++i) length += QLineF(line[i - 1], line[i]).length();
+  double left = share * length;
+  for (qsizetype i = 1; i < line.size(); ++i) {
+    const QLineF part(line[i - 1], line[i]);
+    if (left <= part.length() && part.length() > 0) return part.pointAt(left / part.length());
+    left -= part.length();
+  }
+  return line.isEmpty() ? QPointF() : line.last();
+}
+
+}  // namespace
+
+Detail DetailAt(double scale) {
+  const double width = scale * kNodeUnits;
+  return width < kBoxPixels ? Detail::Tile : width < kPodsPixels ? Detail::Box : width < kInsidePixels ? Detail::Pods : Detail::Inside;
+}
+
+QString HeatName(Heat heat) {
+  switch (heat) {
+    case Heat::None:
+      return Tr("Plain");
+    case Heat::Utilisation:
+      return Tr("Utilisation");
+    case Heat::Drops:
+      return Tr("Drops");
+    case Heat::Queue:
+      return Tr("Queue");
+  }
+  return {};
+}
+
+QString LensName(Lens lens) {
+  switch (lens) {
+    case Lens::Underlay:
+      return Tr("Underlay");
+    case Lens::Overlay:
+      return Tr("Overlay");
+    case Lens::Flows:
+      return Tr("Flows");
+  }
+  return {};
+}
+
+CanvasPainter::CanvasPainter(QPainter& painter, const CanvasState& state, const Camera& camera, QSizeF window,
+                             const Theme& theme)
+    : m_painter(painter),
+      m_state(state),
+      m_camera(camera),
+      m_window(QPointF(0, 0), window),
+      m_theme(theme),
+      m_seen(camera.ToCanvas(m_window)),
+      m_detail(DetailAt(camera.scale)),
+      m_font(QApplication::font()) {
+  // Sizes in pixels: a picture in a file has the same proportions as the screen.
+  const double size = QFontInfo(m_font).pixelSize();
+  m_font.setPixelSize(static_cast<int>(std::max(size, kSmallestText)));
+  m_bold = m_font;
+  m_bold.setWeight(QFont::DemiBold);
+  m_small = m_font;
+  m_small.setPixelSize(static_cast<int>(std::max(std::round(size * 0.8), kSmallestText)));
+  m_line = QFontMetricsF(m_font).height();
+  m_smallLine = QFontMetricsF(m_small).height();
+}
+
+void CanvasPainter::Paint() {
+  m_painter.save();
+  m_painter.setClipRect(m_window);
+  m_painter.fillRect(m_window, m_theme.canvas);
+  if (!m_state.Topology()) {
+    PaintNothing();
+  } else {
+    PaintRacks();
+    PaintCables();
+    PaintSites();
+    PaintEdges();
+    PaintPath();
+    if (m_state.isPlaying) PaintTraffic();
+    PaintFocus();
+    PaintPacket();
+    PaintLabels();
+    PaintLegend();
+  }
+  m_painter.restore();
+}
+
+void CanvasPainter::PaintNothing() {
+  m_painter.setFont(m_font);
+  m_painter.setPen(m_theme.mutedText);
+  m_painter.drawText(m_window, Qt::AlignCenter, Tr("No run is open"));
+}
+
+QColor CanvasPainter::Mixed(const QColor& a, const QColor& b, double share) const {
+  const auto mix = [share](float x, float y) { return static_cast<float>(x + (y - x) * share); };
+  return QColor::fromRgbF(mix(a.redF(), b.redF()), mix(a.greenF(), b.greenF()), mix(a.blueF(), b.blueF()));
+}
+
+void CanvasPainter::AddLabel(Label label) {
+  if (label.box.height() < kSmallestText || !IsOnScreen(label.box)) return;
+  m_labels.push_back(std::move(label));
+}
+
+// --- racks
+
+void CanvasPainter::PaintRacks() {
+  const auto& layout = m_state.Layout();
+  m_painter.setRenderHint(QPainter::Antialiasing, false);
+  m_painter.setBrush(m_theme.surface);
+  m_painter.setPen(QPen(m_theme.border, 1));
+  for (const layout::Rack& rack : layout.racks) {
+    if (!IsSeen(rack.box)) continue;
+    const QRectF box = m_camera.ToWindow(rack.box);
+    m_painter.drawRect(box);
+    if (m_detail != Detail::Tile || rack.name.empty()) continue;
+    // Far away the switch's own box is too small for its name: the rack's top says it.
+    const QRectF top(box.x(), box.y(), box.width(), std::max(m_camera.scale * 110, m_smallLine));
+    if (box.width() > 30 && box.height() > 2 * m_smallLine)
+      AddLabel({top.adjusted(2, 0, -2, 0), Text(rack.name), kOfRack, Qt::AlignCenter, m_theme.text, false, true, false});
+  }
+}
+
+// --- cables
+
+QColor CanvasPainter::CableColour(uint32_t cable) const {
+  const double heat = m_state.HeatOf(cable);
+  return heat < 0 ? m_theme.link : m_theme.Heat(heat);
+}
+
+double CanvasPainter::CablePixels(uint32_t cable) const {
+  const double heat = m_state.HeatOf(cable);
+  const double base = m_detail == Detail::Tile ? 1.0 : m_detail == Detail::Inside ? 2.0 : 1.4;
+  return heat < 0 ? base : base + 5 * heat;
+}
+
+void CanvasPainter::PaintCables() {
+  const auto& layout = m_state.Layout();
+  const auto& topology = *m_state.Topology();
+  const bool isDimmed = m_state.lens != Lens::Underlay;
+  // By colour and width, so that pens change seldom: the quiet first, the hot on top.
+  std::array<std::vector<QLineF>, kHeatSteps + 1> lines;
+  std::vector<uint32_t> down;
+  size_t slanted = 0;
+  for (uint32_t i = 0; i < topology.cables.size(); ++i) {
+    const auto path = layout.CablePath(i);
+    if (path.empty() || !IsSeen(layout.cableBounds[i])) continue;
+    const bool isInRack = path.size() > 3 && layout.sites[layout.siteOf[topology.cables[i].a.netns]].rack ==
+                                                layout.sites[layout.siteOf[topology.cables[i].b.netns]].rack;
+    if (isInRack && m_detail == Detail::Tile) continue;
+    if (!m_state.IsCableUp(i)) {
+      down.push_back(i);
+      continue;
+    }
+    const double heat = isDimmed ? -1 : m_state.HeatOf(i);
+    auto& group = lines[heat < 0 ? 0 : 1 + static_cast<size_t>(std::clamp(heat, 0.0, 1.0) * (kHeatSteps - 1))];
+    QPointF last = m_camera.ToWindow(path[0]);
+    for (size_t p = 1; p < path.size(); ++p) {
+      const QPointF next = m_camera.ToWindow(path[p]);
+      const QRectF around = QRectF(last, next).normalized().adjusted(-8, -8, 8, 8);
+      if (IsOnScreen(around)) {
+        group.emplace_back(last, next);
+        slanted += last.x() != next.x() && last.y() != next.y();
+      }
+      last = next;
+    }
+  }
+  // Slanted lines are smoothed while there are few: a thousand of them cost more than they show.
+  m_painter.setRenderHint(QPainter::Antialiasing, slanted < 400);
+  const double base = m_detail == Detail::Tile ? 1.0 : m_detail == Detail::Inside ? 2.0 : 1.4;
+  for (size_t group = 0; group < lines.size(); ++group) {
+    if (lines[group].empty()) continue;
+    const double heat = group == 0 ? 0 : static_cast<double>(group - 1) / (kHeatSteps - 1);
+    QColor colour = group == 0 ? m_theme.link : m_theme.Heat(heat);
+    if (group == 0 && m_state.heat != Heat::None) colour = Mixed(m_theme.link, m_theme.canvas, 0.45);
+    if (isDimmed) colour = Mixed(m_theme.link, m_theme.canvas, 0.65);
+    QPen pen(colour, base + 5 * heat);
+    pen.setCapStyle(Qt::SquareCap);
+    if (group == 0 && slanted >= 400) pen.setWidth(0);
+    m_painter.setPen(pen);
+    m_painter.drawLines(lines[group].data(), static_cast<int>(lines[group].size()));
+  }
+  m_painter.setRenderHint(QPainter::Antialiasing, true);
+  for (const uint32_t cable : down) {
+    QPolygonF line;
+    for (const Point& p : layout.CablePath(cable)) line << m_camera.ToWindow(p);
+    m_painter.setPen(QPen(m_theme.linkDown, 1.6, Qt::DashLine));
+    m_painter.drawPolyline(line);
+    const QPointF middle = Along(line, 0.5);
+    m_painter.setPen(QPen(m_theme.linkDown, 2.4));
+    m_painter.drawLine(middle + QPointF(-5, -5), middle + QPointF(5, 5));
+    m_painter.drawLine(middle + QPointF(-5, 5), middle + QPointF(5, -5));
+  }
+  for (const Place* place : {&m_state.hovered, &m_state.selected}) {
+    if (place->kind != Place::Kind::Cable || place->cable >= topology.cables.size()) continue;
+    QPolygonF line;
+    for (const Point& p : layout.CablePath(place->cable)) line << m_camera.ToWindow(p);
+    if (line.isEmpty()) continue;
+    const bool isSelected = place == &m_state.selected;
+    m_painter.setPen(QPen(isSelected ? m_theme.selection : m_theme.accent, isSelected ? 4 : 2));
+    m_painter.drawPolyline(line);
+    AddCableLabel(place->cable);
+  }
+}
+
+void CanvasPainter::AddCableLabel(uint32_t cable) {
+  const auto& c = m_state.Topology()->cables[cable];
+  QPolygonF line;
+  for (const Point& p : m_state.Layout().CablePath(cable)) line << m_camera.ToWindow(p);
+  QString text = Text(c.name);
+  if (!m_state.IsCableUp(cable)) text += Tr("  down");
+  const auto* there = m_state.Sample(cable, Activity::Direction::AToB);
+  const auto* back = m_state.Sample(cable, Activity::Direction::BToA);
+  const auto share = [&](const replay::LinkSample* sample) {
+    return QString::number(sample ? m_state.facts->activity.Utilisation(cable, *sample) * 100 : 0, 'f', 1) +
+           QStringLiteral(" %");
+  };
+  if (there || back) text += QStringLiteral("  → %1  ← %2").arg(share(there), share(back));
+  const QPointF at = Along(line, 0.5);
+  const double width = QFontMetricsF(m_font).horizontalAdvance(text) + 12;
+  AddLabel({QRectF(at.x() - width / 2, at.y() - m_line / 2 - 1, width, m_line + 2), text, kOfSelected, Qt::AlignCenter,
+            m_theme.text, false, false, true});
+}
+
+// --- nodes, switches, routers
+
+void CanvasPainter::PaintSites() {
+  const auto& layout = m_state.Layout();
+  m_painter.setRenderHint(QPainter::Antialiasing, false);
+  if (m_detail == Detail::Tile) {
+    // Thousands: one fill each, coloured by the node's cable.
+    for (const layout::Site& site : layout.sites) {
+      if (site.rack == kNone || site.isHead || !IsSeen(site.box)) continue;
+      const auto& netns = m_state.Topology()->netns[site.netns];
+      double heat = -1;
+      bool isUp = true;
+      for (const uint32_t cable : m_state.Topology()->CablesOf(site.netns)) {
+        heat = std::max(heat, m_state.HeatOf(cable));
+        isUp = isUp && m_state.IsCableUp(cable);
+      }
+      const QRectF box = m_camera.ToWindow(site.box);
+      m_painter.fillRect(box, !isUp     ? m_theme.linkDown
+                              : heat < 0 ? Mixed(m_theme.ColourOf(netns.role), m_theme.border, 0.35)
+                                         : m_theme.Heat(heat));
+    }
+    for (uint32_t i = 0; i < layout.sites.size(); ++i)
+      if ((layout.sites[i].rack == kNone || layout.sites[i].isHead) && IsSeen(layout.sites[i].box)) PaintSite(i);
+    return;
+  }
+  for (const layout::Rack& rack : layout.racks) {
+    if (!IsSeen(rack.box)) continue;
+    if (rack.head != kNone && IsSeen(layout.sites[rack.head].box)) PaintSite(rack.head);
+    for (const uint32_t site : rack.sites)
+      if (IsSeen(layout.sites[site].box)) PaintSite(site);
+  }
+  for (uint32_t i = 0; i < layout.sites.size(); ++i)
+    if (layout.sites[i].rack == kNone && IsSeen(layout.sites[i].box)) PaintSite(i);
+}
+
+void CanvasPainter::PaintSite(uint32_t index) {
+  const layout::Site& site = m_state.Layout().sites[index];
+  const auto& topology = *m_state.Topology();
+  const auto& netns = topology.netns[site.netns];
+  const QRectF box = m_camera.ToWindow(site.box);
+  const QColor fill = m_theme.ColourOf(netns.role);
+  const bool isSmall = box.width() < 24;
+  m_painter.setRenderHint(QPainter::Antialiasing, !isSmall);
+  m_painter.setBrush(fill);
+  m_painter.setPen(isSmall ? QPen(Qt::NoPen) : QPen(Mixed(fill, m_theme.text, 0.35), 1));
+  if (isSmall)
+    m_painter.drawRect(box);
+  else
+    m_painter.drawRoundedRect(box, 4, 4);
+  const bool isSwitch = site.rack == kNone || site.isHead;
+  const bool hasInside = m_detail == Detail::Inside;
+  const std::span<const uint32_t> pods = topology.PodsOf(site.netns);
+  const uint32_t collapsed = site.isHead ? m_state.Layout().racks[site.rack].collapsedNodes : 0;
+  if (hasInside) {
+    PaintInside(index);
+  } else if (m_detail == Detail::Pods && !isSwitch) {
+    PaintPodDots(index, box);
+  }
+  // The name: in the title while there is something below it, else in the middle.
+  Label label;
+  label.text = Text(netns.name);
+  label.priority = isSwitch ? kOfCore : kOfNode;
+  label.colour = m_theme.text;
+  label.isBold = true;
+  label.alignment = Qt::AlignCenter;
+  const bool hasTitle = hasInside || (m_detail == Detail::Pods && !isSwitch && !pods.empty());
+  label.box = hasTitle ? QRectF(box.x() + 4, box.y() + 1, box.width() - 8, std::max(box.height() * 0.15, 0.0)) : box;
+  if (hasTitle && label.box.height() < m_line) {
+    label.isSmall = true;
+    label.isBold = false;
+    label.box.setHeight(std::max(label.box.height(), m_smallLine));
+  }
+  if (isSwitch && m_detail == Detail::Tile && box.height() < m_smallLine) {
+    // Beside a core switch there is room; a rack's says its rack.
+    if (site.rack != kNone) return;
+    label.isSmall = true;
+    label.isBold = false;
+    const double width = QFontMetricsF(m_small).horizontalAdvance(label.text) + 4;
+    label.box = QRectF(box.center().x() - width / 2, box.top() - m_smallLine, width, m_smallLine);
+    label.floats = true;
+  } else if (label.box.height() < m_line || label.box.width() < 60) {
+    label.isSmall = true;
+    label.isBold = false;
+  }
+  if (!label.floats && label.box.width() < 22) return;
+  if (collapsed > 0) {
+    label.text += Tr(" · %1 nodes").arg(collapsed);
+  }
+  AddLabel(label);
+  if (hasTitle && hasInside && label.box.height() >= m_line && box.width() > 320) {
+    Label count;
+    count.box = label.box.adjusted(4, 0, -4, 0);
+    count.alignment = Qt::AlignRight | Qt::AlignVCenter;
+    count.colour = m_theme.mutedText;
+    count.isSmall = true;
+    count.priority = kOfNode;
+    if (!pods.empty()) count.text = pods.size() == 1 ? Tr("1 pod") : Tr("%1 pods").arg(pods.size());
+    AddLabel(count);
+  }
+  if (m_state.facts && box.width() >= kBoxPixels && !m_state.facts->activity.Drops().empty()) {
+    uint32_t drops = m_state.facts->activity.DropsAt(site.netns, m_state.timeNs);
+    if (drops > 0) {
+      const QString text = QStringLiteral("✕ %1").arg(drops);
+      const double width = QFontMetricsF(m_small).horizontalAdvance(text) + 8;
+      const QRectF badge(box.right() - width + 4, box.top() - 6, width, m_smallLine + 2);
+      m_painter.setPen(Qt::NoPen);
+      m_painter.setBrush(m_theme.bad);
+      m_painter.drawRoundedRect(badge, 3, 3);
+      AddLabel({badge, text, kOfCore, Qt::AlignCenter, m_theme.TextOn(m_theme.bad), false, true, false});
+    }
+  }
+}
+
+void CanvasPainter::PaintPodDots(uint32_t index, const QRectF& box) {
+  const layout::Site& site = m_state.Layout().sites[index];
+  const std::span<const uint32_t> pods = m_state.Topology()->PodsOf(site.netns);
+  if (pods.empty()) return;
+  const layout::PodGrid grid = layout::PodGridOf(pods.size(), site.box);
+  const QRectF area = m_camera.ToWindow(grid.area);
+  const double width = area.width() / static_cast<double>(grid.columns), height = area.height() / static_cast<double>(grid.rows);
+  m_painter.setRenderHint(QPainter::Antialiasing, false);
+  if (width < 3 || height < 3) {
+    m_painter.fillRect(area, Mixed(m_theme.ColourOf(Role::Node), m_theme.pod, 0.6));
+    return;
+  }
+  const double w = std::max(std::floor(width * 0.8), 2.0), h = std::max(std::floor(height * 0.8), 2.0);
+  for (size_t i = 0; i < pods.size(); ++i) {
+    if (!m_state.IsPodShown(pods[i])) continue;
+    m_painter.fillRect(QRectF(area.x() + width * static_cast<double>(i % grid.columns) + (width - w) / 2,
+                              area.y() + height * static_cast<double>(i / grid.columns) + (height - h) / 2, w, h),
+                       m_theme.pod);
+  }
+  (void)box;
+}
+
+// --- inside
+
+void CanvasPainter::PaintInside(uint32_t index) {
+  const layout::Site& site = m_state.Layout().sites[index];
+  const auto& netns = m_state.Topology()->netns[site.netns];
+  const layout::NodeInside& inside = m_state.Inside(index);
+  const bool isNode = netns.role == Role::Node;
+  if (!inside.routing.IsEmpty()) {
+    const QRectF bar = m_camera.ToWindow(inside.routing);
+    m_painter.setPen(Qt::NoPen);
+    m_painter.setBrush(Mixed(m_theme.ColourOf(netns.role), m_theme.text, 0.22));
+    m_painter.drawRoundedRect(bar, 2, 2);
+    if (bar.height() >= kSmallestText + 2)
+      AddLabel({bar, Tr("routes"), kOfDevice, Qt::AlignCenter, m_theme.text, false, true, false});
+  }
+  m_painter.setRenderHint(QPainter::Antialiasing, false);
+  std::vector<QLineF> lines;
+  for (const layout::Wire& wire : inside.wires)
+    for (size_t i = 1; i < wire.points.size(); ++i)
+      lines.emplace_back(m_camera.ToWindow(wire.points[i - 1]), m_camera.ToWindow(wire.points[i]));
+  m_painter.setPen(QPen(m_theme.link, m_camera.scale > 4 ? 2 : 1));
+  m_painter.drawLines(lines.data(), static_cast<int>(lines.size()));
+  m_painter.setRenderHint(QPainter::Antialiasing, true);
+  for (const DeviceBox& device : inside.devices)
+    if (IsSeen(device.box)) PaintDevice(device, isNode);
+  for (const layout::PodBox& pod : inside.pods)
+    if (IsSeen(pod.box) && m_state.IsPodShown(pod.netns)) PaintPod(pod);
+}
+
+void CanvasPainter::PaintDevice(const DeviceBox& device, bool isNode) {
+  const auto& netns = m_state.Topology()->netns[device.netns];
+  if (device.kind == DeviceBox::Kind::PodPort || device.kind == DeviceBox::Kind::PodEth) {
+    const uint32_t pod = device.kind == DeviceBox::Kind::PodEth ? device.netns : kNone;
+    if (pod != kNone && !m_state.IsPodShown(pod)) return;
+  }
+  const replay::Device* info = netns.Find(device.ifindex);
+  if (!info) return;
+  const QRectF box = m_camera.ToWindow(device.box);
+  QColor fill = m_theme.raised;
+  Qt::PenStyle style = Qt::SolidLine;
+  switch (device.kind) {
+    case DeviceBox::Kind::Uplink:
+      fill = Mixed(m_theme.surface, m_theme.link, 0.25);
+      break;
+    case DeviceBox::Kind::Bridge:
+      fill = Mixed(m_theme.surface, m_theme.accent, 0.25);
+      break;
+    case DeviceBox::Kind::Other:
+      fill = isNode ? Mixed(m_theme.surface, m_theme.tunnel, 0.35) : m_theme.raised;
+      style = isNode ? Qt::DashLine : Qt::SolidLine;
+      break;
+    case DeviceBox::Kind::PodPort:
+    case DeviceBox::Kind::PodEth:
+      fill = m_theme.raised;
+      break;
+  }
+  m_painter.setBrush(fill);
+  m_painter.setPen(QPen(Mixed(fill, m_theme.text, 0.45), 1, style));
+  const double radius = std::min(3.0, box.height() / 4);
+  m_painter.drawRoundedRect(box, radius, radius);
+  // As many lines as there is room for: name, addresses, MTU.
+  QStringList texts{Text(info->name)};
+  const QString mtu = Tr("mtu %1").arg(info->mtu);
+  for (const std::string& address : info->addresses) texts << Text(address);
+  if (info->mtu > 0) texts << mtu;
+  const auto room = static_cast<qsizetype>(box.height() / (m_smallLine * 0.98));
+  if (room < 1 || box.width() < 24) return;
+  if (room < texts.size()) {
+    // On one line, if it is wide enough; else what stands first.
+    const QString joined = texts.join(QStringLiteral("  "));
+    if (QFontMetricsF(m_small).horizontalAdvance(joined) <= box.width() - 6)
+      texts = {joined};
+    else
+      texts = texts.mid(0, room);
+  }
+  const double line = std::min(m_smallLine * 1.15, box.height() / static_cast<double>(texts.size()));
+  double y = box.center().y() - line * static_cast<double>(texts.size()) / 2;
+  for (qsizetype i = 0; i < texts.size(); ++i, y += line) {
+    Label label;
+    label.box = QRectF(box.x() + 2, y, box.width() - 4, line);
+    label.text = texts[i];
+    label.priority = kOfDevice;
+    label.colour = i == 0 ? m_theme.text : m_theme.mutedText;
+    label.isSmall = true;
+    AddLabel(label);
+  }
+}
+
+void CanvasPainter::PaintPod(const layout::PodBox& pod) {
+  const auto& netns = m_state.Topology()->netns[pod.netns];
+  const QRectF box = m_camera.ToWindow(pod.box);
+  const QColor fill = Mixed(m_theme.surface, m_theme.pod, pod.isHostNetwork ? 0.2 : 0.55);
+  m_painter.setBrush(fill);
+  m_painter.setPen(QPen(Mixed(m_theme.pod, m_theme.text, 0.4), 1, pod.isHostNetwork ? Qt::DashLine : Qt::SolidLine));
+  const double radius = std::min(5.0, box.height() / 4);
+  m_painter.drawRoundedRect(box, radius, radius);
+  if (box.height() < m_smallLine || box.width() < 26) return;
+  std::vector<std::pair<QString, bool>> texts;  // and whether it is the name
+  const bool isTall = box.height() >= 2 * m_smallLine;
+  const QString full = Text(netns.name);
+  const bool fits = QFontMetricsF(m_small).horizontalAdvance(full) <= box.width() - 6;
+  texts.emplace_back(fits ? full : Text(WithoutNamespace(netns.name)), true);
+  if (isTall) {
+    if (pod.isHostNetwork) texts.emplace_back(Tr("host network"), false);
+    for (const replay::Device& device : netns.devices) {
+      if (device.name == "lo") continue;
+      for (const std::string& address : device.addresses)
+        texts.emplace_back(Text(std::string_view(address).substr(0, address.find('/'))), false);
+    }
+  }
+  const auto room = static_cast<size_t>(box.height() / m_smallLine);
+  if (texts.size() > room) texts.resize(std::max<size_t>(room, 1));
+  double y = box.center().y() - m_smallLine * static_cast<double>(texts.size()) / 2;
+  for (const auto& [text, isName] : texts) {
+    Label label;
+    label.box = QRectF(box.x() + 3, y, box.width() - 6, m_smallLine);
+    label.text = text;
+    label.priority = kOfPod;
+    label.colour = isName ? m_theme.text : m_theme.mutedText;
+    label.isSmall = true;
+    AddLabel(label);
+    y += m_smallLine;
+  }
+}
+
+// --- tunnels and flows
+
+QPainterPath CanvasPainter::CurveBetween(QPointF a, QPointF b) const {
+  QPainterPath path(a);
+  const QLineF line(a, b);
+  const double bow = std::min(line.length() * 0.18, 160.0);
+  const QPointF normal = line.length() > 0 ? QPointF(line.dy(), -line.dx()) / line.length() : QPointF();
+  path.quadTo((a + b) / 2 + normal * bow * 1.6, b);
+  return path;
+}
+
+void CanvasPainter::PaintEdges() {
+  if (m_state.lens == Lens::Overlay) PaintTunnels();
+  if (m_state.lens == Lens::Flows) PaintFlows();
+}
+
+void CanvasPainter::PaintTunnels() {
+  const auto& topology = *m_state.Topology();
+  m_painter.setRenderHint(QPainter::Antialiasing, true);
+  m_painter.setBrush(Qt::NoBrush);
+  // At a node's tunnel device while that can be seen.
+  const auto anchor = [&](uint32_t node) -> std::optional<QPointF> {
+    const uint32_t site = m_state.Layout().siteOf[node];
+    if (site == kNone) return std::nullopt;
+    if (m_detail == Detail::Inside && m_state.Layout().sites[site].netns == node && IsSeen(m_state.Layout().sites[site].box))
+      for (const DeviceBox& device : m_state.Inside(site).devices)
+        if (device.kind == DeviceBox::Kind::Other && device.netns == node)
+          return m_camera.ToWindow(device.box).center();
+    return m_camera.ToWindow(m_state.Layout().sites[site].box).center();
+  };
+  size_t drawn = 0;
+  const auto draw = [&](const Edge& edge, bool isStrong) {
+    if (drawn >= kMostEdgesDrawn || edge.from >= topology.netns.size() || edge.to >= topology.netns.size()) return;
+    const auto a = anchor(edge.from), b = anchor(edge.to);
+    if (!a || !b || *a == *b) return;
+    const QPainterPath curve = CurveBetween(*a, *b);
+    if (!IsOnScreen(curve.boundingRect().adjusted(-4, -4, 4, 4))) return;
+    ++drawn;
+    QColor colour = m_theme.tunnel;
+    if (!isStrong) colour.setAlphaF(0.75f);
+    m_painter.strokePath(curve, QPen(colour, isStrong ? 3 : 1.4 + std::min(3.0, std::log2(edge.count) * 0.6), Qt::DashLine));
+    m_painter.setPen(Qt::NoPen);
+    m_painter.setBrush(m_theme.tunnel);
+    for (const QPointF end : {*a, *b}) m_painter.drawEllipse(end, 3.5, 3.5);
+    m_painter.setBrush(Qt::NoBrush);
+  };
+  for (const Edge& edge : m_state.TunnelsOfSelection()) draw(edge, true);
+  for (const Edge& edge : m_state.Tunnels()) draw(edge, false);
+}
+
+void CanvasPainter::PaintFlows() {
+  m_painter.setRenderHint(QPainter::Antialiasing, true);
+  const bool isDeep = m_detail == Detail::Inside;
+  const std::vector<Edge>& edges = isDeep ? m_state.Flows() : m_state.FlowsBetweenSites();
+  size_t drawn = 0;
+  for (const Edge& edge : edges) {
+    if (drawn >= kMostEdgesDrawn) break;
+    if (isDeep && (!m_state.IsPodShown(edge.from) || !m_state.IsPodShown(edge.to))) continue;
+    const auto from = m_state.BoxOfNetns(edge.from), to = m_state.BoxOfNetns(edge.to);
+    if (!from || !to) continue;
+    const QPointF a = m_camera.ToWindow(*from).center(), b = m_camera.ToWindow(*to).center();
+    if (QLineF(a, b).length() < 4) continue;
+    const QPainterPath curve = CurveBetween(a, b);
+    if (!IsOnScreen(curve.boundingRect().adjusted(-4, -4, 4, 4))) continue;
+    ++drawn;
+    QColor colour = m_theme.flow;
+    colour.setAlphaF(0.8f);
+    const double width = 1.4 + std::min(4.0, std::log2(edge.count));
+    m_painter.strokePath(curve, QPen(colour, width));
+    // The arrow is on the way, where it does not cover what the flow leads to.
+    const QPointF at = curve.pointAtPercent(0.62);
+    const QLineF tangent(curve.pointAtPercent(0.60), curve.pointAtPercent(0.64));
+    if (tangent.length() == 0) continue;
+    const QPointF along = QPointF(tangent.dx(), tangent.dy()) / tangent.length(), across(-along.y(), along.x());
+    const double size = 4 + width;
+    QPainterPath arrow(at + along * size);
+    arrow.lineTo(at - along * size + across * size * 0.7);
+    arrow.lineTo(at - along * size - across * size * 0.7);
+    arrow.closeSubpath();
+    m_painter.fillPath(arrow, m_theme.flow);
+    if (edge.count > 1) {
+      const QString text = Tr("%1 flows").arg(edge.count);
+      const double w = QFontMetricsF(m_small).horizontalAdvance(text) + 8;
+      AddLabel({QRectF(at.x() - w / 2, at.y() - m_smallLine - 6, w, m_smallLine), text, kOfCable, Qt::AlignCenter,
+                m_theme.text, false, true, true});
+    }
+  }
+}
+
+// --- what moves
+
+void CanvasPainter::PaintPath() {
+  if (m_state.Legs().empty()) return;
+  m_painter.setRenderHint(QPainter::Antialiasing, true);
+  m_painter.setBrush(Qt::NoBrush);
+  QPainterPath done, ahead;
+  for (size_t i = 0; i < m_state.Legs().size(); ++i) {
+    const Leg& leg = m_state.Legs()[i];
+    if (leg.points.size() < 2) continue;
+    QPainterPath& path = static_cast<int>(i) <= m_state.step ? done : ahead;
+    path.moveTo(m_camera.ToWindow(leg.points[0]));
+    for (size_t p = 1; p < leg.points.size(); ++p) path.lineTo(m_camera.ToWindow(leg.points[p]));
+  }
+  const double width = m_detail == Detail::Tile ? 2.5 : 4;
+  QPen halo(m_theme.canvas, width + 3);
+  halo.setJoinStyle(Qt::RoundJoin);
+  halo.setCapStyle(Qt::RoundCap);
+  QPen pen(m_theme.accent, width);
+  pen.setJoinStyle(Qt::RoundJoin);
+  pen.setCapStyle(Qt::RoundCap);
+  m_painter.strokePath(done, halo);
+  m_painter.strokePath(done, pen);
+  pen.setStyle(Qt::DotLine);
+  pen.setWidthF(width * 0.7);
+  m_painter.strokePath(ahead, pen);
+}
+
+void CanvasPainter::PaintTraffic() {
+  if (!m_state.facts || m_detail == Detail::Tile || m_state.lens != Lens::Underlay) return;
+  const auto& layout = m_state.Layout();
+  struct Moving {
+    uint32_t cable;
+    bool isForward;
+    double utilisation;
+  };
+  std::vector<Moving> moving;
+  for (uint32_t i = 0; i < layout.cableBounds.size(); ++i) {
+    if (layout.CablePath(i).empty() || !IsSeen(layout.cableBounds[i]) || !m_state.IsCableUp(i)) continue;
+    for (const bool isForward : {true, false})
+      if (const auto* sample = m_state.Sample(i, isForward ? Activity::Direction::AToB : Activity::Direction::BToA))
+        if (sample->frames > 0) moving.push_back({i, isForward, m_state.facts->activity.Utilisation(i, *sample)});
+  }
+  std::stable_sort(moving.begin(), moving.end(),
+                   [](const Moving& a, const Moving& b) { return a.utilisation > b.utilisation; });
+  if (moving.size() > kMostMovingLinks) moving.resize(kMostMovingLinks);
+  m_painter.setRenderHint(QPainter::Antialiasing, true);
+  m_painter.setPen(QPen(m_theme.canvas, 1));
+  m_painter.setBrush(m_theme.accent);
+  for (const Moving& m : moving) {
+    QPolygonF line;
+    for (const Point& p : layout.CablePath(m.cable)) line << m_camera.ToWindow(p);
+    if (!m.isForward) std::reverse(line.begin(), line.end());
+    double length = 0;
+    for (qsizetype i = 1; i < line.size(); ++i) length += QLineF(line[i - 1], line[i]).length();
+    if (length < 12) continue;
+    // The busier, the closer they follow each other; all move at one speed.
+    const double gap = 70 - 50 * std::sqrt(m.utilisation);
+    const double first = std::fmod(m_state.phase * 60, gap);
+    for (double at = first; at < length; at += gap) m_painter.drawEllipse(Along(line, at / length), 2.6, 2.6);
+  }
+}
+
+void CanvasPainter::PaintPacket() {
+  const auto at = m_state.PacketAt();
+  if (!at || !m_state.Journey()) return;
+  const QPointF p = m_camera.ToWindow(*at);
+  if (!IsOnScreen(QRectF(p, QSizeF(1, 1)).adjusted(-60, -60, 60, 60))) return;
+  m_painter.setRenderHint(QPainter::Antialiasing, true);
+  if (m_state.pulse >= 0) {
+    QColor ring = m_theme.accent;
+    ring.setAlphaF(static_cast<float>(std::clamp(1 - m_state.pulse, 0.0, 1.0)));
+    m_painter.setBrush(Qt::NoBrush);
+    m_painter.setPen(QPen(ring, 3));
+    m_painter.drawEllipse(p, 8 + 26 * m_state.pulse, 8 + 26 * m_state.pulse);
+  }
+  const replay::Hop& hop = m_state.Journey()->hops[static_cast<size_t>(m_state.step)];
+  const bool isDrop = IsDrop(hop.record.verdict);
+  m_painter.setPen(QPen(m_theme.canvas, 2));
+  m_painter.setBrush(isDrop ? m_theme.bad : m_theme.accent);
+  m_painter.drawEllipse(p, 7, 7);
+  if (isDrop) {
+    m_painter.setPen(QPen(m_theme.TextOn(m_theme.bad), 2));
+    m_painter.drawLine(p + QPointF(-3, -3), p + QPointF(3, 3));
+    m_painter.drawLine(p + QPointF(-3, 3), p + QPointF(3, -3));
+  }
+  PaintBricks(p + QPointF(0, -14));
+}
+
+void CanvasPainter::PaintBricks(QPointF at) {
+  const replay::Hop& hop = m_state.Journey()->hops[static_cast<size_t>(m_state.step)];
+  std::vector<replay::Layer> layers;
+  if (!hop.after.empty())
+    layers = replay::Dissect(hop.after, hop.afterLayer, hop.afterBytes, m_state.vxlanPorts).layers;
+  const QFontMetricsF metrics(m_small);
+  const double height = m_smallLine + 4;
+  double width = 0;
+  std::vector<std::pair<QString, double>> bricks;
+  for (const replay::Layer& layer : layers) {
+    const QString name = Text(layer.name);
+    bricks.emplace_back(name, metrics.horizontalAdvance(name) + 10);
+    width += bricks.back().second;
+  }
+  const QString size = BytesText(hop.afterBytes);
+  const double sizeWidth = metrics.horizontalAdvance(size) + 10;
+  width += sizeWidth;
+  QRectF all(at.x() - width / 2, at.y() - height, width, height);
+  // Inside the window, whatever the packet's place.
+  all.moveLeft(std::clamp(all.left(), 4.0, std::max(4.0, m_window.width() - width - 4)));
+  if (all.top() < 4) all.moveTop(at.y() + 28);
+  m_painter.setFont(m_small);
+  m_painter.setPen(QPen(m_theme.canvas, 1));
+  m_painter.setBrush(m_theme.surface);
+  m_painter.drawRoundedRect(all.adjusted(-2, -2, 2, 2), 3, 3);
+  double x = all.left();
+  for (size_t i = 0; i < bricks.size(); ++i) {
+    const QColor colour = m_theme.ColourOf(layers[i].protocol);
+    const QRectF brick(x, all.top(), bricks[i].second - 1, height);
+    m_painter.setPen(Qt::NoPen);
+    m_painter.setBrush(colour);
+    m_painter.drawRoundedRect(brick, 2, 2);
+    m_painter.setPen(m_theme.TextOn(colour));
+    m_painter.drawText(brick, Qt::AlignCenter, bricks[i].first);
+    x += bricks[i].second;
+  }
+  m_painter.setPen(m_theme.text);
+  m_painter.drawText(QRectF(x, all.top(), sizeWidth, height), Qt::AlignCenter, size);
+}
+
+// --- marks, texts, legend
+
+void CanvasPainter::PaintFocus() {
+  m_painter.setRenderHint(QPainter::Antialiasing, true);
+  m_painter.setBrush(Qt::NoBrush);
+  for (const Place* place : {&m_state.hovered, &m_state.selected}) {
+    if (place->kind == Place::Kind::Cable || place->kind == Place::Kind::None) continue;
+    const bool isSelected = place == &m_state.selected;
+    if (!isSelected && *place == m_state.selected) continue;
+    // Of what is too small to be told apart, the node that it is in.
+    auto box = m_state.BoxOf(*place);
+    if (!box) continue;
+    if (m_detail != Detail::Inside) {
+      const uint32_t site = m_state.Layout().siteOf[place->netns];
+      if (site != kNone) box = m_state.Layout().sites[site].box;
+    }
+    QRectF r = m_camera.ToWindow(*box);
+    if (!IsOnScreen(r)) continue;
+    const double least = isSelected ? 10 : 0;
+    if (r.width() < least) r.adjust(-(least - r.width()) / 2, 0, (least - r.width()) / 2, 0);
+    if (r.height() < least) r.adjust(0, -(least - r.height()) / 2, 0, (least - r.height()) / 2);
+    if (isSelected) {
+      m_painter.setPen(QPen(m_theme.selection, m_state.isFocused ? 3 : 2));
+      m_painter.drawRoundedRect(r.adjusted(-3, -3, 3, 3), 5, 5);
+      if (m_state.isFocused) {
+        m_painter.setPen(QPen(m_theme.selection, 1, Qt::DotLine));
+        m_painter.drawRoundedRect(r.adjusted(-6, -6, 6, 6), 7, 7);
+      }
+    } else {
+      m_painter.setPen(QPen(m_theme.accent, 1.5));
+      m_painter.drawRoundedRect(r.adjusted(-2, -2, 2, 2), 4, 4);
+    }
+  }
+}
+
+void CanvasPainter::PaintLabels() {
+  std::stable_sort(m_labels.begin(), m_labels.end(),
+                   [](const Label& a, const Label& b) { return a.priority > b.priority; });
+  if (m_labels.size() > kMostLabels) m_labels.resize(kMostLabels);
+  const QFontMetricsF font(m_font), bold(m_bold), small(m_small);
+  std::vector<QRectF> floating;
+  const QFont* current = nullptr;
+  for (const Label& label : m_labels) {
+    if (label.text.isEmpty()) continue;
+    if (label.floats) {
+      if (std::any_of(floating.begin(), floating.end(), [&](const QRectF& r) { return r.intersects(label.box); })) continue;
+      floating.push_back(label.box);
+      m_painter.setPen(Qt::NoPen);
+      QColor ground = m_theme.canvas;
+      ground.setAlphaF(0.88f);
+      m_painter.setBrush(ground);
+      m_painter.drawRoundedRect(label.box, 3, 3);
+    }
+    const QFont& wanted = FontOf(label);
+    if (&wanted != current) m_painter.setFont(*(current = &wanted));
+    const QFontMetricsF& metrics = current == &m_small ? small : current == &m_bold ? bold : font;
+    const QString text = label.floats ? label.text : metrics.elidedText(label.text, Qt::ElideMiddle, label.box.width());
+    if (text.size() < 2 && label.text.size() > 1) continue;
+    m_painter.setPen(label.colour);
+    m_painter.drawText(label.box, static_cast<int>(label.alignment) | Qt::TextSingleLine, text);
+  }
+}
+
+void CanvasPainter::PaintLegend() {
+  if (m_window.width() < 420 || m_window.height() < 220) return;
+  const QFontMetricsF metrics(m_small);
+  QStringList words;
+  bool hasScale = false;
+  if (m_state.lens == Lens::Overlay) {
+    words << Tr("tunnels between VTEPs");
+  } else if (m_state.lens == Lens::Flows) {
+    words << Tr("flows, from → to");
+  } else if (m_state.heat == Heat::None || !m_state.facts) {
+    words << Tr("cables");
+  } else {
+    hasScale = true;
+    switch (m_state.heat) {
+      case Heat::Utilisation:
+        words << Tr("utilisation") << QStringLiteral("0") << QStringLiteral("25 %") << QStringLiteral("100 %");
+        break;
+      case Heat::Drops:
+        words << Tr("drops") << QStringLiteral("1") << QString() << QString::number(m_state.HeatScaleEnd());
+        break;
+      default:
+        words << Tr("queue") << QStringLiteral("0") << QString() << BytesText(static_cast<uint64_t>(m_state.HeatScaleEnd()));
+        break;
+    }
+    const auto& activity = m_state.facts->activity;
+    words[0] += activity.IsWholeRun() ? Tr(", whole run") : Tr(", over %1").arg(TimeText(activity.SlotNs()));
+  }
+  const double pad = 8, bar = hasScale ? 150 : 34;
+  const double width = std::max(metrics.horizontalAdvance(words[0]), bar) + 2 * pad;
+  const double height = pad * 1.5 + m_smallLine + 12 + (hasScale ? m_smallLine : 0);
+  const QRectF box(10, m_window.height() - height - 10, width, height);
+  m_painter.setRenderHint(QPainter::Antialiasing, true);
+  QColor ground = m_theme.surface;
+  ground.setAlphaF(0.94f);
+  m_painter.setBrush(ground);
+  m_painter.setPen(QPen(m_theme.border, 1));
+  m_painter.drawRoundedRect(box, 4, 4);
+  m_painter.setFont(m_small);
+  m_painter.setPen(m_theme.text);
+  m_painter.drawText(QRectF(box.x() + pad, box.y() + 4, width - 2 * pad, m_smallLine), Qt::AlignLeft, words[0]);
+  const double y = box.y() + 4 + m_smallLine + 8;
+  if (!hasScale) {
+    const QColor colour = m_state.lens == Lens::Overlay ? m_theme.tunnel : m_state.lens == Lens::Flows ? m_theme.flow : m_theme.link;
+    m_painter.setPen(QPen(colour, 2, m_state.lens == Lens::Overlay ? Qt::DashLine : Qt::SolidLine));
+    m_painter.drawLine(QPointF(box.x() + pad, y), QPointF(box.x() + pad + bar, y));
+    return;
+  }
+  // Colour and width together, as on the cables.
+  constexpr int kParts = 30;
+  for (int i = 0; i < kParts; ++i) {
+    const double share = static_cast<double>(i) / (kParts - 1), w = 1.4 + 5 * share;
+    m_painter.fillRect(QRectF(box.x() + pad + bar * i / kParts, y - w / 2, bar / kParts + 0.5, w), m_theme.Heat(share));
+  }
+  m_painter.setPen(m_theme.mutedText);
+  const QRectF under(box.x() + pad, y + 6, bar, m_smallLine);
+  m_painter.drawText(under, Qt::AlignLeft, words[1]);
+  m_painter.drawText(under, Qt::AlignHCenter, words[2]);
+  m_painter.drawText(under, Qt::AlignRight, words[3]);
+}
+
+}  // namespace overlaysim::views

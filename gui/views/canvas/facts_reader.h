@@ -1,0 +1,39 @@
+#pragma once
+
+#include <QObject>
+#include <atomic>
+#include <filesystem>
+#include <memory>
+#include <thread>
+
+#include "gui/views/canvas/canvas_state.h"
+
+namespace overlaysim::views {
+
+/// Reads a run's whole trace in a thread of its own, to know what each cable did and when it was up.
+class FactsReader : public QObject {
+  Q_OBJECT
+ public:
+  using QObject::QObject;
+  ~FactsReader() override { Cancel(); }
+
+  /// Ends what is under way. The topology must live until Cancel() or one of the signals.
+  void Start(const std::filesystem::path& trace, const replay::Topology& topology, int64_t endNs);
+  void Cancel();
+  bool IsReading() const { return m_isReading; }
+
+ signals:
+  void Progressed(int percent);
+  void Finished(std::shared_ptr<const overlaysim::views::RunFacts> facts);
+  void Failed(const QString& sentence);
+
+ private:
+  void Join();
+
+  std::thread m_thread;
+  std::atomic<bool> m_cancel{false};
+  bool m_isReading = false;
+  int m_generation = 0;  ///< what a cancelled thread has still posted is told by its number
+};
+
+}  // namespace overlaysim::views
