@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
+#include <unordered_set>
 
 namespace overlaysim::layout {
 namespace {
@@ -18,7 +20,6 @@ constexpr double kRoutingTop = 0.36, kRoutingHeight = 0.035;
 constexpr double kBridgeTop = 0.46, kBridgeHeight = 0.09;
 constexpr double kPodsTop = 0.60;
 constexpr double kTabShare = 0.26;  ///< of a pod's cell: its veth's two ends
-constexpr double kUplinkOfNode = 0.25;
 
 bool IsLoopback(const Device& device) { return device.name == "lo"; }
 
@@ -54,10 +55,11 @@ class Inside {
 
  private:
   void Sort() {
+    std::unordered_set<std::string_view> masters;
+    for (const Device& device : m_netns.devices) masters.insert(device.master);
     for (const Device& device : m_netns.devices) {
       if (IsLoopback(device)) continue;
-      const bool isBridge = std::any_of(m_netns.devices.begin(), m_netns.devices.end(),
-                                        [&](const Device& other) { return other.master == device.name; });
+      const bool isBridge = masters.count(device.name) > 0;
       if (m_topology.CableAt({m_netns.id, device.ifindex}) != Topology::kNone)
         m_upper.push_back(&device), m_kinds.push_back(DeviceBox::Kind::Uplink);
       else if (isBridge || device.name.starts_with("cni") || device.name.starts_with("br"))
@@ -219,6 +221,10 @@ const PodBox* NodeInside::FindPod(uint32_t netns) const {
   for (const PodBox& pod : pods)
     if (pod.netns == netns) return &pod;
   return nullptr;
+}
+
+NodeInside LayOutInside(const Topology& topology, uint32_t netns, const Box& box) {
+  return Inside(topology, netns, box).Run();
 }
 
 Box PodGrid::Cell(size_t index) const {
