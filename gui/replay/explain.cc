@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "gui/replay/packet_ends.h"
 #include "gui/replay/text.h"
 #include "models/linux/namespace.h"
 
@@ -171,7 +172,7 @@ class Explainer {
       Say("send", fmt::format("{} makes the packet, {} bytes{}.", m_namespace, m_record.sizeBytes, what));
     else
       Say("send", fmt::format("{} makes the packet, {} bytes, because of {}{}.", m_namespace, m_record.sizeBytes,
-                              JourneyName(m_run, m_record.cause), what));
+                              JourneyName(m_run.Plan(), m_record.cause), what));
   }
 
   void Routed() {
@@ -413,9 +414,9 @@ class Explainer {
 
 }  // namespace
 
-std::string_view TableName(const StoredRecord& stored) {
-  if (stored.record.row == 0) return {};
-  switch (stored.record.table) {
+std::string_view TableName(const TraceRecord& record) {
+  if (record.row == 0) return {};
+  switch (record.table) {
     case Table::Link:
       return "link";
     case Table::Address:
@@ -446,12 +447,6 @@ std::string_view TableName(const StoredRecord& stored) {
       return "tunnel peer";
   }
   return {};
-}
-
-std::string JourneyName(Run& run, uint64_t journey) {
-  const auto maker = static_cast<uint32_t>(journey >> 32) - 1;  // how the simulation numbers them
-  if (journey >> 32 == 0 || maker >= run.Plan().netns.size()) return fmt::format("packet {}", journey);
-  return fmt::format("{}#{}", run.Plan().netns[maker].name, static_cast<uint32_t>(journey));
 }
 
 void Explain(Run& run, const StoredRecord& stored, Hop& hop) { Explainer(run, stored, hop).Explain(); }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <string>
 #include <string_view>
 
 #include "gui/replay/journey.h"
@@ -10,12 +9,9 @@ namespace overlaysim::replay {
 
 /// "route", "neigh", "fdb", "bridge fdb", "filter", ...: what a person types behind `ip` or `bridge`; "" where the
 /// record names no row.
-std::string_view TableName(const StoredRecord& stored);
+std::string_view TableName(const TraceRecord& record);
 
 /// What is said of a hop whose record, place, line and bytes are known: its `why`, `action` and `isKey`.
 void Explain(Run& run, const StoredRecord& stored, Hop& hop);
-
-/// "shop/cart#3": the third packet that shop/cart made.
-std::string JourneyName(Run& run, uint64_t journey);
 
 }  // namespace overlaysim::replay

@@ -6,10 +6,10 @@
 #include <map>
 
 #include "gui/replay/explain.h"
+#include "gui/replay/link_layer.h"
+#include "gui/replay/packet_ends.h"
 #include "gui/replay/run.h"
 #include "gui/replay/text.h"
-#include "models/wire/checksum.h"
-#include "models/wire/headers.h"
 #include "sim/trace/packet_heads.h"
 
 namespace overlaysim::replay {
@@ -17,46 +17,6 @@ namespace {
 
 constexpr size_t kMostHops = 20000;  // a broadcast in a large cluster; more is no way that a person follows
 constexpr size_t kMostConsequences = 1000;
-
-/// Whether a record's packet has its Ethernet header in front, on a device that knows such headers.
-bool IsInFrame(const TraceRecord& record) {
-  switch (record.stage) {
-    case Stage::Transmit:
-    case Stage::Receive:
-    case Stage::BridgeInput:
-    case Stage::BridgeLookup:
-    case Stage::BridgeForward:
-    case Stage::ArpProcess:
-    case Stage::VxlanFdbLookup:
-    case Stage::VxlanRoute:
-    case Stage::Program:
-      return true;
-    case Stage::Decapsulate:
-      return record.verdict == Verdict::Continue;  // a packet that is refused is still the outer one
-    case Stage::Send:
-      return record.ifindex != 0;
-    default:
-      return false;
-  }
-}
-
-/// An IP header says how long the packet is; the stage alone does not tell whether the device has link headers, and
-/// before a step the packet may have had another outermost header than behind it.
-LinkLayer LayerOf(const TraceRecord& record, std::span<const uint8_t> head, uint32_t size) {
-  const auto isLength = [&](uint32_t length) { return length == size || length + wire::kEthernetHeaderBytes == size; };
-  if (head.size() >= wire::kIpv4HeaderBytes && head[0] == 0x45 && isLength(wire::Get16(head.data() + 2)) &&
-      wire::Checksum(head.data(), wire::kIpv4HeaderBytes) == 0)
-    return LinkLayer::Ip;
-  if (head.size() >= wire::kIpv6HeaderBytes && head[0] >> 4 == 6 &&
-      isLength(wire::kIpv6HeaderBytes + wire::Get16(head.data() + 4)))
-    return LinkLayer::Ip;
-  if (head.size() >= wire::kEthernetHeaderBytes) {
-    const uint16_t type = wire::Get16(head.data() + 12);
-    if (type == wire::kEtherTypeIpv4 || type == wire::kEtherTypeIpv6 || type == wire::kEtherTypeArp)
-      return LinkLayer::Ethernet;
-  }
-  return IsInFrame(record) ? LinkLayer::Ethernet : LinkLayer::Ip;
-}
 
 class JourneyReader {
  public:
@@ -69,7 +29,7 @@ class JourneyReader {
     }
     if (!ReadRecords(error)) return {};
     if (m_journey.hops.empty()) {
-      error = fmt::format("The trace does not have {}.", JourneyName(m_run, m_journey.id));
+      error = fmt::format("The trace does not have {}.", JourneyName(m_run.Plan(), m_journey.id));
       return {};
     }
     std::stable_sort(m_consequences.begin(), m_consequences.end());
@@ -115,7 +75,7 @@ class JourneyReader {
     hop.index = index;
     if (record.stage == Stage::Send && record.packet == 0) m_journey.cause = record.cause;
     hop.place = m_run.PlaceName(record.netns, record.ifindex);
-    hop.tableName = TableName(stored);
+    hop.tableName = TableName(record);
     if (const TableHistory* tables = record.row != 0 ? m_run.Tables() : nullptr) hop.line = tables->LineOf(record);
     if (record.netns < m_run.Plan().netns.size())
       if (const Device* device = m_run.Plan().netns[record.netns].Find(record.ifindex)) hop.mtu = device->mtu;
@@ -194,7 +154,7 @@ class JourneyReader {
     const auto& workloads = m_run.Plan().workloads;
     const auto workload = std::find_if(workloads.begin(), workloads.end(),
                                        [&](const Workload& w) { return w.id == first.record.flow; });
-    const std::string name = JourneyName(m_run, m_journey.id);
+    const std::string name = JourneyName(m_run.Plan(), m_journey.id);
     const bool isArp = std::any_of(m_journey.hops.begin(), m_journey.hops.end(),
                                    [](const Hop& hop) { return hop.record.stage == Stage::ArpProcess; });
     if (isArp) return fmt::format("ARP message {}", name);
