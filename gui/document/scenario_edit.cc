@@ -120,6 +120,24 @@ std::optional<TextEdit> SetValue(std::string_view text, const std::vector<std::s
   return AddMember(text, *at, Wrapped(path, steps, std::string(value)));
 }
 
+std::string Quoted(std::string_view text) { return scenario::QuoteJson(text); }
+
+std::string PodJson(std::string_view name, std::string_view node) {
+  const size_t slash = name.find('/');
+  if (slash == std::string_view::npos)
+    return fmt::format("{{ \"name\": {}, \"node\": {} }}", Quoted(name), Quoted(node));
+  return fmt::format("{{ \"name\": {}, \"namespace\": {}, \"node\": {} }}", Quoted(name.substr(slash + 1)),
+                     Quoted(name.substr(0, slash)), Quoted(node));
+}
+
+std::string PingJson(std::string_view from, std::string_view to) {
+  return fmt::format("{{ \"type\": \"ping\", \"from\": {}, \"to\": {}, \"count\": 3 }}", Quoted(from), Quoted(to));
+}
+
+std::string LinkJson(std::string_view a, std::string_view b) {
+  return fmt::format("{{ \"between\": [{}, {}] }}", Quoted(a), Quoted(b));
+}
+
 std::string EventJson(const EventWish& wish) {
   const auto quote = [](std::string_view s) { return scenario::QuoteJson(s); };
   const std::string link = fmt::format("\"link\": [{}, {}]", quote(wish.a), quote(wish.b));

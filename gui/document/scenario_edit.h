@@ -29,6 +29,12 @@ std::optional<TextEdit> RemoveNamed(std::string_view text, const std::vector<std
 /// Replaces the value (JSON) of a key, or adds the key.
 std::optional<TextEdit> SetValue(std::string_view text, const std::vector<std::string>& path, std::string_view value);
 
+// Items of a scenario's lists.
+std::string Quoted(std::string_view text);                          ///< as a JSON string
+std::string PodJson(std::string_view name, std::string_view node);  ///< name: "pod-a" or "shop/cart"
+std::string PingJson(std::string_view from, std::string_view to);
+std::string LinkJson(std::string_view a, std::string_view b);
+
 /// What a click can do to a cluster that runs, as an item of "events".
 struct EventWish {
   int64_t atNs = 0;

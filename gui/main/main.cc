@@ -1,0 +1,26 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <QApplication>
+
+#include "gui/app/main_window.h"
+
+int main(int argc, char** argv) {
+  QApplication application(argc, argv);
+  QApplication::setOrganizationName(QStringLiteral("overlaysim"));
+  QApplication::setApplicationName(QStringLiteral("overlaysim-gui"));
+  QApplication::setStyle(QStringLiteral("Fusion"));  // the one style whose colours are the palette's
+
+  CLI::App program("Look at what overlaysim has simulated; without a path, at a tutorial.", "overlaysim-gui");
+  std::string path;
+  program.add_option("PATH", path, "a run directory, or a scenario file to run");
+  CLI11_PARSE(program, argc, argv);
+
+  overlaysim::app::MainWindow window;
+  window.show();
+  if (path.empty())
+    window.OpenWelcome();
+  else
+    window.Open(QString::fromLocal8Bit(path.c_str()));
+  return QApplication::exec();
+}
