@@ -160,20 +160,29 @@ class Inside {
       PlaceRow(m_bridges, 0.44, 0.16);
     else
       m_out.routing = {m_box.x + margin, m_box.y + 0.5 * m_box.height, m_box.width - 2 * margin, 0.05 * m_box.height};
-    // Half of the ports above the bar, half below.
-    const size_t upper = m_upper.size() > 3 ? (m_upper.size() + 1) / 2 : m_upper.size();
-    const auto place = [&](size_t begin, size_t end, double y) {
-      if (begin == end) return;
-      const double room = m_box.width - 2 * margin;
-      const double cell = std::min(room / static_cast<double>(end - begin), 0.34 * m_box.width);
-      const double left = m_box.x + margin + (room - cell * static_cast<double>(end - begin)) / 2;
-      for (size_t i = begin; i < end; ++i)
-        m_out.devices.push_back({m_kinds[i], m_netns.id, m_upper[i]->ifindex,
-                                 {left + cell * static_cast<double>(i - begin) + cell * 0.04, m_box.y + y * m_box.height,
-                                  cell * 0.92, 0.16 * m_box.height}});
+    // Ports are where their cables are: a leaf's to nodes below, all others' to the racks below.
+    const auto isBelow = [&](const Device* port) {
+      const uint32_t cable = m_topology.CableAt({m_netns.id, port->ifindex});
+      if (cable == Topology::kNone) return false;
+      const replay::Cable& c = m_topology.cables[cable];
+      const uint32_t other = c.a.netns == m_netns.id ? c.b.netns : c.a.netns;
+      if (other >= m_topology.netns.size()) return false;
+      const auto rank = [](replay::Role role) { return role == replay::Role::Node ? 0 : role == replay::Role::Leaf ? 1 : 2; };
+      return rank(m_topology.netns[other].role) < rank(m_netns.role);
     };
-    place(0, upper, bridges ? top - 0.02 : top);
-    place(upper, m_upper.size(), 0.68);
+    std::vector<const Device*> rows[2];
+    for (const Device* port : m_upper) rows[isBelow(port)].push_back(port);
+    const double tops[2] = {bridges ? top - 0.02 : top, 0.68};
+    for (int row = 0; row < 2; ++row) {
+      const double room = m_box.width - 2 * margin, count = static_cast<double>(rows[row].size());
+      const double cell = std::min(room / std::max(count, 1.0), 0.34 * m_box.width);
+      double x = m_box.x + margin + (room - cell * count) / 2;
+      for (const Device* port : rows[row]) {
+        m_out.devices.push_back({KindOf(port), m_netns.id, port->ifindex,
+                                 {x + cell * 0.04, m_box.y + tops[row] * m_box.height, cell * 0.92, 0.16 * m_box.height}});
+        x += cell;
+      }
+    }
   }
 
   void WireUpper() {

@@ -5,16 +5,61 @@
 
 namespace overlaysim::views {
 
-Session::Session(QObject* parent) : QObject(parent) {}
-Session::~Session() { emit RunAboutToChange(); }
+Session::Session(QObject* parent) : QObject(parent) {
+  connect(&m_reader, &FactsReader::Progressed, this, &Session::FactsProgressed);
+  connect(&m_reader, &FactsReader::Failed, this, &Session::FactsFailed);
+  connect(&m_reader, &FactsReader::Finished, this, [this](std::shared_ptr<const RunFacts> facts) {
+    m_facts = std::move(facts);
+    emit FactsChanged();
+  });
+}
+
+Session::~Session() { LetGo(); }
+
+void Session::LetGo() {
+  SetPlaying(false);
+  m_reader.Cancel();
+  emit RunAboutToChange();
+  m_facts.reset();
+}
+
+void Session::ReadFacts() {
+  if (const RunMetrics* metrics = m_run->Metrics())
+    m_facts = std::make_shared<const RunFacts>(
+        RunFacts{replay::Activity::OfWholeRun(*metrics, m_run->Plan(), m_run->EndNs()),
+                 replay::LinkHistory(m_run->Plan(), nullptr)});
+  if (m_run->HasTrace()) m_reader.Start(m_run->Directory().File(run_file::kTrace), m_run->Plan(), m_run->EndNs());
+}
+
+void Session::StopReadingFacts() {
+  if (!m_reader.IsReading()) return;
+  m_reader.Cancel();
+  emit FactsChanged();
+}
+
+void Session::Reload() {
+  if (!m_run) return;
+  const int64_t time = m_timeNs;
+  const Place place = m_place;
+  const uint64_t journey = m_journey ? m_journey->id : 0;
+  const int step = m_step;
+  const QString error = Open(m_run->Directory().path);
+  if (!error.isEmpty()) {
+    emit Failed(error);
+    return;
+  }
+  if (journey != 0) Follow(journey, step);
+  SetTime(time);
+  Select(place);
+}
 
 QString Session::Open(const std::filesystem::path& directory) {
   std::string error;
   auto run = replay::Run::Open(directory, error);
   if (!run) return QString::fromStdString(error);
-  SetPlaying(false);
-  emit RunAboutToChange();
+  LetGo();
   m_run = std::move(run);
+  ReadFacts();
   m_journey.reset();
   m_step = -1;
   m_place = {};
@@ -28,8 +73,7 @@ QString Session::Open(const std::filesystem::path& directory) {
 }
 
 void Session::Close() {
-  SetPlaying(false);
-  emit RunAboutToChange();
+  LetGo();
   m_journey.reset();
   m_step = -1;
   m_place = {};

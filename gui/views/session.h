@@ -8,6 +8,7 @@
 
 #include "gui/replay/journey.h"
 #include "gui/replay/run.h"
+#include "gui/views/facts_reader.h"
 
 namespace overlaysim::views {
 
@@ -40,10 +41,16 @@ class Session : public QObject {
   bool IsPlaying() const { return m_isPlaying; }  ///< time moves by itself
   int Step() const { return m_step; }  ///< index of the journey's hop; -1: none
   const replay::Hop* CurrentHop() const;
+  /// What is known of cables and drops: of the whole run at first, over time when the trace is read; null: nothing.
+  const std::shared_ptr<const RunFacts>& Facts() const { return m_facts; }
+  bool IsReadingFacts() const { return m_reader.IsReading(); }
 
  public slots:
   void SetTime(qint64 ns);
   void SetPlaying(bool playing);
+  void StopReadingFacts();
+  /// Opens the same directory again, in which a run may still be going on: time, place and packet stay.
+  void Reload();
   void Select(const overlaysim::views::Place& place);
   /// Follows the packet; with `step` -1 from its first key hop on. Unknown journeys are reported by Failed().
   void Follow(quint64 journey, int step = -1);
@@ -58,18 +65,26 @@ class Session : public QObject {
   void RunChanged();        ///< another run, or none
   void TimeChanged(qint64 ns);
   void PlayingChanged(bool playing);
+  void FactsChanged();
+  void FactsProgressed(int percent);
+  void FactsFailed(const QString& sentence);
   void SelectionChanged();
   void JourneyChanged();  ///< another packet is followed, or none
   void StepChanged();     ///< after JourneyChanged() as well
   void Failed(const QString& sentence);
 
  private:
+  void ReadFacts();
+  void LetGo();  ///< of the open run
+
   std::unique_ptr<replay::Run> m_run;
   std::optional<replay::Journey> m_journey;
   Place m_place;
   int64_t m_timeNs = 0;
   int m_step = -1;
   bool m_isPlaying = false;
+  std::shared_ptr<const RunFacts> m_facts;
+  FactsReader m_reader;  ///< last: it ends before what it reads
 };
 
 }  // namespace overlaysim::views

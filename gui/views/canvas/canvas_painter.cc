@@ -21,7 +21,7 @@ using replay::Activity;
 using replay::Role;
 
 constexpr double kNodeUnits = 160;
-constexpr double kBoxPixels = 26, kPodsPixels = 64, kInsidePixels = 230;  ///< of a node's width
+constexpr double kBoxPixels = 26, kPodsPixels = 64, kInsideOfFewPixels = 120, kInsidePixels = 230;  ///< of a node's width
 constexpr size_t kMostLabels = 300;
 constexpr double kSmallestText = 9;  ///< pixels high
 constexpr size_t kMostMovingLinks = 100;
@@ -58,6 +58,13 @@ QPointF Along(const QPolygonF& line, double share) {
 Detail DetailAt(double scale) {
   const double width = scale * kNodeUnits;
   return width < kBoxPixels ? Detail::Tile : width < kPodsPixels ? Detail::Box : width < kInsidePixels ? Detail::Pods : Detail::Inside;
+}
+
+bool IsInsideDrawn(const CanvasState& state, uint32_t site, double scale) {
+  const double width = scale * kNodeUnits;
+  if (width >= kInsidePixels) return true;
+  constexpr size_t kFewPods = 8;
+  return width >= kInsideOfFewPixels && state.Topology()->PodsOf(state.Layout().sites[site].netns).size() <= kFewPods;
 }
 
 QString HeatName(Heat heat) {
@@ -314,7 +321,7 @@ void CanvasPainter::PaintSite(uint32_t index) {
   else
     m_painter.drawRoundedRect(box, 4, 4);
   const bool isSwitch = site.rack == kNone || site.isHead;
-  const bool hasInside = m_detail == Detail::Inside;
+  const bool hasInside = IsInsideDrawn(m_state, index, m_camera.scale);
   const std::span<const uint32_t> pods = topology.PodsOf(site.netns);
   const uint32_t collapsed = site.isHead ? m_state.Layout().racks[site.rack].collapsedNodes : 0;
   if (hasInside) {
@@ -548,7 +555,7 @@ void CanvasPainter::PaintTunnels() {
   const auto anchor = [&](uint32_t node) -> std::optional<QPointF> {
     const uint32_t site = m_state.Layout().siteOf[node];
     if (site == kNone) return std::nullopt;
-    if (m_detail == Detail::Inside && m_state.Layout().sites[site].netns == node && IsSeen(m_state.Layout().sites[site].box))
+    if (IsInsideDrawn(m_state, site, m_camera.scale) && m_state.Layout().sites[site].netns == node && IsSeen(m_state.Layout().sites[site].box))
       for (const DeviceBox& device : m_state.Inside(site).devices)
         if (device.kind == DeviceBox::Kind::Other && device.netns == node)
           return m_camera.ToWindow(device.box).center();
@@ -576,7 +583,7 @@ void CanvasPainter::PaintTunnels() {
 
 void CanvasPainter::PaintFlows() {
   m_painter.setRenderHint(QPainter::Antialiasing, true);
-  const bool isDeep = m_detail == Detail::Inside;
+  const bool isDeep = m_detail >= Detail::Pods && m_state.Flows().size() <= kMostEdgesDrawn;
   const std::vector<Edge>& edges = isDeep ? m_state.Flows() : m_state.FlowsBetweenSites();
   size_t drawn = 0;
   for (const Edge& edge : edges) {
@@ -754,9 +761,9 @@ void CanvasPainter::PaintFocus() {
     // Of what is too small to be told apart, the node that it is in.
     auto box = m_state.BoxOf(*place);
     if (!box) continue;
-    if (m_detail != Detail::Inside) {
-      const uint32_t site = m_state.Layout().siteOf[place->netns];
-      if (site != kNone) box = m_state.Layout().sites[site].box;
+    const uint32_t site = m_state.Layout().siteOf[place->netns];
+    if (site != kNone && !IsInsideDrawn(m_state, site, m_camera.scale)) {
+      box = m_state.Layout().sites[site].box;
     }
     QRectF r = m_camera.ToWindow(*box);
     if (!IsOnScreen(r)) continue;

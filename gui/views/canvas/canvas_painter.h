@@ -20,6 +20,8 @@ enum class Detail : uint8_t {
   Inside,  ///< with its devices and their wiring
 };
 Detail DetailAt(double scale);
+/// Whether that site's inside is drawn: of a node with a few pods sooner than of one with many.
+bool IsInsideDrawn(const CanvasState& state, uint32_t site, double scale);
 
 /// Draws the canvas with any painter: on the screen, into a picture, SVG or PDF. What is thin on the screen is thin
 /// everywhere: lines and texts have sizes in pixels, places come from the camera.

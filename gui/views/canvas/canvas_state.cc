@@ -15,6 +15,7 @@ using replay::Role;
 
 constexpr size_t kMostInsides = 2000;  ///< that are kept
 constexpr size_t kMostEdges = 4000;
+constexpr double kPathInset = 0.12;  ///< of a box's width: where a packet's way goes through it, beside its texts
 
 double Distance(Point a, Point b) { return std::hypot(a.x - b.x, a.y - b.y); }
 
@@ -274,15 +275,6 @@ std::optional<Box> CanvasState::BoxOf(const Place& place) const {
   return std::nullopt;
 }
 
-Point CanvasState::Anchor(uint32_t netns, uint32_t ifindex) const {
-  Place place;
-  place.kind = ifindex == 0 ? Place::Kind::Netns : Place::Kind::Device;
-  place.netns = netns;
-  place.ifindex = ifindex;
-  const auto box = BoxOf(place);
-  return box ? box->Centre() : Point{};
-}
-
 Place CanvasState::PlaceAt(Point p, bool deep, double tolerance) const {
   Place place;
   if (!m_topology) return place;
@@ -341,36 +333,80 @@ void CanvasState::FindLegs() {
       m_legs.push_back(std::move(leg));
       continue;
     }
-    const Point here = Anchor(record.netns, record.ifindex);
     // A copy or fragment goes on from where its original was last seen in that namespace.
     std::optional<size_t> before;
     if (const auto same = lastOfPacket.find(record.packet); same != lastOfPacket.end())
       before = same->second;
     else if (const auto there = lastAt.find(record.netns); there != lastAt.end())
       before = there->second;
-    if (before) {
+    if (!before) {
+      const Box box = DeviceOrNetnsBox(record.netns, record.ifindex);
+      leg.points.push_back({box.x + kPathInset * box.width, box.Centre().y});
+    } else {
       const TraceRecord& from = m_journey->hops[*before].record;
       leg.beginNs = from.timeNs;
-      leg.points.push_back(Anchor(from.netns, from.ifindex));
+      leg.points.push_back(m_legs[*before].points.back());
       const uint32_t cable = m_topology->CableAt({from.netns, from.ifindex});
-      if (cable != kNone && from.netns != record.netns && cable < m_topology->cables.size()) {
+      if (cable != kNone && from.netns != record.netns) {
         const replay::Cable& c = m_topology->cables[cable];
         const bool isForward = c.a == replay::CableEnd{from.netns, from.ifindex};
         if ((isForward ? c.b : c.a).netns == record.netns) {
           const auto path = m_layout.CablePath(cable);
           leg.cable = cable;
           m_isCableOnPath[cable] = true;
-          if (isForward)
-            leg.points.insert(leg.points.end(), path.begin(), path.end());
-          else
-            leg.points.insert(leg.points.end(), path.rbegin(), path.rend());
+          std::vector<Point> way(path.begin(), path.end());
+          if (!isForward) std::reverse(way.begin(), way.end());
+          if (!way.empty()) Bend(leg.points, way.front(), true);
+          leg.points.insert(leg.points.end(), way.begin(), way.end());
         }
       }
+      GoTo(leg.points, record.netns, record.ifindex);
     }
-    leg.points.push_back(here);
     m_legs.push_back(std::move(leg));
     lastOfPacket[record.packet] = i;
     lastAt[record.netns] = i;
+  }
+}
+
+Box CanvasState::DeviceOrNetnsBox(uint32_t netns, uint32_t ifindex) const {
+  Place place;
+  place.kind = ifindex == 0 ? Place::Kind::Netns : Place::Kind::Device;
+  place.netns = netns;
+  place.ifindex = ifindex;
+  return BoxOf(place).value_or(Box());
+}
+
+void CanvasState::Bend(std::vector<Point>& way, Point to, bool verticalLast) {
+  const Point from = way.back();
+  if (from.x != to.x && from.y != to.y) way.push_back(verticalLast ? Point{to.x, from.y} : Point{from.x, to.y});
+  way.push_back(to);
+}
+
+void CanvasState::GoTo(std::vector<Point>& way, uint32_t netns, uint32_t ifindex) const {
+  const Box box = DeviceOrNetnsBox(netns, ifindex);
+  const Point from = way.back();
+  const double left = box.x + kPathInset * box.width, right = box.Right() - kPathInset * box.width;
+  // Beside the texts, which are in the middle.
+  const bool isAbove = from.x >= left && from.x <= right && std::abs(from.x - box.Centre().x) > box.width * 0.2;
+  const Point to{isAbove ? from.x : left, box.Centre().y};
+  if (box.Contains(from) && way.size() == 1) return way.push_back(from);
+  const uint32_t site = m_layout.siteOf[netns];
+  const Box& routing = Inside(site).routing;
+  const bool isInside = m_layout.sites[site].box.Grown(1).Contains(from);
+  if (from.x == to.x || !isInside) {
+    Bend(way, to, true);
+  } else if (!routing.IsEmpty() && std::min(from.y, to.y) < routing.y + 1 && !m_layout.sites[site].isHead) {
+    // From one device to another by way of routing.
+    way.push_back({from.x, routing.Centre().y});
+    way.push_back({to.x, routing.Centre().y});
+    way.push_back(to);
+  } else {
+    const double middle = (from.y + to.y) / 2;
+    if (from.y != to.y) {
+      way.push_back({from.x, middle});
+      way.push_back({to.x, middle});
+    }
+    way.push_back(to);
   }
 }
 

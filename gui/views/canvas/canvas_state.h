@@ -11,9 +11,7 @@
 
 #include "gui/layout/cluster_layout.h"
 #include "gui/layout/node_layout.h"
-#include "gui/replay/activity.h"
 #include "gui/replay/journey.h"
-#include "gui/replay/link_history.h"
 #include "gui/views/session.h"
 
 namespace overlaysim::views {
@@ -22,12 +20,6 @@ namespace overlaysim::views {
 enum class Lens : uint8_t { Underlay, Overlay, Flows };
 /// What colours and widens the links.
 enum class Heat : uint8_t { None, Utilisation, Drops, Queue };
-
-/// What was found out about a run in the background.
-struct RunFacts {
-  replay::Activity activity;
-  replay::LinkHistory links;
-};
 
 /// A line between two places: a tunnel or flows.
 struct Edge {
@@ -92,7 +84,6 @@ class CanvasState {
   const layout::NodeInside& Inside(uint32_t site) const;  ///< made when first asked for
   /// The box of a place; of a pod its own, of a device its own; nullopt when it is hidden.
   std::optional<layout::Box> BoxOf(const Place& place) const;
-  layout::Point Anchor(uint32_t netns, uint32_t ifindex) const;
   std::optional<layout::Box> BoxOfNetns(uint32_t netns) const;
   /// What is there; `deep`: pods and devices can be told apart at that zoom.
   Place PlaceAt(layout::Point p, bool deep, double tolerance) const;
@@ -122,6 +113,10 @@ class CanvasState {
   void Relayout();
   void FindEdges();
   void FindLegs();
+  layout::Box DeviceOrNetnsBox(uint32_t netns, uint32_t ifindex) const;
+  /// On to a device, along straight lines as the wiring has them.
+  void GoTo(std::vector<layout::Point>& way, uint32_t netns, uint32_t ifindex) const;
+  static void Bend(std::vector<layout::Point>& way, layout::Point to, bool verticalLast);
 
   const replay::Topology* m_topology = nullptr;
   layout::ClusterLayout m_layout;

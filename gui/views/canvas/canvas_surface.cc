@@ -22,9 +22,16 @@ using layout::kNone;
 using layout::Point;
 
 constexpr double kFitMargin = 36;
+constexpr int kLegendHeight = 40;  ///< below what is fitted, on canvases that have the room
 constexpr double kStepFactor = 1.4;
 constexpr int kFlightMs = 250;
 constexpr double kPickPixels = 6;
+
+/// Everything in sight, and the legend beside it.
+Camera FitAbove(const Box& box, QSizeF window) {
+  const bool hasRoom = window.height() > 400;
+  return Camera::Fit(box, hasRoom ? window - QSizeF(0, kLegendHeight) : window, kFitMargin);
+}
 
 Place OfNetns(uint32_t netns) {
   Place place;
@@ -80,7 +87,12 @@ void CanvasSurface::FlyTo(const Box& box, double margin) { FlyTo(Camera::Fit(box
 
 void CanvasSurface::Fit() {
   if (!m_state.Topology()) return;
-  FlyTo(m_state.Layout().bounds, kFitMargin);
+  FlyTo(FitAbove(m_state.Layout().bounds, size()));
+  m_wasFitted = true;
+}
+
+void CanvasSurface::ShowAll() {
+  SetView(FitAbove(m_state.Layout().bounds, size()));
   m_wasFitted = true;
 }
 
@@ -139,7 +151,7 @@ void CanvasSurface::paintEvent(QPaintEvent*) {
 void CanvasSurface::resizeEvent(QResizeEvent*) {
   if (m_wasFitted && m_state.Topology()) {
     m_flight.stop();
-    m_camera = Camera::Fit(m_state.Layout().bounds, size(), kFitMargin);
+    m_camera = FitAbove(m_state.Layout().bounds, size());
   }
   emit ViewChanged();
 }
@@ -147,8 +159,10 @@ void CanvasSurface::resizeEvent(QResizeEvent*) {
 // --- mouse
 
 Place CanvasSurface::PlaceUnder(QPointF at) const {
-  return m_state.PlaceAt(m_camera.ToCanvas(at), DetailAt(m_camera.scale) == Detail::Inside,
-                         kPickPixels / m_camera.scale);
+  const Point p = m_camera.ToCanvas(at);
+  const uint32_t site = m_state.Layout().SiteAt(p);
+  const bool isDeep = site != kNone && IsInsideDrawn(m_state, site, m_camera.scale);
+  return m_state.PlaceAt(p, isDeep, kPickPixels / m_camera.scale);
 }
 
 void CanvasSurface::wheelEvent(QWheelEvent* event) {
@@ -286,10 +300,9 @@ std::vector<std::pair<Place, Box>> CanvasSurface::Neighbours() const {
   std::vector<std::pair<Place, Box>> places;
   const auto& layout = m_state.Layout();
   const Place& at = m_state.selected;
-  if (DetailAt(m_camera.scale) == Detail::Inside && at.kind != Place::Kind::None && at.kind != Place::Kind::Cable &&
-      at.netns < layout.siteOf.size()) {
+  if (at.kind != Place::Kind::None && at.kind != Place::Kind::Cable && at.netns < layout.siteOf.size()) {
     const uint32_t site = layout.siteOf[at.netns];
-    const bool isInside = site != kNone && (at.kind == Place::Kind::Device || layout.sites[site].netns != at.netns);
+    const bool isInside = site != kNone && IsInsideDrawn(m_state, site, m_camera.scale) && (at.kind == Place::Kind::Device || layout.sites[site].netns != at.netns);
     if (isInside) {
       const layout::NodeInside& inside = m_state.Inside(site);
       for (const layout::DeviceBox& device : inside.devices) {

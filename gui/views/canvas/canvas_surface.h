@@ -23,6 +23,7 @@ class CanvasSurface : public QWidget {
   /// Moves there in a quarter of a second, or at once where motion is reduced.
   void FlyTo(const Camera& camera);
   void FlyTo(const layout::Box& box, double margin);
+  void ShowAll();  ///< as Fit(), at once
 
   bool IsArranging() const { return m_isArranging; }
   void SetArranging(bool on);  ///< dragging a node moves it, not the canvas

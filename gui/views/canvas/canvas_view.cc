@@ -20,7 +20,6 @@
 #include "gui/layout/positions.h"
 #include "gui/views/canvas/canvas_painter.h"
 #include "gui/views/canvas/canvas_surface.h"
-#include "gui/views/canvas/facts_reader.h"
 #include "gui/views/canvas/minimap.h"
 #include "gui/views/theme.h"
 
@@ -56,8 +55,7 @@ CanvasView::CanvasView(Session& session, QWidget* parent)
     : QWidget(parent),
       m_session(session),
       m_surface(new CanvasSurface(session, this)),
-      m_minimap(new Minimap(*m_surface)),
-      m_reader(new FactsReader(this)) {
+      m_minimap(new Minimap(*m_surface)) {
   MakeBar();
   auto* all = new QVBoxLayout(this);
   all->setContentsMargins(0, 0, 0, 0);
@@ -67,7 +65,6 @@ CanvasView::CanvasView(Session& session, QWidget* parent)
   setFocusProxy(m_surface);
 
   connect(&session, &Session::RunAboutToChange, this, [this] {
-    m_reader->Cancel();
     m_stepping.stop();
     m_pulse.stop();
     m_surface->State().SetTopology(nullptr, {});
@@ -120,13 +117,18 @@ CanvasView::CanvasView(Session& session, QWidget* parent)
 
   connect(m_surface, &CanvasSurface::Arranged, this, &CanvasView::SavePositions);
   connect(m_surface, &CanvasSurface::MenuRequested, this, &CanvasView::MenuRequested);
-  connect(m_reader, &FactsReader::Progressed, this, [this](int percent) {
+  connect(&session, &Session::FactsProgressed, this, [this](int percent) {
     m_reading->setText(tr("Reading link activity %1 %").arg(percent));
     m_reading->show();
     m_cancel->show();
   });
-  connect(m_reader, &FactsReader::Finished, this, &CanvasView::SetFacts);
-  connect(m_reader, &FactsReader::Failed, this, [this](const QString& sentence) {
+  connect(&session, &Session::FactsChanged, this, [this] {
+    m_surface->State().facts = m_session.Facts();
+    m_reading->hide();
+    m_cancel->hide();
+    m_surface->update();
+  });
+  connect(&session, &Session::FactsFailed, this, [this](const QString& sentence) {
     m_reading->setText(tr("Link activity is not known"));
     m_reading->setToolTip(sentence);
     m_reading->show();
@@ -190,11 +192,7 @@ void CanvasView::MakeBar() {
   m_reading = new QLabel(m_bar);
   m_cancel = new QPushButton(tr("Cancel"), m_bar);
   m_cancel->setAccessibleName(tr("Stop reading link activity"));
-  connect(m_cancel, &QPushButton::clicked, this, [this] {
-    m_reader->Cancel();
-    m_reading->setText(tr("Links show the whole run"));
-    m_cancel->hide();
-  });
+  connect(m_cancel, &QPushButton::clicked, &m_session, &Session::StopReadingFacts);
   row->addWidget(m_reading);
   row->addWidget(m_cancel);
   m_reading->hide();
@@ -218,6 +216,9 @@ void CanvasView::ShowRun() {
   m_cancel->hide();
   CanvasState& state = m_surface->State();
   replay::Run* run = m_session.Run();
+  // The same run, read again: nobody wants to look for his place anew.
+  const bool isSame = run && run->Directory().path == m_directory;
+  m_directory = run ? run->Directory().path : std::filesystem::path();
   if (!run) {
     state.SetTopology(nullptr, {});
   } else {
@@ -227,27 +228,9 @@ void CanvasView::ShowRun() {
     state.selected = m_session.Selected();
     state.SetJourney(m_session.Journey());
     state.step = m_session.Step();
-    ReadFacts();
+    state.facts = m_session.Facts();
   }
-  m_surface->SetView(Camera::Fit(state.Layout().bounds, m_surface->size(), 36));
-  m_surface->Fit();
-}
-
-void CanvasView::ReadFacts() {
-  replay::Run* run = m_session.Run();
-  CanvasState& state = m_surface->State();
-  state.facts.reset();
-  if (run->Metrics())
-    state.facts = std::make_shared<const RunFacts>(
-        RunFacts{replay::Activity::OfWholeRun(*run->Metrics(), run->Plan(), run->EndNs()),
-                 replay::LinkHistory(run->Plan(), nullptr)});
-  if (run->HasTrace()) m_reader->Start(run->Directory().File(run_file::kTrace), run->Plan(), run->EndNs());
-}
-
-void CanvasView::SetFacts(std::shared_ptr<const RunFacts> facts) {
-  m_surface->State().facts = std::move(facts);
-  m_reading->hide();
-  m_cancel->hide();
+  if (!isSame) m_surface->ShowAll();
   m_surface->update();
 }
 
@@ -380,7 +363,7 @@ void CanvasView::SavePositions() {
   if (const auto* topology = m_surface->State().Topology()) {
     const std::string error = Positions().Save(topology->name, m_surface->State().Moved());
     if (!error.empty()) m_reading->setText(tr("Positions are not kept: %1").arg(QString::fromStdString(error)));
-    m_reading->setVisible(!error.empty() || m_reader->IsReading());
+    m_reading->setVisible(!error.empty() || m_session.IsReadingFacts());
   }
 }
 

@@ -3,6 +3,8 @@
 #include <QRectF>
 #include <QVariantAnimation>
 #include <QWidget>
+#include <filesystem>
+#include <functional>
 
 #include "gui/views/canvas/canvas_state.h"
 #include "gui/views/session.h"
@@ -18,7 +20,6 @@ class QToolButton;
 namespace overlaysim::views {
 
 class CanvasSurface;
-class FactsReader;
 class Minimap;
 
 /// The network as a drawing: cluster, racks, nodes, and the inside of a node, with the session's time, selection and
@@ -59,15 +60,12 @@ class CanvasView : public QWidget {
   void ShowMenu();
   void FollowStep();
   void FindTunnels();
-  void ReadFacts();
-  void SetFacts(std::shared_ptr<const RunFacts> facts);
   void SavePositions();
   void LayoutChanged();
 
   Session& m_session;
   CanvasSurface* m_surface;
   Minimap* m_minimap;
-  FactsReader* m_reader;
   QWidget* m_bar;
   QButtonGroup* m_lenses;
   QComboBox* m_heats;
@@ -79,6 +77,7 @@ class CanvasView : public QWidget {
   QVariantAnimation m_stepping;  ///< the packet's way to its next step
   QVariantAnimation m_pulse;
   int m_lastStep = -1;
+  std::filesystem::path m_directory;  ///< of the run that is shown
 };
 
 }  // namespace overlaysim::views

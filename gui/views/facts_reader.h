@@ -6,9 +6,16 @@
 #include <memory>
 #include <thread>
 
-#include "gui/views/canvas/canvas_state.h"
+#include "gui/replay/activity.h"
+#include "gui/replay/link_history.h"
 
 namespace overlaysim::views {
+
+/// What a whole trace says about a run's cables and drops.
+struct RunFacts {
+  replay::Activity activity;
+  replay::LinkHistory links;
+};
 
 /// Reads a run's whole trace in a thread of its own, to know what each cable did and when it was up.
 class FactsReader : public QObject {

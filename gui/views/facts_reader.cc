@@ -1,4 +1,4 @@
-#include "gui/views/canvas/facts_reader.h"
+#include "gui/views/facts_reader.h"
 
 #include <QMetaObject>
 #include <string>
