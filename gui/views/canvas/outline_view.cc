@@ -1,0 +1,57 @@
+#include "gui/views/canvas/outline_view.h"
+
+#include <QHeaderView>
+
+#include "gui/itemmodels/outline_model.h"
+
+namespace overlaysim::views {
+
+OutlineView::OutlineView(Session& session, QWidget* parent)
+    : QTreeView(parent), m_session(session), m_model(new itemmodels::OutlineModel(this)) {
+  setModel(m_model);
+  setUniformRowHeights(true);
+  setAccessibleName(tr("Outline of the network"));
+  setSelectionBehavior(QAbstractItemView::SelectRows);
+  header()->setStretchLastSection(true);
+  header()->resizeSection(0, 220);
+  connect(&session, &Session::RunAboutToChange, this, [this] { m_model->SetTopology(nullptr); });
+  const auto show = [this] {
+    m_model->SetTopology(m_session.Run() ? &m_session.Run()->Plan() : nullptr);
+    constexpr int kFewGroups = 12;
+    if (m_model->rowCount() <= kFewGroups) expandToDepth(0);
+    ShowSelection();
+  };
+  connect(&session, &Session::RunChanged, this, show);
+  connect(&session, &Session::SelectionChanged, this, &OutlineView::ShowSelection);
+  connect(selectionModel(), &QItemSelectionModel::currentChanged, this, [this](const QModelIndex& index) {
+    if (!m_isFollowing && index.isValid()) m_session.Select(PlaceOf(index));
+  });
+  connect(this, &QTreeView::activated, this, [this](const QModelIndex& index) { emit Activated(PlaceOf(index)); });
+  show();
+}
+
+Place OutlineView::PlaceOf(const QModelIndex& index) const {
+  Place place;
+  const auto entry = m_model->EntryAt(index);
+  if (!entry || entry->netns == replay::Topology::kNone) return place;
+  place.kind = entry->ifindex == 0 ? Place::Kind::Netns : Place::Kind::Device;
+  place.netns = entry->netns;
+  place.ifindex = entry->ifindex;
+  return place;
+}
+
+void OutlineView::ShowSelection() {
+  const Place& place = m_session.Selected();
+  if (place == PlaceOf(currentIndex())) return;
+  m_isFollowing = true;
+  const bool isInTree = place.kind == Place::Kind::Netns || place.kind == Place::Kind::Device;
+  const QModelIndex index = isInTree ? m_model->IndexOf(place.netns, place.ifindex) : QModelIndex();
+  setCurrentIndex(index);
+  if (index.isValid())
+    scrollTo(index);
+  else
+    clearSelection();
+  m_isFollowing = false;
+}
+
+}  // namespace overlaysim::views
