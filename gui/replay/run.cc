@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "sim/trace/files.h"
+#include "sim/trace/packet_heads.h"
 
 namespace overlaysim::replay {
 namespace {
@@ -41,15 +42,45 @@ std::unique_ptr<Run> Run::Open(const fs::path& directory, std::string& error) {
   if (!plan) return nullptr;
   std::unique_ptr<Run> run(new Run);
   run->m_directory = std::move(*opened);
-  run->m_plan = std::move(*plan);
+  run->m_plan = std::make_shared<const Topology>(std::move(*plan));
   run->m_vxlanPorts = {kIanaVxlanPort, kLinuxVxlanPort};
-  FindPorts(run->m_plan.understood, "UDP ", run->m_vxlanPorts);
+  FindPorts(run->m_plan->understood, "UDP ", run->m_vxlanPorts);
   run->OpenRest();
   return run;
 }
 
+std::unique_ptr<Run> Run::OpenAgain() const {
+  std::unique_ptr<Run> run(new Run);
+  run->m_directory = m_directory;
+  run->m_plan = m_plan;
+  run->m_vxlanPorts = m_vxlanPorts;
+  run->OpenRest();
+  return run;
+}
+
+bool Run::Refresh() {
+  if (IsComplete()) return false;
+  std::string why;
+  // A directory that was made anew has another plan: that is another run, to be opened as such.
+  auto opened = OpenRunDirectory(m_directory.path, why);
+  if (!opened || opened->manifest.inputDigest != m_directory.manifest.inputDigest) return false;
+  const bool hasEnded = opened->manifest.complete;
+  const uint64_t before = RecordCount();
+  m_directory = std::move(*opened);
+  if (hasEnded || !m_trace) {
+    m_warnings.clear();
+    OpenRest();
+  } else {
+    m_trace->ReadOn();
+    IndexChunks();
+  }
+  if (RecordCount() != before) m_tables.reset();
+  return hasEnded || RecordCount() != before;
+}
+
 void Run::OpenRest() {
   std::string why;
+  m_cache.clear();
   const RunManifest& manifest = m_directory.manifest;
   if (!manifest.complete) m_warnings.push_back("The run has not ended yet, or was interrupted: what it has written so far is shown.");
   if (m_directory.Has(run_file::kMetrics)) {
@@ -82,7 +113,7 @@ void Run::IndexChunks() {
 
 uint64_t Run::RecordCount() const { return m_chunkBegin.back(); }
 
-const Run::Chunk* Run::ReadChunk(size_t number) {
+Run::Chunk* Run::ReadChunk(size_t number) {
   const auto known =
       std::find_if(m_cache.begin(), m_cache.end(), [&](const Chunk& chunk) { return chunk.number == number; });
   if (known != m_cache.end()) {
@@ -90,7 +121,7 @@ const Run::Chunk* Run::ReadChunk(size_t number) {
     return &m_cache.front();
   }
   const TraceReader::ChunkInfo info = m_trace->RecordChunks()[number];
-  Chunk chunk{number, {}};
+  Chunk chunk{number, {}, {}, {}};
   chunk.records.reserve(std::min<size_t>(info.count, info.payloadBytes / trace_format::kRecordBytes));
   const bool isGood = m_trace->VisitChunk(info, [&](const TraceRecord& record, const HeaderChange& change) {
     chunk.records.push_back({record,
@@ -113,11 +144,42 @@ const StoredRecord* Run::RecordAt(uint64_t index) {
     m_error = fmt::format("The trace has {} records, and no number {}.", RecordCount(), index + 1);
     return nullptr;
   }
-  const auto next = std::upper_bound(m_chunkBegin.begin(), m_chunkBegin.end(), index);
-  const auto number = static_cast<size_t>(next - m_chunkBegin.begin()) - 1;
+  const size_t number = ChunkOf(index);
   const Chunk* chunk = ReadChunk(number);
   const size_t at = static_cast<size_t>(index - m_chunkBegin[number]);
   return chunk && at < chunk->records.size() ? &chunk->records[at] : nullptr;
+}
+
+size_t Run::ChunkOf(uint64_t index) const {
+  const auto next = std::upper_bound(m_chunkBegin.begin(), m_chunkBegin.end(), index);
+  return static_cast<size_t>(next - m_chunkBegin.begin()) - 1;
+}
+
+void Run::PutHeadsTogether(Chunk& chunk) {
+  PacketHeads heads;
+  if (chunk.number > 0)  // many packets were made shortly before
+    m_trace->VisitChunk(m_trace->RecordChunks()[chunk.number - 1], [&](const TraceRecord& record, const HeaderChange& change) {
+      heads.Apply(record, change);
+      heads.ForgetEnded(record);
+      return true;
+    });
+  chunk.headBegin.reserve(chunk.records.size() + 1);
+  for (const StoredRecord& stored : chunk.records) {
+    const auto head = heads.Apply(stored.record, {stored.changeOffset, stored.before, stored.after}).after;
+    chunk.headBegin.push_back(static_cast<uint32_t>(chunk.heads.size()));
+    chunk.heads.insert(chunk.heads.end(), head.begin(), head.end());
+    heads.ForgetEnded(stored.record);
+  }
+  chunk.headBegin.push_back(static_cast<uint32_t>(chunk.heads.size()));
+}
+
+std::span<const uint8_t> Run::HeadAt(uint64_t index) {
+  if (!RecordAt(index)) return {};
+  const size_t number = ChunkOf(index);
+  Chunk& chunk = *ReadChunk(number);
+  if (chunk.headBegin.empty()) PutHeadsTogether(chunk);
+  const auto at = static_cast<size_t>(index - m_chunkBegin[number]);
+  return std::span<const uint8_t>(chunk.heads).subspan(chunk.headBegin[at], chunk.headBegin[at + 1] - chunk.headBegin[at]);
 }
 
 uint64_t Run::FirstAtOrAfter(int64_t timeNs) {
@@ -155,7 +217,7 @@ const TableHistory* Run::Tables() {
 }
 
 std::string Run::PlaceName(uint32_t netns, uint32_t ifindex) {
-  const Netns* ns = netns < m_plan.netns.size() ? &m_plan.netns[netns] : nullptr;
+  const Netns* ns = netns < m_plan->netns.size() ? &m_plan->netns[netns] : nullptr;
   const Device* device = ns ? ns->Find(ifindex) : nullptr;
   if (ns && ifindex == 0) return ns->name;
   if (device) return fmt::format("{}/{}", ns->name, device->name);

@@ -40,8 +40,15 @@ class Run {
   /// null and `error` (a sentence for people) when the directory is missing, foreign, newer or damaged beyond reading.
   static std::unique_ptr<Run> Open(const std::filesystem::path& directory, std::string& error);
 
+  /// The same run once more, for another thread; the plan is shared.
+  std::unique_ptr<Run> OpenAgain() const;
+  /// Of a run that is still being written: what has come since. True when there is more than before, or the run has
+  /// ended. Indices of records stay what they are; what Tables() has given is gone.
+  bool Refresh();
+  bool IsComplete() const { return m_directory.manifest.complete; }
+
   const OpenedRun& Directory() const { return m_directory; }
-  const Topology& Plan() const { return m_plan; }
+  const Topology& Plan() const { return *m_plan; }
   const RunMetrics* Metrics() const { return m_metrics ? &*m_metrics : nullptr; }  ///< null: the run has none (yet)
   bool HasTrace() const { return m_trace.has_value(); }
   /// What is missing or damaged but does not keep from looking: one sentence each.
@@ -52,6 +59,9 @@ class Run {
   /// Record by its place in the trace, from 0; null when it cannot be read. Lives until the next call for another
   /// chunk.
   const StoredRecord* RecordAt(uint64_t index);
+  /// The packet's first bytes after that record, as far as the trace tells them not much before it: empty for a packet
+  /// that was made more than a chunk (65,536 records) earlier. Lives until the next call for another chunk.
+  std::span<const uint8_t> HeadAt(uint64_t index);
   uint64_t FirstAtOrAfter(int64_t timeNs);  ///< index of the first record at or after that time; RecordCount(): none
   /// Tables over time; read when first asked for. null and Error() when the trace is damaged or there is none.
   const TableHistory* Tables();
@@ -69,15 +79,19 @@ class Run {
   struct Chunk {
     size_t number;
     std::vector<StoredRecord> records;
+    std::vector<uint8_t> heads;       ///< of all records, one after the other
+    std::vector<uint32_t> headBegin;  ///< where each record's begins, and the end of all; empty: not put together yet
   };
 
   Run() = default;
   void OpenRest();  ///< metrics and trace
   void IndexChunks();
-  const Chunk* ReadChunk(size_t number);
+  Chunk* ReadChunk(size_t number);
+  size_t ChunkOf(uint64_t index) const;
+  void PutHeadsTogether(Chunk& chunk);
 
   OpenedRun m_directory;
-  Topology m_plan;
+  std::shared_ptr<const Topology> m_plan;
   std::optional<RunMetrics> m_metrics;
   std::optional<TraceReader> m_trace;
   std::optional<TableHistory> m_tables;

@@ -20,6 +20,10 @@ class FileSource : public ByteSource {
   ~FileSource() override { close(m_fd); }
 
   uint64_t Size() const override { return m_size; }
+  void Refresh() override {
+    struct stat status {};
+    if (fstat(m_fd, &status) == 0) m_size = std::max(m_size, static_cast<uint64_t>(status.st_size));
+  }
   bool ReadAt(uint64_t offset, std::span<uint8_t> to) const override {
     while (!to.empty()) {
       const ssize_t n = pread(m_fd, to.data(), to.size(), static_cast<off_t>(offset));

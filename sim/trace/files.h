@@ -41,6 +41,7 @@ class ByteSource {
  public:
   virtual ~ByteSource() = default;
   virtual uint64_t Size() const = 0;
+  virtual void Refresh() {}  ///< takes notice of bytes that were added at the end
   /// Fills all of `to`, or answers false: past the end, or the disk failed.
   virtual bool ReadAt(uint64_t offset, std::span<uint8_t> to) const = 0;
 };

@@ -20,6 +20,12 @@ class PacketHeads {
   };
   /// Records in the order of the trace; of those of one journey at least.
   Heads Apply(const TraceRecord& record, const HeaderChange& change);
+  /// Drops what is known of the record's packet if that is its end: for reading long traces.
+  void ForgetEnded(const TraceRecord& record) {
+    const Fate fate = FateOf(record.verdict);
+    if (fate == Fate::Arrived || fate == Fate::Dropped || fate == Fate::Unended)
+      m_heads.erase({record.journey, record.packet});
+  }
 
  private:
   struct Head {

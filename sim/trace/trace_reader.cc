@@ -204,8 +204,16 @@ bool TraceReader::ReadDirectory() {
   return true;
 }
 
+bool TraceReader::ReadOn() {
+  if (m_hasDirectory) return false;
+  const size_t before = m_recordChunks.size() + m_tableChunks.size();
+  m_source->Refresh();
+  Scan();
+  return m_recordChunks.size() + m_tableChunks.size() != before;
+}
+
 void TraceReader::Scan() {
-  uint64_t offset = kFileHeaderBytes;
+  uint64_t offset = std::max<uint64_t>(m_scanned, kFileHeaderBytes);
   while (offset < m_source->Size()) {
     ChunkInfo chunk;
     uint32_t payloadCrc = 0, footerCrc = 0;
@@ -233,6 +241,7 @@ void TraceReader::Scan() {
     offset = chunk.End();
   }
   m_error.clear();
+  m_scanned = offset;
   m_lostBytes = m_source->Size() - offset;
 }
 

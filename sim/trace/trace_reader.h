@@ -33,6 +33,8 @@ class TraceReader {
   /// `name` stands in the error messages.
   static std::optional<TraceReader> Open(std::unique_ptr<ByteSource> source, std::string name, std::string& error);
 
+  /// Looks for chunks that a writer has added since: of a file without a directory only. True when there are more.
+  bool ReadOn();
   bool IsComplete() const { return m_lostBytes == 0 && m_hasDirectory; }  ///< the writer finished it
   uint64_t LostBytes() const { return m_lostBytes; }                      ///< at the end, that are no whole chunk
   uint64_t RecordCount() const { return m_records; }
@@ -53,7 +55,7 @@ class TraceReader {
   bool Fail(uint64_t offset, std::string_view what);
   bool ReadHeader();
   bool ReadDirectory();
-  void Scan();
+  void Scan();  ///< from m_scanned on
   bool ReadChunkHeader(uint64_t offset, ChunkInfo& chunk, uint32_t& payloadCrc, uint32_t& footerCrc) const;
   /// Payload (footer = false) or footer of the chunk, checked.
   bool ReadPart(const ChunkInfo& chunk, bool footer, std::vector<uint8_t>& bytes);
@@ -67,6 +69,7 @@ class TraceReader {
   TraceCounts m_totals;
   uint64_t m_records = 0;
   uint64_t m_lostBytes = 0;
+  uint64_t m_scanned = 0;  ///< where the next chunk would begin, in a file without a directory
   bool m_hasDirectory = false;
 };
 
