@@ -1,0 +1,204 @@
+#include <gtest/gtest.h>
+
+#include <QApplication>
+#include <QDir>
+#include <QFile>
+#include <QImage>
+#include <QLabel>
+#include <QSignalSpy>
+#include <QStandardPaths>
+#include <QTemporaryDir>
+#include <QTest>
+#include <QThreadPool>
+
+#include "gui/app/main_window.h"
+#include "gui/views/canvas/canvas_surface.h"
+#include "gui/views/canvas/canvas_view.h"
+#include "gui/views/editor/scenario_editor.h"
+
+namespace overlaysim::app {
+namespace {
+
+constexpr int kPatienceMs = 60000;  // for a run as a process of its own, on a busy machine
+
+class Window : public ::testing::Test {
+ protected:
+  Window() {
+    window.resize(1280, 800);
+    window.show();
+  }
+
+  /// Waits for the run that has begun; whether it could be opened.
+  bool RunIsShown() {
+    QSignalSpy ended(&window, &MainWindow::RunEnded);
+    if (!ended.wait(kPatienceMs)) return false;
+    return ended.first().first().toBool();
+  }
+
+  void OpenTutorial(const char* name) {
+    window.Open(QStringLiteral(OVERLAYSIM_SOURCE_DIR "/scenarios/tutorial/") + QLatin1String(name));
+    ASSERT_TRUE(RunIsShown());
+  }
+
+  QString Message() const {
+    for (const QLabel* label : window.findChildren<QLabel*>())
+      if (label->accessibleName() == QLatin1String("Message")) return label->isVisible() ? label->text() : QString();
+    return {};
+  }
+
+  MainWindow window;
+};
+
+TEST_F(Window, AFirstStartFollowsTheFirstPacket) {
+  window.OpenWelcome();
+  ASSERT_TRUE(RunIsShown());
+  const replay::Journey* journey = window.GetSession().Journey();
+  ASSERT_NE(journey, nullptr);
+  EXPECT_NE(journey->title.find("pod-a"), std::string::npos) << journey->title;
+  EXPECT_EQ(Message(), QString());
+}
+
+TEST_F(Window, APacketIsFollowedToItsEnd) {
+  OpenTutorial("two-nodes.json");
+  views::Session& session = window.GetSession();
+  ASSERT_NE(session.Journey(), nullptr);
+  bool wasEncapsulated = false, wasDecapsulated = false;
+  for (int last = -2; last != session.Step(); session.NextStep()) {
+    last = session.Step();
+    const replay::Hop* hop = session.CurrentHop();
+    ASSERT_NE(hop, nullptr);
+    EXPECT_FALSE(hop->why.empty());
+    EXPECT_EQ(session.Time(), hop->record.timeNs);
+    if (hop->record.stage == Stage::Encapsulate) wasEncapsulated = true;
+    if (hop->record.stage == Stage::Decapsulate) wasDecapsulated = true;
+    QApplication::processEvents();
+  }
+  EXPECT_TRUE(wasEncapsulated);
+  EXPECT_TRUE(wasDecapsulated);
+  EXPECT_EQ(FateOf(session.CurrentHop()->record.verdict), Fate::Arrived);
+  session.PreviousStep();
+  EXPECT_LT(session.Step(), static_cast<int>(session.Journey()->hops.size()) - 1);
+}
+
+TEST_F(Window, EveryLevelOfTheCanvasIsDrawn) {
+  OpenTutorial("leaf-spine.json");
+  QWidget& surface = *window.Canvas().findChild<QWidget*>(QString(), Qt::FindDirectChildrenOnly);
+  window.Canvas().Fit();
+  QImage last;
+  for (int i = 0; i < 12; ++i) {
+    QTest::keyClick(&window.Canvas().Surface(), Qt::Key_Plus);
+    QTest::qWait(20);
+    const QImage now = surface.grab().toImage();
+    EXPECT_FALSE(now.isNull());
+    last = now;
+  }
+  QTest::keyClick(&window.Canvas().Surface(), Qt::Key_F);
+  for (const auto lens : {views::Lens::Overlay, views::Lens::Flows, views::Lens::Underlay}) {
+    window.Canvas().SetLens(lens);
+    EXPECT_FALSE(window.Canvas().grab().isNull());
+  }
+}
+
+TEST_F(Window, TimeStaysWithinTheRun) {
+  OpenTutorial("two-nodes.json");
+  views::Session& session = window.GetSession();
+  session.SetTime(-5);
+  EXPECT_EQ(session.Time(), 0);
+  session.SetTime(INT64_MAX);
+  EXPECT_EQ(session.Time(), session.Run()->EndNs());
+}
+
+TEST_F(Window, ABrokenCableIsAnEventOfTheScenarioAndANewRun) {
+  OpenTutorial("two-nodes.json");
+  const QString before = window.Editor().Text();
+  const QString firstRun = QString::fromStdString(window.GetSession().Run()->Directory().path.string());
+  const uint64_t recordsBefore = window.GetSession().Run()->RecordCount();
+  window.Do({.atNs = 500'000'000, .a = "node1", .b = "leaf1"});
+  ASSERT_TRUE(RunIsShown());
+  EXPECT_TRUE(window.Editor().Text().contains(QLatin1String(R"("fail": { "link": ["node1", "leaf1"] })")));
+  EXPECT_NE(QString::fromStdString(window.GetSession().Run()->Directory().path.string()), firstRun);
+  EXPECT_TRUE(QFile::exists(firstRun + QStringLiteral("/manifest.json")));  // the past stays
+  EXPECT_EQ(window.GetSession().Time(), 500'000'000);
+  EXPECT_NE(window.GetSession().Run()->RecordCount(), recordsBefore);
+  window.Editor().Code().undo();
+  EXPECT_EQ(window.Editor().Text(), before);
+}
+
+TEST_F(Window, EveryMenuEntryOfAPlaceRuns) {
+  OpenTutorial("two-nodes.json");
+  const replay::Topology& plan = window.GetSession().Run()->Plan();
+  std::vector<PlaceEvent> events;
+  for (const char* name : {"node1", "pod-a"}) {
+    const auto more = EventsFor(plan, {.kind = views::Place::Kind::Netns, .netns = plan.Find(name)->id}, 1'500'000'000);
+    events.insert(events.end(), more.begin(), more.end());
+  }
+  const auto cable = EventsFor(plan, {.kind = views::Place::Kind::Cable, .cable = 0}, 1'500'000'000);
+  events.insert(events.end(), cable.begin(), cable.end());
+  EXPECT_GE(events.size(), 10u);
+  const QString text = window.Editor().Text();
+  for (const PlaceEvent& event : events) {
+    window.Editor().New(window.Editor().Path(), text);
+    window.Do(event.wish);
+    EXPECT_TRUE(RunIsShown()) << event.words.toStdString() << Message().toStdString();
+  }
+}
+
+TEST_F(Window, ABrokenScenarioIsAnsweredInTheWindow) {
+  window.Editor().New(QDir::temp().filePath(QStringLiteral("broken.json")),
+                      QStringLiteral("{ \"format\": 1, \"trafic\": [] }"));
+  window.Run();
+  EXPECT_FALSE(RunIsShown());
+  EXPECT_TRUE(Message().contains(QLatin1String("trafic"))) << Message().toStdString();
+  EXPECT_EQ(window.GetSession().Run(), nullptr);
+  QSignalSpy checked(&window.Editor(), &views::ScenarioEditor::Checked);
+  if (window.Editor().Problems().isEmpty()) {
+    ASSERT_TRUE(checked.wait(kPatienceMs));
+  }
+  EXPECT_TRUE(window.Editor().HasErrors());
+}
+
+TEST_F(Window, WhatIsNoRunDirectoryIsAnsweredInTheWindow) {
+  const QTemporaryDir empty;
+  window.Open(empty.path());
+  EXPECT_NE(Message(), QString());
+  EXPECT_EQ(window.GetSession().Run(), nullptr);
+  window.Open(QStringLiteral("/nowhere/at-all.json"));
+  EXPECT_TRUE(Message().contains(QLatin1String("at-all.json")));
+}
+
+TEST_F(Window, APictureOfTheNetworkInEachFormat) {
+  OpenTutorial("two-nodes.json");
+  const QTemporaryDir directory;
+  for (const char* name : {"network.svg", "network.png", "network.pdf"}) {
+    const QString path = directory.filePath(QLatin1String(name));
+    EXPECT_EQ(window.Canvas().ExportPicture(path), QString());
+    EXPECT_GT(QFileInfo(path).size(), 1000) << name;
+  }
+}
+
+TEST_F(Window, LightAndDark) {
+  OpenTutorial("two-nodes.json");
+  const auto lightness = [this](bool isDark) {
+    window.UseTheme(isDark);
+    QApplication::processEvents();
+    return window.grab().toImage().pixelColor(5, 5).lightness();
+  };
+  EXPECT_LT(lightness(true), lightness(false));
+}
+
+}  // namespace
+}  // namespace overlaysim::app
+
+int main(int argc, char** argv) {
+  testing::InitGoogleTest(&argc, argv);
+  if (!qEnvironmentVariableIsSet("QT_QPA_PLATFORM")) qputenv("QT_QPA_PLATFORM", "offscreen");
+  QStandardPaths::setTestModeEnabled(true);
+  const QTemporaryDir settings;
+  qputenv("XDG_CONFIG_HOME", settings.path().toLocal8Bit());
+  QApplication application(argc, argv);
+  QApplication::setOrganizationName(QStringLiteral("overlaysim-test"));
+  QApplication::setStyle(QStringLiteral("Fusion"));
+  const int result = RUN_ALL_TESTS();
+  QThreadPool::globalInstance()->waitForDone();
+  return result;
+}
