@@ -51,7 +51,7 @@ body.js section.step{display:none}body.js section.step.now{display:block}
 .why{font-size:1.05rem;margin:8px 0 12px}
 .bricks{display:grid;gap:14px 7px;margin:10px 0;overflow-x:auto;padding:10px 8px 10px 0}
 .what{align-self:center;color:var(--muted);grid-column:1}.what b{color:var(--text);display:block}
-.brick{border:1px solid var(--line);border-radius:5px;padding:5px 9px;position:relative;min-width:70px}
+.brick{border:1px solid var(--line);border-radius:5px;padding:5px 9px;position:relative;min-width:88px}
 .brick b{white-space:nowrap}.brick small{display:block}.brick .n{text-align:right}
 .inner{border:2px solid var(--tunnel);border-radius:7px;background:var(--tint)}
 .added{outline:3px solid var(--good)}.removed{outline:3px dashed var(--bad);opacity:.65}.changed{outline:2px solid var(--warn)}
@@ -157,7 +157,7 @@ QString PictureHtml(const HeaderPicture& picture) {
   for (const HeaderPicture::Column& column : picture.columns) {
     const Brick& brick = column.after >= 0 ? picture.after.bricks[static_cast<size_t>(column.after)]
                                            : picture.before.bricks[static_cast<size_t>(column.before)];
-    widths << QStringLiteral("minmax(min-content,%1fr)").arg(12 + std::min(brick.bytes, 64u));
+    widths << QStringLiteral("minmax(min-content,%1fr)").arg(26 + std::min(brick.bytes, 40u));
   }
   QString html = QStringLiteral("<div class=\"bricks\" style=\"grid-template-columns:76px %1\">")
                      .arg(widths.join(QLatin1Char(' ')));
