@@ -214,7 +214,7 @@ std::vector<TableLine> NodeInspector::Overview() const {
   const std::span<const uint32_t> pods = plan.PodsOf(*m_netns);
   if (!pods.empty()) {
     add({});
-    add(tr("%1 pods").arg(pods.size()));
+    add(tr("pods (%1)").arg(pods.size()));
     for (const uint32_t pod : pods) {
       QString text = QStringLiteral("  ") + named(pod);
       for (const replay::Device& device : plan.netns[pod].devices)

@@ -86,8 +86,9 @@ void Sharkd::Dissect(std::span<const uint8_t> bytes, replay::LinkLayer first) {
     if (!writer.Ok()) return Stop(QString::fromStdString(writer.Error()));
   }
   const QJsonObject file{{QStringLiteral("file"), path}};
-  Ask(0, "load", QJsonDocument(file).toJson(QJsonDocument::Compact));
-  Ask(m_asked, "frame", R"({"frame":1,"proto":true})");
+  // sharkd wants positive numbers: even ones are loads, odd ones the packets' trees.
+  Ask(2 * m_asked, "load", QJsonDocument(file).toJson(QJsonDocument::Compact));
+  Ask(2 * m_asked + 1, "frame", R"({"frame":1,"proto":true})");
 }
 
 void Sharkd::Read() {
@@ -101,9 +102,10 @@ void Sharkd::Read() {
     m_buffer.remove(0, end + 1);
     const int id = answer.value(QLatin1String("id")).toInt();
     const QJsonObject error = answer.value(QLatin1String("error")).toObject();
+    if (id / 2 != m_asked) continue;
     if (!error.isEmpty()) {
       emit Failed(tr("sharkd: %1").arg(error.value(QLatin1String("message")).toString()));
-    } else if (id == m_asked && id != 0) {
+    } else if (id == 2 * m_asked + 1) {
       emit Dissected(answer.value(QLatin1String("result")).toObject().value(QLatin1String("tree")).toArray());
     }
   }

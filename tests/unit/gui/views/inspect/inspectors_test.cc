@@ -1,0 +1,139 @@
+#include "gui/views/inspect/link_inspector.h"
+#include "gui/views/inspect/node_inspector.h"
+#include "gui/views/inspect/plot_canvas.h"
+#include "gui/views/inspect/plot_view.h"
+#include "support/gui/application.h"
+
+namespace overlaysim::views {
+namespace {
+
+using test::SmallRun;
+
+class Inspectors : public test::SessionTest {
+ protected:
+  void SelectNetns(uint32_t netns) {
+    Place place;
+    place.kind = Place::Kind::Netns;
+    place.netns = netns;
+    m_session.Select(place);
+  }
+  void SelectDevice(uint32_t netns, uint32_t ifindex) {
+    Place place;
+    place.kind = Place::Kind::Device;
+    place.netns = netns;
+    place.ifindex = ifindex;
+    m_session.Select(place);
+  }
+};
+
+TEST_F(Inspectors, NodeShowsItsRoutesAsIpDoes) {
+  Open();
+  NodeInspector inspector(m_session);
+  inspector.show();
+  SelectNetns(SmallRun::kNode1);
+  ASSERT_TRUE(inspector.ShowTab(QStringLiteral("ip route")));
+  const auto lines = LinesAt(*m_session.Run()->Tables(), TableCommands()[2], SmallRun::kNode1, 0, {});
+  ASSERT_FALSE(lines.empty());
+  EXPECT_EQ(inspector.CurrentText(), TextOf(lines, false));
+}
+
+TEST_F(Inspectors, OverviewNamesThePods) {
+  Open();
+  NodeInspector inspector(m_session);
+  inspector.show();
+  SelectNetns(SmallRun::kNode1);
+  ASSERT_TRUE(inspector.ShowTab(QStringLiteral("overview")));
+  EXPECT_TRUE(inspector.CurrentText().contains(QStringLiteral("shop/cart")));
+}
+
+TEST_F(Inspectors, CountersAtTheEndAreTheTracesTotals) {
+  Open();
+  const auto counts = CountersAt(*m_session.Run(), SmallRun::kNode1, m_session.Run()->EndNs());
+  ASSERT_TRUE(counts);
+  uint64_t sum = 0, expected = 0;
+  for (const auto& [key, count] : *counts) sum += count;
+  for (const auto& [key, count] : m_session.Run()->Trace()->Totals())
+    if (key.netns == SmallRun::kNode1) expected += count;
+  EXPECT_EQ(sum, expected);
+  const auto before = CountersAt(*m_session.Run(), SmallRun::kNode1, -1);
+  ASSERT_TRUE(before);
+  EXPECT_TRUE(before->empty());
+}
+
+TEST_F(Inspectors, LinesThatChangedAreMarked) {
+  TableLine added{QStringLiteral("new"), TableLine::Change::Added, {}};
+  TableLine removed{QStringLiteral("old"), TableLine::Change::Removed, {}};
+  EXPECT_EQ(TextOf({added, removed}, true), QStringLiteral("+ new\n− old"));
+  EXPECT_EQ(TextOf({added, removed}, false), QStringLiteral("new"));
+}
+
+TEST_F(Inspectors, LinkFollowsADeviceToItsCable) {
+  Open();
+  LinkInspector inspector(m_session);
+  inspector.show();
+  SelectDevice(SmallRun::kNode1, SmallRun::kEth0);
+  ASSERT_TRUE(inspector.Shown());
+  EXPECT_TRUE(inspector.Text().contains(QStringLiteral("rate")));
+  SelectDevice(SmallRun::kNode1, SmallRun::kCni0);  // has none: the last one stays
+  EXPECT_TRUE(inspector.Shown());
+}
+
+TEST_F(Inspectors, PlotAddsUpToTheFramesSent) {
+  Open();
+  PlotView plot(m_session);
+  plot.show();
+  SelectDevice(SmallRun::kNode1, SmallRun::kEth0);
+  plot.Choose(1);  // frames sent
+  ASSERT_TRUE(QTest::qWaitFor([&] { return !plot.IsReading(); }));
+  double sum = 0;
+  for (const double value : plot.Series().at(0).sums) sum += value;
+  uint64_t sent = 0;
+  for (uint64_t i = 0; i < m_session.Run()->RecordCount(); ++i) {
+    const TraceRecord& record = m_session.Run()->RecordAt(i)->record;
+    sent += record.netns == SmallRun::kNode1 && record.ifindex == SmallRun::kEth0 && record.stage == Stage::Transmit
+                ? 1
+                : 0;
+  }
+  EXPECT_GT(sent, 0u);
+  EXPECT_EQ(sum, static_cast<double>(sent));
+}
+
+TEST_F(Inspectors, HiddenPlotReadsNothing) {
+  Open();
+  PlotView plot(m_session);
+  SelectDevice(SmallRun::kNode1, SmallRun::kEth0);
+  EXPECT_FALSE(plot.IsReading());
+}
+
+TEST(PlotCanvas, KeepsPeaksWhenManySpansFallOnOnePixel) {
+  TimeSeries series;
+  series.isRate = false;
+  series.slotNs = 10;
+  series.sums.assign(1000, 1);
+  series.sums[500] = 9;
+  double least = 0, greatest = 0;
+  ASSERT_TRUE(PlotCanvas::Extremes(series, 0, 10000, least, greatest));
+  EXPECT_EQ(least, 1);
+  EXPECT_EQ(greatest, 9);
+  ASSERT_TRUE(PlotCanvas::Extremes(series, 0, 5000, least, greatest));
+  EXPECT_EQ(greatest, 1);
+  EXPECT_FALSE(PlotCanvas::Extremes(series, 10000, 20000, least, greatest));
+}
+
+TEST(PlotCanvas, ZoomStaysInsideTheRun) {
+  test::Application();
+  PlotCanvas canvas;
+  TimeSeries series;
+  series.slotNs = 10;
+  series.sums.assign(1000, 1);
+  canvas.Show({series});
+  canvas.Zoom(0.1, 9900);
+  EXPECT_GE(canvas.From(), 0);
+  EXPECT_LE(canvas.To(), 10000);
+  canvas.Zoom(100, 5000);
+  EXPECT_EQ(canvas.From(), 0);
+  EXPECT_EQ(canvas.To(), 10000);
+}
+
+}  // namespace
+}  // namespace overlaysim::views
