@@ -55,7 +55,7 @@ bool Sharkd::Start() {
     return false;
   }
   for (const uint16_t port : m_vxlanPorts)
-    ports.write("decode_as_entry: udp.port," + QByteArray::number(port) + ",(none),vxlan\n");
+    ports.write("decode_as_entry: udp.port," + QByteArray::number(port) + ",(none),VXLAN\n");
   ports.close();
   QProcessEnvironment environment = QProcessEnvironment::systemEnvironment();
   environment.insert(QStringLiteral("WIRESHARK_CONFIG_DIR"), m_directory->path());
