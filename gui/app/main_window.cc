@@ -22,10 +22,13 @@
 #include <QStatusBar>
 #include <QToolBar>
 #include <QVBoxLayout>
+#include <algorithm>
+#include <utility>
 
 #include "gui/app/event_dialog.h"
 #include "gui/app/welcome.h"
 #include "gui/views/canvas/canvas_view.h"
+#include "gui/views/canvas/outline_view.h"
 #include "gui/views/editor/scenario_editor.h"
 #include "gui/views/format.h"
 #include "gui/views/journey/compare_view.h"
@@ -33,11 +36,13 @@
 #include "gui/views/journey/ladder_view.h"
 #include "gui/views/journey/quiz_view.h"
 #include "gui/views/theme.h"
+#include "gui/views/timeline/timeline_view.h"
 
 namespace overlaysim::app {
 namespace {
 
 constexpr int kExitOk = 0, kExitFailed = 1, kExitUsage = 2, kExitInterrupted = 4;  // of overlaysim, docs
+constexpr int kLiveAfterMs = 1000;         // a run that takes longer is looked at while it goes on
 constexpr uint64_t kFirstRecords = 20000;  // among which the first packet of the traffic is looked for
 
 QString ScenarioFilter() { return QObject::tr("Scenarios (*.json *.jsonc);;All files (*)"); }
@@ -64,6 +69,14 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_process(this) {
   column->addWidget(m_message);
   column->addWidget(m_canvas, 1);
   setCentralWidget(centre);
+
+  m_timeline = new views::TimelineView(m_session, this);
+  auto* time = new QToolBar(tr("Time"), this);
+  time->setObjectName(QStringLiteral("time"));
+  time->setMovable(false);
+  time->addWidget(m_timeline);
+  addToolBar(Qt::BottomToolBarArea, time);
+  setCorner(Qt::BottomRightCorner, Qt::RightDockWidgetArea);
 
   m_status = new QLabel(this);
   m_progress = new QProgressBar(this);
@@ -127,14 +140,20 @@ void MainWindow::MakeDocks() {
   tabifyDockWidget(compare, quiz);
   journey->raise();
 
+  auto* outline = new views::OutlineView(m_session, this);
+  connect(outline, &views::OutlineView::Activated, this, [this] { m_canvas->ZoomToSelection(); });
+  AddDock(QStringLiteral("outline"), tr("Outline"), outline, Qt::LeftDockWidgetArea, tr("Ctrl+5"))->hide();
+
   QDockWidget* editor =
       AddDock(QStringLiteral("scenario"), tr("Scenario"), m_editor, Qt::BottomDockWidgetArea, tr("Ctrl+E"));
   QDockWidget* output =
       AddDock(QStringLiteral("output"), tr("Run output"), m_output, Qt::BottomDockWidgetArea, tr("Ctrl+0"));
   tabifyDockWidget(editor, output);
+  for (QDockWidget* dock : {journey, ladder, compare, quiz, editor, output})
+    dock->setTitleBarWidget(new QWidget(dock));  // their tabs name them
   editor->raise();
-  resizeDocks({journey}, {460}, Qt::Horizontal);
-  resizeDocks({editor}, {240}, Qt::Vertical);
+  resizeDocks({journey}, {500}, Qt::Horizontal);
+  resizeDocks({editor}, {200}, Qt::Vertical);
 }
 
 void MainWindow::MakeActions() {
@@ -272,12 +291,14 @@ void MainWindow::Run() {
   m_progress->show();
   m_cancel->show();
   m_status->setText(tr("running…"));
+  m_isLive = false;
   m_process.Start(m_editor->Path(), m_editor->Text(), NewRunDirectory());
 }
 
 void MainWindow::Cancel() { m_process.Cancel(); }
 
 void MainWindow::ShowProgress(qint64 simulatedNs, qint64 expectedEndNs, quint64 events) {
+  if (!m_isLive && m_elapsed.elapsed() > kLiveAfterMs) ShowLive();
   const double seconds = std::max(1e-3, static_cast<double>(m_elapsed.elapsed()) / 1000);
   QString text = tr("%1 simulated, %2 events/s")
                      .arg(views::TimeText(simulatedNs),
@@ -290,6 +311,12 @@ void MainWindow::ShowProgress(qint64 simulatedNs, qint64 expectedEndNs, quint64 
     if (share > 0) text += tr(", about %1 s left").arg(seconds * (1 - share) / share, 0, 'f', 0);
   }
   m_status->setText(text);
+}
+
+void MainWindow::ShowLive() {
+  if (!m_session.Open(m_process.Directory().toStdString()).isEmpty()) return;  // it has not begun to write
+  m_isLive = true;
+  m_timeline->SetLive(true);
 }
 
 void MainWindow::ShowEnd(int exitCode, const QString& output, const QString& errors) {
@@ -310,6 +337,7 @@ void MainWindow::ShowEnd(int exitCode, const QString& output, const QString& err
   const int number = m_runNumber;
   const QString name = QFileInfo(m_editor->Path()).completeBaseName();
   const bool isFirst = !m_session.Run();
+  if (std::exchange(m_isLive, false)) m_timeline->SetLive(false);
   OpenRun(m_process.Directory(), tr("run %1 · %2").arg(number).arg(name));
   if (exitCode == kExitFailed) Tell(tr("An expectation of the scenario does not hold; “Run output” says which."));
   if (exitCode == kExitInterrupted) Tell(tr("The run was cancelled; this is what it had done until then."));

@@ -20,6 +20,7 @@ class QPushButton;
 namespace overlaysim::views {
 class CanvasView;
 class JourneyView;
+class TimelineView;
 class ScenarioEditor;
 }  // namespace overlaysim::views
 
@@ -72,6 +73,7 @@ class MainWindow : public QMainWindow {
   void OpenScenario(const QString& path);
   void OpenRun(const QString& directory, const QString& label);
   void ShowEnd(int exitCode, const QString& output, const QString& errors);
+  void ShowLive();
   void ShowProgress(qint64 simulatedNs, qint64 expectedEndNs, quint64 events);
   void ShowPlaceMenu(const views::Place& place, const QPoint& where);
   void Edit(const PlaceEdit& edit);
@@ -86,6 +88,7 @@ class MainWindow : public QMainWindow {
   views::Session m_session;
   RunProcess m_process;
   views::CanvasView* m_canvas = nullptr;
+  views::TimelineView* m_timeline = nullptr;
   views::JourneyView* m_journey = nullptr;
   views::ScenarioEditor* m_editor = nullptr;
   QPlainTextEdit* m_output = nullptr;
@@ -100,6 +103,7 @@ class MainWindow : public QMainWindow {
   std::optional<qint64> m_timeAfterRun;            ///< where to look when the run that goes on has ended
   QElapsedTimer m_elapsed;
   int m_runNumber = 0;
+  bool m_isLive = false;  ///< the run that goes on is already looked at
 };
 
 }  // namespace overlaysim::app

@@ -81,18 +81,18 @@ JourneyView::JourneyView(Session& session, QWidget* parent) : QWidget(parent), m
   m_empty->setWordWrap(true);
   m_empty->setMargin(24);
   m_empty->setForegroundRole(QPalette::PlaceholderText);
-  auto* splitter = new QSplitter(Qt::Horizontal, m_stack);
-  m_list = new HopList(session, splitter);
-  m_detail = new StepDetail(session, splitter);
-  splitter->addWidget(m_list);
-  splitter->addWidget(m_detail);
-  splitter->setStretchFactor(0, 0);
-  splitter->setStretchFactor(1, 1);
-  splitter->setSizes({330, 700});
-  splitter->setChildrenCollapsible(false);
+  m_splitter = new QSplitter(Qt::Horizontal, m_stack);
+  m_list = new HopList(session, m_splitter);
+  m_detail = new StepDetail(session, m_splitter);
+  m_splitter->addWidget(m_list);
+  m_splitter->addWidget(m_detail);
+  m_splitter->setStretchFactor(0, 0);
+  m_splitter->setStretchFactor(1, 1);
+  m_splitter->setSizes({330, 700});
+  m_splitter->setChildrenCollapsible(false);
   m_list->setMinimumWidth(180);
   m_stack->addWidget(m_empty);
-  m_stack->addWidget(splitter);
+  m_stack->addWidget(m_splitter);
   column->addWidget(m_stack, 1);
 
   const auto key = [this](const QKeySequence& keys, auto slot) {
@@ -113,6 +113,15 @@ JourneyView::JourneyView(Session& session, QWidget* parent) : QWidget(parent), m
   connect(&ThemeSwitch::Instance(), &ThemeSwitch::Changed, this, &JourneyView::Refresh);
   setFocusProxy(m_list);
   Refresh();
+}
+
+void JourneyView::resizeEvent(QResizeEvent* event) {
+  QWidget::resizeEvent(event);
+  constexpr int kRoomForBoth = 720;  // the list of steps beside the current one; else above it
+  const Qt::Orientation orientation = width() < kRoomForBoth ? Qt::Vertical : Qt::Horizontal;
+  if (m_splitter->orientation() == orientation) return;
+  m_splitter->setOrientation(orientation);
+  m_splitter->setSizes(orientation == Qt::Vertical ? QList<int>{200, 360} : QList<int>{330, 700});
 }
 
 bool JourneyView::ShowsEveryStep() const { return m_everyStep->isChecked(); }

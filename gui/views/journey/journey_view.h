@@ -6,6 +6,7 @@
 
 class QCheckBox;
 class QLabel;
+class QSplitter;
 class QStackedWidget;
 class QToolButton;
 
@@ -33,6 +34,9 @@ class JourneyView : public QWidget {
   void CopyJourney();
   void SaveHtml();  ///< asks for a file
 
+ protected:
+  void resizeEvent(QResizeEvent* event) override;
+
  private:
   void Refresh();
   void GoTo(int step);
@@ -42,6 +46,7 @@ class JourneyView : public QWidget {
   QCheckBox* m_everyStep;
   QToolButton *m_first, *m_back, *m_forward, *m_last, *m_copy, *m_save;
   QStackedWidget* m_stack;
+  QSplitter* m_splitter;
   HopList* m_list;
   StepDetail* m_detail;
 };
