@@ -81,7 +81,7 @@ void PcapngWriter::Write(const CapturedFrame& frame) {
   AppendLe(m_buffer, static_cast<uint32_t>(time >> 32));
   AppendLe(m_buffer, static_cast<uint32_t>(time));
   AppendLe(m_buffer, static_cast<uint32_t>(captured.size()));
-  AppendLe(m_buffer, static_cast<uint32_t>(frame.bytes.size()));
+  AppendLe(m_buffer, std::max(static_cast<uint32_t>(frame.bytes.size()), frame.wireBytes));
   m_buffer.insert(m_buffer.end(), captured.begin(), captured.end());
   m_buffer.resize(m_buffer.size() + PadTo4(captured.size()) - captured.size());
   const bool hasDirection = frame.direction != CaptureDirection::Unknown;

@@ -70,7 +70,7 @@ void Sharkd::Ask(int id, const QByteArray& method, const QByteArray& params) {
                   "\",\"params\":" + params + "}\n");
 }
 
-void Sharkd::Dissect(std::span<const uint8_t> bytes, replay::LinkLayer first) {
+void Sharkd::Dissect(std::span<const uint8_t> bytes, replay::LinkLayer first, uint32_t wireBytes) {
   if (bytes.empty() || !Start()) return;
   ++m_asked;
   const QString path = m_directory->filePath(QStringLiteral("packet%1.pcapng").arg(m_asked % 2));
@@ -81,6 +81,7 @@ void Sharkd::Dissect(std::span<const uint8_t> bytes, replay::LinkLayer first) {
     CapturedFrame frame;
     frame.interface = writer.AddInterface(interface);
     frame.bytes = bytes;
+    frame.wireBytes = wireBytes;
     writer.Write(frame);
     writer.Finish();
     if (!writer.Ok()) return Stop(QString::fromStdString(writer.Error()));

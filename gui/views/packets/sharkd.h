@@ -27,7 +27,7 @@ class Sharkd : public QObject {
 
   static QString Program();  ///< "": not installed
   /// Asks for the tree of the packet; an answer that is still due for an earlier one is dropped.
-  void Dissect(std::span<const uint8_t> bytes, replay::LinkLayer first);
+  void Dissect(std::span<const uint8_t> bytes, replay::LinkLayer first, uint32_t wireBytes);
 
  signals:
   /// sharkd's "tree": objects with "l" (label), "f" (filter), "h" ([offset, length]), "n" (parts).

@@ -72,7 +72,7 @@ TEST_F(PacketPanes, SharkdTakesTheRunsVxlanApart) {
   const auto ports = m_session.Run()->VxlanPorts();
   Sharkd sharkd({ports.begin(), ports.end()});
   QSignalSpy dissected(&sharkd, &Sharkd::Dissected), failed(&sharkd, &Sharkd::Failed);
-  sharkd.Dissect(hop.after, hop.afterLayer);
+  sharkd.Dissect(hop.after, hop.afterLayer, hop.afterBytes);
   ASSERT_TRUE(dissected.wait(20000)) << (failed.isEmpty() ? "no answer" : failed.at(0).at(0).toString().toStdString());
   QStringList protocols;
   for (const QJsonValue& layer : dissected.at(0).at(0).toJsonArray())
