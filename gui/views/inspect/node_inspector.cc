@@ -13,6 +13,7 @@
 #include <QVBoxLayout>
 
 #include "gui/views/format.h"
+#include "gui/views/inspect/counters_at.h"
 #include "gui/views/theme.h"
 
 namespace overlaysim::views {
@@ -62,7 +63,7 @@ NodeInspector::NodeInspector(Session& session, QWidget* parent) : QWidget(parent
   m_tabs = new QTabWidget(this);
   m_tabs->setDocumentMode(true);
   m_tabs->setUsesScrollButtons(true);
-  const auto add = [&](const QString& name, int command) {
+  const auto add = [&](const QString& name, int table) {
     auto* edit = new QPlainTextEdit(m_tabs);
     edit->setReadOnly(true);
     edit->setLineWrapMode(QPlainTextEdit::NoWrap);
@@ -71,11 +72,11 @@ NodeInspector::NodeInspector(Session& session, QWidget* parent) : QWidget(parent
     edit->setAccessibleName(name);
     edit->setFrameShape(QFrame::NoFrame);
     m_tabs->addTab(edit, name);
-    m_contents.push_back({command, edit, {}});
+    m_contents.push_back({table, edit, {}});
   };
   add(tr("overview"), kOverview);
-  for (size_t i = 0; i < TableCommands().size(); ++i) add(TableCommands()[i].name, static_cast<int>(i));
-  add(tr("counters"), kCounters);
+  for (int i = 0; i < static_cast<int>(replay::StateTable::Count); ++i)
+    add(ToQString(replay::StateCommand(static_cast<replay::StateTable>(i))), i);
   column->addWidget(m_tabs, 1);
 
   connect(copy, &QToolButton::clicked, this, &NodeInspector::CopyTab);
@@ -133,38 +134,39 @@ void NodeInspector::Refresh() {
   const TableHistory* tables = run->Tables();
   for (Tab& tab : m_contents) {
     const int index = m_tabs->indexOf(tab.edit);
-    if (tab.command >= 0) {
-      // Commands that show nothing of this namespace need no tab; the first five always have one.
-      const bool isEmpty =
-          !tables ||
-          LinesAt(*tables, TableCommands()[static_cast<size_t>(tab.command)], *m_netns, m_session.Time(), {}).empty();
-      m_tabs->setTabVisible(index, tab.command < 5 || !isEmpty);
-    }
+    // Commands that show nothing of this namespace need no tab; the first five always have one.
+    if (tab.table > static_cast<int>(replay::StateTable::Fdb))
+      m_tabs->setTabVisible(
+          index,
+          tables && !replay::StateAt(*tables, *m_netns, static_cast<replay::StateTable>(tab.table), m_session.Time())
+                         .empty());
     if (tab.edit == m_tabs->currentWidget()) RefreshTab(tab);
   }
 }
 
 void NodeInspector::RefreshTab(Tab& tab) {
+  using Change = replay::StateLine::Change;
   replay::Run* run = m_session.Run();
-  if (tab.command == kOverview) {
-    tab.lines = Overview();
-  } else if (tab.command == kCounters) {
-    tab.lines = Counters();
+  std::vector<replay::StateLine> lines;
+  const bool isMarked = tab.table >= 0 && m_since.has_value();
+  QString text;
+  if (tab.table == kOverview) {
+    text = Overview();
+  } else if (tab.table == kCounters) {
+    text = Counters();
   } else if (const TableHistory* tables = run->Tables()) {
-    tab.lines =
-        LinesAt(*tables, TableCommands()[static_cast<size_t>(tab.command)], *m_netns, m_session.Time(), m_since);
+    lines = replay::StateAt(*tables, *m_netns, static_cast<replay::StateTable>(tab.table), m_session.Time(), m_since);
+    const size_t count = lines.size();
+    tab.plain = QString::fromStdString(replay::StateText(lines));
+    if (count > kMostLines) lines.resize(kMostLines);
+    text = count == 0 ? tr("(no entries)") : QString::fromStdString(replay::StateText(lines, isMarked));
+    if (count > kMostLines) text += tr("… %1 more lines").arg(CountText(count - kMostLines));
   } else {
-    tab.lines = {{run->HasTrace() ? QString::fromStdString(run->Error())
-                                  : tr("this run has no trace: tables over time are not recorded"),
-                  TableLine::Change::Same,
-                  {}}};
+    text = run->HasTrace() ? QString::fromStdString(run->Error())
+                           : tr("This run has no trace: its tables over time are not recorded.");
   }
-  const size_t count = tab.lines.size();
-  if (count > kMostLines) tab.lines.resize(kMostLines);
-  const bool hasSigns = tab.command >= 0 && m_since.has_value();
-  QString text = TextOf(tab.lines, hasSigns);
-  if (count == 0) text = tr("(no entries)");
-  if (count > kMostLines) text += tr("\n… %1 more lines").arg(CountText(count - kMostLines));
+  if (tab.table < 0) tab.plain = text;
+  if (text.endsWith(QLatin1Char('\n'))) text.chop(1);
   if (text != tab.edit->toPlainText()) {
     const int scrolled = tab.edit->verticalScrollBar()->value(), across = tab.edit->horizontalScrollBar()->value();
     tab.edit->setPlainText(text);
@@ -172,26 +174,25 @@ void NodeInspector::RefreshTab(Tab& tab) {
     tab.edit->horizontalScrollBar()->setValue(across);
   }
   QList<QTextEdit::ExtraSelection> marks;
-  for (size_t i = 0; hasSigns && i < tab.lines.size(); ++i) {
-    if (tab.lines[i].change == TableLine::Change::Same) continue;
+  for (size_t i = 0; isMarked && i < lines.size(); ++i) {
+    if (lines[i].change == Change::Same) continue;
     QTextEdit::ExtraSelection mark;
     mark.cursor = QTextCursor(tab.edit->document()->findBlockByNumber(static_cast<int>(i)));
     mark.format.setProperty(QTextFormat::FullWidthSelection, true);
     mark.format.setBackground(CurrentTheme().change);
-    mark.format.setFontStrikeOut(tab.lines[i].change == TableLine::Change::Removed);
     marks << mark;
-    if (tab.lines[i].change == TableLine::Change::Removed) {
-      mark.cursor.select(QTextCursor::LineUnderCursor);
-      mark.format.clearProperty(QTextFormat::FullWidthSelection);
-      marks << mark;
-    }
+    if (lines[i].change != Change::Removed) continue;
+    mark.cursor.select(QTextCursor::LineUnderCursor);
+    mark.format.clearProperty(QTextFormat::FullWidthSelection);
+    mark.format.setFontStrikeOut(true);
+    marks << mark;
   }
   tab.edit->setExtraSelections(marks);
 }
 
-std::vector<TableLine> NodeInspector::Overview() const {
-  std::vector<TableLine> lines;
-  const auto add = [&](const QString& text) { lines.push_back({text, TableLine::Change::Same, {}}); };
+QString NodeInspector::Overview() const {
+  QStringList lines;
+  const auto add = [&](const QString& text) { lines << text; };
   const replay::Topology& plan = m_session.Run()->Plan();
   const replay::Netns& netns = plan.netns[*m_netns];
   const auto named = [&](uint32_t id) { return ToQString(plan.netns[id].name); };
@@ -232,32 +233,27 @@ std::vector<TableLine> NodeInspector::Overview() const {
       hasTraffic = true;
     }
     add(tr("  %1, from %2").arg(ToQString(workload.name), TimeText(workload.startNs)));
-    if (lines.size() > kMostLines) break;
+    if (static_cast<size_t>(lines.size()) > kMostLines) break;
   }
-  return lines;
+  return lines.join(QLatin1Char('\n'));
 }
 
-std::vector<TableLine> NodeInspector::Counters() const {
+QString NodeInspector::Counters() const {
   replay::Run& run = *m_session.Run();
   const std::optional<TraceCounts> counts = CountersAt(run, *m_netns, m_session.Time());
-  if (!counts) return {{tr("this run has no trace that can be read"), TableLine::Change::Same, {}}};
-  std::vector<TableLine> lines;
-  lines.push_back(
-      {tr("packets' stages, up to this time, by device and what became of them"), TableLine::Change::Same, {}});
+  if (!counts) return tr("This run has no trace that can be read.");
+  QString text = tr("packets' steps up to this time, by device and what became of them\n");
   for (const auto& [key, count] : *counts) {
-    const bool isDrop = IsDrop(key.verdict);
     const QString device = key.ifindex == 0
                                ? tr("(no device)")
                                : ToQString(run.PlaceName(key.netns, key.ifindex)).section(QLatin1Char('/'), -1);
-    lines.push_back({QStringLiteral("%1 %2 %3%4  %5")
-                         .arg(device.leftJustified(16), CountText(count).rightJustified(12),
-                              isDrop ? QStringLiteral("✗ ") : QStringLiteral("  "),
-                              QString::fromUtf8(VerdictName(key.verdict)).leftJustified(20),
-                              QString::fromUtf8(VerdictCondition(key.verdict))),
-                     TableLine::Change::Same,
-                     {}});
+    text += QStringLiteral("%1 %2 %3%4  %5\n")
+                .arg(device.leftJustified(16), CountText(count).rightJustified(12),
+                     IsDrop(key.verdict) ? QStringLiteral("✗ ") : QStringLiteral("  "),
+                     QString::fromUtf8(VerdictName(key.verdict)).leftJustified(20),
+                     QString::fromUtf8(VerdictCondition(key.verdict)));
   }
-  return lines;
+  return text;
 }
 
 bool NodeInspector::ShowTab(const QString& name) {
@@ -275,7 +271,7 @@ QString NodeInspector::CurrentText() const {
 
 void NodeInspector::CopyTab() {
   for (const Tab& tab : m_contents)
-    if (tab.edit == m_tabs->currentWidget()) QGuiApplication::clipboard()->setText(TextOf(tab.lines, false));
+    if (tab.edit == m_tabs->currentWidget()) QGuiApplication::clipboard()->setText(tab.plain);
 }
 
 }  // namespace overlaysim::views

@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "gui/views/inspect/table_text.h"
+#include "gui/replay/state.h"
 #include "gui/views/session.h"
 
 class QCheckBox;
@@ -36,15 +36,15 @@ class NodeInspector : public QWidget {
 
  private:
   struct Tab {
-    int command;  ///< index in TableCommands(); -1: the overview; -2: counters
+    int table;  ///< of replay::StateTable; -1: the overview; -2: counters
     QPlainTextEdit* edit;
-    std::vector<TableLine> lines;
+    QString plain;  ///< as the command would print it, without signs
   };
   void FollowSelection();
   void Refresh();
   void RefreshTab(Tab& tab);
-  std::vector<TableLine> Overview() const;
-  std::vector<TableLine> Counters() const;
+  QString Overview() const;
+  QString Counters() const;
 
   Session& m_session;
   std::optional<uint32_t> m_netns;

@@ -154,7 +154,7 @@ PacketsView::PacketsView(Session& session, QWidget* parent)
             &PacketsView::FollowCurrent);
   connect(new QShortcut(Qt::Key_Slash, this, nullptr, nullptr, Qt::WidgetWithChildrenShortcut), &QShortcut::activated,
           m_filter, &FilterBar::Focus);
-  connect(&session, &Session::RunAboutToChange, this, [this] { m_model->SetRun(nullptr, m_model->Source()); });
+  connect(&session, &Session::RunAboutToChange, this, [this] { m_model->SetRun(nullptr, m_model->RowSource()); });
   connect(&session, &Session::RunChanged, this, &PacketsView::RunChanged);
   connect(&session, &Session::StepChanged, this, &PacketsView::FollowStep);
   connect(&ThemeSwitch::Instance(), &ThemeSwitch::Changed, m_table->viewport(), qOverload<>(&QWidget::update));
@@ -227,7 +227,7 @@ void PacketsView::RowChosen() {
 void PacketsView::FollowCurrent() {
   const QModelIndex current = m_table->currentIndex();
   if (!current.isValid()) return;
-  if (m_model->Source() == replay::PacketSource::Trace)
+  if (m_model->RowSource() == replay::PacketSource::Trace)
     m_session.FollowRecord(current.data(PacketModel::IndexRole).toULongLong());
   else if (const qulonglong journey = current.data(PacketModel::JourneyRole).toULongLong(); journey != 0)
     m_session.Follow(journey);
@@ -332,7 +332,7 @@ void PacketsView::OpenInWireshark() {
   replay::Run* run = m_session.Run();
   if (!run) return;
   QString path = QString::fromStdString(run->Directory().File(run_file::kPackets).string());
-  const bool isWholeCapture = m_model->Source() == replay::PacketSource::Capture && m_model->FilterText().isEmpty();
+  const bool isWholeCapture = m_model->RowSource() == replay::PacketSource::Capture && m_model->FilterText().isEmpty();
   const QString program = QStandardPaths::findExecutable(QStringLiteral("wireshark"));
   if (program.isEmpty()) {
     m_counts->setText(

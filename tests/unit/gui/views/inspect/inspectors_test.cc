@@ -1,3 +1,7 @@
+#include "gui/replay/state.h"
+#include "gui/views/inspect/command_palette.h"
+#include "gui/views/inspect/counters_at.h"
+#include "gui/views/inspect/flow_table.h"
 #include "gui/views/inspect/link_inspector.h"
 #include "gui/views/inspect/node_inspector.h"
 #include "gui/views/inspect/plot_canvas.h"
@@ -32,9 +36,9 @@ TEST_F(Inspectors, NodeShowsItsRoutesAsIpDoes) {
   inspector.show();
   SelectNetns(SmallRun::kNode1);
   ASSERT_TRUE(inspector.ShowTab(QStringLiteral("ip route")));
-  const auto lines = LinesAt(*m_session.Run()->Tables(), TableCommands()[2], SmallRun::kNode1, 0, {});
+  const auto lines = replay::StateAt(*m_session.Run()->Tables(), SmallRun::kNode1, replay::StateTable::Route, 0);
   ASSERT_FALSE(lines.empty());
-  EXPECT_EQ(inspector.CurrentText(), TextOf(lines, false));
+  EXPECT_EQ(inspector.CurrentText().trimmed().toStdString() + "\n", replay::StateText(lines));
 }
 
 TEST_F(Inspectors, OverviewNamesThePods) {
@@ -58,13 +62,6 @@ TEST_F(Inspectors, CountersAtTheEndAreTheTracesTotals) {
   const auto before = CountersAt(*m_session.Run(), SmallRun::kNode1, -1);
   ASSERT_TRUE(before);
   EXPECT_TRUE(before->empty());
-}
-
-TEST_F(Inspectors, LinesThatChangedAreMarked) {
-  TableLine added{QStringLiteral("new"), TableLine::Change::Added, {}};
-  TableLine removed{QStringLiteral("old"), TableLine::Change::Removed, {}};
-  EXPECT_EQ(TextOf({added, removed}, true), QStringLiteral("+ new\n− old"));
-  EXPECT_EQ(TextOf({added, removed}, false), QStringLiteral("new"));
 }
 
 TEST_F(Inspectors, LinkFollowsADeviceToItsCable) {
@@ -96,6 +93,35 @@ TEST_F(Inspectors, PlotAddsUpToTheFramesSent) {
   }
   EXPECT_GT(sent, 0u);
   EXPECT_EQ(sum, static_cast<double>(sent));
+}
+
+TEST_F(Inspectors, PaletteGoesToWhatIsChosen) {
+  Open();
+  CommandPalette palette(m_session);
+  palette.Search(QStringLiteral("cart"));
+  ASSERT_GT(palette.Count(), 0);
+  palette.Take(0);
+  EXPECT_EQ(m_session.Selected().kind, Place::Kind::Netns);
+  EXPECT_EQ(m_session.Selected().netns, SmallRun::kCart);
+}
+
+TEST_F(Inspectors, PaletteRunsActionsOfTheWindow) {
+  Open();
+  CommandPalette palette(m_session);
+  bool isDone = false;
+  palette.AddAction(QStringLiteral("Fit the whole cluster"), [&] { isDone = true; });
+  palette.Search(QStringLiteral("fit whole"));
+  ASSERT_EQ(palette.Count(), 1);
+  palette.Take(0);
+  EXPECT_TRUE(isDone);
+}
+
+TEST_F(Inspectors, FlowsAreListedAndSorted) {
+  Open();
+  FlowTable table(m_session);
+  EXPECT_EQ(table.Rows(), static_cast<int>(m_session.Run()->Metrics()->flows.size()));
+  m_session.Close();
+  EXPECT_EQ(table.Rows(), 0);
 }
 
 TEST_F(Inspectors, HiddenPlotReadsNothing) {

@@ -22,7 +22,8 @@ class PacketPanes : public test::SessionTest {
 TEST_F(PacketPanes, HexIsWrittenAsXxdDoes) {
   HexView view;
   view.Show({0x45, 0x00, 0x41, 0x7f}, 60);
-  const QString line = QStringLiteral("00000000: ") + QStringLiteral("45 00 41 7f").leftJustified(16 * 3) + QStringLiteral(" E.A.\n");
+  const QString line =
+      QStringLiteral("00000000: ") + QStringLiteral("45 00 41 7f").leftJustified(16 * 3) + QStringLiteral(" E.A.\n");
   EXPECT_EQ(view.Text().toStdString(), line.toStdString());
 }
 

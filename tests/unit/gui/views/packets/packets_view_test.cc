@@ -1,0 +1,130 @@
+#include "gui/views/packets/packets_view.h"
+
+#include <QFile>
+#include <QLabel>
+#include <QTableView>
+#include <QTreeView>
+
+#include "gui/itemmodels/packet_model.h"
+#include "gui/views/packets/filter_bar.h"
+#include "gui/views/packets/hex_view.h"
+#include "gui/views/packets/packet_panes.h"
+#include "sim/trace/capture_reader.h"
+#include "support/gui/application.h"
+
+namespace overlaysim::views {
+namespace {
+
+using itemmodels::PacketModel;
+
+class Packets : public test::SessionTest {
+ protected:
+  void Wait(PacketsView& view) {
+    ASSERT_TRUE(QTest::qWaitFor([&] { return !view.Model()->IsFiltering(); }, 20000));
+  }
+};
+
+TEST_F(Packets, EnterFollowsThePacketOfTheRow) {
+  Open();
+  PacketsView view(m_session);
+  view.show();
+  view.Table()->setCurrentIndex(view.Model()->index(3, 0));
+  EXPECT_EQ(m_session.Journey(), nullptr);
+  QTest::keyClick(view.Table(), Qt::Key_Return);
+  if (!m_session.Journey()) view.FollowCurrent();  // a shortcut needs an active window
+  ASSERT_NE(m_session.Journey(), nullptr);
+  EXPECT_EQ(m_session.CurrentHop()->index, 3u);
+}
+
+TEST_F(Packets, RowMovesAlongWithTheFollowedPacket) {
+  Open();
+  PacketsView view(m_session);
+  view.show();
+  FollowFirst();
+  m_session.SetStep(StepAt(Stage::Encapsulate));
+  EXPECT_EQ(view.Model()->IndexAt(view.Table()->currentIndex().row()), m_session.CurrentHop()->index);
+}
+
+TEST_F(Packets, FilterKeepsWhatMatches) {
+  Open();
+  PacketsView view(m_session);
+  view.show();
+  const int all = view.Model()->rowCount();
+  view.ApplyFilter(QStringLiteral("sim.stage == Encapsulate"));
+  Wait(view);
+  EXPECT_GT(view.Model()->rowCount(), 0);
+  EXPECT_LT(view.Model()->rowCount(), all);
+  view.Filter()->Clear();
+  EXPECT_EQ(view.Model()->rowCount(), all);
+}
+
+TEST_F(Packets, WrongFilterSaysWhereAndChangesNothing) {
+  Open();
+  PacketsView view(m_session);
+  const int all = view.Model()->rowCount();
+  view.ApplyFilter(QStringLiteral("ip.sorc == 10.0.0.1"));
+  EXPECT_FALSE(view.Filter()->IsValid());
+  EXPECT_TRUE(view.Filter()->Message().contains(QStringLiteral("column 1"))) << view.Filter()->Message().toStdString();
+  EXPECT_EQ(view.Model()->rowCount(), all);
+}
+
+TEST_F(Packets, FiltersCombine) {
+  test::Application();
+  FilterBar bar;
+  QSignalSpy applied(&bar, &FilterBar::Applied);
+  bar.Add(QStringLiteral("arp"), FilterBar::How::Replace);
+  bar.Add(QStringLiteral("ip.ttl == 64"), FilterBar::How::Or);
+  EXPECT_EQ(bar.Text(), QStringLiteral("(arp) || (ip.ttl == 64)"));
+  bar.Add(QStringLiteral("vxlan"), FilterBar::How::AndNot);
+  EXPECT_EQ(bar.Text(), QStringLiteral("((arp) || (ip.ttl == 64)) && !(vxlan)"));
+  EXPECT_EQ(applied.count(), 3);
+  EXPECT_TRUE(bar.IsValid());
+  EXPECT_EQ(bar.History().size(), 3);
+}
+
+TEST_F(Packets, ByteAndFieldAreLinkedBothWays) {
+  Open();
+  PacketsView view(m_session);
+  view.show();
+  FollowFirst();
+  m_session.SetStep(StepAt(Stage::Encapsulate));
+  view.Panes()->Choose(8, 1);  // the outer header's TTL
+  EXPECT_EQ(view.Panes()->Bytes()->MarkedOffset(), 8u);
+  EXPECT_EQ(view.Panes()->Bytes()->MarkedLength(), 1u);
+  const QModelIndex field = view.Panes()->Tree()->currentIndex();
+  ASSERT_TRUE(field.isValid());
+  EXPECT_TRUE(field.data().toString().contains(QStringLiteral("64"))) << field.data().toString().toStdString();
+  view.Panes()->Tree()->setCurrentIndex(field.siblingAtRow(0));
+  EXPECT_EQ(view.Panes()->Bytes()->MarkedOffset(), 0u);
+}
+
+TEST_F(Packets, WhatIsShownIsSavedAsPcapng) {
+  Open();
+  PacketsView view(m_session);
+  view.ApplyFilter(QStringLiteral("sim.stage == Encapsulate"));
+  Wait(view);
+  const test::TemporaryDirectory directory;
+  const auto path = directory / "saved.pcapng";
+  uint64_t written = 0;
+  EXPECT_EQ(view.SaveRows(QString::fromStdString(path.string()), written), QString());
+  EXPECT_EQ(written, static_cast<uint64_t>(view.Model()->rowCount()));
+  std::string error;
+  const auto capture = ReadCapture(path, error);
+  ASSERT_TRUE(capture) << error;
+  ASSERT_EQ(capture->frames.size(), written);
+  EXPECT_EQ(capture->damage, "");
+  for (const ReadFrame& frame : capture->frames) EXPECT_GE(frame.originalLength, frame.bytes.size());
+}
+
+TEST_F(Packets, CapturedFramesAreListedToo) {
+  Open();
+  PacketsView view(m_session);
+  view.ShowCapture();
+  ASSERT_TRUE(
+      QTest::qWaitFor([&] { return static_cast<uint64_t>(view.Model()->rowCount()) == m_run->Frames(); }, 20000));
+  m_session.Close();
+  EXPECT_EQ(view.Model()->rowCount(), 0);
+}
+
+}  // namespace
+}  // namespace overlaysim::views
