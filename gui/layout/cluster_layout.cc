@@ -18,7 +18,7 @@ constexpr double kMinGutter = 28;   ///< between columns of nodes
 constexpr double kGutterLane = 4;   ///< room for one cable in it
 constexpr double kRackGap = 56;
 constexpr double kCoreGap = 80;
-constexpr double kUplinkOfNode = 0.1;  ///< where a cable comes down to eth0, beside its name
+constexpr double kUplinkOfNode = 0.0914;  ///< where a cable comes down to eth0, beside its name
 
 bool HasNodes(const Topology& topology) {
   return std::any_of(topology.netns.begin(), topology.netns.end(), [](const Netns& n) { return n.role == Role::Node; });

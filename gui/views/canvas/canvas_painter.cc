@@ -172,17 +172,6 @@ void CanvasPainter::PaintRacks() {
 
 // --- cables
 
-QColor CanvasPainter::CableColour(uint32_t cable) const {
-  const double heat = m_state.HeatOf(cable);
-  return heat < 0 ? m_theme.link : m_theme.Heat(heat);
-}
-
-double CanvasPainter::CablePixels(uint32_t cable) const {
-  const double heat = m_state.HeatOf(cable);
-  const double base = m_detail == Detail::Tile ? 1.0 : m_detail == Detail::Inside ? 2.0 : 1.4;
-  return heat < 0 ? base : base + 5 * heat;
-}
-
 void CanvasPainter::PaintCables() {
   const auto& layout = m_state.Layout();
   const auto& topology = *m_state.Topology();
@@ -221,11 +210,12 @@ void CanvasPainter::PaintCables() {
     if (lines[group].empty()) continue;
     const double heat = group == 0 ? 0 : static_cast<double>(group - 1) / (kHeatSteps - 1);
     QColor colour = group == 0 ? m_theme.link : m_theme.Heat(heat);
-    if (group == 0 && m_state.heat != Heat::None) colour = Mixed(m_theme.link, m_theme.canvas, 0.45);
+    // What is quiet stands back, so that what is busy is seen among thousands.
+    if (m_state.heat != Heat::None) colour = Mixed(colour, m_theme.canvas, 0.5 * std::max(0.0, 1 - 3 * heat));
     if (isDimmed) colour = Mixed(m_theme.link, m_theme.canvas, 0.65);
-    QPen pen(colour, base + 5 * heat);
+    QPen pen(colour, base + (m_detail == Detail::Tile ? 2.5 : 5) * heat);
     pen.setCapStyle(Qt::SquareCap);
-    if (group == 0 && slanted >= 400) pen.setWidth(0);
+    if (slanted >= 400 && heat < 0.3) pen.setWidth(0);
     m_painter.setPen(pen);
     m_painter.drawLines(lines[group].data(), static_cast<int>(lines[group].size()));
   }
@@ -806,7 +796,8 @@ void CanvasPainter::PaintLabels() {
     if (&wanted != current) m_painter.setFont(*(current = &wanted));
     const QFontMetricsF& metrics = current == &m_small ? small : current == &m_bold ? bold : font;
     const QString text = label.floats ? label.text : metrics.elidedText(label.text, Qt::ElideMiddle, label.box.width());
-    if (text.size() < 2 && label.text.size() > 1) continue;
+    // Of "node148", "n…8" says nothing.
+    if (text.size() * 5 < label.text.size() * 3) continue;
     m_painter.setPen(label.colour);
     m_painter.drawText(label.box, static_cast<int>(label.alignment) | Qt::TextSingleLine, text);
   }

@@ -65,8 +65,6 @@ class CanvasPainter {
 
   bool IsSeen(const layout::Box& box) const { return box.Intersects(m_seen); }
   bool IsOnScreen(const QRectF& box) const { return m_window.intersects(box); }
-  double CablePixels(uint32_t cable) const;
-  QColor CableColour(uint32_t cable) const;
   QPainterPath CurveBetween(QPointF a, QPointF b) const;
   void AddLabel(Label label);
   void AddCableLabel(uint32_t cable);

@@ -373,7 +373,13 @@ Box CanvasState::DeviceOrNetnsBox(uint32_t netns, uint32_t ifindex) const {
   place.kind = ifindex == 0 ? Place::Kind::Netns : Place::Kind::Device;
   place.netns = netns;
   place.ifindex = ifindex;
-  return BoxOf(place).value_or(Box());
+  Box box = BoxOf(place).value_or(Box());
+  // A pod's own way goes on straight below its device.
+  const uint32_t site = m_layout.siteOf[netns];
+  if (ifindex == 0 && site != kNone && m_layout.sites[site].netns != netns)
+    for (const layout::DeviceBox& device : Inside(site).devices)
+      if (device.netns == netns) box.x = device.box.x, box.width = device.box.width;
+  return box;
 }
 
 void CanvasState::Bend(std::vector<Point>& way, Point to, bool verticalLast) {

@@ -12,8 +12,9 @@ OutlineView::OutlineView(Session& session, QWidget* parent)
   setUniformRowHeights(true);
   setAccessibleName(tr("Outline of the network"));
   setSelectionBehavior(QAbstractItemView::SelectRows);
-  header()->setStretchLastSection(true);
-  header()->resizeSection(0, 220);
+  header()->setStretchLastSection(false);
+  header()->setSectionResizeMode(0, QHeaderView::Stretch);
+  header()->resizeSection(1, fontMetrics().horizontalAdvance(QStringLiteral("10.244.100.100/24")) + 12);
   connect(&session, &Session::RunAboutToChange, this, [this] { m_model->SetTopology(nullptr); });
   const auto show = [this] {
     m_model->SetTopology(m_session.Run() ? &m_session.Run()->Plan() : nullptr);

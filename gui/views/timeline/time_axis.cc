@@ -21,6 +21,7 @@ constexpr double kMarkHeight = 16;
 constexpr double kLeastSpanNs = 20;
 constexpr size_t kMostBuckets = 200000;
 constexpr double kPickPixels = 6;
+constexpr size_t kFewChunks = 3;
 
 }  // namespace
 
@@ -98,14 +99,31 @@ void TimeAxis::FindMarks() {
 void TimeAxis::MeasureDensity() {
   m_density.clear();
   if (!m_session.Run() || !m_session.Run()->HasTrace()) return;
+  replay::Run& run = *m_session.Run();
   const auto pixels = static_cast<size_t>(std::max(width() - 2 * kSide, 1.0));
+  const auto timeOf = [&](size_t pixel) {
+    return m_from + static_cast<double>(pixel) / static_cast<double>(pixels) * (m_to - m_from);
+  };
+  m_density.assign(pixels, 0);
+  size_t chunks = 0;
+  for (const TraceReader::ChunkInfo& chunk : run.Trace()->RecordChunks())
+    chunks += static_cast<double>(chunk.lastNs) >= m_from && static_cast<double>(chunk.firstNs) <= m_to;
+  if (chunks <= kFewChunks) {
+    // A span that few chunks cover is counted.
+    uint64_t before = run.FirstAtOrAfter(static_cast<int64_t>(std::ceil(m_from)));
+    for (size_t i = 0; i < pixels; ++i) {
+      const bool isLast = i + 1 == pixels && m_to >= EndNs();
+      const uint64_t next = isLast ? run.RecordCount() : run.FirstAtOrAfter(static_cast<int64_t>(std::ceil(timeOf(i + 1))));
+      m_density[i] = next > before ? static_cast<double>(next - before) : 0;
+      before = std::max(before, next);
+    }
+    return;
+  }
   const double zoom = EndNs() / (m_to - m_from);
   const auto buckets = static_cast<size_t>(std::clamp(static_cast<double>(pixels) * zoom, 1.0, double{kMostBuckets}));
-  const std::vector<double> all = m_session.Run()->Density(buckets);
-  m_density.assign(pixels, 0);
+  const std::vector<double> all = run.Density(buckets);
   for (size_t i = 0; i < pixels; ++i) {
-    const double time = m_from + (static_cast<double>(i) + 0.5) / static_cast<double>(pixels) * (m_to - m_from);
-    const auto bucket = static_cast<size_t>(time / EndNs() * static_cast<double>(buckets));
+    const auto bucket = static_cast<size_t>((timeOf(i) + timeOf(i + 1)) / 2 / EndNs() * static_cast<double>(buckets));
     if (bucket < all.size()) m_density[i] = all[bucket];
   }
 }
@@ -162,7 +180,7 @@ void TimeAxis::PaintDensity(QPainter& painter, const QRectF& area) const {
     if (m_density[i] <= 0) continue;
     // The square root: a single event is seen beside a burst of thousands.
     const double height = std::max(2.0, std::sqrt(m_density[i] / most) * (area.height() - 4));
-    painter.fillRect(QRectF(area.left() + static_cast<double>(i), area.bottom() - height, 1, height), colour);
+    painter.fillRect(QRectF(area.left() + static_cast<double>(i), area.bottom() - height, 2, height), colour);
   }
 }
 
