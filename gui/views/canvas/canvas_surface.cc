@@ -390,11 +390,13 @@ void CanvasSurface::keyPressEvent(QKeyEvent* event) {
       // Into the node; and in it, to its first pod or device.
       const Place& at = m_state.selected;
       const auto& layout = m_state.Layout();
-      if (at.kind == Place::Kind::Netns && at.netns < layout.siteOf.size() && layout.siteOf[at.netns] != kNone &&
-          layout.sites[layout.siteOf[at.netns]].netns == at.netns && DetailAt(m_camera.scale) == Detail::Inside) {
-        const layout::NodeInside& inside = m_state.Inside(layout.siteOf[at.netns]);
-        if (!inside.pods.empty())
-          Select(OfNetns(inside.pods.front().netns));
+      const uint32_t site = at.kind == Place::Kind::Netns && at.netns < layout.siteOf.size() ? layout.siteOf[at.netns] : kNone;
+      const bool isSite = site != kNone && layout.sites[site].netns == at.netns;
+      const QRectF box = isSite ? m_camera.ToWindow(layout.sites[site].box) : QRectF();
+      const bool isLarge = box.width() > width() * 0.5 || box.height() > height() * 0.5;
+      if (isSite && isLarge && IsInsideDrawn(m_state, site, m_camera.scale)) {
+        const layout::NodeInside& inside = m_state.Inside(site);
+        if (!inside.pods.empty()) Select(OfNetns(inside.pods.front().netns));
       } else {
         ZoomToSelection();
       }

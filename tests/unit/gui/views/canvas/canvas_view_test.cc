@@ -1,0 +1,262 @@
+#include "gui/views/canvas/canvas_view.h"
+
+#include <QDir>
+#include <QFile>
+#include <QImage>
+#include <QMouseEvent>
+#include <QStandardPaths>
+#include <QWheelEvent>
+
+#include "gui/views/canvas/canvas_painter.h"
+#include "gui/views/canvas/canvas_surface.h"
+#include "gui/views/canvas/outline_view.h"
+#include "gui/views/theme.h"
+#include "support/gui/application.h"
+
+namespace overlaysim::views {
+namespace {
+
+using test::SmallRun;
+
+class CanvasViewTest : public test::SessionTest {
+ protected:
+  CanvasViewTest() {
+    ThemeSwitch::Instance().SetMotionReduced(true);
+    QStandardPaths::setTestModeEnabled(true);
+    m_view.resize(1000, 700);
+    m_view.show();
+  }
+
+  static Place At(uint32_t netns, uint32_t ifindex = 0) {
+    Place place;
+    place.kind = ifindex == 0 ? Place::Kind::Netns : Place::Kind::Device;
+    place.netns = netns;
+    place.ifindex = ifindex;
+    return place;
+  }
+  CanvasSurface& Surface() { return m_view.Surface(); }
+  QPoint PixelOf(const Place& place) {
+    const auto box = m_view.State().BoxOf(place);
+    EXPECT_TRUE(box);
+    return box ? Surface().View().ToWindow(*box).center().toPoint() : QPoint();
+  }
+  void WaitForFacts() {
+    QSignalSpy spy(&m_session, &Session::FactsChanged);
+    while (m_session.IsReadingFacts()) ASSERT_TRUE(spy.wait(5000));
+  }
+  QImage Picture() {
+    QImage image(Surface().size(), QImage::Format_RGB32);
+    Surface().render(&image);
+    return image;
+  }
+
+  CanvasView m_view{m_session};
+};
+
+TEST_F(CanvasViewTest, ZoomsFromTheClusterToTheInsideOfANodeAndBack) {
+  Open();
+  EXPECT_NE(DetailAt(Surface().View().scale), Detail::Tile);
+  m_session.Select(At(SmallRun::kNode1));
+  m_view.ZoomToSelection();
+  EXPECT_EQ(DetailAt(Surface().View().scale), Detail::Inside);
+  const QRectF node = Surface().View().ToWindow(*m_view.State().BoxOf(At(SmallRun::kNode1)));
+  EXPECT_TRUE(QRectF(Surface().rect()).contains(node));
+  m_view.Fit();
+  EXPECT_TRUE(QRectF(Surface().rect()).contains(Surface().View().ToWindow(m_view.State().Layout().bounds)));
+}
+
+TEST_F(CanvasViewTest, APressSelectsWhatIsThere) {
+  Open();
+  m_session.Select(At(SmallRun::kNode1));
+  m_view.ZoomToSelection();
+  QTest::mouseClick(&Surface(), Qt::LeftButton, {}, PixelOf(At(SmallRun::kNode1, SmallRun::kFlannel)));
+  EXPECT_EQ(m_session.Selected(), At(SmallRun::kNode1, SmallRun::kFlannel));
+  QTest::mouseClick(&Surface(), Qt::LeftButton, {}, PixelOf(At(SmallRun::kCart)));
+  EXPECT_EQ(m_session.Selected(), At(SmallRun::kCart));
+}
+
+TEST_F(CanvasViewTest, ACableIsSelectedByAPressBesideIt) {
+  Open();
+  const auto path = m_view.State().Layout().CablePath(0);
+  const layout::Point middle{(path[0].x + path[1].x) / 2, (path[0].y + path[1].y) / 2};
+  const QPoint at = Surface().View().ToWindow(middle).toPoint() + QPoint(2, 0);
+  QTest::mouseClick(&Surface(), Qt::LeftButton, {}, at);
+  EXPECT_EQ(m_session.Selected().kind, Place::Kind::Cable);
+  EXPECT_EQ(m_session.Selected().cable, 0u);
+}
+
+TEST_F(CanvasViewTest, KeysMoveBetweenNeighboursIntoANodeAndOut) {
+  Open();
+  Surface().setFocus();
+  m_session.Select(At(SmallRun::kNode1));
+  QTest::keyClick(&Surface(), Qt::Key_Right);
+  EXPECT_EQ(m_session.Selected(), At(SmallRun::kNode2));
+  QTest::keyClick(&Surface(), Qt::Key_Left);
+  EXPECT_EQ(m_session.Selected(), At(SmallRun::kNode1));
+  QTest::keyClick(&Surface(), Qt::Key_Up);
+  EXPECT_EQ(m_session.Selected(), At(SmallRun::kRouter));
+  m_session.Select(At(SmallRun::kNode1));
+  const double before = Surface().View().scale;
+  QTest::keyClick(&Surface(), Qt::Key_Return);
+  EXPECT_GT(Surface().View().scale, before);
+  QTest::keyClick(&Surface(), Qt::Key_Return);
+  EXPECT_EQ(m_session.Selected(), At(SmallRun::kCart));
+  QTest::keyClick(&Surface(), Qt::Key_Escape);
+  EXPECT_EQ(m_session.Selected(), At(SmallRun::kNode1));
+  QTest::keyClick(&Surface(), Qt::Key_F);
+  EXPECT_NEAR(Surface().View().scale, before, before * 0.01);
+}
+
+TEST_F(CanvasViewTest, TheWheelZoomsAtTheCursorAndADragMovesTheCanvas) {
+  Open();
+  const QPointF at(200, 150);
+  const layout::Point under = Surface().View().ToCanvas(at);
+  QWheelEvent wheel(at, Surface().mapToGlobal(at), {}, QPoint(0, 240), Qt::NoButton, Qt::NoModifier, Qt::NoScrollPhase, false);
+  QApplication::sendEvent(&Surface(), &wheel);
+  EXPECT_NEAR(Surface().View().ToCanvas(at).x, under.x, 1e-6);
+  EXPECT_NEAR(Surface().View().ToCanvas(at).y, under.y, 1e-6);
+  QTest::mousePress(&Surface(), Qt::LeftButton, {}, QPoint(300, 300));
+  const auto moveTo = [&](QPoint to) {
+    QMouseEvent move(QEvent::MouseMove, to, Surface().mapToGlobal(to), Qt::NoButton, Qt::LeftButton, Qt::NoModifier);
+    QApplication::sendEvent(&Surface(), &move);
+  };
+  const QPointF origin = Surface().View().origin;
+  moveTo(QPoint(340, 300));
+  QTest::mouseRelease(&Surface(), Qt::LeftButton, {}, QPoint(340, 300));
+  EXPECT_NEAR(Surface().View().origin.x(), origin.x() - 40 / Surface().View().scale, 1e-6);
+  EXPECT_EQ(m_session.Selected().kind, Place::Kind::None);
+}
+
+TEST_F(CanvasViewTest, ANodeThatWasDraggedStaysThereWhenTheRunIsOpenedAgain) {
+  Open();
+  Surface().SetArranging(true);
+  const QPoint from = PixelOf(At(SmallRun::kNode1));
+  QTest::mousePress(&Surface(), Qt::LeftButton, {}, from);
+  const QPoint to = from + QPoint(60, 25);
+  QMouseEvent move(QEvent::MouseMove, to, Surface().mapToGlobal(to), Qt::NoButton, Qt::LeftButton, Qt::NoModifier);
+  QApplication::sendEvent(&Surface(), &move);
+  QTest::mouseRelease(&Surface(), Qt::LeftButton, {}, to);
+  const auto moved = m_view.State().Moved();
+  ASSERT_EQ(moved.count("node1"), 1u);
+  m_session.Reload();
+  EXPECT_EQ(m_view.State().Moved().at("node1"), moved.at("node1"));
+  QFile::remove(QStandardPaths::writableLocation(QStandardPaths::AppConfigLocation) + QStringLiteral("/positions.json"));
+}
+
+TEST_F(CanvasViewTest, EveryLensAndLevelDrawsSomethingElse) {
+  Open();
+  WaitForFacts();
+  FollowFirst();
+  std::vector<QImage> pictures;
+  for (const Lens lens : {Lens::Underlay, Lens::Overlay, Lens::Flows}) {
+    m_view.SetLens(lens);
+    pictures.push_back(Picture());
+  }
+  m_session.Select(At(SmallRun::kNode1));
+  m_view.ZoomToSelection();
+  pictures.push_back(Picture());
+  ThemeSwitch::Instance().Use(Theme::Dark());
+  pictures.push_back(Picture());
+  ThemeSwitch::Instance().Use(Theme::Light());
+  for (size_t i = 0; i < pictures.size(); ++i)
+    for (size_t j = i + 1; j < pictures.size(); ++j) EXPECT_NE(pictures[i], pictures[j]) << i << " and " << j;
+}
+
+TEST_F(CanvasViewTest, TheFollowedPacketStandsWhereItsStepIs) {
+  Open();
+  FollowFirst();
+  ASSERT_TRUE(m_session.Journey());
+  const auto& hops = m_session.Journey()->hops;
+  for (int step = 0; step < static_cast<int>(hops.size()); ++step) {
+    m_session.SetStep(step);
+    const auto packet = m_view.State().PacketAt();
+    ASSERT_TRUE(packet) << step;
+    const uint32_t site = m_view.State().Layout().siteOf[hops[static_cast<size_t>(step)].record.netns];
+    EXPECT_TRUE(m_view.State().Layout().sites[site].box.Grown(1).Contains(*packet)) << step;
+  }
+}
+
+TEST_F(CanvasViewTest, BetweenTwoStepsThePacketIsOnItsCable) {
+  Open();
+  FollowFirst();
+  for (const Leg& leg : m_view.State().Legs()) {
+    if (leg.cable == layout::kNone || leg.endNs <= leg.beginNs + 1) continue;
+    m_session.SetTime((leg.beginNs + leg.endNs) / 2);
+    const auto packet = m_view.State().PacketAt();
+    ASSERT_TRUE(packet);
+    EXPECT_TRUE(m_view.State().Layout().cableBounds[leg.cable].Grown(200).Contains(*packet));
+    EXPECT_EQ(m_view.State().Layout().SiteAt(*packet), layout::kNone);
+    return;
+  }
+  FAIL() << "no step leads over a cable";
+}
+
+TEST_F(CanvasViewTest, OnlyTheRelatedIsShownOnRequest) {
+  Open();
+  m_session.Select(At(SmallRun::kNode1));
+  const size_t all = m_view.State().Layout().sites.size();
+  m_view.SetOnlyRelated(true);
+  EXPECT_LE(m_view.State().Layout().sites.size(), all);
+  EXPECT_NE(m_view.State().Layout().siteOf[SmallRun::kNode1], layout::kNone);
+  m_view.SetOnlyRelated(false);
+  EXPECT_EQ(m_view.State().Layout().sites.size(), all);
+}
+
+TEST_F(CanvasViewTest, PodsOfAHiddenNamespaceAreNotShown) {
+  Open();
+  EXPECT_TRUE(m_view.State().IsPodShown(SmallRun::kCart));
+  m_view.SetNamespaceHidden(QStringLiteral("shop"), true);
+  EXPECT_FALSE(m_view.State().IsPodShown(SmallRun::kCart));
+}
+
+TEST_F(CanvasViewTest, PicturesAreWrittenAsPngSvgAndPdf) {
+  Open();
+  const test::TemporaryDirectory folder;
+  for (const char* name : {"a.png", "a.svg", "a.pdf"}) {
+    const QString path = QString::fromStdString((folder / name).string());
+    EXPECT_EQ(m_view.ExportPicture(path), QString()) << name;
+    QFile file(path);
+    ASSERT_TRUE(file.open(QIODevice::ReadOnly));
+    EXPECT_GT(file.size(), 1000) << name;
+  }
+  QFile svg(QString::fromStdString((folder / "a.svg").string()));
+  ASSERT_TRUE(svg.open(QIODevice::ReadOnly));
+  EXPECT_TRUE(svg.readAll().contains("node1"));
+  EXPECT_NE(m_view.ExportPicture(QString::fromStdString((folder / "a.gif").string())), QString());
+  EXPECT_NE(m_view.ExportPicture(QStringLiteral("/nowhere/at/all.png")), QString());
+}
+
+TEST_F(CanvasViewTest, FramesOfAFilmAreNumbered) {
+  Open();
+  const test::TemporaryDirectory folder;
+  const QString path = QString::fromStdString((folder / "film").string());
+  // 100 us at 50 us a second, 2 pictures a second: at 0, 25, 50, 75 and 100 us.
+  EXPECT_EQ(m_view.ExportFrames(path, 0, 100'000, 2, 50'000), QString());
+  EXPECT_EQ(QDir(path).entryList(QDir::Files),
+            (QStringList{QStringLiteral("frame-000001.png"), QStringLiteral("frame-000002.png"),
+                         QStringLiteral("frame-000003.png"), QStringLiteral("frame-000004.png"), QStringLiteral("frame-000005.png")}));
+  EXPECT_NE(m_view.ExportFrames(path, 10, 0, 2, 50'000), QString());
+}
+
+TEST_F(CanvasViewTest, WithoutARunThereIsNothingToPressOrDraw) {
+  QTest::mouseClick(&Surface(), Qt::LeftButton, {}, QPoint(100, 100));
+  for (const auto key : {Qt::Key_F, Qt::Key_Plus, Qt::Key_Return, Qt::Key_Escape, Qt::Key_Down}) QTest::keyClick(&Surface(), key);
+  EXPECT_FALSE(Picture().isNull());
+  Open();
+  m_session.Close();
+  EXPECT_EQ(m_view.State().Topology(), nullptr);
+  EXPECT_FALSE(Picture().isNull());
+}
+
+TEST_F(CanvasViewTest, TheOutlineSelectsAndIsSelected) {
+  OutlineView outline(m_session);
+  Open();
+  m_session.Select(At(SmallRun::kNode1, SmallRun::kEth0));
+  EXPECT_EQ(outline.currentIndex().data().toString(), QStringLiteral("eth0"));
+  EXPECT_EQ(outline.currentIndex().parent().data().toString(), QStringLiteral("node1"));
+  outline.setCurrentIndex(outline.currentIndex().parent());
+  EXPECT_EQ(m_session.Selected(), At(SmallRun::kNode1));
+}
+
+}  // namespace
+}  // namespace overlaysim::views
