@@ -45,13 +45,12 @@ class JourneyReader {
     for (const TraceReader::ChunkInfo& chunk : trace.RecordChunks()) {
       const uint64_t first = begin;
       begin += chunk.count;
-      if (m_journey.id < chunk.firstJourney || m_journey.id > chunk.lastJourney) continue;
-      TraceReader::Summary summary;
-      if (!trace.ReadSummary(chunk, summary)) {
+      const auto has = trace.HasJourney(chunk, m_journey.id);
+      if (!has) {
         error = trace.Error();
         return false;
       }
-      if (!std::binary_search(summary.journeys.begin(), summary.journeys.end(), m_journey.id)) continue;
+      if (!*has) continue;
       for (uint64_t index = first; index < begin && m_journey.hops.size() < kMostHops; ++index) {
         const StoredRecord* stored = m_run.RecordAt(index);
         if (!stored) {

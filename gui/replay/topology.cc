@@ -336,10 +336,12 @@ std::string Topology::Index() {
   }
   m_owners.reserve(count);
   for (const Netns& ns : netns)
-    for (const Device& device : ns.devices)
+    for (const Device& device : ns.devices) {
+      if (device.name == "lo") continue;
       for (const std::string_view address : device.addresses)
-        if (const auto parsed = IpAddress::Parse(address.substr(0, address.find('/'))); parsed && device.name != "lo")
+        if (const auto parsed = IpAddress::Parse(address.substr(0, address.find('/'))))
           m_owners.try_emplace(*parsed, ns.id);
+    }
   for (const Cable& cable : cables)
     for (const CableEnd& end : {cable.a, cable.b})
       if (end.netns >= count) return fmt::format("cable {} ends in namespace {}, of {}", cable.name, end.netns, count);

@@ -252,6 +252,22 @@ bool TraceReader::ReadSummary(const ChunkInfo& chunk, Summary& summary) {
   return ReadFooter(chunk, footer, summary) || Fail(chunk.offset, "the chunk's footer is malformed");
 }
 
+std::optional<bool> TraceReader::HasJourney(const ChunkInfo& chunk, uint64_t journey) {
+  if (journey < chunk.firstJourney || journey > chunk.lastJourney) return false;
+  std::vector<uint8_t> footer;
+  if (!ReadPart(chunk, true, footer)) return std::nullopt;
+  ByteCursor in(footer);
+  in.Bytes(kTimeRangeBytes);
+  const uint64_t counts = in.Get<uint32_t>();
+  const auto journeys = in.Get<uint32_t>();
+  in.Bytes(counts * kFooterCountBytes);
+  uint64_t listed = 0;
+  for (uint32_t i = 0; i < journeys && in.Ok() && listed < journey; ++i) listed += in.Varint();
+  if (in.Ok()) return journeys > 0 && listed == journey;
+  Fail(chunk.offset, "the chunk's footer is malformed");
+  return std::nullopt;
+}
+
 TraceReader::Outcome TraceReader::Visit(const ChunkInfo& chunk, const Visitor& visitor) {
   std::vector<uint8_t> payload;
   if (!ReadPart(chunk, false, payload)) return Outcome::Failed;
@@ -288,10 +304,9 @@ bool TraceReader::VisitJourney(uint64_t journey, const Visitor& visitor) {
     return record.journey != journey || visitor(record, change);
   };
   for (const ChunkInfo& chunk : m_recordChunks) {
-    if (journey < chunk.firstJourney || journey > chunk.lastJourney) continue;
-    Summary summary;
-    if (!ReadSummary(chunk, summary)) return false;
-    if (!std::binary_search(summary.journeys.begin(), summary.journeys.end(), journey)) continue;
+    const auto has = HasJourney(chunk, journey);
+    if (!has) return false;
+    if (!*has) continue;
     const Outcome outcome = Visit(chunk, filter);
     if (outcome != Outcome::Done) return outcome == Outcome::Stopped;
   }

@@ -42,6 +42,8 @@ class TraceReader {
   const std::vector<ChunkInfo>& RecordChunks() const { return m_recordChunks; }
 
   bool ReadSummary(const ChunkInfo& chunk, Summary& summary);
+  /// Whether the chunk has records of that journey; nullopt: its index cannot be read. Faster than ReadSummary().
+  std::optional<bool> HasJourney(const ChunkInfo& chunk, uint64_t journey);
   bool VisitChunk(const ChunkInfo& chunk, const Visitor& visitor);
   bool VisitAll(const Visitor& visitor);
   /// The records of one journey; only chunks whose index has it are read.

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
+
 #include "support/small_run.h"
 
 using namespace overlaysim;
@@ -61,6 +64,51 @@ TEST(Run, OpensARunWithoutTraceAndSaysSo) {
   EXPECT_EQ(run->RecordCount(), 0u);
   ASSERT_EQ(run->Warnings().size(), 1u);
   EXPECT_FALSE(run->Tables());
+}
+
+/// Writes other bytes into a file of a run whose digest nobody checks.
+void Overwrite(const std::filesystem::path& path, std::string_view content) {
+  std::ofstream(path, std::ios::binary | std::ios::trunc).write(content.data(), static_cast<std::streamsize>(content.size()));
+}
+
+TEST(Run, SaysWhatIsDamagedAndShowsTheRest) {
+  const SmallRun small({.isComplete = false, .hasMetrics = false});
+  for (const char* content : {"", "OVSTRACE", "no trace at all, but a text"}) {
+    Overwrite(small.File(run_file::kTrace), content);
+    std::string error;
+    const auto run = Run::Open(small.Path(), error);
+    ASSERT_TRUE(run) << error;
+    EXPECT_FALSE(run->HasTrace());
+    EXPECT_EQ(run->RecordCount(), 0u);
+    EXPECT_EQ(run->Warnings().size(), 2u);  // that it has not ended, and that there are no packets
+    EXPECT_FALSE(run->RecordAt(0));
+    EXPECT_TRUE(run->HeadAt(0).empty());
+    EXPECT_FALSE(run->Tables());
+    EXPECT_FALSE(run->Error().empty());
+  }
+}
+
+TEST(Run, ReadsATraceUpToWhereItIsCut) {
+  const SmallRun small({.pings = 2, .isComplete = false});
+  std::ifstream in(small.File(run_file::kTrace), std::ios::binary);
+  const std::string whole((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  for (size_t size = 16; size < whole.size(); size += 97) {
+    Overwrite(small.File(run_file::kTrace), std::string_view(whole).substr(0, size));
+    std::string error;
+    const auto run = Run::Open(small.Path(), error);
+    ASSERT_TRUE(run) << error;
+    for (uint64_t i = 0; i < run->RecordCount(); ++i) EXPECT_TRUE(run->RecordAt(i)) << run->Error();
+    run->FirstAtOrAfter(0);
+    run->Density(10);
+  }
+}
+
+TEST(Run, RefusesAPlanThatIsNone) {
+  const SmallRun small({.isComplete = false});
+  Overwrite(small.File(run_file::kPlan), "{\"namespaces\": 3");
+  std::string error;
+  EXPECT_FALSE(Run::Open(small.Path(), error));
+  EXPECT_NE(error.find("plan.json"), std::string::npos) << error;
 }
 
 TEST(Run, RefusesWhatIsNoRun) {
