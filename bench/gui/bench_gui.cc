@@ -212,6 +212,7 @@ OpenResult MeasureOpen(const char* self, const std::filesystem::path& folder, ui
 // bench_gui [FOLDER]: traces are written there and removed again; without it into build/bench.
 int main(int argc, char** argv) {
   qputenv("QT_QPA_PLATFORM", "offscreen");
+  qputenv("QT_LOGGING_RULES", "*.warning=false");
   QApplication application(argc, argv);
   QFont font = application.font();
   font.setPixelSize(13);

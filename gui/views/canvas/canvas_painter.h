@@ -66,6 +66,9 @@ class CanvasPainter {
   bool IsSeen(const layout::Box& box) const { return box.Intersects(m_seen); }
   bool IsOnScreen(const QRectF& box) const { return m_window.intersects(box); }
   QPainterPath CurveBetween(QPointF a, QPointF b) const;
+  /// Small boxes have square corners, and so have all with radius 0.
+  void PaintBox(const QRectF& box, const QColor& fill, const QColor& border, double radius,
+                Qt::PenStyle style = Qt::SolidLine);
   void AddLabel(Label label);
   void AddCableLabel(uint32_t cable);
   const QFont& FontOf(const Label& label) const { return label.isSmall ? m_small : label.isBold ? m_bold : m_font; }
