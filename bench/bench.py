@@ -256,9 +256,19 @@ def bench_kernel(bench):
             "ratio": ours["packets_per_cpu_s"] / kernel["packets_per_s"]}
 
 
+def bench_gui(bench):
+    """The viewer: milliseconds a frame, seconds and MiB to open traces of up to 10^8 records"""
+    folder = os.path.join(PROJECT, "build", "bench")
+    child = subprocess.run([bench.program("bench_gui"), folder], stdout=subprocess.PIPE, text=True, check=True)
+    *lines, result = child.stdout.splitlines()
+    print("\n".join(lines))
+    return json.loads(result)
+
+
 BENCHES = {"setup": bench_setup, "tables": bench_tables, "spread": bench_spread, "hot": bench_hot,
            "kernel": bench_kernel, "tcp": bench_tcp, "idle-memory": bench_idle_memory,
-           "control-plane": bench_control_plane, "mpi": bench_mpi, "trace": bench_trace, "growth": bench_growth}
+           "control-plane": bench_control_plane, "mpi": bench_mpi, "trace": bench_trace, "growth": bench_growth,
+           "gui": bench_gui}
 
 
 def main():

@@ -45,7 +45,9 @@ constexpr uint64_t kRecordsOfFrames = 200000;
 
 LeafSpineShape ShapeOf(size_t nodes) {
   const size_t perRack = std::min<size_t>(nodes, 40);
-  return {.racks = nodes / perRack + (nodes % perRack != 0), .nodesPerRack = perRack, .podsPerNode = 30,
+  return {.racks = nodes / perRack + (nodes % perRack != 0),
+          .nodesPerRack = perRack,
+          .podsPerNode = 30,
           .spines = nodes > 1 ? size_t{8} : size_t{1}};
 }
 
@@ -53,7 +55,8 @@ LeafSpineShape ShapeOf(size_t nodes) {
 std::filesystem::path WriteRun(const std::filesystem::path& folder, size_t nodes, uint64_t records) {
   std::string error;
   const std::filesystem::path path = folder / fmt::format("{}-nodes-{}-records", nodes, records);
-  auto run = RunDirectory::Create({.directory = path, .programVersion = "bench", .modelVersion = "1", .name = "bench"}, error);
+  auto run =
+      RunDirectory::Create({.directory = path, .programVersion = "bench", .modelVersion = "1", .name = "bench"}, error);
   if (!run) Die(error);
   const LeafSpineShape shape = ShapeOf(nodes);
   error = run->WriteFile(run_file::kPlan, test::LeafSpinePlan(shape));
@@ -87,9 +90,9 @@ std::filesystem::path WriteRun(const std::filesystem::path& folder, size_t nodes
 
 double Quantile(std::vector<double> values, double share) {
   std::sort(values.begin(), values.end());
-  return values[static_cast<size_t>(std::min(std::ceil(share * static_cast<double>(values.size())),
-                                             static_cast<double>(values.size())) -
-                                    (share > 0 ? 1 : 0))];
+  return values[static_cast<size_t>(
+      std::min(std::ceil(share * static_cast<double>(values.size())), static_cast<double>(values.size())) -
+      (share > 0 ? 1 : 0))];
 }
 
 /// Milliseconds of each frame: the whole cluster, every zoom step down to a pod, and pans on the way.
@@ -124,7 +127,8 @@ std::vector<double> FrameTimes(CanvasView& view) {
     surface.SetView(camera);
     frame();
     const double nodePixels = camera.scale * 160;
-    if ((nodePixels > 20 && nodePixels < 25) || (nodePixels > 80 && nodePixels < 100) || (nodePixels > 240 && nodePixels < 300)) {
+    if ((nodePixels > 20 && nodePixels < 25) || (nodePixels > 80 && nodePixels < 100) ||
+        (nodePixels > 240 && nodePixels < 300)) {
       for (int i = 0; i < kPanFrames; ++i) {
         Camera panned = camera;
         panned.origin += QPointF(40.0 * (i + 1), 15.0 * (i + 1)) / camera.scale;
@@ -154,7 +158,8 @@ FrameResult MeasureFrames(const std::filesystem::path& folder, size_t nodes) {
     best.median = std::min(best.median, Quantile(times, 0.5));
     best.p99 = std::min(best.p99, Quantile(times, 0.99));
   }
-  fmt::print("frames   {:>6} nodes, {:>7} pods   median {:6.2f} ms   p99 {:6.2f} ms\n", nodes, nodes * 30, best.median, best.p99);
+  fmt::print("frames   {:>6} nodes, {:>7} pods   median {:6.2f} ms   p99 {:6.2f} ms\n", nodes, nodes * 30, best.median,
+             best.p99);
   std::fflush(stdout);
   return best;
 }
@@ -229,8 +234,9 @@ int main(int argc, char** argv) {
     if (records != 1'000'000) hundredMillion = MeasureOpen(argv[0], folder, records);
   }
   std::filesystem::remove_all(folder);
-  fmt::print("{{\"frame_ms_median\": {:.2f}, \"frame_ms_p99\": {:.2f}, \"open_1e6_s\": {:.3f}, \"open_1e8_s\": {:.3f}, "
-             "\"rss_1e8_mib\": {:.1f}}}\n",
-             frames.median, frames.p99, million.seconds, hundredMillion.seconds, hundredMillion.mib);
+  fmt::print(
+      "{{\"frame_ms_median\": {:.2f}, \"frame_ms_p99\": {:.2f}, \"open_1e6_s\": {:.3f}, \"open_1e8_s\": {:.3f}, "
+      "\"rss_1e8_mib\": {:.1f}}}\n",
+      frames.median, frames.p99, million.seconds, hundredMillion.seconds, hundredMillion.mib);
   return 0;
 }

@@ -22,7 +22,8 @@ quintptr OutlineModel::Pack(Node node) {
 }
 
 OutlineModel::Node OutlineModel::Unpack(quintptr id) {
-  return {static_cast<Kind>(id >> 60), static_cast<uint32_t>(id & 0xffffffff), static_cast<uint32_t>(id >> 32 & 0xfffffff)};
+  return {static_cast<Kind>(id >> 60), static_cast<uint32_t>(id & 0xffffffff),
+          static_cast<uint32_t>(id >> 32 & 0xfffffff)};
 }
 
 void OutlineModel::SetTopology(const Topology* topology) {
@@ -54,7 +55,9 @@ void OutlineModel::SetTopology(const Topology* topology) {
       m_rowOf[site] = static_cast<uint32_t>(m_groups[found->second].sites.size());
       m_groups[found->second].sites.push_back(site);
     };
-    const auto isPod = [&](const Netns& netns) { return netns.role == Role::Pod && topology->HostOf(netns.id) != netns.id; };
+    const auto isPod = [&](const Netns& netns) {
+      return netns.role == Role::Pod && topology->HostOf(netns.id) != netns.id;
+    };
     for (const Netns& netns : topology->netns)
       if (netns.role != Role::Node && !isPod(netns) && !isHead[netns.id]) add(kNone, netns.id);
     for (const Netns& netns : topology->netns) {
@@ -81,8 +84,7 @@ std::vector<uint32_t> OutlineModel::ShownDevices(uint32_t netns) const {
 
 QModelIndex OutlineModel::IndexOfNetns(uint32_t netns) const {
   if (!m_topology || netns >= m_topology->netns.size()) return {};
-  if (m_groupOf[netns] != kNone)
-    return createIndex(static_cast<int>(m_rowOf[netns]), 0, Pack({Kind::Site, netns, 0}));
+  if (m_groupOf[netns] != kNone) return createIndex(static_cast<int>(m_rowOf[netns]), 0, Pack({Kind::Site, netns, 0}));
   const uint32_t host = m_topology->HostOf(netns);
   if (host >= m_topology->netns.size() || m_groupOf[host] == kNone) return {};
   return createIndex(static_cast<int>(m_rowOf[netns]), 0, Pack({Kind::Pod, netns, 0}));
@@ -188,8 +190,9 @@ QVariant OutlineModel::data(const QModelIndex& index, int role) const {
       size_t nodes = 0;
       for (const uint32_t site : group.sites) nodes += m_topology->netns[site].role == Role::Node;
       const bool isRack = group.head != kNone;
-      name = isRack ? tr("Rack of %1").arg(Text(m_topology->netns[group.head].name))
-                    : nodes > 0 && nodes == group.sites.size() ? tr("Nodes without an uplink") : tr("Above the racks");
+      name = isRack                                     ? tr("Rack of %1").arg(Text(m_topology->netns[group.head].name))
+             : nodes > 0 && nodes == group.sites.size() ? tr("Nodes without an uplink")
+                                                        : tr("Above the racks");
       if (!isRack && m_groups.size() == 1) name = tr("Everything");
       about = nodes == 1 ? tr("1 node") : tr("%1 nodes").arg(nodes);
       if (nodes == 0) about = group.sites.size() == 1 ? tr("1 device") : tr("%1 devices").arg(group.sites.size());
@@ -204,7 +207,8 @@ QVariant OutlineModel::data(const QModelIndex& index, int role) const {
         what = tr("pod");
         about = netns.isShared ? tr("host network") : QString();
         for (const replay::Device& device : netns.devices)
-          if (device.name != "lo" && !device.addresses.empty() && about.isEmpty()) about = Text(device.addresses.front());
+          if (device.name != "lo" && !device.addresses.empty() && about.isEmpty())
+            about = Text(device.addresses.front());
       } else {
         const size_t pods = m_topology->PodsOf(node.number).size();
         switch (netns.role) {

@@ -39,8 +39,8 @@ class OutlineModel : public QAbstractItemModel {
   enum class Kind : uint8_t { None, Group, Site, Pod, Device };
   struct Node {
     Kind kind = Kind::None;
-    uint32_t number = 0;   ///< of a group, or NetnsId
-    uint32_t device = 0;   ///< place in the namespace's devices
+    uint32_t number = 0;  ///< of a group, or NetnsId
+    uint32_t device = 0;  ///< place in the namespace's devices
   };
   static quintptr Pack(Node node);
   static Node Unpack(quintptr id);

@@ -12,10 +12,10 @@ using replay::Topology;
 constexpr double kNodeWidth = 160, kNodeHeight = 120;
 constexpr double kSwitchWidth = 200, kSwitchHeight = 64;
 constexpr double kRackPadding = 28;
-constexpr double kBusHeight = 44;   ///< below a rack's switch, where its cables spread
-constexpr double kRowGap = 36;      ///< between rows of nodes
-constexpr double kMinGutter = 28;   ///< between columns of nodes
-constexpr double kGutterLane = 4;   ///< room for one cable in it
+constexpr double kBusHeight = 44;  ///< below a rack's switch, where its cables spread
+constexpr double kRowGap = 36;     ///< between rows of nodes
+constexpr double kMinGutter = 28;  ///< between columns of nodes
+constexpr double kGutterLane = 4;  ///< room for one cable in it
 constexpr double kRackGap = 56;
 constexpr double kCoreGap = 80;
 constexpr double kUplinkOfNode = 0.0914;  ///< where a cable comes down to eth0, beside its name
@@ -60,9 +60,7 @@ class Layouter {
 
  private:
   bool IsHidden(uint32_t netns) const { return netns < m_options.isHidden.size() && m_options.isHidden[netns]; }
-  bool IsCollapsed(uint32_t head) const {
-    return head < m_options.isCollapsed.size() && m_options.isCollapsed[head];
-  }
+  bool IsCollapsed(uint32_t head) const { return head < m_options.isCollapsed.size() && m_options.isCollapsed[head]; }
 
   uint32_t AddSite(uint32_t netns, uint32_t rack, bool isHead) {
     Site site;
@@ -407,7 +405,8 @@ class Layouter {
                                                          {l.box.x + l.box.width * above, l.box.y}});
     else
       Straight(u.box, l.box);
-    if (upper != a) std::reverse(m_out.cablePoints.begin() + static_cast<std::ptrdiff_t>(begin), m_out.cablePoints.end());
+    if (upper != a)
+      std::reverse(m_out.cablePoints.begin() + static_cast<std::ptrdiff_t>(begin), m_out.cablePoints.end());
   }
 
   void Straight(const Box& from, const Box& to) {
@@ -449,7 +448,8 @@ class Layouter {
     if (m_rackRows > 1) {
       const size_t column = head.rack % m_rackColumns;
       const double lines = static_cast<double>(m_corridorLines[column]) + 1;
-      const double x = m_corridorX[column] + m_corridorWidth[column] * static_cast<double>(++m_corridorUsed[column]) / lines;
+      const double x =
+          m_corridorX[column] + m_corridorWidth[column] * static_cast<double>(++m_corridorUsed[column]) / lines;
       const double y = head.box.y + head.box.height * above;
       points.push_back({x, -std::min(m_fan * 0.25, 60.0)});
       points.push_back({x, y});

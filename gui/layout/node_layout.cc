@@ -90,8 +90,8 @@ class Inside {
       device.kind = isBridges ? DeviceBox::Kind::Bridge : KindOf(row[i]);
       device.netns = m_netns.id;
       device.ifindex = row[i]->ifindex;
-      device.box = {m_box.x + margin + cell * static_cast<double>(i) + gap / 2, m_box.y + top * m_box.height, cell - gap,
-                    height * m_box.height};
+      device.box = {m_box.x + margin + cell * static_cast<double>(i) + gap / 2, m_box.y + top * m_box.height,
+                    cell - gap, height * m_box.height};
       m_out.devices.push_back(device);
     }
   }
@@ -120,9 +120,13 @@ class Inside {
       if (eth && veth) {
         const double tab = cell.height * kTabShare;
         box.box = {cell.x, cell.y + tab * 2, cell.width, cell.height - tab * 2};
-        m_out.devices.push_back({DeviceBox::Kind::PodPort, m_netns.id, veth->ifindex,
+        m_out.devices.push_back({DeviceBox::Kind::PodPort,
+                                 m_netns.id,
+                                 veth->ifindex,
                                  {cell.x + cell.width * 0.06, cell.y, cell.width * 0.88, tab * 0.86}});
-        m_out.devices.push_back({DeviceBox::Kind::PodEth, pod.id, eth->ifindex,
+        m_out.devices.push_back({DeviceBox::Kind::PodEth,
+                                 pod.id,
+                                 eth->ifindex,
                                  {cell.x + cell.width * 0.06, cell.y + tab * 1.14, cell.width * 0.88, tab * 0.86}});
         WirePod(*veth, grid, i, cell, tab);
       }
@@ -167,7 +171,9 @@ class Inside {
       const replay::Cable& c = m_topology.cables[cable];
       const uint32_t other = c.a.netns == m_netns.id ? c.b.netns : c.a.netns;
       if (other >= m_topology.netns.size()) return false;
-      const auto rank = [](replay::Role role) { return role == replay::Role::Node ? 0 : role == replay::Role::Leaf ? 1 : 2; };
+      const auto rank = [](replay::Role role) {
+        return role == replay::Role::Node ? 0 : role == replay::Role::Leaf ? 1 : 2;
+      };
       return rank(m_topology.netns[other].role) < rank(m_netns.role);
     };
     std::vector<const Device*> rows[2];
@@ -178,8 +184,11 @@ class Inside {
       const double cell = std::min(room / std::max(count, 1.0), 0.34 * m_box.width);
       double x = m_box.x + margin + (room - cell * count) / 2;
       for (const Device* port : rows[row]) {
-        m_out.devices.push_back({KindOf(port), m_netns.id, port->ifindex,
-                                 {x + cell * 0.04, m_box.y + tops[row] * m_box.height, cell * 0.92, 0.16 * m_box.height}});
+        m_out.devices.push_back(
+            {KindOf(port),
+             m_netns.id,
+             port->ifindex,
+             {x + cell * 0.04, m_box.y + tops[row] * m_box.height, cell * 0.92, 0.16 * m_box.height}});
         x += cell;
       }
     }

@@ -58,7 +58,8 @@ std::optional<uint64_t> FindDrop(Run& run, uint64_t from, bool forward, const Ke
   return Find(
       run, from, forward, keep,
       [&](const TraceCounts& counts) {
-        return std::any_of(counts.begin(), counts.end(), [&](const auto& count) { return IsDrop(count.first.verdict); });
+        return std::any_of(counts.begin(), counts.end(),
+                           [&](const auto& count) { return IsDrop(count.first.verdict); });
       },
       [&](const TraceRecord& record) { return IsDrop(record.verdict); });
 }

@@ -41,8 +41,8 @@ void FactsReader::Start(const std::filesystem::path& trace, const replay::Topolo
           error);
     }
     if (activity) {
-      auto facts = std::make_shared<const RunFacts>(
-          RunFacts{std::move(*activity), replay::LinkHistory(topology, &tables)});
+      auto facts =
+          std::make_shared<const RunFacts>(RunFacts{std::move(*activity), replay::LinkHistory(topology, &tables)});
       post([this, facts] {
         Join();
         emit Finished(facts);

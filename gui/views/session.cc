@@ -25,9 +25,9 @@ void Session::LetGo() {
 
 void Session::ReadFacts() {
   if (const RunMetrics* metrics = m_run->Metrics())
-    m_facts = std::make_shared<const RunFacts>(
-        RunFacts{replay::Activity::OfWholeRun(*metrics, m_run->Plan(), m_run->EndNs()),
-                 replay::LinkHistory(m_run->Plan(), nullptr)});
+    m_facts =
+        std::make_shared<const RunFacts>(RunFacts{replay::Activity::OfWholeRun(*metrics, m_run->Plan(), m_run->EndNs()),
+                                                  replay::LinkHistory(m_run->Plan(), nullptr)});
   if (m_run->HasTrace()) m_reader.Start(m_run->Directory().File(run_file::kTrace), m_run->Plan(), m_run->EndNs());
 }
 

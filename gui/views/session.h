@@ -38,7 +38,7 @@ class Session : public QObject {
   int64_t Time() const { return m_timeNs; }  ///< nanoseconds of simulated time, within the run
   const Place& Selected() const { return m_place; }
   const replay::Journey* Journey() const { return m_journey ? &*m_journey : nullptr; }  ///< followed; null: none
-  bool IsPlaying() const { return m_isPlaying; }  ///< time moves by itself
+  bool IsPlaying() const { return m_isPlaying; }                                        ///< time moves by itself
   int Step() const { return m_step; }  ///< index of the journey's hop; -1: none
   const replay::Hop* CurrentHop() const;
   /// What is known of cables and drops: of the whole run at first, over time when the trace is read; null: nothing.

@@ -29,7 +29,8 @@ struct Camera {
   /// The camera that shows all of the box in the middle of the window, with a margin in pixels around it.
   static Camera Fit(const layout::Box& box, QSizeF window, double margin) {
     Camera camera;
-    const double width = std::max(window.width() - 2 * margin, 1.0), height = std::max(window.height() - 2 * margin, 1.0);
+    const double width = std::max(window.width() - 2 * margin, 1.0),
+                 height = std::max(window.height() - 2 * margin, 1.0);
     camera.scale = std::min({width / std::max(box.width, 1e-6), height / std::max(box.height, 1e-6), kMaxScale});
     camera.origin = {box.Centre().x - window.width() / 2 / camera.scale,
                      box.Centre().y - window.height() / 2 / camera.scale};

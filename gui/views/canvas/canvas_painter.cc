@@ -21,7 +21,8 @@ using replay::Activity;
 using replay::Role;
 
 constexpr double kNodeUnits = 160;
-constexpr double kBoxPixels = 26, kPodsPixels = 64, kInsideOfFewPixels = 120, kInsidePixels = 230;  ///< of a node's width
+constexpr double kBoxPixels = 26, kPodsPixels = 64, kInsideOfFewPixels = 120,
+                 kInsidePixels = 230;  ///< of a node's width
 constexpr size_t kMostLabels = 300;
 constexpr double kSmallestText = 9;  ///< pixels high
 constexpr size_t kMostMovingLinks = 100;
@@ -29,7 +30,16 @@ constexpr size_t kMostEdgesDrawn = 400;
 constexpr int kHeatSteps = 24;
 constexpr double kPlainPixels = 24;  ///< lower boxes have square corners
 
-enum Priority { kOfCable = 1, kOfPod = 2, kOfDevice = 3, kOfNode = 4, kOfRack = 6, kOfCore = 7, kOfHovered = 8, kOfSelected = 9 };
+enum Priority {
+  kOfCable = 1,
+  kOfPod = 2,
+  kOfDevice = 3,
+  kOfNode = 4,
+  kOfRack = 6,
+  kOfCore = 7,
+  kOfHovered = 8,
+  kOfSelected = 9
+};
 
 QString Text(const std::string& text) { return QString::fromStdString(text); }
 QString Text(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
@@ -58,7 +68,10 @@ QPointF Along(const QPolygonF& line, double share) {
 
 Detail DetailAt(double scale) {
   const double width = scale * kNodeUnits;
-  return width < kBoxPixels ? Detail::Tile : width < kPodsPixels ? Detail::Box : width < kInsidePixels ? Detail::Pods : Detail::Inside;
+  return width < kBoxPixels      ? Detail::Tile
+         : width < kPodsPixels   ? Detail::Box
+         : width < kInsidePixels ? Detail::Pods
+                                 : Detail::Inside;
 }
 
 bool IsInsideDrawn(const CanvasState& state, uint32_t site, double scale) {
@@ -147,11 +160,13 @@ QColor CanvasPainter::Mixed(const QColor& a, const QColor& b, double share) cons
   return QColor::fromRgbF(mix(a.redF(), b.redF()), mix(a.greenF(), b.greenF()), mix(a.blueF(), b.blueF()));
 }
 
-void CanvasPainter::PaintBox(const QRectF& box, const QColor& fill, const QColor& border, double radius, Qt::PenStyle style) {
+void CanvasPainter::PaintBox(const QRectF& box, const QColor& fill, const QColor& border, double radius,
+                             Qt::PenStyle style) {
   const bool isPlain = box.height() < kPlainPixels || radius == 0;
   if (isPlain && style == Qt::SolidLine) {
     // Thousands of small ones: two fills cost a twentieth of a smoothed path.
-    const QRect whole(QPoint(qRound(box.left()), qRound(box.top())), QPoint(qRound(box.right()) - 1, qRound(box.bottom()) - 1));
+    const QRect whole(QPoint(qRound(box.left()), qRound(box.top())),
+                      QPoint(qRound(box.right()) - 1, qRound(box.bottom()) - 1));
     m_painter.fillRect(whole, border);
     if (whole.width() > 2 && whole.height() > 2) m_painter.fillRect(whole.adjusted(1, 1, -1, -1), fill);
     return;
@@ -185,7 +200,8 @@ void CanvasPainter::PaintRacks() {
     // Far away the switch's own box is too small for its name: the rack's top says it.
     const QRectF top(box.x(), box.y(), box.width(), std::max(m_camera.scale * 110, m_smallLine));
     if (box.width() > 30 && box.height() > 2 * m_smallLine)
-      AddLabel({top.adjusted(2, 0, -2, 0), Text(rack.name), kOfRack, Qt::AlignCenter, m_theme.text, false, true, false});
+      AddLabel(
+          {top.adjusted(2, 0, -2, 0), Text(rack.name), kOfRack, Qt::AlignCenter, m_theme.text, false, true, false});
   }
 }
 
@@ -203,7 +219,7 @@ void CanvasPainter::PaintCables() {
     const auto path = layout.CablePath(i);
     if (path.empty() || !IsSeen(layout.cableBounds[i])) continue;
     const bool isInRack = path.size() > 3 && layout.sites[layout.siteOf[topology.cables[i].a.netns]].rack ==
-                                                layout.sites[layout.siteOf[topology.cables[i].b.netns]].rack;
+                                                 layout.sites[layout.siteOf[topology.cables[i].b.netns]].rack;
     if (isInRack && m_detail == Detail::Tile) continue;
     if (!m_state.IsCableUp(i)) {
       down.push_back(i);
@@ -297,7 +313,7 @@ void CanvasPainter::PaintSites() {
         isUp = isUp && m_state.IsCableUp(cable);
       }
       const QRectF box = m_camera.ToWindow(site.box);
-      m_painter.fillRect(box, !isUp     ? m_theme.linkDown
+      m_painter.fillRect(box, !isUp      ? m_theme.linkDown
                               : heat < 0 ? Mixed(m_theme.ColourOf(netns.role), m_theme.border, 0.35)
                                          : m_theme.Heat(heat));
     }
@@ -396,7 +412,8 @@ void CanvasPainter::PaintPodDots(uint32_t index, const QRectF& box) {
   if (pods.empty()) return;
   const layout::PodGrid grid = layout::PodGridOf(pods.size(), site.box);
   const QRectF area = m_camera.ToWindow(grid.area);
-  const double width = area.width() / static_cast<double>(grid.columns), height = area.height() / static_cast<double>(grid.rows);
+  const double width = area.width() / static_cast<double>(grid.columns),
+               height = area.height() / static_cast<double>(grid.rows);
   m_painter.setRenderHint(QPainter::Antialiasing, false);
   if (width < 3 || height < 3) {
     m_painter.fillRect(area, Mixed(m_theme.ColourOf(Role::Node), m_theme.pod, 0.6));
@@ -554,7 +571,8 @@ void CanvasPainter::PaintTunnels() {
   const auto anchor = [&](uint32_t node) -> std::optional<QPointF> {
     const uint32_t site = m_state.Layout().siteOf[node];
     if (site == kNone) return std::nullopt;
-    if (IsInsideDrawn(m_state, site, m_camera.scale) && m_state.Layout().sites[site].netns == node && IsSeen(m_state.Layout().sites[site].box))
+    if (IsInsideDrawn(m_state, site, m_camera.scale) && m_state.Layout().sites[site].netns == node &&
+        IsSeen(m_state.Layout().sites[site].box))
       for (const DeviceBox& device : m_state.Inside(site).devices)
         if (device.kind == DeviceBox::Kind::Other && device.netns == node)
           return m_camera.ToWindow(device.box).center();
@@ -570,7 +588,8 @@ void CanvasPainter::PaintTunnels() {
     ++drawn;
     QColor colour = m_theme.tunnel;
     if (!isStrong) colour.setAlphaF(0.75f);
-    m_painter.strokePath(curve, QPen(colour, isStrong ? 3 : 1.4 + std::min(3.0, std::log2(edge.count) * 0.6), Qt::DashLine));
+    m_painter.strokePath(curve,
+                         QPen(colour, isStrong ? 3 : 1.4 + std::min(3.0, std::log2(edge.count) * 0.6), Qt::DashLine));
     m_painter.setPen(Qt::NoPen);
     m_painter.setBrush(m_theme.tunnel);
     for (const QPointF end : {*a, *b}) m_painter.drawEllipse(end, 3.5, 3.5);
@@ -793,7 +812,8 @@ void CanvasPainter::PaintLabels() {
   for (const Label& label : m_labels) {
     if (label.text.isEmpty()) continue;
     if (label.floats) {
-      if (std::any_of(floating.begin(), floating.end(), [&](const QRectF& r) { return r.intersects(label.box); })) continue;
+      if (std::any_of(floating.begin(), floating.end(), [&](const QRectF& r) { return r.intersects(label.box); }))
+        continue;
       floating.push_back(label.box);
       m_painter.setPen(Qt::NoPen);
       QColor ground = m_theme.canvas;
@@ -833,7 +853,8 @@ void CanvasPainter::PaintLegend() {
         words << Tr("drops") << QStringLiteral("1") << QString() << QString::number(m_state.HeatScaleEnd());
         break;
       default:
-        words << Tr("queue") << QStringLiteral("0") << QString() << BytesText(static_cast<uint64_t>(m_state.HeatScaleEnd()));
+        words << Tr("queue") << QStringLiteral("0") << QString()
+              << BytesText(static_cast<uint64_t>(m_state.HeatScaleEnd()));
         break;
     }
     const auto& activity = m_state.facts->activity;
@@ -854,7 +875,9 @@ void CanvasPainter::PaintLegend() {
   m_painter.drawText(QRectF(box.x() + pad, box.y() + 4, width - 2 * pad, m_smallLine), Qt::AlignLeft, words[0]);
   const double y = box.y() + 4 + m_smallLine + 8;
   if (!hasScale) {
-    const QColor colour = m_state.lens == Lens::Overlay ? m_theme.tunnel : m_state.lens == Lens::Flows ? m_theme.flow : m_theme.link;
+    const QColor colour = m_state.lens == Lens::Overlay ? m_theme.tunnel
+                          : m_state.lens == Lens::Flows ? m_theme.flow
+                                                        : m_theme.link;
     m_painter.setPen(QPen(colour, 2, m_state.lens == Lens::Overlay ? Qt::DashLine : Qt::SolidLine));
     m_painter.drawLine(QPointF(box.x() + pad, y), QPointF(box.x() + pad + bar, y));
     return;

@@ -282,9 +282,7 @@ QString CanvasSurface::ToolTipOf(const Place& place) const {
 
 // --- selection and keys
 
-void CanvasSurface::Select(const Place& place) {
-  m_session.Select(place);
-}
+void CanvasSurface::Select(const Place& place) { m_session.Select(place); }
 
 void CanvasSurface::focusInEvent(QFocusEvent* event) {
   m_state.isFocused = event->reason() != Qt::MouseFocusReason;
@@ -302,7 +300,8 @@ std::vector<std::pair<Place, Box>> CanvasSurface::Neighbours() const {
   const Place& at = m_state.selected;
   if (at.kind != Place::Kind::None && at.kind != Place::Kind::Cable && at.netns < layout.siteOf.size()) {
     const uint32_t site = layout.siteOf[at.netns];
-    const bool isInside = site != kNone && IsInsideDrawn(m_state, site, m_camera.scale) && (at.kind == Place::Kind::Device || layout.sites[site].netns != at.netns);
+    const bool isInside = site != kNone && IsInsideDrawn(m_state, site, m_camera.scale) &&
+                          (at.kind == Place::Kind::Device || layout.sites[site].netns != at.netns);
     if (isInside) {
       const layout::NodeInside& inside = m_state.Inside(site);
       for (const layout::DeviceBox& device : inside.devices) {
@@ -390,7 +389,8 @@ void CanvasSurface::keyPressEvent(QKeyEvent* event) {
       // Into the node; and in it, to its first pod or device.
       const Place& at = m_state.selected;
       const auto& layout = m_state.Layout();
-      const uint32_t site = at.kind == Place::Kind::Netns && at.netns < layout.siteOf.size() ? layout.siteOf[at.netns] : kNone;
+      const uint32_t site =
+          at.kind == Place::Kind::Netns && at.netns < layout.siteOf.size() ? layout.siteOf[at.netns] : kNone;
       const bool isSite = site != kNone && layout.sites[site].netns == at.netns;
       const QRectF box = isSite ? m_camera.ToWindow(layout.sites[site].box) : QRectF();
       const bool isLarge = box.width() > width() * 0.5 || box.height() > height() * 0.5;

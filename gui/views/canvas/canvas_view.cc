@@ -286,7 +286,8 @@ void CanvasView::ShowMenu() {
       QAction* action = m_menu->addAction(tr("%1 (%2 pods)").arg(QString::fromStdString(name)).arg(pods));
       action->setCheckable(true);
       action->setChecked(!state.IsNamespaceHidden(name));
-      connect(action, &QAction::toggled, this, [this, key = QString::fromStdString(name)](bool on) { SetNamespaceHidden(key, !on); });
+      connect(action, &QAction::toggled, this,
+              [this, key = QString::fromStdString(name)](bool on) { SetNamespaceHidden(key, !on); });
     }
   }
   m_menu->addSeparator();
@@ -319,7 +320,8 @@ void CanvasView::FollowStep() {
     const QPointF seen = m_surface->View().ToWindow(*at);
     if (!QRectF(m_surface->rect()).adjusted(40, 40, -40, -40).contains(seen)) {
       Camera camera = m_surface->View();
-      camera.origin = {at->x - m_surface->width() / 2.0 / camera.scale, at->y - m_surface->height() / 2.0 / camera.scale};
+      camera.origin = {at->x - m_surface->width() / 2.0 / camera.scale,
+                       at->y - m_surface->height() / 2.0 / camera.scale};
       m_surface->FlyTo(camera);
     }
   }
@@ -471,7 +473,8 @@ QString CanvasView::ExportFrames(const QString& directory, qint64 fromNs, qint64
   for (int i = 0; i < count && error.isEmpty(); ++i) {
     m_session.SetTime(fromNs + static_cast<qint64>(i * nsPerSecond / framesPerSecond));
     state.phase = i / framesPerSecond;
-    error = ExportPicture(QDir(directory).filePath(QStringLiteral("frame-%1.png").arg(i + 1, 6, 10, QLatin1Char('0'))), {}, 1);
+    error = ExportPicture(QDir(directory).filePath(QStringLiteral("frame-%1.png").arg(i + 1, 6, 10, QLatin1Char('0'))),
+                          {}, 1);
     if (progress && !progress(static_cast<double>(i + 1) / count)) break;
   }
   state.isPlaying = wasPlaying;

@@ -53,7 +53,8 @@ void Minimap::paintEvent(QPaintEvent*) {
   const auto& layout = state.Layout();
   const Camera camera = CameraOf(m_surface, size());
   const bool each = layout.sites.size() <= kMostSites;
-  for (const layout::Rack& rack : layout.racks) painter.fillRect(camera.ToWindow(rack.box), each ? theme.raised : theme.link);
+  for (const layout::Rack& rack : layout.racks)
+    painter.fillRect(camera.ToWindow(rack.box), each ? theme.raised : theme.link);
   for (const layout::Site& site : layout.sites)
     if (each || site.rack == layout::kNone)
       painter.fillRect(camera.ToWindow(site.box), site.rack == layout::kNone || site.isHead ? theme.link : theme.pod);
@@ -75,7 +76,8 @@ void Minimap::paintEvent(QPaintEvent*) {
 void Minimap::GoTo(QPointF at) {
   const layout::Point middle = CameraOf(m_surface, size()).ToCanvas(at);
   Camera camera = m_surface.View();
-  camera.origin = {middle.x - m_surface.width() / 2.0 / camera.scale, middle.y - m_surface.height() / 2.0 / camera.scale};
+  camera.origin = {middle.x - m_surface.width() / 2.0 / camera.scale,
+                   middle.y - m_surface.height() / 2.0 / camera.scale};
   m_surface.SetView(camera);
 }
 

@@ -27,7 +27,8 @@ QString CableLine(const CanvasState& state, uint32_t cable, Activity::Direction 
   const auto& c = topology.cables[cable];
   const bool isForward = direction == Activity::Direction::AToB;
   const replay::CableEnd &from = isForward ? c.a : c.b, &to = isForward ? c.b : c.a;
-  const QString ends = Text(topology.netns[from.netns].name) + QStringLiteral(" → ") + Text(topology.netns[to.netns].name);
+  const QString ends =
+      Text(topology.netns[from.netns].name) + QStringLiteral(" → ") + Text(topology.netns[to.netns].name);
   const replay::LinkSample* sample = state.Sample(cable, direction);
   if (!sample) return Tr("%1: silent").arg(ends);
   QString line = Tr("%1: %2 %, %3 frames, %4")
@@ -87,14 +88,16 @@ QString PlaceToolTip(const CanvasState& state, const Place& place) {
   if (place.kind == Place::Kind::Cable) {
     const auto& cable = topology.cables[place.cable];
     lines << name;
-    lines << Tr("%1, %2").arg(cable.bitsPerSecond == 0 ? Tr("infinitely fast") : RateText(static_cast<double>(cable.bitsPerSecond)),
-                              TimeText(cable.delayNs));
+    lines << Tr("%1, %2").arg(
+        cable.bitsPerSecond == 0 ? Tr("infinitely fast") : RateText(static_cast<double>(cable.bitsPerSecond)),
+        TimeText(cable.delayNs));
     if (!state.IsCableUp(place.cable)) lines << Tr("down");
     for (const auto direction : {Activity::Direction::AToB, Activity::Direction::BToA})
       lines << CableLine(state, place.cable, direction);
   } else {
     const auto& netns = topology.netns[place.netns];
-    lines << QStringLiteral("%1 · %2").arg(name, place.kind == Place::Kind::Device ? Tr("device") : RoleText(netns.role));
+    lines << QStringLiteral("%1 · %2").arg(name,
+                                           place.kind == Place::Kind::Device ? Tr("device") : RoleText(netns.role));
     if (place.kind == Place::Kind::Device) {
       if (const replay::Device* device = netns.Find(place.ifindex)) {
         lines << DeviceLine(*device);
@@ -116,7 +119,8 @@ QString PlaceToolTip(const CanvasState& state, const Place& place) {
         lines << Tr("%1 dropped here in this span").arg(CountText(drops));
   }
   // Names come from files: shown as they are, not as markup.
-  return QStringLiteral("<p style='white-space:pre'>") + lines.join(QLatin1Char('\n')).toHtmlEscaped() + QStringLiteral("</p>");
+  return QStringLiteral("<p style='white-space:pre'>") + lines.join(QLatin1Char('\n')).toHtmlEscaped() +
+         QStringLiteral("</p>");
 }
 
 }  // namespace overlaysim::views

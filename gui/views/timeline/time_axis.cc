@@ -16,7 +16,7 @@
 namespace overlaysim::views {
 namespace {
 
-constexpr double kSide = 10;       ///< pixels beside the axis
+constexpr double kSide = 10;  ///< pixels beside the axis
 constexpr double kMarkHeight = 16;
 constexpr double kLeastSpanNs = 20;
 constexpr size_t kMostBuckets = 200000;
@@ -113,7 +113,8 @@ void TimeAxis::MeasureDensity() {
     uint64_t before = run.FirstAtOrAfter(static_cast<int64_t>(std::ceil(m_from)));
     for (size_t i = 0; i < pixels; ++i) {
       const bool isLast = i + 1 == pixels && m_to >= EndNs();
-      const uint64_t next = isLast ? run.RecordCount() : run.FirstAtOrAfter(static_cast<int64_t>(std::ceil(timeOf(i + 1))));
+      const uint64_t next =
+          isLast ? run.RecordCount() : run.FirstAtOrAfter(static_cast<int64_t>(std::ceil(timeOf(i + 1))));
       m_density[i] = next > before ? static_cast<double>(next - before) : 0;
       before = std::max(before, next);
     }
@@ -211,8 +212,9 @@ void TimeAxis::PaintMarks(QPainter& painter, const QRectF& area) const {
   // Drops: a cross for each place of the axis where there is one.
   if (const auto& facts = m_session.Facts()) {
     const auto& drops = facts->activity.Drops();
-    const auto begin = std::lower_bound(drops.begin(), drops.end(), m_from,
-                                        [](const replay::DropEvent& d, double t) { return static_cast<double>(d.timeNs) < t; });
+    const auto begin = std::lower_bound(drops.begin(), drops.end(), m_from, [](const replay::DropEvent& d, double t) {
+      return static_cast<double>(d.timeNs) < t;
+    });
     double last = -100;
     painter.setPen(QPen(theme.bad, 2));
     for (auto drop = begin; drop != drops.end() && static_cast<double>(drop->timeNs) <= m_to;) {
@@ -273,7 +275,8 @@ QString TimeAxis::ToolTipAt(double x) const {
                         QString::fromLatin1(VerdictName(drop->verdict)));
     if (end - begin > kMostLines) lines << tr("%1 drops").arg(CountText(static_cast<uint64_t>(end - begin)));
   }
-  return QStringLiteral("<p style='white-space:pre'>") + lines.join(QLatin1Char('\n')).toHtmlEscaped() + QStringLiteral("</p>");
+  return QStringLiteral("<p style='white-space:pre'>") + lines.join(QLatin1Char('\n')).toHtmlEscaped() +
+         QStringLiteral("</p>");
 }
 
 bool TimeAxis::event(QEvent* event) {
@@ -295,7 +298,8 @@ void TimeAxis::mousePressEvent(QMouseEvent* event) {
       double time = TimeAt(m_pressedX);
       if (event->position().y() < kMarkHeight)
         for (const replay::Mark& mark : m_marks)
-          if (std::abs(XOf(static_cast<double>(mark.timeNs)) - m_pressedX) <= kPickPixels) time = static_cast<double>(mark.timeNs);
+          if (std::abs(XOf(static_cast<double>(mark.timeNs)) - m_pressedX) <= kPickPixels)
+            time = static_cast<double>(mark.timeNs);
       m_session.SetPlaying(false);
       m_session.SetTime(static_cast<qint64>(time));
     }
@@ -336,7 +340,8 @@ void TimeAxis::wheelEvent(QWheelEvent* event) {
 }
 
 void TimeAxis::keyPressEvent(QKeyEvent* event) {
-  if (!m_session.Run() || event->modifiers() & (Qt::ControlModifier | Qt::AltModifier)) return QWidget::keyPressEvent(event);
+  if (!m_session.Run() || event->modifiers() & (Qt::ControlModifier | Qt::AltModifier))
+    return QWidget::keyPressEvent(event);
   const double pixel = (m_to - m_from) / std::max(width() - 2 * kSide, 1.0);
   const double step = std::max(1.0, pixel * (event->modifiers() & Qt::ShiftModifier ? 10 : 1));
   const double now = static_cast<double>(m_session.Time());

@@ -57,9 +57,9 @@ class TimeAxis : public QWidget {
 
   Session& m_session;
   double m_from = 0, m_to = 1;
-  std::vector<replay::Mark> m_marks;   ///< planned events and such; drops are the session's facts
+  std::vector<replay::Mark> m_marks;  ///< planned events and such; drops are the session's facts
   std::vector<replay::Mark> m_further;
-  std::vector<double> m_density;       ///< one number a pixel of the range
+  std::vector<double> m_density;  ///< one number a pixel of the range
   Drag m_drag = Drag::None;
   double m_pressedX = 0, m_lastX = 0;
 };

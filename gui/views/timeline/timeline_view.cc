@@ -109,7 +109,8 @@ TimelineView::TimelineView(Session& session, QWidget* parent)
   ShowRun();
 }
 
-QToolButton* TimelineView::AddButton(QLayout* row, const QString& text, const QString& tip, void (TimelineView::*act)()) {
+QToolButton* TimelineView::AddButton(QLayout* row, const QString& text, const QString& tip,
+                                     void (TimelineView::*act)()) {
   auto* button = new QToolButton(this);
   button->setText(text);
   button->setToolTip(tip);
@@ -212,8 +213,8 @@ void TimelineView::FindHere(bool forward) {
     return;
   }
   const uint32_t ifindex = place.kind == Place::Kind::Device ? place.ifindex : 0;
-  const auto found = replay::FindRecordAt(*m_session.Run(), forward ? NextRecord() : RecordsBefore(), forward,
-                                          place.netns, ifindex);
+  const auto found =
+      replay::FindRecordAt(*m_session.Run(), forward ? NextRecord() : RecordsBefore(), forward, place.netns, ifindex);
   GoToRecord(found, forward ? tr("No further event here") : tr("No event here before"));
   if (found) m_session.Select(place);  // "here" stays what it was
 }

@@ -16,8 +16,8 @@ namespace overlaysim::views {
 
 class TimeAxis;
 
-/// Moves through the time of a run: the axis, playing at a chosen speed, steps to packet events and drops, and a time to
-/// type. No timer runs while nothing plays.
+/// Moves through the time of a run: the axis, playing at a chosen speed, steps to packet events and drops, and a time
+/// to type. No timer runs while nothing plays.
 class TimelineView : public QWidget {
   Q_OBJECT
  public:

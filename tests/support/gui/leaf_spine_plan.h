@@ -23,7 +23,7 @@ inline std::string CableJson(const std::string& name, size_t a, size_t aIndex, s
 }
 
 inline std::string PlanJson(const std::vector<std::string>& namespaces, const std::vector<std::string>& cables,
-                 const std::string& workloads) {
+                            const std::string& workloads) {
   return fmt::format(R"({{"name":"drawn","description":"A cluster to draw","understood":"flannel vxlan, VNI 1",)"
                      R"("cni":"flannel vxlan","seed":1,"namespaces":[{}],"cables":[{}],"workloads":[{}],)"
                      R"("events":[{{"atNs":500,"text":"a link fails"}}],"expectations":[]}})",
@@ -36,9 +36,10 @@ inline std::string LeafSpinePlan(const LeafSpineShape& shape) {
   const size_t leaves = shape.spines, nodes = leaves + shape.racks, nodeCount = shape.racks * shape.nodesPerRack;
   const size_t pods = nodes + nodeCount;
   std::vector<std::string> namespaces, cables;
-  const auto add = [&](size_t id, const std::string& name, const char* role, size_t kernel, const std::string& devices) {
-    namespaces.push_back(fmt::format(R"({{"id":{},"name":"{}","role":"{}","kernel":{},"devices":[{}]}})", id, name, role,
-                                     kernel, devices));
+  const auto add = [&](size_t id, const std::string& name, const char* role, size_t kernel,
+                       const std::string& devices) {
+    namespaces.push_back(fmt::format(R"({{"id":{},"name":"{}","role":"{}","kernel":{},"devices":[{}]}})", id, name,
+                                     role, kernel, devices));
   };
   for (size_t s = 0; s < shape.spines; ++s) {
     std::string devices = DeviceJson(1, "lo", 65536);
@@ -59,8 +60,9 @@ inline std::string LeafSpinePlan(const LeafSpineShape& shape) {
   for (size_t n = 0; n < nodeCount; ++n) {
     std::string devices =
         DeviceJson(1, "lo", 65536) + "," +
-        DeviceJson(2, "eth0", 1500, fmt::format(R"(,"addresses":["172.16.{}.{}/24"])", n / 250 + 1, n % 250 + 1)) + "," +
-        DeviceJson(3, "cni0", 1450, fmt::format(R"(,"addresses":["10.{}.{}.1/24"])", 128 + n / 250, n % 250)) + "," +
+        DeviceJson(2, "eth0", 1500, fmt::format(R"(,"addresses":["172.16.{}.{}/24"])", n / 250 + 1, n % 250 + 1)) +
+        "," + DeviceJson(3, "cni0", 1450, fmt::format(R"(,"addresses":["10.{}.{}.1/24"])", 128 + n / 250, n % 250)) +
+        "," +
         DeviceJson(4, "flannel.1", 1450, fmt::format(R"(,"addresses":["10.{}.{}.0/32"])", 128 + n / 250, n % 250));
     for (size_t p = 0; p < shape.podsPerNode; ++p)
       devices += "," + DeviceJson(5 + p, fmt::format("veth{:04x}{:04x}", n, p), 1450, R"(,"master":"cni0")");
@@ -73,7 +75,7 @@ inline std::string LeafSpinePlan(const LeafSpineShape& shape) {
       add(pods + n * shape.podsPerNode + p, fmt::format("shop/web{}", n * shape.podsPerNode + p + 1), "pod", nodes + n,
           DeviceJson(1, "lo", 65536) + "," +
               DeviceJson(2, "eth0", 1450,
-                     fmt::format(R"(,"addresses":["10.{}.{}.{}/24"])", 128 + n / 250, n % 250, p + 2)));
+                         fmt::format(R"(,"addresses":["10.{}.{}.{}/24"])", 128 + n / 250, n % 250, p + 2)));
   std::string workload;
   if (namespaces.size() > pods + 1)
     workload = fmt::format(R"({{"id":0,"name":"ping","kind":"ping","from":{},"startNs":0,"to":{}}})", pods,

@@ -21,7 +21,8 @@ inline replay::Topology ParsePlan(const std::string& json) {
 inline replay::Topology LeafSpine(const LeafSpineShape& shape) { return ParsePlan(LeafSpinePlan(shape)); }
 
 /// A lab of that many namespaces, with cables between them.
-inline replay::Topology Lab(const std::vector<std::string>& names, const std::vector<std::pair<size_t, size_t>>& cables) {
+inline replay::Topology Lab(const std::vector<std::string>& names,
+                            const std::vector<std::pair<size_t, size_t>>& cables) {
   std::vector<std::string> devices(names.size(), DeviceJson(1, "lo", 65536)), lines, namespaces;
   std::vector<size_t> next(names.size(), 2);
   for (const auto& [a, b] : cables) {

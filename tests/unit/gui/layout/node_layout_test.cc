@@ -22,8 +22,7 @@ TEST(NodeLayout, ShowsEveryDeviceAndPodOnceAndInsideTheBox) {
     EXPECT_LE(device.box.Bottom(), kBox.Bottom());
   }
   for (size_t i = 0; i < inside.pods.size(); ++i)
-    for (size_t j = i + 1; j < inside.pods.size(); ++j)
-      EXPECT_FALSE(inside.pods[i].box.Intersects(inside.pods[j].box));
+    for (size_t j = i + 1; j < inside.pods.size(); ++j) EXPECT_FALSE(inside.pods[i].box.Intersects(inside.pods[j].box));
 }
 
 TEST(NodeLayout, TellsUplinkTunnelBridgeAndVethsApart) {

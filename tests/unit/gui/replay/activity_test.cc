@@ -29,7 +29,8 @@ class ActivityTest : public testing::Test {
     std::string error;
     auto trace = TraceReader::Open(m_folder / "trace.bin", error);
     EXPECT_TRUE(trace) << error;
-    return Activity::Read(*trace, m_topology, endNs, [this](double) { return !m_cancel; }, error);
+    return Activity::Read(
+        *trace, m_topology, endNs, [this](double) { return !m_cancel; }, error);
   }
 
   test::TemporaryDirectory m_folder;

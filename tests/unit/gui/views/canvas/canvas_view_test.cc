@@ -111,7 +111,8 @@ TEST_F(CanvasViewTest, TheWheelZoomsAtTheCursorAndADragMovesTheCanvas) {
   Open();
   const QPointF at(200, 150);
   const layout::Point under = Surface().View().ToCanvas(at);
-  QWheelEvent wheel(at, Surface().mapToGlobal(at), {}, QPoint(0, 240), Qt::NoButton, Qt::NoModifier, Qt::NoScrollPhase, false);
+  QWheelEvent wheel(at, Surface().mapToGlobal(at), {}, QPoint(0, 240), Qt::NoButton, Qt::NoModifier, Qt::NoScrollPhase,
+                    false);
   QApplication::sendEvent(&Surface(), &wheel);
   EXPECT_NEAR(Surface().View().ToCanvas(at).x, under.x, 1e-6);
   EXPECT_NEAR(Surface().View().ToCanvas(at).y, under.y, 1e-6);
@@ -140,7 +141,8 @@ TEST_F(CanvasViewTest, ANodeThatWasDraggedStaysThereWhenTheRunIsOpenedAgain) {
   ASSERT_EQ(moved.count("node1"), 1u);
   m_session.Reload();
   EXPECT_EQ(m_view.State().Moved().at("node1"), moved.at("node1"));
-  QFile::remove(QStandardPaths::writableLocation(QStandardPaths::AppConfigLocation) + QStringLiteral("/positions.json"));
+  QFile::remove(QStandardPaths::writableLocation(QStandardPaths::AppConfigLocation) +
+                QStringLiteral("/positions.json"));
 }
 
 TEST_F(CanvasViewTest, EveryLensAndLevelDrawsSomethingElse) {
@@ -234,13 +236,15 @@ TEST_F(CanvasViewTest, FramesOfAFilmAreNumbered) {
   EXPECT_EQ(m_view.ExportFrames(path, 0, 100'000, 2, 50'000), QString());
   EXPECT_EQ(QDir(path).entryList(QDir::Files),
             (QStringList{QStringLiteral("frame-000001.png"), QStringLiteral("frame-000002.png"),
-                         QStringLiteral("frame-000003.png"), QStringLiteral("frame-000004.png"), QStringLiteral("frame-000005.png")}));
+                         QStringLiteral("frame-000003.png"), QStringLiteral("frame-000004.png"),
+                         QStringLiteral("frame-000005.png")}));
   EXPECT_NE(m_view.ExportFrames(path, 10, 0, 2, 50'000), QString());
 }
 
 TEST_F(CanvasViewTest, WithoutARunThereIsNothingToPressOrDraw) {
   QTest::mouseClick(&Surface(), Qt::LeftButton, {}, QPoint(100, 100));
-  for (const auto key : {Qt::Key_F, Qt::Key_Plus, Qt::Key_Return, Qt::Key_Escape, Qt::Key_Down}) QTest::keyClick(&Surface(), key);
+  for (const auto key : {Qt::Key_F, Qt::Key_Plus, Qt::Key_Return, Qt::Key_Escape, Qt::Key_Down})
+    QTest::keyClick(&Surface(), key);
   EXPECT_FALSE(Picture().isNull());
   Open();
   m_session.Close();
