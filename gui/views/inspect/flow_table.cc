@@ -108,6 +108,7 @@ FlowTable::Page FlowTable::AddPage(TableModel* model, const QString& title) {
   view->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
   view->verticalHeader()->setDefaultSectionSize(QFontMetrics(font()).height() + 8);
   view->horizontalHeader()->setHighlightSections(false);
+  view->horizontalHeader()->setMinimumSectionSize(60);
   m_tabs->addTab(view, title);
   const bool isFlows = model == m_flows;
   const auto take = [this, view, isFlows] {

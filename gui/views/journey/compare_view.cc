@@ -207,6 +207,8 @@ CompareView::CompareView(Session& session, QWidget* parent)
   m_table->setShowGrid(false);
   m_table->setWordWrap(false);
   m_table->verticalHeader()->hide();
+  m_table->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
+  m_table->verticalHeader()->setDefaultSectionSize(QFontMetrics(font()).height() + 8);
   m_table->horizontalHeader()->setSectionResizeMode(QHeaderView::Interactive);
   m_table->horizontalHeader()->setSectionResizeMode(CompareModel::LeftAction, QHeaderView::Stretch);
   m_table->horizontalHeader()->setSectionResizeMode(CompareModel::RightAction, QHeaderView::Stretch);

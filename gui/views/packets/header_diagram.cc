@@ -11,7 +11,7 @@
 namespace overlaysim::views {
 namespace {
 
-constexpr qreal kBit = 22;  ///< width of a bit
+constexpr qreal kLeastBit = 15, kMostBit = 34;  ///< width of a bit
 constexpr qreal kMargin = 14;
 constexpr uint32_t kMostRows = 10;  ///< of one header; longer ones end with a row that says so
 
@@ -68,12 +68,13 @@ void HeaderDiagram::Mark(uint32_t offset, uint32_t length) {
 void HeaderDiagram::Lay() {
   m_boxes.clear();
   m_titles.clear();
+  m_bit = std::clamp((width() - 2 * kMargin) / 32, kLeastBit, kMostBit);
   const QFontMetricsF metrics(font());
   const qreal rowHeight = 2 * metrics.height() + 6;
   qreal y = kMargin + metrics.height() + 4;
   for (const replay::Layer& layer : m_dissection.layers) {
     m_titles.push_back(
-        {QRectF(kMargin, y, 32 * kBit, metrics.height() + 6),
+        {QRectF(kMargin, y, 32 * m_bit, metrics.height() + 6),
          ToQString(layer.name) + (layer.summary.empty() ? QString() : QStringLiteral("   ") + ToQString(layer.summary)),
          layer.protocol});
     y += metrics.height() + 6;
@@ -93,7 +94,7 @@ void HeaderDiagram::Lay() {
         rows = std::max(rows, row + 1);
         const uint32_t end = std::min(placed.end, (row + 1) * 32);
         const bool isNamed = bit == widestBegin;
-        m_boxes.push_back({QRectF(kMargin + (bit % 32) * kBit, y + row * rowHeight, (end - bit) * kBit, rowHeight),
+        m_boxes.push_back({QRectF(kMargin + (bit % 32) * m_bit, y + row * rowHeight, (end - bit) * m_bit, rowHeight),
                            isNamed ? name : QString(), isNamed ? ToQString(placed.field->value) : QString(), label,
                            placed.field->offset, placed.field->length, placed.field->isSuspicious,
                            bit != placed.begin});
@@ -105,7 +106,7 @@ void HeaderDiagram::Lay() {
 }
 
 QSize HeaderDiagram::sizeHint() const {
-  return {static_cast<int>(32 * kBit + 2 * kMargin), static_cast<int>(std::max<qreal>(m_height, 60))};
+  return {static_cast<int>(32 * m_bit + 2 * kMargin), static_cast<int>(std::max<qreal>(m_height, 60))};
 }
 
 void HeaderDiagram::Paint(QPainter& painter, const Theme& theme) const {
@@ -113,7 +114,7 @@ void HeaderDiagram::Paint(QPainter& painter, const Theme& theme) const {
   painter.setFont(font());
   if (m_boxes.empty()) {
     painter.setPen(theme.mutedText);
-    painter.drawText(QRectF(kMargin, kMargin, 32 * kBit, metrics.height()), Qt::AlignLeft,
+    painter.drawText(QRectF(kMargin, kMargin, 32 * m_bit, metrics.height()), Qt::AlignLeft,
                      tr("the headers of this packet are not recorded"));
     return;
   }
@@ -123,7 +124,7 @@ void HeaderDiagram::Paint(QPainter& painter, const Theme& theme) const {
   painter.setPen(theme.mutedText);
   for (int bit = 0; bit < 32; ++bit)
     if (bit % 8 == 0 || bit % 8 == 7)
-      painter.drawText(QRectF(kMargin + bit * kBit, kMargin, kBit, metrics.height()), Qt::AlignCenter,
+      painter.drawText(QRectF(kMargin + bit * m_bit, kMargin, m_bit, metrics.height()), Qt::AlignCenter,
                        QString::number(bit));
   painter.setFont(font());
   for (const Title& title : m_titles) {
@@ -155,6 +156,12 @@ void HeaderDiagram::Paint(QPainter& painter, const Theme& theme) const {
                                         Qt::ElideRight, inner.width() + 2));
   }
 }
+
+QSize HeaderDiagram::minimumSizeHint() const {
+  return {static_cast<int>(32 * kLeastBit + 2 * kMargin), sizeHint().height()};
+}
+
+void HeaderDiagram::resizeEvent(QResizeEvent*) { Lay(); }
 
 void HeaderDiagram::paintEvent(QPaintEvent* event) {
   QPainter painter(this);

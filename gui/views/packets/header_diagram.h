@@ -22,13 +22,14 @@ class HeaderDiagram : public QWidget {
   QString Save(const QString& path);
   void Paint(QPainter& painter, const Theme& theme) const;
   QSize sizeHint() const override;
-  QSize minimumSizeHint() const override { return sizeHint(); }
+  QSize minimumSizeHint() const override;
 
  signals:
   void FieldChosen(quint32 offset, quint32 length);
 
  protected:
   void paintEvent(QPaintEvent*) override;
+  void resizeEvent(QResizeEvent*) override;
   void mousePressEvent(QMouseEvent* event) override;
   bool event(QEvent* event) override;
 
@@ -51,7 +52,7 @@ class HeaderDiagram : public QWidget {
   replay::Dissection m_dissection;
   std::vector<Box> m_boxes;
   std::vector<Title> m_titles;
-  qreal m_height = 0;
+  qreal m_height = 0, m_bit = 22;  ///< m_bit: width of a bit, as the widget has room
   uint32_t m_offset = 0, m_length = 0;
 };
 

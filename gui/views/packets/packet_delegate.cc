@@ -11,8 +11,8 @@ void PacketDelegate::initStyleOption(QStyleOptionViewItem* option, const QModelI
   QStyledItemDelegate::initStyleOption(option, index);
   const Theme& theme = CurrentTheme();
   QColor tint = theme.ColourOf(static_cast<replay::Protocol>(index.data(PacketModel::ProtocolRole).toInt()));
-  tint.setAlphaF(theme.isDark ? 0.22f : 0.16f);
-  if (index.column() == PacketModel::ProtocolName) tint.setAlphaF(0.55f);
+  tint.setAlphaF(theme.isDark ? 0.14f : 0.12f);
+  if (index.column() == PacketModel::ProtocolName) tint.setAlphaF(0.45f);
   option->backgroundBrush = tint;
   const bool isDrop = index.data(PacketModel::IsDropRole).toBool();
   const bool isSuspicious = index.data(PacketModel::IsSuspiciousRole).toBool();

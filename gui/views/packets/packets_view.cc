@@ -90,6 +90,7 @@ PacketsView::PacketsView(Session& session, QWidget* parent)
   QHeaderView* header = m_table->horizontalHeader();
   header->setStretchLastSection(true);
   header->setHighlightSections(false);
+  header->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
   header->setSectionsMovable(true);
   const int digit = QFontMetrics(font()).horizontalAdvance(QLatin1Char('0'));
   for (const auto& [section, digits] : {std::pair<int, int>(PacketModel::Number, 8),
