@@ -17,7 +17,7 @@ struct TimeSeries {
   std::vector<double> sums;
   bool isRate = true;  ///< shown per second; else as it is in each span
   double scale = 1;    ///< shown value of one unit: 8 of bytes for bits
-  enum class Unit : uint8_t { Count, Bits, Share } unit = Unit::Count;
+  enum class Unit : uint8_t { Count, Bits, Bytes, Share } unit = Unit::Count;
 
   double ValueAt(size_t slot) const;  ///< as it is shown
 };

@@ -1,10 +1,11 @@
 #include "gui/views/inspect/link_inspector.h"
 
+#include <QComboBox>
 #include <QLabel>
 #include <QPlainTextEdit>
 #include <QSplitter>
 #include <QVBoxLayout>
-#include <array>
+#include <algorithm>
 
 #include "gui/views/format.h"
 #include "gui/views/inspect/plot_canvas.h"
@@ -13,11 +14,7 @@
 namespace overlaysim::views {
 namespace {
 
-/// Preamble, FCS and gap that a cable's rate counts beside the frame; frames below 60 bytes are padded.
-constexpr uint32_t kWireBytesBeside = 24;
-constexpr uint32_t kLeastFrameBytes = 60;
-
-uint32_t WireBytes(uint32_t frameBytes) { return std::max(frameBytes, kLeastFrameBytes) + kWireBytesBeside; }
+enum Quantity { kUtilisation, kDrops, kQueue };
 
 }  // namespace
 
@@ -40,23 +37,25 @@ LinkInspector::LinkInspector(Session& session, QWidget* parent) : QWidget(parent
   m_text->setTabChangesFocus(true);
   m_text->setFrameShape(QFrame::NoFrame);
   m_text->setAccessibleName(tr("The link in numbers"));
-  m_canvas = new PlotCanvas(splitter);
+  auto* lower = new QWidget(splitter);
+  auto* plot = new QVBoxLayout(lower);
+  plot->setContentsMargins(0, 0, 0, 0);
+  m_quantity = new QComboBox(lower);
+  m_quantity->addItems({tr("utilisation"), tr("drops"), tr("bytes queued")});
+  m_quantity->setAccessibleName(tr("What is plotted"));
+  m_canvas = new PlotCanvas(lower);
+  plot->addWidget(m_quantity, 0, Qt::AlignLeft);
+  plot->addWidget(m_canvas, 1);
   splitter->addWidget(m_text);
-  splitter->addWidget(m_canvas);
+  splitter->addWidget(lower);
+  splitter->setSizes({260, 240});
   column->addWidget(splitter, 1);
+  connect(m_quantity, &QComboBox::activated, this, &LinkInspector::Plot);
   connect(m_canvas, &PlotCanvas::TimeChosen, &session, &Session::SetTime);
   connect(&session, &Session::TimeChanged, m_canvas, &PlotCanvas::SetCursor);
-  connect(&m_scan, &CounterScan::Progress, this, [this](double share) {
-    m_canvas->Show(m_scan.Series());
-    m_canvas->SetMessage(tr("reading the trace: %1 %").arg(static_cast<int>(share * 100)));
-  });
-  connect(&m_scan, &CounterScan::Finished, this, [this] {
-    m_canvas->Show(m_scan.Series());
-    m_canvas->SetMessage({});
-  });
+  connect(&session, &Session::FactsChanged, this, &LinkInspector::Plot);
   connect(&session, &Session::SelectionChanged, this, &LinkInspector::FollowSelection);
   connect(&session, &Session::RunChanged, this, [this] {
-    m_scan.Cancel();
     m_cable.reset();
     m_isStale = true;
     Refresh();
@@ -132,6 +131,7 @@ void LinkInspector::Refresh() {
   const bool isShown = run && m_cable;
   m_text->setVisible(isShown);
   m_canvas->setVisible(isShown);
+  m_quantity->setVisible(isShown);
   if (!isShown) {
     m_title->setText(tr("Select a link, or a device that has one."));
     return;
@@ -141,23 +141,43 @@ void LinkInspector::Refresh() {
   const replay::Cable& cable = run->Plan().cables[*m_cable];
   m_title->setText(QString::fromStdString(cable.name));
   m_text->setPlainText(Text());
+  Plot();
+}
+
+void LinkInspector::Plot() {
+  replay::Run* run = m_session.Run();
+  if (!run || !m_cable || !isVisible()) return;
   m_canvas->SetCursor(m_session.Time());
-  const auto name = [&](const replay::CableEnd& end) {
-    return QString::fromStdString(run->PlaceName(end.netns, end.ifindex));
-  };
-  std::vector<TimeSeries> series(2);
-  series[0].name = tr("%1 sends").arg(name(cable.a));
-  series[1].name = tr("%1 sends").arg(name(cable.b));
-  for (TimeSeries& one : series) {
-    one.unit = cable.bitsPerSecond == 0 ? TimeSeries::Unit::Bits : TimeSeries::Unit::Share;
-    one.scale = cable.bitsPerSecond == 0 ? 8 : 8.0 / static_cast<double>(cable.bitsPerSecond);
+  const RunFacts* facts = m_session.Facts().get();
+  if (!facts || facts->activity.IsWholeRun()) {
+    m_canvas->Show({});
+    m_canvas->SetMessage(m_session.IsReadingFacts() ? tr("the trace is being read") : tr("not known over time"));
+    return;
   }
-  const std::array ends{cable.a, cable.b};
-  m_scan.Begin(run, std::move(series), [ends](const TraceRecord& record, const CounterScan::Add& add) {
-    if (record.stage != Stage::Transmit || IsDrop(record.verdict)) return;
-    for (size_t i = 0; i < ends.size(); ++i)
-      if (record.netns == ends[i].netns && record.ifindex == ends[i].ifindex) add(i, WireBytes(record.sizeBytes));
-  });
+  const replay::Activity& activity = facts->activity;
+  const replay::Cable& cable = run->Plan().cables[*m_cable];
+  std::vector<TimeSeries> series;
+  for (const auto direction : {replay::Activity::Direction::AToB, replay::Activity::Direction::BToA}) {
+    const replay::CableEnd& from = direction == replay::Activity::Direction::AToB ? cable.a : cable.b;
+    TimeSeries one;
+    one.name = tr("%1 sends").arg(QString::fromStdString(run->PlaceName(from.netns, from.ifindex)));
+    one.slotNs = activity.SlotNs();
+    one.isRate = false;
+    one.unit = m_quantity->currentIndex() == kUtilisation ? TimeSeries::Unit::Share
+               : m_quantity->currentIndex() == kQueue     ? TimeSeries::Unit::Bytes
+                                                          : TimeSeries::Unit::Count;
+    one.sums.assign(activity.SlotCount(), 0);
+    for (size_t slot = 0; slot < one.sums.size(); ++slot) {
+      const auto* sample = activity.At(*m_cable, direction, static_cast<int64_t>(slot) * one.slotNs);
+      if (!sample) continue;
+      one.sums[slot] = m_quantity->currentIndex() == kUtilisation ? activity.Utilisation(*m_cable, *sample)
+                       : m_quantity->currentIndex() == kDrops     ? sample->drops
+                                                                  : sample->maxQueueBytes;
+    }
+    series.push_back(std::move(one));
+  }
+  m_canvas->SetMessage({});
+  m_canvas->Show(std::move(series));
 }
 
 }  // namespace overlaysim::views

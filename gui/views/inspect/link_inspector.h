@@ -3,9 +3,9 @@
 #include <QWidget>
 #include <optional>
 
-#include "gui/views/inspect/counter_scan.h"
 #include "gui/views/session.h"
 
+class QComboBox;
 class QLabel;
 class QPlainTextEdit;
 
@@ -29,13 +29,14 @@ class LinkInspector : public QWidget {
  private:
   void FollowSelection();
   void Refresh();
+  void Plot();
 
   Session& m_session;
-  CounterScan m_scan;
   std::optional<uint32_t> m_cable;
   bool m_isStale = true;
   QLabel* m_title;
   QPlainTextEdit* m_text;
+  QComboBox* m_quantity;
   PlotCanvas* m_canvas;
 };
 

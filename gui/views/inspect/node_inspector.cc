@@ -92,6 +92,7 @@ NodeInspector::NodeInspector(Session& session, QWidget* parent) : QWidget(parent
   connect(&session, &Session::TimeChanged, this, &NodeInspector::Refresh);
   connect(&session, &Session::RunChanged, this, [this] {
     m_netns.reset();
+    m_tabsOf.reset();
     CompareWith(std::nullopt);
   });
   connect(&ThemeSwitch::Instance(), &ThemeSwitch::Changed, this, &NodeInspector::Refresh);
@@ -131,16 +132,24 @@ void NodeInspector::Refresh() {
   const replay::Netns& netns = run->Plan().netns[*m_netns];
   m_title->setText(ToQString(netns.name));
   m_subtitle->setText(tr("at %1").arg(ExactTimeText(m_session.Time())));
-  const TableHistory* tables = run->Tables();
-  for (Tab& tab : m_contents) {
-    const int index = m_tabs->indexOf(tab.edit);
-    // Commands that show nothing of this namespace need no tab; the first five always have one.
-    if (tab.table > static_cast<int>(replay::StateTable::Fdb))
-      m_tabs->setTabVisible(
-          index,
-          tables && !replay::StateAt(*tables, *m_netns, static_cast<replay::StateTable>(tab.table), m_session.Time())
-                         .empty());
+  if (m_tabsOf != m_netns) ChooseTabs();
+  for (Tab& tab : m_contents)
     if (tab.edit == m_tabs->currentWidget()) RefreshTab(tab);
+}
+
+void NodeInspector::ChooseTabs() {
+  m_tabsOf = m_netns;
+  replay::Run& run = *m_session.Run();
+  const TableHistory* tables = run.Tables();
+  const auto isEmptyAt = [&](replay::StateTable table, int64_t timeNs) {
+    return !tables || replay::StateAt(*tables, *m_netns, table, timeNs).empty();
+  };
+  const QSignalBlocker quiet(m_tabs);
+  for (const Tab& tab : m_contents) {
+    // Links, addresses, routes, neighbours and FDBs always have a tab, others if there is something in them.
+    if (tab.table <= static_cast<int>(replay::StateTable::Fdb)) continue;
+    const auto table = static_cast<replay::StateTable>(tab.table);
+    m_tabs->setTabVisible(m_tabs->indexOf(tab.edit), !isEmptyAt(table, 0) || !isEmptyAt(table, run.EndNs()));
   }
 }
 

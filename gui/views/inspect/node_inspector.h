@@ -42,12 +42,13 @@ class NodeInspector : public QWidget {
   };
   void FollowSelection();
   void Refresh();
+  void ChooseTabs();
   void RefreshTab(Tab& tab);
   QString Overview() const;
   QString Counters() const;
 
   Session& m_session;
-  std::optional<uint32_t> m_netns;
+  std::optional<uint32_t> m_netns, m_tabsOf;  ///< m_tabsOf: whose tables the tabs were chosen for
   std::optional<int64_t> m_since;
   QLabel *m_title, *m_subtitle;
   QComboBox* m_compare;

@@ -15,17 +15,20 @@ namespace {
 
 constexpr Qt::PenStyle kStyles[] = {Qt::SolidLine, Qt::DashLine, Qt::DotLine, Qt::DashDotLine};
 
-QString ValueText(TimeSeries::Unit unit, double value) {
-  switch (unit) {
+QString ValueText(const TimeSeries& series, double value) {
+  const auto whole = static_cast<uint64_t>(std::llround(std::max(0.0, value)));
+  switch (series.unit) {
     case TimeSeries::Unit::Bits:
-      return RateText(static_cast<uint64_t>(std::llround(std::max(0.0, value))));
+      return RateText(whole);
+    case TimeSeries::Unit::Bytes:
+      return BytesText(whole);
     case TimeSeries::Unit::Share:
       return QStringLiteral("%1 %").arg(value * 100, 0, 'g', 3);
     case TimeSeries::Unit::Count:
       break;
   }
-  return value >= 1000 ? CountText(static_cast<uint64_t>(std::llround(value))) + QStringLiteral("/s")
-                       : QStringLiteral("%1/s").arg(value, 0, 'g', 3);
+  const QString count = value >= 1000 ? CountText(whole) : QString::number(value, 'g', 3);
+  return series.isRate ? count + QStringLiteral("/s") : count;
 }
 
 /// The next of 1, 2, 5, 10, 20, ... that is not below.
@@ -58,8 +61,7 @@ void PlotCanvas::Show(std::vector<TimeSeries> series) {
   QStringList peaks;
   for (const TimeSeries& one : m_series) {
     double least = 0, greatest = 0;
-    if (Extremes(one, 0, End(), least, greatest))
-      peaks << tr("%1: at most %2").arg(one.name, ValueText(one.unit, greatest));
+    if (Extremes(one, 0, End(), least, greatest)) peaks << tr("%1: at most %2").arg(one.name, ValueText(one, greatest));
   }
   setAccessibleDescription(peaks.join(QStringLiteral("; ")));
   update();
@@ -139,7 +141,7 @@ void PlotCanvas::Paint(QPainter& painter, const QRectF& area, const Theme& theme
     painter.setPen(theme.mutedText);
     painter.drawText(
         QRectF(area.left(), yOf(value) - metrics.height() / 2, plot.left() - area.left() - 6, metrics.height()),
-        Qt::AlignRight | Qt::AlignVCenter, value == 0 ? QStringLiteral("0") : ValueText(unit, value));
+        Qt::AlignRight | Qt::AlignVCenter, value == 0 ? QStringLiteral("0") : ValueText(m_series[0], value));
   }
   const auto span = static_cast<double>(m_to - m_from);
   const auto xOf = [&](int64_t ns) { return plot.left() + plot.width() * static_cast<double>(ns - m_from) / span; };

@@ -95,12 +95,12 @@ PacketsView::PacketsView(Session& session, QWidget* parent)
   const int digit = QFontMetrics(font()).horizontalAdvance(QLatin1Char('0'));
   for (const auto& [section, digits] : {std::pair<int, int>(PacketModel::Number, 8),
                                         {PacketModel::Time, 14},
-                                        {PacketModel::Where, 20},
-                                        {PacketModel::Source, 18},
-                                        {PacketModel::Destination, 18},
-                                        {PacketModel::ProtocolName, 10},
+                                        {PacketModel::Where, 18},
+                                        {PacketModel::Source, 14},
+                                        {PacketModel::Destination, 14},
+                                        {PacketModel::ProtocolName, 9},
                                         {PacketModel::Length, 8},
-                                        {PacketModel::Step, 22}})
+                                        {PacketModel::Step, 19}})
     header->resizeSection(section, digits * digit + 10);
   m_panes = new PacketPanes(splitter);
   splitter->addWidget(m_table);

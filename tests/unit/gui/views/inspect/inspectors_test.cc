@@ -75,6 +75,17 @@ TEST_F(Inspectors, LinkFollowsADeviceToItsCable) {
   EXPECT_TRUE(inspector.Shown());
 }
 
+TEST_F(Inspectors, LinkIsPlottedFromWhatTheSessionKnows) {
+  Open();
+  LinkInspector inspector(m_session);
+  inspector.show();
+  SelectDevice(SmallRun::kNode1, SmallRun::kEth0);
+  ASSERT_TRUE(QTest::qWaitFor([&] { return !m_session.IsReadingFacts(); }, 20000));
+  const auto* canvas = inspector.findChild<PlotCanvas*>();
+  EXPECT_TRUE(canvas->accessibleDescription().contains(QStringLiteral("node1/eth0 sends")))
+      << canvas->accessibleDescription().toStdString();
+}
+
 TEST_F(Inspectors, PlotAddsUpToTheFramesSent) {
   Open();
   PlotView plot(m_session);
