@@ -44,7 +44,8 @@ std::unique_ptr<Run> Run::Open(const fs::path& directory, std::string& error) {
   run->m_directory = std::move(*opened);
   run->m_plan = std::make_shared<const Topology>(std::move(*plan));
   run->m_vxlanPorts = {kIanaVxlanPort, kLinuxVxlanPort};
-  FindPorts(run->m_plan->understood, "UDP ", run->m_vxlanPorts);
+  const std::string& understood = run->m_plan->understood;
+  if (understood.find("vxlan") != std::string::npos) FindPorts(understood, "UDP ", run->m_vxlanPorts);
   run->OpenRest();
   return run;
 }

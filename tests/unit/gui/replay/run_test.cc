@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 
@@ -13,6 +14,11 @@ using overlaysim::test::SmallRun;
 
 namespace {
 
+/// Writes other bytes into a file of a run whose digest nobody checks.
+void Overwrite(const std::filesystem::path& path, std::string_view content) {
+  std::ofstream(path, std::ios::binary | std::ios::trunc).write(content.data(), static_cast<std::streamsize>(content.size()));
+}
+
 TEST(Run, OpensARunDirectory) {
   const SmallRun small;
   std::string error;
@@ -23,6 +29,21 @@ TEST(Run, OpensARunDirectory) {
   EXPECT_TRUE(run->Warnings().empty());
   EXPECT_TRUE(run->Metrics());
   EXPECT_EQ(run->EndNs(), 2 * SmallRun::kIntervalNs + 4 * 1100);  // the last reply crosses four cables of 1.1 us
+}
+
+TEST(Run, TakesAPortForVxlansOnlyWhereVxlanIsInUse) {
+  for (const bool isVxlan : {true, false}) {
+    const SmallRun small({.isComplete = false});
+    std::string plan = SmallRun::Plan();
+    const std::string_view old = "flannel vxlan, VNI 1, UDP 8472";
+    plan.replace(plan.find(old), old.size(), isVxlan ? "flannel vxlan, VNI 1, UDP 5000" : "flannel wireguard, UDP 5000");
+    Overwrite(small.File(run_file::kPlan), plan);
+    std::string error;
+    const auto run = Run::Open(small.Path(), error);
+    ASSERT_TRUE(run) << error;
+    const auto ports = run->VxlanPorts();
+    EXPECT_EQ(std::find(ports.begin(), ports.end(), 5000) != ports.end(), isVxlan);
+  }
 }
 
 TEST(Run, FindsRecordsByNumberAndByTime) {
@@ -64,11 +85,6 @@ TEST(Run, OpensARunWithoutTraceAndSaysSo) {
   EXPECT_EQ(run->RecordCount(), 0u);
   ASSERT_EQ(run->Warnings().size(), 1u);
   EXPECT_FALSE(run->Tables());
-}
-
-/// Writes other bytes into a file of a run whose digest nobody checks.
-void Overwrite(const std::filesystem::path& path, std::string_view content) {
-  std::ofstream(path, std::ios::binary | std::ios::trunc).write(content.data(), static_cast<std::streamsize>(content.size()));
 }
 
 TEST(Run, SaysWhatIsDamagedAndShowsTheRest) {
