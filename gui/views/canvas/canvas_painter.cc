@@ -824,7 +824,9 @@ void CanvasPainter::PaintLabels() {
     const QFont& wanted = FontOf(label);
     if (&wanted != current) m_painter.setFont(*(current = &wanted));
     const QFontMetricsF& metrics = current == &m_small ? small : current == &m_bold ? bold : font;
-    const QString text = label.floats ? label.text : metrics.elidedText(label.text, Qt::ElideMiddle, label.box.width());
+    // Numbered names differ in their ends.
+    const auto elide = label.text.back().isDigit() ? Qt::ElideLeft : Qt::ElideMiddle;
+    const QString text = label.floats ? label.text : metrics.elidedText(label.text, elide, label.box.width());
     // Of "node148", "n…8" says nothing.
     if (text.size() * 5 < label.text.size() * 3) continue;
     m_painter.setPen(label.colour);
