@@ -18,7 +18,7 @@
 #include <QProgressBar>
 #include <QPushButton>
 #include <QSettings>
-#include <QStandardPaths>
+#include <QStackedWidget>
 #include <QStatusBar>
 #include <QToolBar>
 #include <QVBoxLayout>
@@ -31,6 +31,9 @@
 #include "gui/views/canvas/outline_view.h"
 #include "gui/views/editor/scenario_editor.h"
 #include "gui/views/format.h"
+#include "gui/views/inspect/link_inspector.h"
+#include "gui/views/inspect/node_inspector.h"
+#include "gui/views/inspect/plot_view.h"
 #include "gui/views/journey/compare_view.h"
 #include "gui/views/journey/journey_view.h"
 #include "gui/views/journey/ladder_view.h"
@@ -133,9 +136,21 @@ void MainWindow::MakeDocks() {
                                 Qt::RightDockWidgetArea, tr("Ctrl+2"));
   QDockWidget* compare = AddDock(QStringLiteral("compare"), tr("Compare"), new views::CompareView(m_session, this),
                                  Qt::RightDockWidgetArea, tr("Ctrl+3"));
+  auto* inspectors = new QStackedWidget(this);
+  auto* nodes = new views::NodeInspector(m_session, inspectors);
+  auto* links = new views::LinkInspector(m_session, inspectors);
+  inspectors->addWidget(nodes);
+  inspectors->addWidget(links);
+  connect(&m_session, &views::Session::SelectionChanged, inspectors, [this, inspectors, nodes, links] {
+    inspectors->setCurrentWidget(m_session.Selected().kind == views::Place::Kind::Cable ? static_cast<QWidget*>(links)
+                                                                                        : nodes);
+  });
+  QDockWidget* inspect =
+      AddDock(QStringLiteral("inspect"), tr("Inspect"), inspectors, Qt::RightDockWidgetArea, tr("Ctrl+I"));
   QDockWidget* quiz = AddDock(QStringLiteral("quiz"), tr("Quiz"), new views::QuizView(m_session, this),
                               Qt::RightDockWidgetArea, tr("Ctrl+4"));
-  tabifyDockWidget(journey, ladder);
+  tabifyDockWidget(journey, inspect);
+  tabifyDockWidget(inspect, ladder);
   tabifyDockWidget(ladder, compare);
   tabifyDockWidget(compare, quiz);
   journey->raise();
@@ -148,8 +163,11 @@ void MainWindow::MakeDocks() {
       AddDock(QStringLiteral("scenario"), tr("Scenario"), m_editor, Qt::BottomDockWidgetArea, tr("Ctrl+E"));
   QDockWidget* output =
       AddDock(QStringLiteral("output"), tr("Run output"), m_output, Qt::BottomDockWidgetArea, tr("Ctrl+0"));
+  QDockWidget* plot = AddDock(QStringLiteral("plot"), tr("Plot"), new views::PlotView(m_session, this),
+                              Qt::BottomDockWidgetArea, tr("Ctrl+6"));
   tabifyDockWidget(editor, output);
-  for (QDockWidget* dock : {journey, ladder, compare, quiz, editor, output})
+  tabifyDockWidget(output, plot);
+  for (QDockWidget* dock : {journey, inspect, ladder, compare, quiz, editor, output, plot})
     dock->setTitleBarWidget(new QWidget(dock));  // their tabs name them
   editor->raise();
   resizeDocks({journey}, {500}, Qt::Horizontal);
