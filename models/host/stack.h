@@ -126,6 +126,8 @@ class Stack {
   int BindUdp(const IpAddress& address, uint16_t port, UdpHandler handler);
   void CloseUdp(const IpAddress& address, uint16_t port);
   /// The socket that sent from that port is closed: ICMP errors about its datagrams find nobody any more.
+  /// Of a socket that only sends, before it does. False: another one has that port.
+  bool OpenUdpSender(uint16_t port) { return m_udpSenders.insert(port).second; }
   void CloseUdpSender(uint16_t port) {
     if (m_udpSenders.erase(port) > 0) ++m_closedUdpSenders;
   }

@@ -5,6 +5,7 @@
 
 #include "models/engine/engine.h"
 #include "models/host/stack_inline.h"
+#include "models/traffic/udp_socket.h"
 
 namespace overlaysim::traffic {
 
@@ -45,6 +46,9 @@ UdpFlow::UdpFlow(host::Stack& from, host::Stack* to, UdpSinks& sinks, const UdpS
     : m_from(from), m_to(to), m_sinks(sinks), m_settings(settings), m_payload(SharedCountingBytes(settings.payload)) {}
 
 void UdpFlow::Start() {
+  if (m_settings.sourcePort == 0)
+    m_settings.sourcePort = TakeLocalPort(m_from, "flow", m_settings.flow,
+                                          [this](uint16_t port) { return m_from.OpenUdpSender(port); });
   if (m_to) m_open = m_sinks.Open(*m_to, m_settings.destinationPort, m_settings.flow, *this);
   if (m_to && !m_open) m_result.error = std::strerror(EADDRINUSE);
   SendNext();

@@ -12,7 +12,8 @@ namespace overlaysim::traffic {
 struct UdpSettings {
   IpAddress source;  ///< none: by routing
   IpAddress destination;
-  uint16_t sourcePort = 0, destinationPort = 0;
+  uint16_t sourcePort = 0;  ///< 0: an ephemeral one
+  uint16_t destinationPort = 0;
   uint64_t count = 1;
   Nanoseconds interval;
   uint32_t payload = 0;  ///< bytes

@@ -1,11 +1,26 @@
 #include "models/traffic/udp_socket.h"
 
+#include <fmt/format.h>
+
 #include <cerrno>
 
 #include "models/host/stack_inline.h"
 #include "sim/base/random.h"
 
 namespace overlaysim::traffic {
+
+uint16_t TakeLocalPort(host::Stack& stack, std::string_view name, uint64_t index,
+                       const std::function<bool(uint16_t)>& take) {
+  const kernel::Namespace& ns = stack.Ns();
+  const uint64_t ports = uint64_t{ns.localPortHigh} - ns.localPortLow + 1;
+  RandomStream random(stack.Net().seed, fmt::format("udp-port/{}/{}", ns.Name(), name), index);
+  const uint64_t first = random.Below(ports);
+  for (uint64_t i = 0; i < ports; ++i) {
+    const auto port = static_cast<uint16_t>(ns.localPortLow + (first + i) % ports);
+    if (take(port)) return port;
+  }
+  return 0;
+}
 
 UdpSocket::UdpSocket(host::Stack& stack, const std::string& name, const host::SendRequest& request, uint16_t sourcePort,
                      uint16_t destinationPort, Handlers handlers)
@@ -25,15 +40,9 @@ int UdpSocket::Bind() {
       m_handlers.datagram(datagram);
   };
   if (m_sourcePort != 0) return m_stack.BindUdp({}, m_sourcePort, handler);
-  const kernel::Namespace& ns = m_stack.Ns();
-  const uint64_t ports = uint64_t{ns.localPortHigh} - ns.localPortLow + 1;
-  RandomStream random(m_stack.Net().seed, "udp-port/" + ns.Name() + "/" + m_name);
-  const uint64_t first = random.Below(ports);
-  for (uint64_t i = 0; i < ports; ++i) {
-    m_sourcePort = static_cast<uint16_t>(ns.localPortLow + (first + i) % ports);
-    if (m_stack.BindUdp({}, m_sourcePort, handler) == 0) return 0;
-  }
-  return EAGAIN;
+  m_sourcePort =
+      TakeLocalPort(m_stack, m_name, 0, [&](uint16_t port) { return m_stack.BindUdp({}, port, handler) == 0; });
+  return m_sourcePort != 0 ? 0 : EAGAIN;
 }
 
 int UdpSocket::Open() {

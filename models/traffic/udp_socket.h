@@ -3,10 +3,16 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "models/traffic/icmp_report.h"
 
 namespace overlaysim::traffic {
+
+/// udp_lib_get_port(): the first port of net.ipv4.ip_local_port_range, from a random one on, that `take` takes; 0: none.
+/// `name` and `index` choose the random one.
+uint16_t TakeLocalPort(host::Stack& stack, std::string_view name, uint64_t index,
+                       const std::function<bool(uint16_t)>& take);
 
 /// A connected UDP socket, with what IP_RECVERR tells it.
 class UdpSocket {
