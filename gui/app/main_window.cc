@@ -31,6 +31,8 @@
 #include "gui/views/canvas/outline_view.h"
 #include "gui/views/editor/scenario_editor.h"
 #include "gui/views/format.h"
+#include "gui/views/inspect/command_palette.h"
+#include "gui/views/inspect/flow_table.h"
 #include "gui/views/inspect/link_inspector.h"
 #include "gui/views/inspect/node_inspector.h"
 #include "gui/views/inspect/plot_view.h"
@@ -38,6 +40,8 @@
 #include "gui/views/journey/journey_view.h"
 #include "gui/views/journey/ladder_view.h"
 #include "gui/views/journey/quiz_view.h"
+#include "gui/views/packets/filter_bar.h"
+#include "gui/views/packets/packets_view.h"
 #include "gui/views/theme.h"
 #include "gui/views/timeline/timeline_view.h"
 
@@ -157,19 +161,32 @@ void MainWindow::MakeDocks() {
 
   auto* outline = new views::OutlineView(m_session, this);
   connect(outline, &views::OutlineView::Activated, this, [this] { m_canvas->ZoomToSelection(); });
+  outline->setMinimumWidth(200);
   AddDock(QStringLiteral("outline"), tr("Outline"), outline, Qt::LeftDockWidgetArea, tr("Ctrl+5"))->hide();
 
+  m_packets = new views::PacketsView(m_session, this);
+  QDockWidget* packets =
+      AddDock(QStringLiteral("packets"), tr("Packets"), m_packets, Qt::BottomDockWidgetArea, tr("Ctrl+7"));
+  auto* flowTable = new views::FlowTable(m_session, this);
+  connect(flowTable, &views::FlowTable::FilterRequested, this, [this](const QString& condition) {
+    ShowView(QStringLiteral("packets"));
+    m_packets->ApplyFilter(condition);
+  });
+  QDockWidget* flows =
+      AddDock(QStringLiteral("flows"), tr("Flows and links"), flowTable, Qt::BottomDockWidgetArea, tr("Ctrl+8"));
   QDockWidget* editor =
       AddDock(QStringLiteral("scenario"), tr("Scenario"), m_editor, Qt::BottomDockWidgetArea, tr("Ctrl+E"));
   QDockWidget* output =
       AddDock(QStringLiteral("output"), tr("Run output"), m_output, Qt::BottomDockWidgetArea, tr("Ctrl+0"));
   QDockWidget* plot = AddDock(QStringLiteral("plot"), tr("Plot"), new views::PlotView(m_session, this),
                               Qt::BottomDockWidgetArea, tr("Ctrl+6"));
+  tabifyDockWidget(packets, flows);
+  tabifyDockWidget(flows, editor);
   tabifyDockWidget(editor, output);
   tabifyDockWidget(output, plot);
-  for (QDockWidget* dock : {journey, inspect, ladder, compare, quiz, editor, output, plot})
+  for (QDockWidget* dock : {journey, inspect, ladder, compare, quiz, packets, flows, editor, output, plot})
     dock->setTitleBarWidget(new QWidget(dock));  // their tabs name them
-  editor->raise();
+  packets->raise();
   resizeDocks({journey}, {500}, Qt::Horizontal);
   resizeDocks({editor}, {200}, Qt::Vertical);
 }
@@ -228,6 +245,20 @@ void MainWindow::MakeActions() {
   QMenu* help = menuBar()->addMenu(tr("&Help"));
   add(help, tr("&Keys"), QKeySequence::HelpContents, [this] { ShowKeys(); });
   add(help, tr("&About overlaysim"), {}, [this] { ShowAbout(); });
+
+  m_palette = new views::CommandPalette(m_session, this);
+  connect(m_palette, &views::CommandPalette::FlowChosen, this, [this](quint32 flow) {
+    ShowView(QStringLiteral("packets"));
+    m_packets->ApplyFilter(QStringLiteral("sim.flow == %1").arg(flow));
+  });
+  for (QAction* action : findChildren<QAction*>())
+    if (!action->text().isEmpty() && !action->menu())
+      m_palette->AddAction(action->text().remove(u'&').remove(u'…'), [action] { action->trigger(); });
+  add(m_viewMenu, tr("&Go to…"), tr("Ctrl+K"), [this] { m_palette->Open(); });
+  add(m_viewMenu, tr("&Filter packets"), tr("Ctrl+F"), [this] {
+    ShowView(QStringLiteral("packets"));
+    m_packets->Filter()->Focus();
+  });
 
   bar->addAction(open);
   bar->addAction(m_runAction);

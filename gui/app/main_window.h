@@ -19,7 +19,9 @@ class QPushButton;
 
 namespace overlaysim::views {
 class CanvasView;
+class CommandPalette;
 class JourneyView;
+class PacketsView;
 class TimelineView;
 class ScenarioEditor;
 }  // namespace overlaysim::views
@@ -90,6 +92,8 @@ class MainWindow : public QMainWindow {
   views::CanvasView* m_canvas = nullptr;
   views::TimelineView* m_timeline = nullptr;
   views::JourneyView* m_journey = nullptr;
+  views::PacketsView* m_packets = nullptr;
+  views::CommandPalette* m_palette = nullptr;
   views::ScenarioEditor* m_editor = nullptr;
   QPlainTextEdit* m_output = nullptr;
   QLabel *m_message = nullptr, *m_status = nullptr;
