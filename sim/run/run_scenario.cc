@@ -256,8 +256,10 @@ std::optional<RunOutcome> RunScenario(LoadedPlan& loaded, const RunRequest& requ
   const FlowAccount& account = recorder.Account();
   for (size_t i = 0; i < outcome.metrics.flows.size(); ++i)
     if (const VerdictCounts* losses = account.LossesOf(FlowId(i))) outcome.metrics.flows[i].verdicts = *losses;
-  if (failed(directory->WriteFile(run_file::kMetrics, MetricsToJson(outcome.metrics)))) return std::nullopt;
   outcome.judgements = Judge(simulation, account, mtus);
+  for (const Judgement& j : outcome.judgements)
+    outcome.metrics.expectations.push_back({j.text, j.expected, j.found, j.held});
+  if (failed(directory->WriteFile(run_file::kMetrics, MetricsToJson(outcome.metrics)))) return std::nullopt;
   outcome.losses = account.Losses();
   if (!simulation.Net().observeRecords)
     for (size_t v = 0; v < static_cast<size_t>(Verdict::Count); ++v)

@@ -164,6 +164,9 @@ std::string MetricsToJson(const RunMetrics& metrics) {
   for (const LinkMetrics& link : metrics.links) links.push_back(ToJson(link, metrics.UtilisationPerMille(link)));
   Json flows = Json::array();
   for (const FlowMetrics& flow : metrics.flows) flows.push_back(ToJson(flow));
+  Json expectations = Json::array();
+  for (const ExpectationResult& e : metrics.expectations)
+    expectations.push_back({{"text", e.text}, {"held", e.held}, {"expected", e.expected}, {"found", e.found}});
   const Json json = {{"format", kFormat},
                      {"simulatedNs", metrics.simulated.count},
                      {"events", metrics.events},
@@ -173,7 +176,8 @@ std::string MetricsToJson(const RunMetrics& metrics) {
                      {"verdicts", ToJson(metrics.verdicts)},
                      {"latencyNs", ToJson(metrics.Latency())},
                      {"links", std::move(links)},
-                     {"flows", std::move(flows)}};
+                     {"flows", std::move(flows)},
+                     {"expectations", std::move(expectations)}};
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -188,6 +192,9 @@ std::optional<RunMetrics> MetricsFromJson(std::string_view text, std::string& er
     metrics.verdicts = VerdictsFrom(json.at("verdicts"));
     for (const Json& link : json.at("links")) metrics.links.push_back(LinkFrom(link));
     for (const Json& flow : json.at("flows")) metrics.flows.push_back(FlowFrom(flow));
+    if (const auto list = json.find("expectations"); list != json.end())  // runs of before have none
+      for (const Json& e : *list)
+        metrics.expectations.push_back({e.at("text"), e.at("expected"), e.at("found"), e.at("held").get<bool>()});
     return metrics;
   } catch (const std::exception& e) {  // nlohmann's, and ours above
     error = e.what();

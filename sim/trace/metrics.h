@@ -51,6 +51,16 @@ struct FlowMetrics {
   bool operator==(const FlowMetrics&) const = default;
 };
 
+/// Whether something held that the scenario's author expected.
+struct ExpectationResult {
+  std::string text;      ///< "reach pod-a -> pod-b, udp 53"
+  std::string expected;  ///< "an answer to each", "p99 below 300us"
+  std::string found;
+  bool held = false;
+
+  bool operator==(const ExpectationResult&) const = default;
+};
+
 /// metrics.json: what a run comes to in numbers.
 struct RunMetrics {
   Nanoseconds simulated;  ///< when the last event was
@@ -58,6 +68,7 @@ struct RunMetrics {
   VerdictCounts verdicts;  ///< of all packets' ends
   std::vector<LinkMetrics> links;
   std::vector<FlowMetrics> flows;
+  std::vector<ExpectationResult> expectations;  ///< in the order of the scenario; judged when the run ends
 
   uint64_t OfferedPackets() const;
   uint64_t DeliveredPackets() const;

@@ -1,5 +1,7 @@
 #include "gui/views/timeline/time_axis.h"
 
+#include <fmt/format.h>
+
 #include <QHelpEvent>
 #include <QKeyEvent>
 #include <QMouseEvent>
@@ -92,6 +94,12 @@ void TimeAxis::FindMarks() {
   if (m_session.Run())
     for (const replay::PlannedEvent& event : m_session.Run()->Plan().events)
       m_marks.push_back({replay::Mark::Kind::Event, event.atNs, event.text});
+  if (m_session.Run() && m_session.Run()->Metrics())
+    for (const ExpectationResult& expectation : m_session.Run()->Metrics()->expectations)
+      if (!expectation.held)
+        m_marks.push_back(
+            {replay::Mark::Kind::FailedExpectation, m_session.Run()->EndNs(),
+             fmt::format("{}: expected {}, found {}", expectation.text, expectation.expected, expectation.found)});
   std::stable_sort(m_marks.begin(), m_marks.end(),
                    [](const replay::Mark& a, const replay::Mark& b) { return a.timeNs < b.timeNs; });
 }

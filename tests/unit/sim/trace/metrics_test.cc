@@ -22,6 +22,7 @@ RunMetrics Example() {
   flow.rttNs.Add(34000);
   flow.verdicts = metrics.verdicts;
   metrics.flows = {flow};
+  metrics.expectations = {{"reach a -> b", "an answer to each", "none to 2 of 7", false}};
   return metrics;
 }
 
