@@ -33,9 +33,9 @@ struct CapturedFrame {
   uint32_t interface = 0;
   Nanoseconds time;
   std::span<const uint8_t> bytes;  ///< the whole frame; the writer cuts it at the interface's snap length
-  uint32_t wireBytes = 0;  ///< of a frame of which `bytes` are only the beginning; 0: they are all
   CaptureDirection direction = CaptureDirection::Unknown;
   std::string_view comment;  ///< "": none
+  uint32_t wireBytes = 0;  ///< of a frame of which `bytes` are only the beginning; 0: they are all
 };
 
 /// Writes one pcapng file (IETF draft-ietf-opsawg-pcapng): one section, little-endian, nanosecond stamps. The bytes
