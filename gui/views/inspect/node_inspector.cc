@@ -77,6 +77,7 @@ NodeInspector::NodeInspector(Session& session, QWidget* parent) : QWidget(parent
   add(tr("overview"), kOverview);
   for (int i = 0; i < static_cast<int>(replay::StateTable::Count); ++i)
     add(ToQString(replay::StateCommand(static_cast<replay::StateTable>(i))), i);
+  add(tr("counters"), kCounters);
   column->addWidget(m_tabs, 1);
 
   connect(copy, &QToolButton::clicked, this, &NodeInspector::CopyTab);

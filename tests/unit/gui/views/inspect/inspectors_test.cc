@@ -48,6 +48,8 @@ TEST_F(Inspectors, OverviewNamesThePods) {
   SelectNetns(SmallRun::kNode1);
   ASSERT_TRUE(inspector.ShowTab(QStringLiteral("overview")));
   EXPECT_TRUE(inspector.CurrentText().contains(QStringLiteral("shop/cart")));
+  ASSERT_TRUE(inspector.ShowTab(QStringLiteral("counters")));
+  EXPECT_TRUE(inspector.CurrentText().contains(QStringLiteral("flannel.1")));
 }
 
 TEST_F(Inspectors, CountersAtTheEndAreTheTracesTotals) {
