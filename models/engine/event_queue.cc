@@ -1,6 +1,7 @@
 #include "models/engine/event_queue.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace overlaysim::engine {
 namespace {
@@ -32,7 +33,12 @@ void EventQueue::Put(const Entry& entry) {
   if (slot <= m_slot) return PushHeap(m_late, entry);
   if (slot - m_slot >= kSlots) return PushHeap(m_far, entry);
   const uint64_t at = slot % kSlots;
-  m_wheel[at].push_back(entry);
+  Entries& entries = m_wheel[at];
+  if (entries.capacity() == 0 && !m_spare.empty()) {
+    entries = std::move(m_spare.back());
+    m_spare.pop_back();
+  }
+  entries.push_back(entry);
   m_used[at / kWordBits] |= uint64_t{1} << at % kWordBits;
   ++m_inWheel;
 }
@@ -55,7 +61,7 @@ void EventQueue::Advance() {
   m_slot = m_inWheel > 0 ? NextUsedSlot() : SlotOf(m_far.front().time);
   if (m_inWheel > 0) {
     const uint64_t at = m_slot % kSlots;
-    m_now.swap(m_wheel[at]);
+    m_spare.push_back(std::exchange(m_now, std::exchange(m_wheel[at], {})));
     m_used[at / kWordBits] &= ~(uint64_t{1} << at % kWordBits);
     m_inWheel -= m_now.size();
     for (const Entry& entry : m_now) Fetch(entry);

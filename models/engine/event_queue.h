@@ -52,6 +52,7 @@ class EventQueue {
   Entries m_late;                                     ///< a heap: what was made since for that slot or before
   std::array<Entries, kSlots> m_wheel;                ///< of slots m_slot + 1 to m_slot + kSlots - 1, not ordered
   std::array<uint64_t, kSlots / kWordBits> m_used{};  ///< bit n: m_wheel[n] is not empty
+  std::vector<Entries> m_spare;                       ///< room of slots that have passed, for those that fill next
   Entries m_far;                                      ///< a heap: what lies behind the wheel
   uint64_t m_slot = 0;
   uint64_t m_inWheel = 0;

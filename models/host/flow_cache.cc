@@ -22,10 +22,7 @@ constexpr Nanoseconds kForever{std::numeric_limits<int64_t>::max()};
 constexpr uint32_t kDatagramHeaderBytes = wire::kIpv4HeaderBytes + wire::kUdpHeaderBytes;
 
 /// A counter, and by how much one packet raises it.
-struct Delta {
-  uint64_t* counter;
-  uint64_t by;
-};
+using Delta = kernel::SnmpCounters::Rise;
 
 /// An IPv4 header that gets a new identification.
 struct NewIdentification {
@@ -117,7 +114,6 @@ struct alignas(64) FlowCache::Entry {
 struct FlowCache::Watch {
   struct StackBefore {
     Stack* stack;
-    kernel::SnmpCounters snmp;
     kernel::ConntrackStatistics tracking;
     uint64_t made, ended;
   };
@@ -129,12 +125,14 @@ struct FlowCache::Watch {
   Entry* known = nullptr;  ///< an entry that is to be learnt anew
   Slot* slot = nullptr;
   Stack* origin = nullptr;
-  bool isSend = false, isAbandoned = false;
+  bool isSend = false;
+  bool hasMisfit = false;  ///< it left in a state that is not repeated, or twice
   uint32_t generation = 0;
   uint32_t beforeBytes = 0;
   std::array<uint8_t, kShownBytes> before{};
   std::vector<StackBefore> stacks;
   std::vector<LinkBefore> links;
+  std::vector<Delta> snmp;  ///< what the stacks' counters have risen by
   std::array<uint64_t, static_cast<size_t>(Verdict::Count)> verdicts{};
   std::vector<kernel::RuleCounters> rules;
   std::vector<Nanoseconds*> stamps;
@@ -154,13 +152,30 @@ struct FlowCache::Watch {
   void Leave(Exit how, const wire::Frame& frame) {
     if (exit != Exit::None || frame.HasOpenChecksum() || frame.packet != 0 || frame.maxFragment != 0 ||
         frame.mark != 0 || frame.options.bytes != 0)
-      isAbandoned = true;
+      hasMisfit = true;
     exit = how;
     marks = Marks::Of(frame);
     afterBytes = frame.Size();
     std::memcpy(after.data(), frame.Data(), std::min(kShownBytes, afterBytes));
   }
+  void End() {
+    for (const StackBefore& s : stacks) s.stack->Ns().snmp.watcher = nullptr;
+    stacks.clear();
+    links.clear();
+    snmp.clear();
+    rules.clear();
+    stamps.clear();
+    tracked.clear();
+    identified.clear();
+    socket = nullptr;
+  }
 };
+
+/// Of all kernels: few packets are watched at a time.
+std::vector<std::unique_ptr<FlowCache::Watch>>& FlowCache::FreeWatches() {
+  static auto& free = *new std::vector<std::unique_ptr<Watch>>;
+  return free;
+}
 
 /// Entries are never given back: a frame may still name one that is free, and then sees another version in it.
 void FlowCache::EntryDeleter::operator()(Entry* entry) const {
@@ -491,30 +506,27 @@ bool FlowCache::SendUdp(Stack& stack, Slot& slot, std::span<const uint8_t> data,
 // ------------------------------------------------------------------------------------------------ watching
 
 bool FlowCache::BeginWatch(Stack& stack, const Key& key, Entry* known) {
-  if (m_watching) {  // more than one packet is under way
+  if (m_watch) {  // more than one packet is under way
     Abandon();
     return false;
   }
-  if (!m_watch) m_watch = std::make_unique<Watch>();
+  auto& free = FreeWatches();
+  if (free.empty()) free.push_back(std::make_unique<Watch>());
+  m_watch = std::move(free.back());
+  free.pop_back();
   Settle();
   Watch& w = *m_watch;
   w.key = key;
   w.known = known;
   w.slot = nullptr;
   w.origin = &stack;
-  w.isSend = w.isAbandoned = false;
+  w.isSend = w.hasMisfit = false;
   w.generation = m_generation;
-  w.stacks.clear();
-  w.links.clear();
-  w.rules.clear();
-  w.stamps.clear();
-  w.tracked.clear();
-  w.identified.clear();
   w.verdicts = stack.Net().verdicts;
   w.validUntil = kForever;
   w.exit = Exit::None;
-  w.socket = nullptr;
-  m_watching = m_isOn = true;
+  m_isOn = true;
+  m_isAbandoned = false;
   return true;
 }
 
@@ -538,8 +550,8 @@ void FlowCache::Touch(Stack& stack) {
   for (const Watch::StackBefore& s : m_watch->stacks)
     if (s.stack == &stack) return;
   if (!stack.m_packetSockets.empty()) Abandon();
-  m_watch->stacks.push_back(
-      {&stack, stack.Ns().snmp, stack.Ns().conntrack.statistics, stack.m_madePackets, stack.m_endedPackets});
+  m_watch->stacks.push_back({&stack, stack.Ns().conntrack.statistics, stack.m_madePackets, stack.m_endedPackets});
+  stack.Ns().snmp.watcher = &m_watch->snmp;
 }
 
 void FlowCache::Touch(kernel::Link& link) {
@@ -585,15 +597,16 @@ void FlowCache::DeliveredTcp(Stack& stack, const wire::Frame& frame) {
   m_watch->stack = &stack;
 }
 
-void FlowCache::Abandon() {
-  if (m_watching) m_watch->isAbandoned = true;
+void FlowCache::EndWatch() {
+  if (!m_watch) return;
+  const Watch& w = *m_watch;
+  if (!m_isAbandoned && !w.hasMisfit && w.exit != Exit::None && w.generation == m_generation) Learn();
+  m_watch->End();
+  FreeWatches().push_back(std::move(m_watch));
 }
 
-void FlowCache::EndWatch() {
-  if (!m_watching) return;
-  m_watching = m_isOn = false;
-  Watch& w = *m_watch;
-  if (w.isAbandoned || w.exit == Exit::None || w.generation != m_generation) return;
+void FlowCache::Learn() {
+  const Watch& w = *m_watch;
   Slot fresh;
   Entry* entry = w.known;
   if (!entry) {
@@ -690,8 +703,15 @@ bool FlowCache::Complete(Entry& e) {
   // --- counters
   uint64_t made = 0, ended = 0;
   e.deltas.clear();
+  for (const Delta& rise : w.snmp) {
+    const auto known = std::find_if(e.deltas.begin(), e.deltas.end(),
+                                    [&](const Delta& d) { return d.counter == rise.counter; });
+    if (known == e.deltas.end())
+      e.deltas.push_back(rise);
+    else
+      known->by += rise.by;
+  }
   for (const Watch::StackBefore& s : w.stacks) {
-    AddRisen(s.snmp, s.stack->Ns().snmp, e.deltas);
     AddRisen(s.tracking, s.stack->Ns().conntrack.statistics, e.deltas);
     made += s.stack->m_madePackets - s.made;
     ended += s.stack->m_endedPackets - s.ended;

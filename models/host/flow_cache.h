@@ -56,7 +56,7 @@ class FlowCache {
 
   // --- watching: what happens on the way of a packet. To be called only while IsWatching(), but for the first and what
   // says so of itself.
-  bool IsWatching() const { return m_watching && m_isOn; }
+  bool IsWatching() const { return m_isOn && m_watch && !m_isAbandoned; }
   void WatchUdp(Stack& stack, Slot& slot, std::span<const uint8_t> data);
   /// What is done meanwhile is not the packet's doing (a socket's owner takes a datagram, or goes on after sending).
   void Pause() { m_isOn = false; }
@@ -72,7 +72,8 @@ class FlowCache {
   void DeliveredUdp(Stack& stack, const std::shared_ptr<UdpSocketEnd>& socket, const UdpDatagram& datagram,
                     const wire::Frame& frame);
   void DeliveredTcp(Stack& stack, const wire::Frame& frame);
-  void Abandon();  ///< this packet's way is not to be repeated; at any time, as Pause(), Resume() and Counted()
+  /// This packet's way is not to be repeated; at any time, as Pause(), Resume() and Counted().
+  void Abandon() { m_isAbandoned = true; }
   void EndWatch();
 
   // --- validity
@@ -91,6 +92,8 @@ class FlowCache {
   void Clear();
   bool IsValid(const Entry& entry, Nanoseconds now) const;
   bool BeginWatch(Stack& stack, const Key& key, Entry* known);
+  void Learn();
+  static std::vector<std::unique_ptr<Watch>>& FreeWatches();
   bool WatchFrame(Stack& stack, const Key& key, Entry* known, bool isSend, const wire::Frame& frame);
   Entry* FindNext(const wire::Frame& frame) const;
   void Repeat(Entry& entry, Nanoseconds now);
@@ -101,8 +104,8 @@ class FlowCache {
   std::vector<Entry*> m_slots;  ///< open addressing, a power of two
   std::vector<Slot> m_entries;
   std::vector<Entry*> m_unsettled;
-  std::unique_ptr<Watch> m_watch;
-  bool m_watching = false, m_isOn = false;
+  std::unique_ptr<Watch> m_watch;  ///< while a packet is watched
+  bool m_isOn = false, m_isAbandoned = false;
   uint32_t m_generation = 1;
   uint64_t m_repeated = 0;
   std::vector<uint16_t> m_vxlanPorts;  ///< of that namespace, when they were last looked at

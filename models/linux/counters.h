@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
 namespace overlaysim::kernel {
 
@@ -55,8 +56,17 @@ const char* SnmpName(Snmp counter);
 
 class SnmpCounters {
  public:
-  void Add(Snmp c, uint64_t n = 1) { m_values[static_cast<size_t>(c)] += n; }
+  struct Rise {
+    uint64_t* counter;
+    uint64_t by;
+  };
+  void Add(Snmp c, uint64_t n = 1) {
+    uint64_t& value = m_values[static_cast<size_t>(c)];
+    value += n;
+    if (watcher) watcher->push_back({&value, n});
+  }
   uint64_t Get(Snmp c) const { return m_values[static_cast<size_t>(c)]; }
+  std::vector<Rise>* watcher = nullptr;  ///< is told of each rise; null: nobody
 
  private:
   std::array<uint64_t, static_cast<size_t>(Snmp::Count)> m_values{};

@@ -11,8 +11,8 @@
 namespace overlaysim::wire {
 namespace {
 
-// Small: control frames and all of MTU 1500 with headers; then jumbo; then the largest IP datagram.
-constexpr std::array<uint32_t, 4> kClasses = {512, 2048, 10240, 66048};
+// ARP and what has no payload; other control frames; all of MTU 1500 with headers; jumbo; the largest IP datagram.
+constexpr std::array<uint32_t, 5> kClasses = {256, 512, 2048, 10240, 66048};
 
 }  // namespace
 
