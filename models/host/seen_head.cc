@@ -21,6 +21,18 @@ uint32_t SizeInSight(const wire::Frame& frame) {
   return end <= frame.Begin() ? first : std::min({end - frame.Begin(), frame.Size(), SeenHead::kMaxBytes});
 }
 
+/// `size` if there is none. By words: most records find no difference.
+size_t FirstDifference(const uint8_t* a, const uint8_t* b, size_t size) {
+  size_t at = 0;
+  for (uint64_t x, y; at + sizeof x <= size; at += sizeof x) {
+    std::memcpy(&x, a + at, sizeof x);
+    std::memcpy(&y, b + at, sizeof y);
+    if (x != y) break;
+  }
+  while (at < size && a[at] == b[at]) ++at;
+  return at;
+}
+
 }  // namespace
 
 HeaderChange FindHeadChange(const wire::Frame& frame) {
@@ -36,9 +48,7 @@ HeaderChange FindHeadChange(const wire::Frame& frame) {
   const std::span<const uint8_t> oldRest = then.subspan(pulled);
   const std::span<const uint8_t> newRest = now.subspan(std::min(pushed, now.size()));
   const size_t common = std::min(oldRest.size(), newRest.size());
-  const size_t first = static_cast<size_t>(
-      std::mismatch(newRest.begin(), newRest.begin() + static_cast<ptrdiff_t>(common), oldRest.begin()).first -
-      newRest.begin());
+  const size_t first = FirstDifference(newRest.data(), oldRest.data(), common);
   size_t end = common;
   while (end > first && oldRest[end - 1] == newRest[end - 1]) --end;
   if (pulled == 0 && pushed == 0)

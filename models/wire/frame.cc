@@ -14,7 +14,19 @@ namespace {
 // ARP and what has no payload; other control frames; all of MTU 1500 with headers; jumbo; the largest IP datagram.
 constexpr std::array<uint32_t, 5> kClasses = {256, 512, 2048, 10240, 66048};
 
+/// Outlives whatever is destroyed at exit.
+auto& g_freeHeads = *new std::vector<void*>;
+
 }  // namespace
+
+void* SeenHead::operator new(size_t bytes) {
+  if (g_freeHeads.empty()) return ::operator new(bytes);
+  void* memory = g_freeHeads.back();
+  g_freeHeads.pop_back();
+  return memory;
+}
+
+void SeenHead::operator delete(void* memory) { g_freeHeads.push_back(memory); }
 
 class FramePool {
  public:

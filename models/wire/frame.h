@@ -47,6 +47,8 @@ struct SeenHead {
   uint32_t size = 0;
   std::array<uint8_t, kMaxBytes> bytes;
 
+  static void* operator new(size_t bytes);  ///< from a pool
+  static void operator delete(void* memory);
   std::span<const uint8_t> Bytes() const { return {bytes.data(), size}; }
 };
 

@@ -8,15 +8,16 @@ void FlowAccount::Add(const TraceRecord& record, const HeaderChange& change) {
   if (record.flow >= m_plan.workloads.size()) return;  // nobody's traffic
   if (record.verdict == Verdict::Flooded || (record.packet != 0 && record.stage == Stage::Receive))
     m_copied.insert(record.journey);
-  const bool isProbe = m_plan.workloads[record.flow].isProbe;
-  if (record.verdict == Verdict::Fragmented && !isProbe) ++m_fragmented;
+  const auto isProbe = [&] { return m_plan.workloads[record.flow].isProbe; };
+  if (record.verdict == Verdict::Fragmented && !isProbe()) ++m_fragmented;
   if (IsDrop(record.verdict) && !(record.verdict == Verdict::OtherHost && m_copied.contains(record.journey))) {
     m_lossesByFlow[record.flow].Add(record.verdict);
-    if (!isProbe) m_losses.Add(record.verdict);
-    if (keepLosses && !isProbe)
+    if (!isProbe()) m_losses.Add(record.verdict);
+    if (keepLosses && !isProbe())
       m_allLosses.push_back({{record.timeNs}, NetnsId(record.netns), static_cast<int>(record.ifindex), record.verdict});
   }
-  if (record.stage == Stage::Encapsulate && record.verdict == Verdict::Continue && !change.after.empty() && !isProbe) {
+  if (record.stage == Stage::Encapsulate && record.verdict == Verdict::Continue && !change.after.empty() &&
+      !isProbe()) {
     const auto added = static_cast<uint32_t>(change.after.size());
     const bool isAnswer = JourneyMaker(record.journey) != m_plan.workloads[record.flow].from;
     const uint32_t outerIpBytes = (change.after[0] & 0xfu) * 4;
@@ -32,6 +33,7 @@ void FlowAccount::Add(const TraceRecord& record, const HeaderChange& change) {
     if (!crossing.IsVxlan()) crossing.innerBytes += wire::kEthernetHeaderBytes;  // others carry the packet without it
     ++m_crossings[crossing];
   }
+  if (m_followed.empty()) return;
   if (auto followed = m_followed.find(record.flow); followed != m_followed.end())
     AddToJourney(followed->second, record);
 }

@@ -254,13 +254,13 @@ void Recorder::WriteTables(host::Stack& stack) {
   }
   for (const auto& table : ns.netfilter.Tables())
     for (const auto& chain : table->chains)
-      for (const kernel::FilterRule& rule : chain->rules) WriteRule(ns, *table, *chain, rule);
+      for (const kernel::FilterRule& rule : chain->rules)
+        if (IsNews(ns.Id(), rule.rowId)) WriteRule(ns, *table, *chain, rule);
   ns.peers = peers;
 }
 
 void Recorder::WriteRule(const kernel::Namespace& ns, const kernel::FilterTable& table,
                          const kernel::FilterChain& chain, const kernel::FilterRule& rule) {
-  if (!IsNews(ns.Id(), rule.rowId)) return;
   m_trace->TableRow({.timeNs = engine::Now().count,
                      .netns = ns.Id().value,
                      .table = Table::Filter,
@@ -274,7 +274,8 @@ void Recorder::WriteRule(const kernel::Namespace& ns, const kernel::FilterTable&
 
 /// Rows that nobody has told of before a record names them: of very many peers, and rules that iptables has added.
 void Recorder::WriteNamedRow(const TraceRecord& record) {
-  kernel::Namespace& ns = m_simulation.Net().Get(NetnsId(record.netns)).Ns();
+  if (!IsNews(NetnsId(record.netns), record.row)) return;
+  const kernel::Namespace& ns = m_simulation.Net().Get(NetnsId(record.netns)).Ns();
   if (record.table == Table::Filter) {
     for (const auto& table : ns.netfilter.Tables())
       for (const auto& chain : table->chains)
@@ -282,7 +283,6 @@ void Recorder::WriteNamedRow(const TraceRecord& record) {
           if (rule.rowId == record.row) WriteRule(ns, *table, *chain, rule);
     return;
   }
-  if (!IsNews(ns.Id(), record.row)) return;
   auto writeFrom = [&](const auto& rows, int ifindex) {
     for (const auto& row : rows) {
       if (row.rowId != record.row) continue;

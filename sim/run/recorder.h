@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "models/host/network.h"
+#include "sim/base/flat_map.h"
 #include "sim/run/flow_account.h"
 #include "sim/trace/capture_filter.h"
 #include "sim/trace/capture_writer.h"
@@ -66,7 +67,7 @@ class Recorder final : public host::Observer {
   void WriteRule(const kernel::Namespace& ns, const kernel::FilterTable& table, const kernel::FilterChain& chain,
                  const kernel::FilterRule& rule);
   void WriteNamedRow(const TraceRecord& record);
-  bool IsNews(NetnsId netns, uint32_t row) { return m_known.insert(uint64_t{netns.value} << 32 | row).second; }
+  bool IsNews(NetnsId netns, uint32_t row) { return m_known.TryEmplace(uint64_t{netns.value} << 32 | row).second; }
   void FlushNowAndThen();
   std::string Comment(const host::Stack& stack, const wire::Frame& frame);
   const std::string& NameOf(Ipv4Address address);
@@ -80,7 +81,7 @@ class Recorder final : public host::Observer {
   std::unordered_map<uint64_t, uint32_t> m_packets;  ///< highest number given, by journey
   std::optional<bool>
       m_hasManyPeers;  ///< as the first namespace with peers has; counting those of each would cost too much
-  std::unordered_set<uint64_t> m_known;  ///< rows of peers and filters that the trace has, by namespace and row
+  FlatMap<uint64_t, bool> m_known;  ///< rows of peers and filters that the trace has, by namespace and row
   std::unordered_map<std::string, uint32_t> m_rowIds;  ///< of links, addresses and sysctls
   std::unordered_set<uint16_t> m_vxlanPorts;           ///< UDP ports behind which a frame begins
   std::unordered_map<uint32_t, std::string> m_namesByAddress;

@@ -160,7 +160,7 @@ void TraceWriter::WriteRecords() {
   if (m_chunkRecords == 0) return;
   std::sort(m_journeys.begin(), m_journeys.end());
   m_journeys.erase(std::unique(m_journeys.begin(), m_journeys.end()), m_journeys.end());
-  std::vector<std::pair<DeviceVerdict, uint64_t>> counts(m_chunkCounts.begin(), m_chunkCounts.end());
+  std::vector<std::pair<DeviceVerdict, uint64_t>> counts = m_chunkCounts.Items();
   std::sort(counts.begin(), counts.end());
 
   std::vector<uint8_t> footer;
@@ -191,7 +191,7 @@ void TraceWriter::WriteRecords() {
   m_payloadBytes = 0;
   m_chunkRecords = 0;
   m_journeys.clear();
-  m_chunkCounts.clear();
+  m_chunkCounts.Clear();
 }
 
 void TraceWriter::WriteChunk(ChunkInfo chunk, std::span<const uint8_t> payload, std::span<const uint8_t> footer) {
@@ -218,7 +218,7 @@ void TraceWriter::Flush() { WriteRecords(); }
 
 TraceCounts TraceWriter::Totals() const {
   TraceCounts totals = m_totals;
-  for (const auto& [key, count] : m_chunkCounts) totals[key] += count;
+  for (const auto& [key, count] : m_chunkCounts.Items()) totals[key] += count;
   return totals;
 }
 

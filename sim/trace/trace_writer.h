@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "models/linux/namespace.h"
+#include "sim/base/flat_map.h"
 #include "sim/trace/files.h"
 #include "sim/trace/record.h"
 #include "sim/trace/trace_counts.h"
@@ -74,7 +75,7 @@ class TraceWriter {
   uint32_t m_chunkRecords = 0;
   int64_t m_firstNs = 0, m_lastNs = 0;
   std::vector<uint64_t> m_journeys;  ///< of the open chunk, with repetitions
-  std::unordered_map<DeviceVerdict, uint64_t, DeviceVerdictHash> m_chunkCounts;
+  FlatMap<DeviceVerdict, uint64_t, DeviceVerdictHash> m_chunkCounts;
   TraceCounts m_totals;  ///< of the chunks that are written
   std::vector<uint8_t> m_tables;
   uint32_t m_tableEntries = 0;
