@@ -11,6 +11,17 @@ namespace {
 
 constexpr Nanoseconds kLockTime = Seconds(1);  // net.ipv4.neigh.*.locktime: 100 ticks of USER_HZ
 
+/// False: no lookup can answer with a local route. Nearly all questions that a host hears are for others, and the rows
+/// of its peers lead away from it.
+bool MayBeLocal(const kernel::Namespace& ns, Ipv4Address ip) {
+  return std::any_of(ns.Rules().begin(), ns.Rules().end(), [&](const kernel::Rule& rule) {
+    const kernel::FibTable* table = ns.FindTable(rule.table);
+    return table && table->Find(ip, [](const kernel::Route& route) {
+      return route.type == kernel::RouteType::Local;
+    }) != nullptr;
+  });
+}
+
 }  // namespace
 
 void Stack::ArpSend(uint16_t operation, kernel::Link& link, Ipv4Address targetIp, Ipv4Address senderIp,
@@ -85,7 +96,9 @@ void Stack::ArpReceive(kernel::Link& link, wire::FramePtr frame) {
       ArpSend(wire::kArpReply, link, sip, tip, sha, sha, cause);
     return done(Verdict::Consumed);
   }
-  if (operation == wire::kArpRequest) {
+  const bool mayProxy =
+      conf.forwarding && (conf.proxyArp || conf.proxyArpPvlan || m_ns->allConf.proxyArp || m_ns->allConf.proxyArpPvlan);
+  if (operation == wire::kArpRequest && (mayProxy || MayBeLocal(*m_ns, tip))) {
     // ip_route_input(tip, sip): a sender that is one of our own addresses, or a martian, gets no answer
     const bool sane = !tip.IsZero() && !sip.IsMulticast() && !sip.IsLimitedBroadcast() && !sip.IsLoopback() &&
                       !m_ns->IsLocalAddress(sip) && ValidateSource(link, sip, tip, 0, 0) == Verdict::Continue;
@@ -100,7 +113,7 @@ void Stack::ArpReceive(kernel::Link& link, wire::FramePtr frame) {
     const bool isHere = route.nextHop.ifindex == link.ifindex;  // arp_fwd_pvlan() or arp_fwd_proxy()
     const bool proxy = isHere ? sip != tip && (conf.proxyArpPvlan || m_ns->allConf.proxyArpPvlan)
                               : conf.proxyArp || m_ns->allConf.proxyArp;
-    if (sane && route.error == 0 && conf.forwarding && route.route.type == kernel::RouteType::Unicast && proxy) {
+    if (sane && route.error == 0 && mayProxy && route.route.type == kernel::RouteType::Unicast && proxy) {
       learnFromRequest();
       const Nanoseconds delay = m_ns->Parms(link.ifindex).proxyDelay;
       if (frame->type == wire::PacketType::Host || delay.count == 0) {

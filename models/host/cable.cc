@@ -80,10 +80,11 @@ void Cable::Send(int side, wire::FramePtr frame) {
   direction.busyUntil = departure;
   ++direction.frames;
   direction.wireBytes += static_cast<uint64_t>(wireBytes);
+  const wire::Frame* sent = frame.get();
   direction.underway.Append(std::move(frame));
   const CableEnd& to = End(1 - side);
   engine::Schedule(std::max(departure + m_settings.delay, direction.notBefore) - now,
-                   {to.netns, static_cast<uint32_t>(to.ifindex), direction.sequence++, this},
+                   {to.netns, static_cast<uint32_t>(to.ifindex), direction.sequence++, sent},
                    [this, side, cuts = m_cuts] { Arrive(side, cuts); });
 }
 

@@ -107,11 +107,14 @@ void Stack::FlanneldUnreachable(const kernel::Link& link, const wire::Frame& pac
 }
 
 const kernel::Link* Stack::FlanneldSocket(Ipv4Address to, uint16_t port) const {
-  for (const kernel::Link* link : m_ns->Links())
-    if (link->kind == kernel::LinkKind::Tun && link->tun.port == port && port != 0 &&
-        (link->tun.local == to || to.IsZero()))
-      return link;
-  return nullptr;
+  const kernel::Link* found = nullptr;
+  m_ns->AnyLink([&](const kernel::Link& link) {
+    const bool is = link.kind == kernel::LinkKind::Tun && link.tun.port == port && port != 0 &&
+                    (link.tun.local == to || to.IsZero());
+    if (is) found = &link;
+    return is;
+  });
+  return found;
 }
 
 /// udp_to_tun() of the proxy, whose buffer is as large as the device's MTU.

@@ -85,11 +85,13 @@ int Stack::SendUdp(const SendRequest& given, uint16_t sourcePort, uint16_t desti
   if (!isV6 && out.error == ENETUNREACH) Count(Snmp::IpOutNoRoutes);
   if (const int error = isV6 ? out6.error : out.error) return error;
   const IpAddress source = isV6 ? IpAddress(out6.source) : IpAddress(out.source);
-  std::vector<uint8_t> datagram(wire::kUdpHeaderBytes + data.size());
-  const uint32_t length = static_cast<uint32_t>(datagram.size());
+  const uint32_t length = wire::kUdpHeaderBytes + static_cast<uint32_t>(data.size());
+  const wire::FramePtr buffer = wire::MakeFrame(length);  // from the pool: so much of the heap's makes malloc tidy up
+  const std::span<uint8_t> datagram(buffer->Data(), length);
   wire::Put16(&datagram[0], sourcePort);
   wire::Put16(&datagram[2], destinationPort);
   wire::Put16(&datagram[4], length);
+  wire::Put16(&datagram[6], 0);
   std::copy(data.begin(), data.end(), datagram.begin() + wire::kUdpHeaderBytes);
   // __ip_append_data(): a device that offloads checksums gets them open, if the datagram goes in one piece
   const kernel::Link* device = m_ns->GetLink(isV6 ? out6.answer.nextHop.ifindex : out.answer.nextHop.ifindex);

@@ -84,11 +84,14 @@ bool Stack::VxlanShortCircuit(const kernel::Link& link, wire::Frame& frame) {
 
 /// vxlan_find_vni().
 kernel::Link* Stack::FindVxlan(uint16_t port, uint32_t vni, bool isV6) {
-  for (const kernel::Link* link : m_ns->Links())
-    if (link->kind == kernel::LinkKind::Vxlan && link->adminUp && link->vxlan.dstPort == port &&
-        (link->vxlan.external || link->vxlan.vni == vni) && link->vxlan.IsIpv6() == isV6)
-      return m_ns->GetLink(link->ifindex);
-  return nullptr;
+  int found = 0;
+  m_ns->AnyLink([&](const kernel::Link& link) {
+    const bool is = link.kind == kernel::LinkKind::Vxlan && link.adminUp && link.vxlan.dstPort == port &&
+                    (link.vxlan.external || link.vxlan.vni == vni) && link.vxlan.IsIpv6() == isV6;
+    if (is) found = link.ifindex;
+    return is;
+  });
+  return m_ns->GetLink(found);
 }
 
 /// vxlan_encap_bypass(): the frame is received on `to` without having been in a tunnel, as if it were for this host

@@ -651,9 +651,13 @@ void Stack::StartWireguard() {
 }
 
 const kernel::Link* Stack::WireguardSocket(uint16_t port) const {
-  for (const kernel::Link* link : m_ns->Links())
-    if (link->kind == kernel::LinkKind::Wireguard && link->adminUp && link->wireguard.listenPort == port) return link;
-  return nullptr;
+  const kernel::Link* found = nullptr;
+  m_ns->AnyLink([&](const kernel::Link& link) {
+    const bool is = link.kind == kernel::LinkKind::Wireguard && link.adminUp && link.wireguard.listenPort == port;
+    if (is) found = &link;
+    return is;
+  });
+  return found;
 }
 
 }  // namespace overlaysim::host

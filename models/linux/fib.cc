@@ -23,8 +23,7 @@ BasicRoute<A>& BasicFibTable<A>::Insert(Route route, bool append) {
   auto before = [&](const Route& a, const Route& b) { return a.tos != b.tos ? a.tos > b.tos : a.metric < b.metric; };
   auto at = append ? std::upper_bound(routes.begin(), routes.end(), route, before)
                    : std::lower_bound(routes.begin(), routes.end(), route, before);
-  const uint8_t length = route.dst.length;
-  if (m_count[length]++ == 0) m_lengths[length / 64] |= uint64_t{1} << length % 64;
+  Note(route.dst);
   ++m_size;
   return *routes.insert(at, std::move(route));
 }
@@ -39,10 +38,13 @@ size_t BasicFibTable<A>::Erase(const std::function<bool(const Route&)>& which,
     auto it = m_byPrefix.find(route.dst);
     std::erase_if(it->second, [&](const Route& r) { return r.rowId == route.rowId; });
     if (it->second.empty()) m_byPrefix.erase(it);
-    const uint8_t length = route.dst.length;
-    if (--m_count[length] == 0) m_lengths[length / 64] &= ~(uint64_t{1} << length % 64);
     --m_size;
     removed(route);
+  }
+  if (!gone.empty()) {
+    m_lengths.fill(0);
+    m_filter = 0;
+    for (const auto& [prefix, routes] : m_byPrefix) Note(prefix);
   }
   return gone.size();
 }

@@ -123,7 +123,9 @@ class BasicFibTable {
         const int bit = 63 - __builtin_clzll(lengths);
         lengths &= ~(uint64_t{1} << bit);
         const auto length = static_cast<uint8_t>(word * 64 + static_cast<size_t>(bit));
-        auto it = m_byPrefix.find(Prefix{dst.Masked(length), length});
+        const Prefix prefix{dst.Masked(length), length};
+        if ((m_filter & FilterBit(prefix)) == 0) continue;
+        auto it = m_byPrefix.find(prefix);
         if (it == m_byPrefix.end()) continue;
         for (const Route& route : it->second)
           if (visitor(route)) return &route;
@@ -145,9 +147,17 @@ class BasicFibTable {
   std::vector<Route>* MutableAt(const Prefix& prefix);
 
  private:
+  static uint64_t FilterBit(const Prefix& prefix) {
+    return uint64_t{1} << (std::hash<Prefix>{}(prefix)*0x9e3779b97f4a7c15ULL >> 58);
+  }
+  void Note(const Prefix& prefix) {
+    m_lengths[prefix.length / 64] |= uint64_t{1} << prefix.length % 64;
+    m_filter |= FilterBit(prefix);
+  }
+
   std::array<uint64_t, A::kBits / 64 + 1> m_lengths{};  ///< bit n: there is a route with prefix length n
+  uint64_t m_filter = 0;  ///< of each prefix that there is, one bit: spares small tables most vain searches
   size_t m_size = 0;
-  std::array<uint32_t, A::kBits + 1> m_count{};
   std::unordered_map<Prefix, std::vector<Route>> m_byPrefix;
 };
 

@@ -115,10 +115,12 @@ bool Namespace::IsRunning(const Link& link) const {
 
 std::vector<int> Namespace::BridgePorts(int bridge) const {
   std::vector<std::pair<uint16_t, int>> ports;
+  ports.reserve(m_links.size());
   for (const auto& link : m_links)
     if (link && link->master == bridge) ports.emplace_back(link->port.portNo, link->ifindex);
-  std::sort(ports.begin(), ports.end());
+  if (!std::is_sorted(ports.begin(), ports.end())) std::sort(ports.begin(), ports.end());
   std::vector<int> out;
+  out.reserve(ports.size());
   for (const auto& [no, ifindex] : ports) out.push_back(ifindex);
   return out;
 }
