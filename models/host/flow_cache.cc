@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <limits>
 
 #include "models/engine/engine.h"
@@ -80,6 +81,14 @@ struct FlowCache::Key {
   bool operator==(const Key& o) const { return hash == o.hash && bytes == o.bytes; }
 };
 
+/// What one packet raises and stamps: in a router the same for all flows from one device to another.
+struct FlowCache::Account {
+  uint64_t pending = 0;  ///< packets since Settle()
+  Nanoseconds last;
+  std::vector<Delta> deltas;
+  std::vector<Nanoseconds*> stamps;
+};
+
 /// What is read for each packet stands first, and close together.
 struct alignas(64) FlowCache::Entry {
   uint32_t generation = 0;
@@ -97,17 +106,16 @@ struct alignas(64) FlowCache::Entry {
   /// that of the entry which had sent the packet first.
   Entry* next = nullptr;
   uint64_t nextVersion = 0, nextOrigin = 0;
-  uint64_t pending = 0;  ///< packets since Settle()
-  Nanoseconds last;
+  std::shared_ptr<Account> account;
   Marks marks;
   std::array<uint8_t, kHeaderBytes> header;  ///< of `push` bytes
   std::array<NewIdentification, 2> identified;
+  bool isSettled = true;
+  Nanoseconds last;  ///< of its connections
   std::array<Tracked, 4> tracked;
-  std::shared_ptr<UdpSocketEnd> socket;
-  Stack* stack = nullptr;                             ///< where it is delivered
   Nanoseconds limit = kForever, lifetime = kForever;  ///< of a state; of its connections from packet to packet
-  std::vector<Delta> deltas;
-  std::vector<Nanoseconds*> stamps;
+  std::shared_ptr<UdpSocketEnd> socket;
+  Stack* stack = nullptr;  ///< where it is delivered
   Key key;
 };
 
@@ -132,7 +140,7 @@ struct FlowCache::Watch {
   std::array<uint8_t, kShownBytes> before{};
   std::vector<StackBefore> stacks;
   std::vector<LinkBefore> links;
-  std::vector<Delta> snmp;  ///< what the stacks' counters have risen by
+  std::vector<Delta> deltas;  ///< what counters have risen by: while it is watched the stacks', in the end all
   std::array<uint64_t, static_cast<size_t>(Verdict::Count)> verdicts{};
   std::vector<kernel::RuleCounters> rules;
   std::vector<Nanoseconds*> stamps;
@@ -162,7 +170,7 @@ struct FlowCache::Watch {
     for (const StackBefore& s : stacks) s.stack->Ns().snmp.watcher = nullptr;
     stacks.clear();
     links.clear();
-    snmp.clear();
+    deltas.clear();
     rules.clear();
     stamps.clear();
     tracked.clear();
@@ -182,9 +190,8 @@ void FlowCache::EntryDeleter::operator()(Entry* entry) const {
   entry->version = 0;
   entry->generation = 0;
   entry->next = nullptr;
+  entry->account = nullptr;
   entry->socket = nullptr;
-  entry->deltas.clear();
-  entry->stamps.clear();
   FreeEntries().push_back(entry);
 }
 
@@ -353,22 +360,29 @@ bool FlowCache::IsValid(const Entry& entry, Nanoseconds now) const {
 
 void FlowCache::Repeat(Entry& entry, Nanoseconds now) {
   ++m_repeated;
-  if (entry.pending++ == 0) m_unsettled.push_back(&entry);
+  if (entry.account->pending++ == 0) m_unsettled.push_back(entry.account.get());
+  entry.account->last = now;
+  if (entry.trackedCount == 0) return;
+  if (std::exchange(entry.isSettled, false)) m_unsettledTracked.push_back(&entry);
   entry.last = now;
-  if (entry.trackedCount > 0) entry.validUntil = std::min(entry.limit, now + entry.lifetime);
+  entry.validUntil = std::min(entry.limit, now + entry.lifetime);
 }
 
 void FlowCache::Settle() {
-  for (Entry* entry : m_unsettled) {
-    const uint64_t times = std::exchange(entry->pending, 0);
-    for (const Delta& delta : entry->deltas) *delta.counter += delta.by * times;
-    for (Nanoseconds* stamp : entry->stamps) *stamp = std::max(*stamp, entry->last);
+  for (Account* account : m_unsettled) {
+    const uint64_t times = std::exchange(account->pending, 0);
+    for (const Delta& delta : account->deltas) *delta.counter += delta.by * times;
+    for (Nanoseconds* stamp : account->stamps) *stamp = std::max(*stamp, account->last);
+  }
+  m_unsettled.clear();
+  for (Entry* entry : m_unsettledTracked) {
+    entry->isSettled = true;
     for (size_t i = 0; i < entry->trackedCount; ++i) {
       const Tracked& t = entry->tracked[i];
       t.connection->expires = std::max(t.connection->expires, entry->last + t.timeout);
     }
   }
-  m_unsettled.clear();
+  m_unsettledTracked.clear();
 }
 
 void FlowCache::WriteHeader(Entry& entry, uint8_t* to) {
@@ -551,7 +565,7 @@ void FlowCache::Touch(Stack& stack) {
     if (s.stack == &stack) return;
   if (!stack.m_packetSockets.empty()) Abandon();
   m_watch->stacks.push_back({&stack, stack.Ns().conntrack.statistics, stack.m_madePackets, stack.m_endedPackets});
-  stack.Ns().snmp.watcher = &m_watch->snmp;
+  stack.Ns().snmp.watcher = &m_watch->deltas;
 }
 
 void FlowCache::Touch(kernel::Link& link) {
@@ -617,7 +631,7 @@ void FlowCache::Learn() {
   static uint64_t versions = 0;
   entry->version = ++versions;
   entry->next = nullptr;
-  if (entry->pending != 0) Settle();
+  Settle();
   if (!Complete(*entry)) return;
   entry->generation = m_generation;
   for (const Tracked& t : w.tracked) {
@@ -632,9 +646,42 @@ void FlowCache::Learn() {
     Keep(std::move(fresh));
 }
 
+/// The account of what the watch has seen.
+std::shared_ptr<FlowCache::Account> FlowCache::FindAccount() {
+  Watch& w = *m_watch;
+  const auto byCounter = [](const Delta& a, const Delta& b) { return std::less<>()(a.counter, b.counter); };
+  std::sort(w.deltas.begin(), w.deltas.end(), byCounter);
+  size_t kept = 0;
+  for (const Delta& rise : w.deltas) {
+    if (kept > 0 && w.deltas[kept - 1].counter == rise.counter)
+      w.deltas[kept - 1].by += rise.by;
+    else
+      w.deltas[kept++] = rise;
+  }
+  w.deltas.resize(kept);
+  std::sort(w.stamps.begin(), w.stamps.end(), std::less<>());
+  uint64_t hash = w.stamps.size();
+  const auto add = [&hash](uint64_t word) { hash = (hash ^ word) * 0xff51afd7ed558ccdULL, hash ^= hash >> 32; };
+  for (const Delta& delta : w.deltas) {
+    add(reinterpret_cast<uintptr_t>(delta.counter));
+    add(delta.by);
+  }
+  for (const Nanoseconds* stamp : w.stamps) add(reinterpret_cast<uintptr_t>(stamp));
+  const auto [first, last] = m_accounts.equal_range(hash);
+  for (auto it = first; it != last; ++it)
+    if (it->second->deltas == w.deltas && it->second->stamps == w.stamps) return it->second;
+  if (m_accounts.size() >= kMostEntries)
+    std::erase_if(m_accounts, [](const auto& a) { return a.second.use_count() == 1; });
+  auto account = std::make_shared<Account>();
+  account->deltas.assign(w.deltas.begin(), w.deltas.end());
+  account->stamps.assign(w.stamps.begin(), w.stamps.end());
+  m_accounts.emplace(hash, account);
+  return account;
+}
+
 /// Makes the entry of what was watched. False: it does not come to the same.
 bool FlowCache::Complete(Entry& e) {
-  const Watch& w = *m_watch;
+  Watch& w = *m_watch;
   e.key = w.key;
   e.owner = this;
   e.exit = w.exit;
@@ -702,34 +749,26 @@ bool FlowCache::Complete(Entry& e) {
 
   // --- counters
   uint64_t made = 0, ended = 0;
-  e.deltas.clear();
-  for (const Delta& rise : w.snmp) {
-    const auto known = std::find_if(e.deltas.begin(), e.deltas.end(),
-                                    [&](const Delta& d) { return d.counter == rise.counter; });
-    if (known == e.deltas.end())
-      e.deltas.push_back(rise);
-    else
-      known->by += rise.by;
-  }
   for (const Watch::StackBefore& s : w.stacks) {
-    AddRisen(s.tracking, s.stack->Ns().conntrack.statistics, e.deltas);
+    AddRisen(s.tracking, s.stack->Ns().conntrack.statistics, w.deltas);
     made += s.stack->m_madePackets - s.made;
     ended += s.stack->m_endedPackets - s.ended;
-    AddRisen(s.made, s.stack->m_madePackets, e.deltas);
-    AddRisen(s.ended, s.stack->m_endedPackets, e.deltas);
+    AddRisen(s.made, s.stack->m_madePackets, w.deltas);
+    AddRisen(s.ended, s.stack->m_endedPackets, w.deltas);
   }
   if (made != (w.isSend ? 1 : 0) || ended != (w.exit == Exit::Cable ? 0 : 1)) return false;
-  for (const Watch::LinkBefore& l : w.links) AddRisen(l.stats, l.link->stats, e.deltas);
+  for (const Watch::LinkBefore& l : w.links) AddRisen(l.stats, l.link->stats, w.deltas);
   auto& verdicts = w.origin->Net().verdicts;
-  for (size_t i = 0; i < verdicts.size(); ++i)
-    if (verdicts[i] != w.verdicts[i] && static_cast<Verdict>(i) != Verdict::Delivered) return false;
-  AddRisen(w.verdicts, verdicts, e.deltas);
+  auto& delivered = verdicts[static_cast<size_t>(Verdict::Delivered)];
+  if (const uint64_t before = std::exchange(w.verdicts[static_cast<size_t>(Verdict::Delivered)], delivered);
+      before != delivered)
+    w.deltas.push_back({&delivered, delivered - before});
+  if (w.verdicts != verdicts) return false;
   for (const kernel::RuleCounters& rule : w.rules) {
-    e.deltas.push_back({rule.packets, 1});
-    e.deltas.push_back({rule.bytes, rule.size});
+    w.deltas.push_back({rule.packets, 1});
+    w.deltas.push_back({rule.bytes, rule.size});
   }
-  e.deltas.shrink_to_fit();
-  e.stamps = w.stamps;
+  e.account = FindAccount();
   return true;
 }
 

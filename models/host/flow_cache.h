@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "models/host/cable.h"
@@ -84,6 +85,7 @@ class FlowCache {
  private:
   struct Key;
   struct Watch;
+  struct Account;
   bool ReadKey(const Stack& stack, int ifindex, const wire::Frame& frame, bool isAtIp, Key& key);
   Entry* Find(const Key& key) const;
   static std::vector<Entry*>& FreeEntries();
@@ -99,11 +101,14 @@ class FlowCache {
   void Repeat(Entry& entry, Nanoseconds now);
   void SendOn(Entry& entry, wire::FramePtr frame, int64_t waiting);
   bool Complete(Entry& entry);
+  std::shared_ptr<Account> FindAccount();
   static void WriteHeader(Entry& entry, uint8_t* to);
 
   std::vector<Entry*> m_slots;  ///< open addressing, a power of two
   std::vector<Slot> m_entries;
-  std::vector<Entry*> m_unsettled;
+  std::unordered_multimap<uint64_t, std::shared_ptr<Account>> m_accounts;  ///< by hash
+  std::vector<Account*> m_unsettled;
+  std::vector<Entry*> m_unsettledTracked;
   std::unique_ptr<Watch> m_watch;  ///< while a packet is watched
   bool m_isOn = false, m_isAbandoned = false;
   uint32_t m_generation = 1;

@@ -59,6 +59,7 @@ class SnmpCounters {
   struct Rise {
     uint64_t* counter;
     uint64_t by;
+    bool operator==(const Rise&) const = default;
   };
   void Add(Snmp c, uint64_t n = 1) {
     uint64_t& value = m_values[static_cast<size_t>(c)];
