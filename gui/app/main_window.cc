@@ -49,6 +49,7 @@ namespace overlaysim::app {
 namespace {
 
 constexpr int kExitOk = 0, kExitFailed = 1, kExitUsage = 2, kExitInterrupted = 4;  // of overlaysim, docs
+constexpr QSize kLeastDock(220, 80);
 constexpr int kLiveAfterMs = 1000;         // a run that takes longer is looked at while it goes on
 constexpr uint64_t kFirstRecords = 20000;  // among which the first packet of the traffic is looked for
 
@@ -122,6 +123,7 @@ QDockWidget* MainWindow::AddDock(const QString& name, const QString& title, QWid
   dock->setObjectName(name);
   dock->setWidget(view);
   view->setAccessibleName(view->accessibleName().isEmpty() ? title : view->accessibleName());
+  view->setMinimumSize(kLeastDock);  // whatever is in it: the window fits on a small screen
   addDockWidget(area, dock);
   dock->toggleViewAction()->setShortcut(key);
   return dock;
@@ -161,7 +163,6 @@ void MainWindow::MakeDocks() {
 
   auto* outline = new views::OutlineView(m_session, this);
   connect(outline, &views::OutlineView::Activated, this, [this] { m_canvas->ZoomToSelection(); });
-  outline->setMinimumWidth(200);
   AddDock(QStringLiteral("outline"), tr("Outline"), outline, Qt::LeftDockWidgetArea, tr("Ctrl+5"))->hide();
 
   m_packets = new views::PacketsView(m_session, this);

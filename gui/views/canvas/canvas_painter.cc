@@ -142,8 +142,8 @@ void CanvasPainter::Paint() {
     PaintPath();
     if (m_state.isPlaying) PaintTraffic();
     PaintFocus();
-    PaintPacket();
     PaintLabels();
+    PaintPacket();
     PaintLegend();
   }
   m_painter.restore();

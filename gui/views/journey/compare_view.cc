@@ -210,6 +210,7 @@ CompareView::CompareView(Session& session, QWidget* parent)
   m_table->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
   m_table->verticalHeader()->setDefaultSectionSize(QFontMetrics(font()).height() + 8);
   m_table->horizontalHeader()->setSectionResizeMode(QHeaderView::Interactive);
+  m_table->horizontalHeader()->setMinimumSectionSize(m_table->fontMetrics().horizontalAdvance(u'x') * 10);
   m_table->horizontalHeader()->setSectionResizeMode(CompareModel::LeftAction, QHeaderView::Stretch);
   m_table->horizontalHeader()->setSectionResizeMode(CompareModel::RightAction, QHeaderView::Stretch);
   for (const auto& [section, width] : {std::pair(CompareModel::LeftPlace, 150), std::pair(CompareModel::LeftBytes, 70),

@@ -184,6 +184,12 @@ void PacketsView::LoadSource() {
   FollowStep();
 }
 
+void PacketsView::resizeEvent(QResizeEvent* event) {
+  QWidget::resizeEvent(event);
+  constexpr int kRoomForPanes = 340;  // else the list needs it all
+  m_panes->setVisible(height() >= kRoomForPanes);
+}
+
 void PacketsView::ShowTrace() {
   m_source->setCurrentIndex(0);
   LoadSource();

@@ -40,6 +40,9 @@ class PacketsView : public QWidget {
   void SaveAs();  ///< asks for a file
   void OpenInWireshark();
 
+ protected:
+  void resizeEvent(QResizeEvent* event) override;
+
  private:
   void RunChanged();
   void LoadSource();
