@@ -16,6 +16,7 @@
 #include <QMimeData>
 #include <QPlainTextEdit>
 #include <QProgressBar>
+#include <QProgressDialog>
 #include <QPushButton>
 #include <QSettings>
 #include <QStackedWidget>
@@ -228,6 +229,7 @@ void MainWindow::MakeActions() {
   file->addSeparator();
   m_exportMenu = file->addMenu(tr("&Export"));
   add(m_exportMenu, tr("&Picture of the network (PNG, SVG, PDF)…"), tr("Ctrl+P"), [this] { ExportPicture(); });
+  add(m_exportMenu, tr("&Frames for a video…"), {}, [this] { ExportFrames(); });
   add(m_exportMenu, tr("&Journey as a page (HTML)…"), {}, [this] { m_journey->SaveHtml(); });
   file->addSeparator();
   add(file, tr("&Quit"), QKeySequence::Quit, [this] { close(); });
@@ -517,6 +519,27 @@ void MainWindow::ExportPicture() {
   if (path.isEmpty()) return;
   const QString problem = m_canvas->ExportPicture(path);
   Tell(problem.isEmpty() ? tr("Saved %1.").arg(path) : problem);
+}
+
+void MainWindow::ExportFrames() {
+  replay::Run* run = m_session.Run();
+  if (!run) return Tell(tr("There is no run to make a film of."));
+  const QString directory = QFileDialog::getExistingDirectory(this, tr("A folder for the frames"));
+  if (directory.isEmpty()) return;
+  const qint64 from = m_session.Time();
+  const qint64 to = m_session.Journey() ? m_session.Journey()->hops.back().record.timeNs : run->EndNs();
+  constexpr double kFramesPerSecond = 25, kFilmSeconds = 20;
+  const qint64 span = std::max<qint64>(to - from, 1);
+  QProgressDialog progress(tr("Drawing frames…"), tr("Cancel"), 0, 100, this);
+  progress.setWindowModality(Qt::WindowModal);
+  const QString problem = m_canvas->ExportFrames(directory, from, from + span, kFramesPerSecond,
+                                                 static_cast<double>(span) / kFilmSeconds, [&progress](double done) {
+                                                   progress.setValue(static_cast<int>(done * 100));
+                                                   return !progress.wasCanceled();
+                                                 });
+  Tell(problem.isEmpty()
+           ? tr("The frames are in %1; ffmpeg -framerate 25 -i frame-%06d.png makes a film of them.").arg(directory)
+           : problem);
 }
 
 bool MainWindow::MayDiscard() {

@@ -84,6 +84,7 @@ class MainWindow : public QMainWindow {
   void ShowKeys();
   void ShowAbout();
   void ExportPicture();
+  void ExportFrames();
   void UpdateTitle();
   QString NewRunDirectory();
 

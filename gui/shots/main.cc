@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <QApplication>
 #include <QDir>
+#include <QDockWidget>
 #include <QElapsedTimer>
 #include <QStandardPaths>
 #include <QThreadPool>
@@ -75,6 +76,7 @@ int main(int argc, char** argv) {
         window.GetSession().SetStep(step);
         for (const QString& view : window.ViewNames()) {
           if (!only.empty() && view.toStdString() != only) continue;
+          const bool wasHidden = window.findChild<QDockWidget*>(view)->isHidden();
           window.ShowView(view);
           Settle(150);
           const QString file = out.filePath(QStringLiteral("%1-%2-%3-%4.png")
@@ -86,6 +88,7 @@ int main(int argc, char** argv) {
             return 1;
           }
           fmt::print("{}\n", file.toStdString());
+          if (wasHidden) window.findChild<QDockWidget*>(view)->hide();
         }
       }
     }

@@ -91,6 +91,11 @@ void WriteDevices(Writer& out, const kernel::Namespace& ns) {
       out.Write("{}\"{}/{}\"", before, address.local.ToString(), address.prefixLength);
       before = ",";
     }
+    for (const kernel::Address6& address : ns.Ipv6().Addresses()) {
+      if (address.ifindex != link->ifindex || address.local.IsLinkLocal() || address.local.IsLoopback()) continue;
+      out.Write("{}\"{}/{}\"", before, address.local.ToString(), address.prefixLength);
+      before = ",";
+    }
     out.Write("{}}}", before == "," ? "]" : "");
   }
 }

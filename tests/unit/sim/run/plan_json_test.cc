@@ -30,5 +30,17 @@ TEST(PlanJson, APodInItsNodesNetworkHasNoDevices) {
   EXPECT_EQ(ran.outcome->metrics.DeliveredPackets(), 1u);
 }
 
+TEST(PlanJson, DualStackPodsHaveBothAddresses) {
+  const Ran ran(R"({"format": 1, "cluster": {"nodes": ["node1", "node2"], "podCIDRIPv6": "fd00:244::/48",
+    "cni": {"type": "flannel"}, "pods": [{"name": "pod-a", "node": "node1"}, {"name": "pod-b", "node": "node2"}]},
+    "traffic": [{"type": "ping", "from": "pod-a", "to": "pod-b", "count": 1}]})");
+  const auto json = nlohmann::json::parse(ran.Bytes(run_file::kPlan));
+  const auto& podA = json.at("namespaces").at(ran.Plan().Find("pod-a").value);
+  const auto& addresses = podA.at("devices").at(1).at("addresses");
+  ASSERT_EQ(addresses.size(), 2u) << addresses.dump();
+  EXPECT_EQ(addresses.at(0), "10.244.1.2/24");
+  EXPECT_EQ(addresses.at(1).get<std::string>().substr(0, 8), "fd00:244");
+}
+
 }  // namespace
 }  // namespace overlaysim
