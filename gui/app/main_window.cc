@@ -112,7 +112,7 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_process(this) {
   const QSettings settings;
   UseTheme(settings.value(QStringLiteral("dark"), false).toBool());
   if (!restoreGeometry(settings.value(QStringLiteral("geometry")).toByteArray())) resize(1280, 800);
-  restoreState(settings.value(QStringLiteral("docks")).toByteArray());
+  m_hasOwnDocks = restoreState(settings.value(QStringLiteral("docks")).toByteArray());
   UpdateTitle();
 }
 
@@ -189,8 +189,6 @@ void MainWindow::MakeDocks() {
   for (QDockWidget* dock : {journey, inspect, ladder, compare, quiz, packets, flows, editor, output, plot})
     dock->setTitleBarWidget(new QWidget(dock));  // their tabs name them
   packets->raise();
-  resizeDocks({journey}, {500}, Qt::Horizontal);
-  resizeDocks({editor}, {200}, Qt::Vertical);
 }
 
 void MainWindow::MakeActions() {
@@ -550,6 +548,14 @@ bool MainWindow::MayDiscard() {
                                             QMessageBox::Save | QMessageBox::Discard | QMessageBox::Cancel);
   if (answer == QMessageBox::Save) return m_editor->Save().isEmpty();
   return answer == QMessageBox::Discard;
+}
+
+void MainWindow::showEvent(QShowEvent* event) {
+  QMainWindow::showEvent(event);
+  if (std::exchange(m_hasOwnDocks, true)) return;
+  resizeDocks({findChild<QDockWidget*>(QStringLiteral("journey"))}, {std::max(580, width() * 36 / 100)},
+              Qt::Horizontal);
+  resizeDocks({findChild<QDockWidget*>(QStringLiteral("packets"))}, {std::max(190, height() * 26 / 100)}, Qt::Vertical);
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {

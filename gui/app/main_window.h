@@ -59,6 +59,7 @@ class MainWindow : public QMainWindow {
   void RunEnded(bool shown);  ///< a run of Run() has ended; whether its directory is open now
 
  protected:
+  void showEvent(QShowEvent* event) override;
   void closeEvent(QCloseEvent* event) override;
   void dragEnterEvent(QDragEnterEvent* event) override;
   void dropEvent(QDropEvent* event) override;
@@ -108,7 +109,8 @@ class MainWindow : public QMainWindow {
   std::optional<qint64> m_timeAfterRun;            ///< where to look when the run that goes on has ended
   QElapsedTimer m_elapsed;
   int m_runNumber = 0;
-  bool m_isLive = false;  ///< the run that goes on is already looked at
+  bool m_hasOwnDocks = false;  ///< as they were left, or laid out for this window
+  bool m_isLive = false;       ///< the run that goes on is already looked at
 };
 
 }  // namespace overlaysim::app

@@ -61,7 +61,7 @@ JourneyView::JourneyView(Session& session, QWidget* parent) : QWidget(parent), m
   m_forward = button(QStringLiteral("Next ▶"), tr("Step forward"), tr("Right or ."), &JourneyView::StepForward);
   m_last = button(QStringLiteral("▶|"), tr("Last step"), tr("End"), &JourneyView::LastStep);
   buttons->addSpacing(8);
-  m_everyStep = new QCheckBox(tr("Show every step"), bar);
+  m_everyStep = new QCheckBox(tr("Every step"), bar);
   m_everyStep->setToolTip(tr("Also steps at which nothing was decided or changed"));
   buttons->addWidget(m_everyStep);
   buttons->addStretch(1);
