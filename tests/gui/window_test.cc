@@ -12,9 +12,13 @@
 #include <QThreadPool>
 
 #include "gui/app/main_window.h"
+#include "gui/itemmodels/packet_model.h"
 #include "gui/views/canvas/canvas_surface.h"
 #include "gui/views/canvas/canvas_view.h"
 #include "gui/views/editor/scenario_editor.h"
+#include "gui/views/inspect/node_inspector.h"
+#include "gui/views/journey/journey_html.h"
+#include "gui/views/packets/packets_view.h"
 
 namespace overlaysim::app {
 namespace {
@@ -164,6 +168,44 @@ TEST_F(Window, WhatIsNoRunDirectoryIsAnsweredInTheWindow) {
   EXPECT_EQ(window.GetSession().Run(), nullptr);
   window.Open(QStringLiteral("/nowhere/at-all.json"));
   EXPECT_TRUE(Message().contains(QLatin1String("at-all.json")));
+}
+
+TEST_F(Window, PacketsAreFiltered) {
+  OpenTutorial("two-nodes.json");
+  auto* packets = window.findChild<views::PacketsView*>();
+  ASSERT_NE(packets, nullptr);
+  ASSERT_TRUE(window.ShowView(QStringLiteral("packets")));
+  const int all = packets->Model()->rowCount();
+  packets->ApplyFilter(QStringLiteral("vxlan && icmp.type == 8"));
+  EXPECT_TRUE(QTest::qWaitFor([&] { return packets->Model()->rowCount() > 0 && packets->Model()->rowCount() < all; },
+                              kPatienceMs));
+  EXPECT_LT(packets->Model()->rowCount(), all);
+}
+
+TEST_F(Window, ANodesTablesAreThoseOfTheChosenTime) {
+  OpenTutorial("two-nodes.json");
+  auto* inspector = window.findChild<views::NodeInspector*>();
+  ASSERT_NE(inspector, nullptr);
+  ASSERT_TRUE(window.ShowView(QStringLiteral("inspect")));
+  views::Session& session = window.GetSession();
+  session.Select({.kind = views::Place::Kind::Netns, .netns = session.Run()->Plan().Find("node1")->id});
+  ASSERT_TRUE(inspector->ShowTab(QStringLiteral("ip route")));
+  EXPECT_TRUE(inspector->CurrentText().contains(QLatin1String("10.244.2.0/24 via 10.244.2.0 dev flannel.1 onlink")))
+      << inspector->CurrentText().toStdString();
+  ASSERT_TRUE(inspector->ShowTab(QStringLiteral("ip neigh")));
+  const QString before = inspector->CurrentText();
+  session.SetTime(session.Run()->EndNs());
+  EXPECT_NE(inspector->CurrentText(), before);
+}
+
+TEST_F(Window, AJourneyIsAPageOfItsOwn) {
+  OpenTutorial("two-nodes.json");
+  const QTemporaryDir directory;
+  const QString path = directory.filePath(QStringLiteral("journey.html"));
+  EXPECT_EQ(views::ExportJourneyHtml(*window.GetSession().Run(), *window.GetSession().Journey(), path), QString());
+  QFile file(path);
+  ASSERT_TRUE(file.open(QIODevice::ReadOnly));
+  EXPECT_TRUE(file.readAll().contains("flannel.1"));
 }
 
 TEST_F(Window, APictureOfTheNetworkInEachFormat) {
