@@ -33,6 +33,8 @@ struct LonePod {
   uint32_t mtu = 0;
   Ipv4Address address;
   uint8_t prefixLength = 32;
+  Ipv6Address address6;  ///< zero: it has none
+  uint8_t prefixLength6 = 0;
 };
 
 /// A full-duplex cable between two devices. Each direction is a FIFO drop-tail queue in front of a serializer.

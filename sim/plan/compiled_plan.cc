@@ -259,7 +259,9 @@ std::optional<LonePod> CompiledPlan::FindLonePod(NetnsId id) const {
                  .mac = PodMac(pod),
                  .mtu = PodMtu(pod),
                  .address = row.ip,
-                 .prefixLength = PodPrefixLength(row.node)};
+                 .prefixLength = PodPrefixLength(row.node),
+                 .address6 = m_cluster.PodAddress6(pod),
+                 .prefixLength6 = m_cluster.nodes[row.node.value].podCidr6.length};
 }
 
 Ipv4Address CompiledPlan::AddressOf(NetnsId id) const {

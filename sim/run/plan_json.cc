@@ -72,7 +72,9 @@ void WriteLonePod(Writer& out, const LonePod& pod) {
   WriteDevice(out, 1, "lo", {}, kLoopbackMtu);
   out.Write(",\"addresses\":[\"127.0.0.1/8\"]}},");
   WriteDevice(out, pod.ifindex, "eth0", pod.mac, pod.mtu);
-  out.Write(",\"addresses\":[\"{}/{}\"]}}", pod.address.ToString(), pod.prefixLength);
+  out.Write(",\"addresses\":[\"{}/{}\"", pod.address.ToString(), pod.prefixLength);
+  if (!pod.address6.IsZero()) out.Write(",\"{}/{}\"", pod.address6.ToString(), pod.prefixLength6);
+  out.Write("]}}");
 }
 
 void WriteDevices(Writer& out, const kernel::Namespace& ns) {

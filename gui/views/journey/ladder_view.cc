@@ -276,7 +276,10 @@ void LadderView::paintEvent(QPaintEvent* event) {
   PaintHead(painter, width, theme);
 }
 
-void LadderView::resizeEvent(QResizeEvent*) { FitScrollBars(); }
+void LadderView::resizeEvent(QResizeEvent*) {
+  FitScrollBars();
+  FollowStep();
+}
 
 int LadderView::RowAt(const QPoint& position) const {
   if (position.y() < HeadHeight()) return -1;
