@@ -7,7 +7,8 @@
 
 namespace {
 
-constexpr int kExitMissing = 3;  // as of overlaysim: something that is needed is not there
+// As of overlaysim: the call is wrong; something that is needed is not there.
+constexpr int kExitUsage = 2, kExitMissing = 3;
 
 bool HasScreen() {
   return qEnvironmentVariableIsSet("DISPLAY") || qEnvironmentVariableIsSet("WAYLAND_DISPLAY") ||
@@ -20,7 +21,11 @@ int main(int argc, char** argv) {
   CLI::App program("Look at what overlaysim has simulated; without a path, at a tutorial.", "overlaysim-gui");
   std::string path;
   program.add_option("PATH", path, "a run directory, or a scenario file to run");
-  CLI11_PARSE(program, argc, argv);
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return program.exit(e) == 0 ? 0 : kExitUsage;
+  }
   if (!HasScreen()) {
     fmt::print(stderr, "overlaysim-gui: there is no screen here (neither DISPLAY nor WAYLAND_DISPLAY is set)\n");
     return kExitMissing;
