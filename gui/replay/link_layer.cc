@@ -2,33 +2,9 @@
 
 #include "models/wire/checksum.h"
 #include "models/wire/headers.h"
+#include "sim/trace/packet_heads.h"
 
 namespace overlaysim::replay {
-namespace {
-
-/// Whether a record's packet has its Ethernet header in front, on a device that knows such headers.
-bool IsInFrame(const TraceRecord& record) {
-  switch (record.stage) {
-    case Stage::Transmit:
-    case Stage::Receive:
-    case Stage::BridgeInput:
-    case Stage::BridgeLookup:
-    case Stage::BridgeForward:
-    case Stage::ArpProcess:
-    case Stage::VxlanFdbLookup:
-    case Stage::VxlanRoute:
-    case Stage::Program:
-      return true;
-    case Stage::Decapsulate:
-      return record.verdict == Verdict::Continue;  // a packet that is refused is still the outer one
-    case Stage::Send:
-      return record.ifindex != 0;
-    default:
-      return false;
-  }
-}
-
-}  // namespace
 
 LinkLayer LayerOf(const TraceRecord& record, std::span<const uint8_t> head, uint32_t size) {
   const auto isLength = [&](uint32_t length) { return length == size || length + wire::kEthernetHeaderBytes == size; };
@@ -43,7 +19,7 @@ LinkLayer LayerOf(const TraceRecord& record, std::span<const uint8_t> head, uint
     if (type == wire::kEtherTypeIpv4 || type == wire::kEtherTypeIpv6 || type == wire::kEtherTypeArp)
       return LinkLayer::Ethernet;
   }
-  return IsInFrame(record) ? LinkLayer::Ethernet : LinkLayer::Ip;
+  return HasEthernetHeader(record) ? LinkLayer::Ethernet : LinkLayer::Ip;
 }
 
 }  // namespace overlaysim::replay

@@ -47,28 +47,6 @@ class TemporaryDirectory {
   fs::path m_path;
 };
 
-/// Whether the size in a record of that stage has the Ethernet header in it.
-bool HasEthernetHeader(const TraceRecord& record) {
-  switch (record.stage) {
-    case Stage::Transmit:
-    case Stage::Receive:
-    case Stage::BridgeInput:
-    case Stage::BridgeLookup:
-    case Stage::BridgeForward:
-    case Stage::ArpProcess:
-    case Stage::VxlanFdbLookup:
-    case Stage::VxlanRoute:
-    case Stage::Program:
-      return true;
-    case Stage::Decapsulate:
-      return record.verdict == Verdict::Continue;  // a packet that is refused is still the outer one
-    case Stage::Send:
-      return record.ifindex != 0;
-    default:
-      return false;
-  }
-}
-
 /// What stands behind the outer UDP header, told by its first eight bytes.
 std::string TunnelText(std::span<const uint8_t> header) {
   constexpr uint16_t kEthernetInGeneve = 0x6558;

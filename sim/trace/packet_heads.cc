@@ -4,6 +4,27 @@
 
 namespace overlaysim {
 
+bool HasEthernetHeader(const TraceRecord& record) {
+  switch (record.stage) {
+    case Stage::Transmit:
+    case Stage::Receive:
+    case Stage::BridgeInput:
+    case Stage::BridgeLookup:
+    case Stage::BridgeForward:
+    case Stage::ArpProcess:
+    case Stage::VxlanFdbLookup:
+    case Stage::VxlanRoute:
+    case Stage::Program:
+      return true;
+    case Stage::Decapsulate:
+      return record.verdict == Verdict::Continue;  // a packet that is refused is still the outer one
+    case Stage::Send:
+      return record.ifindex != 0;
+    default:
+      return false;
+  }
+}
+
 PacketHeads::Heads PacketHeads::Apply(const TraceRecord& record, const HeaderChange& change) {
   auto [it, isFirst] = m_heads.try_emplace({record.journey, record.packet});
   Head& head = it->second;

@@ -10,6 +10,10 @@
 
 namespace overlaysim {
 
+/// Whether the packet has its Ethernet header in front at that record, and in its size, on a device that knows such
+/// headers.
+bool HasEthernetHeader(const TraceRecord& record);
+
 /// Puts together, record after record, what the trace says of each packet's first bytes.
 class PacketHeads {
  public:
