@@ -11,6 +11,7 @@
 #include "sim/iproute2/iptables.h"
 #include "sim/iproute2/names.h"
 #include "sim/iproute2/nft.h"
+#include "sim/iproute2/nft_words.h"
 #include "sim/iproute2/words.h"
 
 namespace overlaysim::iproute2 {
@@ -1000,13 +1001,6 @@ class Reader {
     rule.matches.emplace_back(match);
   }
   void ReadConnection(FilterRule& rule) {
-    static constexpr std::pair<const char*, uint8_t> kStates[] = {{"invalid", kernel::kStateInvalid},
-                                                                  {"new", kernel::kStateNew},
-                                                                  {"established", kernel::kStateEstablished},
-                                                                  {"related", kernel::kStateRelated},
-                                                                  {"untracked", kernel::kStateUntracked}};
-    static constexpr std::pair<const char*, uint8_t> kStatus[] = {{"snat", kernel::kStateSnat},
-                                                                  {"dnat", kernel::kStateDnat}};
     const Token key = Word();
     kernel::StateMatch match;
     auto read = [&](const auto& names) {
@@ -1022,9 +1016,9 @@ class Reader {
     do {
       if (closes) SkipLines();
       if (key.text == "state")
-        read(kStates);
+        read(kNftStates);
       else
-        read(kStatus);
+        read(kNftStatus);
       if (closes) SkipLines();
     } while (Take(","));
     if (closes) Expect("}");

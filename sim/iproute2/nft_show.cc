@@ -8,6 +8,7 @@
 
 #include "sim/iproute2/iptables.h"
 #include "sim/iproute2/nft.h"
+#include "sim/iproute2/nft_words.h"
 
 namespace overlaysim::iproute2 {
 
@@ -234,20 +235,13 @@ struct Said {
     return out;
   }
   std::string operator()(const kernel::StateMatch& m) const {
-    static constexpr std::pair<const char*, uint8_t> kStates[] = {{"invalid", kernel::kStateInvalid},
-                                                                  {"new", kernel::kStateNew},
-                                                                  {"established", kernel::kStateEstablished},
-                                                                  {"related", kernel::kStateRelated},
-                                                                  {"untracked", kernel::kStateUntracked}};
-    static constexpr std::pair<const char*, uint8_t> kStatus[] = {{"snat", kernel::kStateSnat},
-                                                                  {"dnat", kernel::kStateDnat}};
     auto say = [&](const char* key, const auto& names) {
       std::string words;
       for (const auto& [name, bit] : names)
         if (m.any & bit) words += (words.empty() ? "" : ",") + std::string(name);
       return words.empty() ? "" : fmt::format(" ct {} {}{}", key, Not(m.isNot), words);
     };
-    return say("state", kStates) + say("status", kStatus);
+    return say("state", kNftStates) + say("status", kNftStatus);
   }
   std::string operator()(const kernel::MarkMatch& m) const {
     if (m.mask == UINT32_MAX) return fmt::format(" meta mark {}0x{:08x}", Not(m.isNot), m.value);
