@@ -1,6 +1,7 @@
 #include "gui/views/format.h"
 
 #include <QApplication>
+#include <QCoreApplication>
 #include <QFontDatabase>
 #include <QLocale>
 
@@ -30,6 +31,29 @@ QString CountText(uint64_t count) { return English().toString(static_cast<qulong
 QString BytesText(uint64_t bytes) { return CountText(bytes) + QStringLiteral(" B"); }
 
 QString RateText(uint64_t bitsPerSecond) { return QString::fromStdString(replay::RateText(bitsPerSecond)); }
+
+QString RoleText(replay::Role role) {
+  using replay::Role;
+  const auto tr = [](const char* text) { return QCoreApplication::translate("Format", text); };
+  switch (role) {
+    case Role::Node:
+      return tr("node");
+    case Role::Pod:
+      return tr("pod");
+    case Role::Leaf:
+      return tr("leaf switch");
+    case Role::Spine:
+      return tr("spine switch");
+    case Role::Router:
+      return tr("router");
+    case Role::External:
+      return tr("host outside the cluster");
+    case Role::Lab:
+    case Role::Unknown:
+      return tr("namespace");
+  }
+  return {};
+}
 
 QFont FixedFont() {
   QFont font = QFontDatabase::systemFont(QFontDatabase::FixedFont);

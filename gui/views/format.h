@@ -4,6 +4,8 @@
 #include <QString>
 #include <cstdint>
 
+#include "gui/replay/topology.h"
+
 namespace overlaysim::views {
 
 /// A span or a point of time as the replay library says it: "0 ns", "940 ns", "17.648 us".
@@ -16,6 +18,8 @@ QString BytesText(uint64_t bytes);
 QString RateText(uint64_t bitsPerSecond);
 /// "1,204".
 QString CountText(uint64_t count);
+/// "node", "pod", "leaf switch", ...
+QString RoleText(replay::Role role);
 /// The system's font of fixed width, in the application's size.
 QFont FixedFont();
 

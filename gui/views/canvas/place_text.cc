@@ -41,27 +41,6 @@ QString CableLine(const CanvasState& state, uint32_t cable, Activity::Direction 
 
 }  // namespace
 
-QString RoleText(Role role) {
-  switch (role) {
-    case Role::Node:
-      return Tr("node");
-    case Role::Pod:
-      return Tr("pod");
-    case Role::Leaf:
-      return Tr("leaf");
-    case Role::Spine:
-      return Tr("spine");
-    case Role::Router:
-      return Tr("router");
-    case Role::External:
-      return Tr("external host");
-    case Role::Lab:
-    case Role::Unknown:
-      return Tr("namespace");
-  }
-  return {};
-}
-
 QString PlaceName(const replay::Topology& topology, const Place& place) {
   switch (place.kind) {
     case Place::Kind::None:

@@ -10,7 +10,5 @@ namespace overlaysim::views {
 QString PlaceName(const replay::Topology& topology, const Place& place);
 /// What a hand that rests on it is told: addresses, MTU, rate, what went over it at the time.
 QString PlaceToolTip(const CanvasState& state, const Place& place);
-/// "node", "pod", "leaf", ...
-QString RoleText(replay::Role role);
 
 }  // namespace overlaysim::views

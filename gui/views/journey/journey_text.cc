@@ -14,29 +14,6 @@ QString Tr(const char* text) { return QCoreApplication::translate("JourneyText",
 
 QString ToQString(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
 
-QString RoleText(replay::Role role) {
-  using replay::Role;
-  switch (role) {
-    case Role::Node:
-      return Tr("node");
-    case Role::Pod:
-      return Tr("pod");
-    case Role::Leaf:
-      return Tr("leaf switch");
-    case Role::Spine:
-      return Tr("spine switch");
-    case Role::Router:
-      return Tr("router");
-    case Role::External:
-      return Tr("host outside the cluster");
-    case Role::Lab:
-      return Tr("namespace");
-    case Role::Unknown:
-      return {};
-  }
-  return {};
-}
-
 }  // namespace
 
 QString CommandOf(kernel::Table table) {
