@@ -110,16 +110,6 @@ std::optional<TextEdit> RemoveNamed(std::string_view text, const std::vector<std
   return std::nullopt;
 }
 
-std::optional<TextEdit> SetValue(std::string_view text, const std::vector<std::string>& path, std::string_view value) {
-  const auto root = OutlineOf(text);
-  if (!root) return std::nullopt;
-  const JsonOutline* at;
-  const size_t steps = Follow(*root, path, at);
-  if (steps == path.size()) return TextEdit{at->begin, at->end - at->begin, std::string(value)};
-  if (at->kind != JsonOutline::Kind::Object) return std::nullopt;
-  return AddMember(text, *at, Wrapped(path, steps, std::string(value)));
-}
-
 std::string Quoted(std::string_view text) { return scenario::QuoteJson(text); }
 
 std::string PodJson(std::string_view name, std::string_view node) {

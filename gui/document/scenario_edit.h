@@ -26,8 +26,6 @@ std::string Applied(std::string_view text, const TextEdit& edit);
 std::optional<TextEdit> AppendItem(std::string_view text, const std::vector<std::string>& path, std::string_view item);
 /// Takes out the first item that is that string, or an object whose member "name" is.
 std::optional<TextEdit> RemoveNamed(std::string_view text, const std::vector<std::string>& path, std::string_view name);
-/// Replaces the value (JSON) of a key, or adds the key.
-std::optional<TextEdit> SetValue(std::string_view text, const std::vector<std::string>& path, std::string_view value);
 
 // Items of a scenario's lists.
 std::string Quoted(std::string_view text);                          ///< as a JSON string

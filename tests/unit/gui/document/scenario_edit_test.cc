@@ -59,12 +59,6 @@ TEST(ScenarioEdit, RemovesByNameWhereverItStands) {
   EXPECT_EQ(RemoveNamed(kScenario, {"cluster", "pods"}, "pod-c"), std::nullopt);
 }
 
-TEST(ScenarioEdit, SetsAndAddsKeys) {
-  EXPECT_EQ(After(R"({"seed": 1})", SetValue(R"({"seed": 1})", {"seed"}, "7")), R"({"seed": 7})");
-  EXPECT_EQ(After(R"({"seed": 1})", SetValue(R"({"seed": 1})", {"underlay", "hostLink", "mtu"}, "9000")),
-            R"({"seed": 1, "underlay": { "hostLink": { "mtu": 9000 } }})");
-}
-
 TEST(ScenarioEdit, KeepsCommentsAndRefusesWhatIsNoJson) {
   const std::string_view text = "{ // two\n  \"a\": [1, /* , ] */ 2]\n}";
   EXPECT_EQ(After(text, AppendItem(text, {"a"}, "3")), "{ // two\n  \"a\": [1, /* , ] */ 2, 3]\n}");
