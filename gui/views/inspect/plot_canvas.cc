@@ -132,7 +132,10 @@ void PlotCanvas::Paint(QPainter& painter, const QRectF& area, const Theme& theme
   }
   const TimeSeries::Unit unit = m_series[0].unit;
   if (top <= 0) top = unit == TimeSeries::Unit::Share ? 0.01 : 1;
-  const double step = NiceStep(top / std::max(1.0, std::floor(plot.height() / (metrics.height() * 2.2))));
+  // Bits and bytes are whole: no two lines of the axis say the same.
+  const double leastStep = unit == TimeSeries::Unit::Bits || unit == TimeSeries::Unit::Bytes ? 1 : 0;
+  const double step =
+      std::max(leastStep, NiceStep(top / std::max(1.0, std::floor(plot.height() / (metrics.height() * 2.2)))));
   top = std::ceil(top / step) * step;
   const auto yOf = [&](double value) { return plot.bottom() - plot.height() * value / top; };
   for (double value = 0; value <= top * 1.0001; value += step) {
