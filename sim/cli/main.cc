@@ -31,8 +31,8 @@ int Main(int argc, char** argv) {
       "show route node1 scenarios/tutorial/two-nodes.json"}));
   program.require_subcommand(1);
   Action action;
-  for (auto add : {AddRun, AddTrace, AddPing, AddCapture, AddShow, AddVerify, AddImport, AddResolve, AddValidate,
-                   AddSchema, AddVersion})
+  for (auto add : {AddRun, AddTrace, AddPing, AddCapture, AddShow, AddVerify, AddPlan, AddImport, AddResolve,
+                   AddValidate, AddSchema, AddVersion})
     add(program, action);
   try {
     program.parse(argc, argv);

@@ -31,6 +31,7 @@ void AddPing(CLI::App& program, Action& run);
 void AddCapture(CLI::App& program, Action& run);
 void AddShow(CLI::App& program, Action& run);
 void AddVerify(CLI::App& program, Action& run);
+void AddPlan(CLI::App& program, Action& run);
 void AddImport(CLI::App& program, Action& run);
 void AddResolve(CLI::App& program, Action& run);
 void AddValidate(CLI::App& program, Action& run);

@@ -20,7 +20,7 @@ default via 172.16.1.1 dev eth0
 10.244.2.0/24 via 10.244.2.0 dev flannel.1 onlink
 172.16.1.0/24 dev eth0 proto kernel scope link src 172.16.1.11
 """
-VERBS = ["run", "trace", "ping", "capture", "show", "import", "resolve", "validate", "schema", "version"]
+VERBS = ["run", "trace", "ping", "capture", "show", "plan", "import", "resolve", "validate", "schema", "version"]
 LONG = {
     "format": 1,
     "cluster": {"nodes": ["node1", "node2"], "cni": {"type": "flannel"},
