@@ -21,6 +21,8 @@ option(OVERLAYSIM_TESTS "Build the tests (needs GoogleTest)" ${GTest_FOUND})
 option(OVERLAYSIM_WERROR "Treat warnings as errors" ON)
 option(OVERLAYSIM_ASAN "Build with AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
 option(OVERLAYSIM_FUZZ "Build the libFuzzer programs (clang only)" OFF)
+set(OVERLAYSIM_ENGINE package CACHE STRING "Which ns-3: Debian's package, or built from its source by ./dev (tuned, mpi)")
+set_property(CACHE OVERLAYSIM_ENGINE PROPERTY STRINGS package tuned mpi)
 
 add_library(overlaysim_options INTERFACE)
 # No fused multiply-add: the same scenario gives the same bytes on every machine and from every build.
@@ -37,6 +39,23 @@ endif()
 if(OVERLAYSIM_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
+
+# What the engine asks of everything that is compiled and linked. Results are the same with each (docs/engines.md).
+macro(overlaysim_use_engine)
+  if(OVERLAYSIM_ENGINE STREQUAL "tuned")
+    set(CMAKE_CXX_FLAGS_RELEASE "-O3 -DNDEBUG -march=native -flto=auto -fno-fat-lto-objects")
+    # GCC's own archiver and linker: others cannot read what it leaves for the link.
+    set(CMAKE_AR "${CMAKE_CXX_COMPILER_AR}")
+    set(CMAKE_RANLIB "${CMAKE_CXX_COMPILER_RANLIB}")
+    add_link_options(-fuse-ld=bfd)
+    find_library(TCMALLOC tcmalloc_minimal REQUIRED)
+    link_libraries("${TCMALLOC}")
+  elseif(OVERLAYSIM_ENGINE STREQUAL "mpi")
+    find_package(MPI REQUIRED COMPONENTS CXX)
+  elseif(NOT OVERLAYSIM_ENGINE STREQUAL "package")
+    message(FATAL_ERROR "OVERLAYSIM_ENGINE is \"${OVERLAYSIM_ENGINE}\", known are package, tuned and mpi")
+  endif()
+endmacro()
 
 function(overlaysim_target_name out name)
   if(name MATCHES "^(sim|models|analysis|gui)/")
