@@ -5,6 +5,7 @@
 #include <ns3/ipv4-l3-protocol.h>
 #include <ns3/ipv4-route.h>
 #include <ns3/ipv4-routing-protocol.h>
+#include <ns3/mac48-address.h>
 #include <ns3/object-vector.h>
 #include <ns3/simulator.h>
 #include <ns3/tcp-l4-protocol.h>
@@ -90,6 +91,15 @@ class EdgeTcp final : public ns3::TcpL4Protocol {
   TcpEdge* m_edge;
 };
 
+/// ns-3 asks for the broadcast address with each packet; its own device reads it from text each time.
+class EdgeDevice final : public ns3::VirtualNetDevice {
+ public:
+  ns3::Address GetBroadcast() const override { return m_broadcast; }
+
+ private:
+  ns3::Address m_broadcast = ns3::Mac48Address::GetBroadcast();
+};
+
 }  // namespace
 
 /// ns-3's way to our routing: everything goes out by the one device, with the source address that the namespace
@@ -134,7 +144,7 @@ class EdgeRouting final : public ns3::Ipv4RoutingProtocol {
 };
 
 TcpEdge::TcpEdge(host::Stack& stack) : m_stack(stack), m_node(ns3::CreateObject<ns3::Node>()) {
-  m_device = ns3::CreateObject<ns3::VirtualNetDevice>();
+  m_device = ns3::CreateObject<EdgeDevice>();
   m_device->SetNeedsArp(false);
   m_device->SetIsPointToPoint(true);
   m_device->SetMtu(UINT16_MAX);  // what is too large for a real device is cut by us

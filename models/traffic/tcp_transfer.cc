@@ -21,6 +21,12 @@ constexpr Nanoseconds kClientWaitsLonger = Milliseconds(1);
 constexpr char kTimedOut[] =
     "timed out";  // Python's word for a timeout of its own; the kernel's is "Connection timed out"
 
+/// What either end writes, from that position on: kChunkBytes of it.
+const uint8_t* PatternAt(uint64_t position) {
+  static const std::vector<uint8_t> kPattern = CountingBytes(kChunkBytes + 256);
+  return &kPattern[position & 0xff];
+}
+
 }  // namespace
 
 TcpEnd::~TcpEnd() {
@@ -63,12 +69,11 @@ void TcpEnd::CheckTimeout() {
 
 /// As much as the socket's buffer takes; OnWritable() goes on with it.
 void TcpEnd::Write() {
-  static const std::vector<uint8_t> kPattern = CountingBytes(kChunkBytes + 256);
   m_isWriting = true;
   while (m_sent < m_toSend) {
     const auto bytes =
         static_cast<uint32_t>(std::min<uint64_t>({m_socket->GetTxAvailable(), m_toSend - m_sent, kChunkBytes}));
-    if (bytes == 0 || m_socket->Send(ns3::Create<ns3::Packet>(&kPattern[m_sent & 0xff], bytes)) < 0) return;
+    if (bytes == 0 || m_socket->Send(ns3::Create<ns3::Packet>(PatternAt(m_sent), bytes)) < 0) return;
     m_sent += bytes;
     m_lastProgress = engine::Now();
   }
@@ -87,11 +92,12 @@ void TcpEnd::OnWritable(ns3::Ptr<ns3::Socket>, uint32_t) {
 }
 
 void TcpEnd::OnReadable(ns3::Ptr<ns3::Socket> socket) {
-  while (ns3::Ptr<ns3::Packet> packet = socket->Recv()) {
-    std::vector<uint8_t> data(packet->GetSize());
-    if (data.empty()) return;  // the end of what the peer writes: OnClosed()
-    packet->CopyData(data.data(), packet->GetSize());
-    for (const uint8_t byte : data) result.intact &= byte == static_cast<uint8_t>(result.received++);
+  while (ns3::Ptr<ns3::Packet> packet = socket->Recv(kChunkBytes, 0)) {
+    m_readBuffer.resize(packet->GetSize());
+    if (m_readBuffer.empty()) return;  // the end of what the peer writes: OnClosed()
+    packet->CopyData(m_readBuffer.data(), packet->GetSize());
+    result.intact &= std::memcmp(m_readBuffer.data(), PatternAt(result.received), m_readBuffer.size()) == 0;
+    result.received += m_readBuffer.size();
     m_lastProgress = engine::Now();
   }
 }

@@ -70,6 +70,7 @@ class TcpEnd {
   ns3::Ptr<ns3::Socket> m_socket;
   uint64_t m_toSend = 0, m_sent = 0;
   bool m_isWriting = false, m_wroteAll = false, m_sawEof = false, m_isFailing = false, m_ended = false;
+  std::vector<uint8_t> m_readBuffer;
   ns3::TcpSocket::TcpStates_t m_state = ns3::TcpSocket::CLOSED;
   Nanoseconds m_timeout, m_lastProgress;
   ns3::EventId m_timer, m_later;
