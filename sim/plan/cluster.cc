@@ -19,59 +19,6 @@ constexpr uint8_t kMaxPodCidr6Length = 126;  // a gateway and two pods
 
 // ------------------------------------------------------------------------------------------------ tables
 
-PodId PodTable::Add(std::string_view name, uint32_t group) {
-  rows.push_back({.nameAt = static_cast<uint32_t>(m_names.size()),
-                  .nameLength = static_cast<uint16_t>(name.size()),
-                  .group = group});
-  m_names.insert(m_names.end(), name.begin(), name.end());
-  return PodId(rows.size() - 1);
-}
-
-std::string_view PodTable::NameOf(PodId pod) const {
-  const PodRow& row = rows[pod.value];
-  return {m_names.data() + row.nameAt, row.nameLength};
-}
-
-std::string PodTable::FullName(PodId pod) const { return fmt::format("{}/{}", NamespaceOf(pod), NameOf(pod)); }
-
-std::string PodTable::DisplayName(PodId pod) const {
-  return NamespaceOf(pod) == "default" ? std::string(NameOf(pod)) : FullName(pod);
-}
-
-std::vector<PodId> PodTable::Index(size_t nodeCount) {
-  std::vector<PodId> twice;
-  m_first.assign(nodeCount + 1, 0);
-  for (const PodRow& row : rows)
-    if (!row.hostNetwork) ++m_first[row.node.value + 1];
-  for (size_t i = 1; i < m_first.size(); ++i) m_first[i] += m_first[i - 1];
-  m_byNode.resize(m_first.back());
-  m_ordinal.assign(rows.size(), 0);
-  std::vector<uint32_t> next(m_first.begin(), m_first.end() - 1);
-  for (size_t i = 0; i < rows.size(); ++i) {
-    if (rows[i].hostNetwork) continue;
-    const uint32_t node = rows[i].node.value;
-    m_ordinal[i] = next[node] - m_first[node];
-    m_byNode[next[node]++] = PodId(i);
-  }
-  m_byFullName.reserve(rows.size());
-  m_byName.reserve(rows.size());
-  for (size_t i = 0; i < rows.size(); ++i) {
-    if (!m_byFullName.emplace(FullName(PodId(i)), PodId(i)).second) twice.push_back(PodId(i));
-    auto [it, isNew] = m_byName.emplace(NameOf(PodId(i)), PodId(i));
-    if (!isNew) it->second = PodId();
-  }
-  return twice;
-}
-
-PodId PodTable::Find(std::string_view name) const {
-  if (name.find('/') != std::string_view::npos) {
-    auto it = m_byFullName.find(std::string(name));
-    return it == m_byFullName.end() ? PodId() : it->second;
-  }
-  auto it = m_byName.find(name);
-  return it == m_byName.end() ? PodId() : it->second;
-}
-
 NodeId Cluster::FindNode(std::string_view name) const {
   auto it = nodeByName.find(std::string(name));
   return it == nodeByName.end() ? NodeId() : it->second;
@@ -81,7 +28,7 @@ NodeId Cluster::FindNode(std::string_view name) const {
 Ipv6Address Cluster::PodAddress6(PodId pod) const {
   const PodRow& row = pods.rows[pod.value];
   const Ipv6Prefix& cidr = nodes[row.node.value].podCidr6;
-  if (cidr.length == 0 || row.hostNetwork) return {};
+  if (cidr.length == 0 || pods.IsOnHostNetwork(pod)) return {};
   return Advance(cidr.address, 2 + pods.OrdinalOf(pod));
 }
 
@@ -336,8 +283,7 @@ class PodResolver {
                         pod.ip->ToString(), host.podCidr.ToString(), host.name));
         continue;
       }
-      PodRow& row = Add(pod.name, it->second, node);
-      row.hostNetwork = pod.hostNetwork;
+      PodRow& row = m_cluster.pods.Add(pod.name, it->second, pod.hostNetwork, node);
       if (pod.ip) row.ip = *pod.ip;
     }
   }
@@ -369,18 +315,23 @@ class PodResolver {
       return;
     }
     const uint64_t perNode = isPerNode ? written.generate->value : 1;
-    for (uint64_t i = 0; i < count; ++i) {
-      // Without a node of their own, pods of one entry go round; pods of several entries continue where the last one
-      // ended.
-      const NodeId node = isPerNode ? nodes[i / perNode] : nodes[(written.node ? i : m_spread++) % nodes.size()];
-      const std::string name = !written.generate ? (written.name ? written.name->value : "")
-                                                 : GeneratedName(written.name ? written.name->value : "pod{i}", i + 1,
-                                                                 m_cluster.nodes[node.value].name);
-      PodRow& row = Add(name, group, node);
-      row.hostNetwork = written.hostNetwork.value;
-      if (written.address) row.ip = written.address->value;
-      if (written.mac) m_cluster.pods.givenMacs[PodId(m_cluster.pods.rows.size() - 1)] = written.mac->value;
+    std::vector<NodeId> places;
+    // Without a node of their own, pods of one entry go round; pods of several entries continue where the last one
+    // ended.
+    for (uint64_t i = 0; i < count; ++i)
+      places.push_back(isPerNode ? nodes[i / perNode] : nodes[(written.node ? i : m_spread++) % nodes.size()]);
+    PodTable& pods = m_cluster.pods;
+    const std::string name = written.name ? written.name->value : written.generate ? "pod{i}" : "";
+    if (written.generate && name.find("{node}") == std::string::npos) {
+      pods.Generate(name, group, written.hostNetwork.value, places);
+    } else {
+      for (uint64_t i = 0; i < count; ++i)
+        pods.Add(written.generate ? GeneratedName(name, i + 1, m_cluster.nodes[places[i].value].name) : name, group,
+                 written.hostNetwork.value, places[i]);
     }
+    if (count == 0) return;
+    if (written.address) pods.rows.back().ip = written.address->value;
+    if (written.mac) pods.givenMacs[PodId(pods.rows.size() - 1)] = written.mac->value;
   }
 
  private:
@@ -389,13 +340,6 @@ class PodResolver {
                                      .written = &written,
                                      .mtu = written.mtu ? std::optional(written.mtu->value) : std::nullopt});
     return static_cast<uint32_t>(m_cluster.pods.groups.size() - 1);
-  }
-
-  PodRow& Add(std::string_view name, uint32_t group, NodeId node) {
-    PodTable& pods = m_cluster.pods;
-    pods.Add(name, group);
-    pods.rows.back().node = node;
-    return pods.rows.back();
   }
 
   void UnknownNode(const Where& where, std::string_view pod, std::string_view node) {
@@ -419,7 +363,7 @@ void ResolvePods(const Context& context, Cluster& cluster) {
       resolver.Import(written);
   }
   for (PodId pod : cluster.pods.Index(cluster.nodes.size())) {
-    const scenario::Pod& written = *cluster.pods.groups[cluster.pods.rows[pod.value].group].written;
+    const scenario::Pod& written = *cluster.pods.groups[cluster.pods.GroupOf(pod)].written;
     context.Error(written.name ? written.name->place : written.place,
                   "there are two pods named \"{}\" in namespace \"{}\"", cluster.pods.NameOf(pod),
                   cluster.pods.NamespaceOf(pod));
@@ -437,12 +381,18 @@ void CheckRoom6(const Context& context, const Cluster& cluster) {
   }
 }
 
+void GiveHostNetworkAddresses(Cluster& cluster) {
+  for (size_t p = 0; p < cluster.pods.rows.size(); ++p) {
+    PodRow& row = cluster.pods.rows[p];
+    if (cluster.pods.IsOnHostNetwork(PodId(p))) row.ip = cluster.nodes[row.node.value].Address();
+  }
+}
+
 /// host-local's way: the lowest free address, from the second on; the first is the gateway's.
 void AssignPodAddresses(const Context& context, Cluster& cluster, bool gatewayIsAnyAddress) {
   CheckRoom6(context, cluster);
   PodTable& pods = cluster.pods;
-  for (PodRow& row : pods.rows)
-    if (row.hostNetwork) row.ip = cluster.nodes[row.node.value].Address();
+  GiveHostNetworkAddresses(cluster);
   for (size_t n = 0; n < cluster.nodes.size(); ++n) {
     NodeRow& node = cluster.nodes[n];
     const Ipv4Prefix& cidr = node.podCidr;
@@ -461,7 +411,7 @@ void AssignPodAddresses(const Context& context, Cluster& cluster, bool gatewayIs
       const PodId pod = pods.OnNode(NodeId(n), i);
       const PodRow& row = pods.rows[pod.value];
       if (row.ip.IsZero()) continue;
-      const scenario::Pod& written = *pods.groups[row.group].written;
+      const scenario::Pod& written = *pods.groups[pods.GroupOf(pod)].written;
       const Where where{.place = written.address ? written.address->place : written.place};
       if (!cidr.Contains(row.ip))
         context.Error(where, "pod \"{}\" has the address {}, which is not in podCIDR {} of its node \"{}\"",

@@ -10,6 +10,7 @@
 
 #include "sim/base/ids.h"
 #include "sim/plan/context.h"
+#include "sim/plan/pod_table.h"
 #include "sim/plan/underlay/port.h"
 #include "sim/plan/vtep_directory.h"
 
@@ -47,63 +48,6 @@ struct NodeRow {
   Ipv4Address Address() const { return ports.empty() ? Ipv4Address{} : ports.front().address.address; }
 };
 
-/// What pods that are written together share.
-struct PodGroup {
-  std::string nameSpace;
-  const scenario::Pod* written = nullptr;  ///< valid while the plan is compiled
-  std::optional<uint32_t> mtu;
-};
-
-/// A pod is a row of a table, because there may be a hundred thousand.
-struct PodRow {
-  uint32_t nameAt = 0;  ///< in PodTable::names
-  uint16_t nameLength = 0;
-  bool hostNetwork = false;
-  uint32_t group = 0;
-  NodeId node;
-  Ipv4Address ip;
-};
-
-class PodTable {
- public:
-  PodTable() = default;
-  PodTable(PodTable&&) = default;
-  PodTable& operator=(PodTable&&) = default;
-
-  std::vector<PodGroup> groups;
-  std::vector<PodRow> rows;
-  std::unordered_map<PodId, MacAddress> givenMacs;
-
-  PodId Add(std::string_view name, uint32_t group);
-  std::string_view NameOf(PodId pod) const;
-  const std::string& NamespaceOf(PodId pod) const { return groups[rows[pod.value].group].nameSpace; }
-  std::string FullName(PodId pod) const;  ///< "ns/name"
-  /// As people write it: without the namespace where that is "default".
-  std::string DisplayName(PodId pod) const;
-
-  /// Makes the indexes; call once all rows are there and know their node. Answers those whose name an earlier one has.
-  std::vector<PodId> Index(size_t nodeCount);
-  size_t CountOn(NodeId node) const { return m_first[node.value + 1] - m_first[node.value]; }
-  PodId OnNode(NodeId node, size_t ordinal) const { return m_byNode[m_first[node.value] + ordinal]; }
-  size_t OrdinalOf(PodId pod) const {
-    return m_ordinal[pod.value];
-  }  ///< among the pods with their own namespace on its node
-  /// Pods with a namespace of their own, numbered node by node.
-  size_t OwnCount() const { return m_byNode.size(); }
-  PodId OwnAt(size_t position) const { return m_byNode[position]; }
-  size_t OwnPosition(PodId pod) const { return m_first[rows[pod.value].node.value] + m_ordinal[pod.value]; }
-  /// By "ns/name", or by name alone where only one pod has it; none otherwise.
-  PodId Find(std::string_view name) const;
-
- private:
-  std::vector<char> m_names;      ///< keeps its place when the table is moved, as a short string does not
-  std::vector<uint32_t> m_first;  ///< index into m_byNode of each node's first pod
-  std::vector<PodId> m_byNode;    ///< without hostNetwork pods
-  std::vector<uint32_t> m_ordinal;
-  std::unordered_map<std::string, PodId> m_byFullName;
-  std::unordered_map<std::string_view, PodId> m_byName;  ///< none: several
-};
-
 struct Cluster {
   std::vector<NodeRow> nodes;
   PodTable pods;
@@ -128,6 +72,8 @@ void ResolveNodes(const Context& context, Cluster& cluster);
 void AssignPodCidrs(const Context& context, Cluster& cluster);
 void AssignPodCidrs6(const Context& context, Cluster& cluster);
 void ResolvePods(const Context& context, Cluster& cluster);
+/// Pods without a namespace of their own have their node's address.
+void GiveHostNetworkAddresses(Cluster& cluster);
 /// Gives out pod addresses in the nodes' pod CIDRs and checks those given. The node itself has the first address of its
 /// CIDR, or, `gatewayIsAnyAddress`, the lowest that is given to no pod.
 void AssignPodAddresses(const Context& context, Cluster& cluster, bool gatewayIsAnyAddress);

@@ -62,7 +62,7 @@ void CheckMacs(const Context& context, const Cluster& cluster) {
   for (size_t p = 0; p < cluster.pods.rows.size(); ++p) {
     auto given = cluster.pods.givenMacs.find(PodId(p));
     if (given == cluster.pods.givenMacs.end()) continue;
-    const scenario::Pod& written = *cluster.pods.groups[cluster.pods.rows[p].group].written;
+    const scenario::Pod& written = *cluster.pods.groups[cluster.pods.GroupOf(PodId(p))].written;
     take(given->second, cluster.pods.FullName(PodId(p)), {.place = written.mac ? written.mac->place : written.place});
   }
 }

@@ -130,7 +130,7 @@ void CompiledPlan::Publish() {
   if (!profile.isBridged || profile.tunnels.front().vxlan.learning) return;
   uint32_t number = 0;
   for (size_t p = 0; p < m_cluster.pods.rows.size(); ++p)
-    if (!m_cluster.pods.rows[p].hostNetwork)
+    if (!m_cluster.pods.IsOnHostNetwork(PodId(p)))
       m_overlay->stations.emplace(AttachmentOf(PodId(p)).podMac, Station{m_cluster.pods.rows[p].node, number++});
   for (size_t n = 0; n < m_cluster.nodes.size(); ++n)
     m_overlay->stations.emplace(MacFromName(m_cluster.nodes[n].name + "/" + profile.bridge),
@@ -177,8 +177,8 @@ void CompiledPlan::AddUnderlayRoute(kernel::Namespace& ns, const kernel::Route& 
 // ------------------------------------------------------------------------------------------------ names and addresses
 
 NetnsId CompiledPlan::PodNetns(PodId pod) const {
-  const PodRow& row = m_cluster.pods.rows[pod.value];
-  return row.hostNetwork ? NodeNetns(row.node) : NetnsId(m_firstPod + m_cluster.pods.OwnPosition(pod));
+  const PodTable& pods = m_cluster.pods;
+  return pods.IsOnHostNetwork(pod) ? NodeNetns(pods.rows[pod.value].node) : NetnsId(m_firstPod + pods.OwnPosition(pod));
 }
 
 NetnsInfo CompiledPlan::Info(NetnsId id) const {
@@ -195,7 +195,7 @@ NetnsInfo CompiledPlan::Info(NetnsId id) const {
     info.node = m_cluster.pods.rows[info.pod.value].node;
     info.name = m_cluster.pods.DisplayName(info.pod);
     info.role = NetnsRole::Pod;
-    info.isShared = m_cluster.pods.rows[info.pod.value].hostNetwork;
+    info.isShared = m_cluster.pods.IsOnHostNetwork(info.pod);
     info.kernel = NodeNetns(info.node).value;
   } else {
     info.name = m_fabric.externals[id.value - m_firstExternal].name;
@@ -392,14 +392,13 @@ uint32_t CompiledPlan::OuterMtu(NodeId node) const {
 }
 
 uint32_t CompiledPlan::PodMtu(PodId pod) const {
-  const PodRow& row = m_cluster.pods.rows[pod.value];
-  return m_cluster.pods.groups[row.group].mtu.value_or(MtuOfPodsOn(row.node));
+  return m_cluster.pods.groups[m_cluster.pods.GroupOf(pod)].mtu.value_or(
+      MtuOfPodsOn(m_cluster.pods.rows[pod.value].node));
 }
 
 uint32_t CompiledPlan::DeviceMtuOf(PodId pod) const {
-  const PodRow& row = m_cluster.pods.rows[pod.value];
-  if (!m_overlay->profile.mtuOnRoutes || m_cluster.pods.groups[row.group].mtu) return PodMtu(pod);
-  return DeviceMtu(m_overlay->profile, OuterMtu(row.node));
+  if (!m_overlay->profile.mtuOnRoutes || m_cluster.pods.groups[m_cluster.pods.GroupOf(pod)].mtu) return PodMtu(pod);
+  return DeviceMtu(m_overlay->profile, OuterMtu(m_cluster.pods.rows[pod.value].node));
 }
 
 uint8_t CompiledPlan::PodPrefixLength(NodeId node) const {
@@ -422,7 +421,7 @@ PodAttachment CompiledPlan::AttachmentOf(PodId pod) const {
                    .mtu = PodMtu(pod),
                    .deviceMtu = DeviceMtuOf(pod),
                    .podMac = PodMac(pod),
-                   .group = row.group,
+                   .group = m_cluster.pods.GroupOf(pod),
                    .nodeNetns = NodeNetns(row.node),
                    .podNetns = PodNetns(pod),
                    .vethIfindex = links.firstVeth + static_cast<int>(m_cluster.pods.OrdinalOf(pod)),

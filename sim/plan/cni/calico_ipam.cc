@@ -20,8 +20,7 @@ class BlockAllocator {
   }
 
   void Run(const std::vector<Tunnel>& tunnels) {
-    for (PodRow& row : m_cluster.pods.rows)
-      if (row.hostNetwork) row.ip = m_cluster.nodes[row.node.value].Address();
+    GiveHostNetworkAddresses(m_cluster);
     TakeImportedBlocks();
     TakeGivenAddresses();
     for (size_t n = 0; n < m_cluster.nodes.size(); ++n)
@@ -91,7 +90,7 @@ class BlockAllocator {
         const PodId pod = pods.OnNode(NodeId(n), i);
         const Ipv4Address ip = pods.rows[pod.value].ip;
         if (ip.IsZero()) continue;
-        const scenario::Pod& written = *pods.groups[pods.rows[pod.value].group].written;
+        const scenario::Pod& written = *pods.groups[pods.GroupOf(pod)].written;
         const Where where{.place = written.address ? written.address->place : written.place};
         const size_t pool = PoolOf(ip);
         if (pool == kNone)
