@@ -19,8 +19,9 @@ struct FlowResult {
   uint64_t deliveredPackets = 0, deliveredBytes = 0;  ///< that the receiver's application got, or that were answered
   Histogram latencyNs;                                ///< one way
   Histogram rttNs;
-  std::string error;   ///< of the last send that the kernel refused, in strerror()'s words; "": none
-  std::string output;  ///< what a person sees on standard output
+  std::optional<Nanoseconds> completion;  ///< of a transfer: from its start until the last byte was there
+  std::string error;                      ///< of the last send that the kernel refused, in strerror()'s words; "": none
+  std::string output;                     ///< what a person sees on standard output
   std::string errorOutput;
   int exit = 0;  ///< of a command
 };

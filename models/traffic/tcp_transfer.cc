@@ -98,7 +98,7 @@ void TcpEnd::OnReadable(ns3::Ptr<ns3::Socket> socket) {
     packet->CopyData(m_readBuffer.data(), packet->GetSize());
     result.intact &= std::memcmp(m_readBuffer.data(), PatternAt(result.received), m_readBuffer.size()) == 0;
     result.received += m_readBuffer.size();
-    m_lastProgress = engine::Now();
+    m_lastProgress = result.lastByteAt = engine::Now();
   }
 }
 
@@ -221,6 +221,8 @@ void TcpTransfer::Ended() {
   m_result.deliveredBytes = m_client.result.received + (m_server ? m_server->result.received : 0);
   m_result.error = m_client.result.error;
   if (m_result.error.empty() && m_server) m_result.error = m_server->result.error;
+  if (m_server && m_result.error.empty() && m_result.deliveredBytes == m_result.offeredBytes)
+    m_result.completion = std::max(m_client.result.lastByteAt, m_server->result.lastByteAt) - m_startedAt;
   Report();
   Done();
 }

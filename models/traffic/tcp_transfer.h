@@ -29,6 +29,7 @@ struct TcpEndResult {
   uint64_t received = 0;  ///< bytes
   bool intact = true;     ///< they were the ones that should come
   std::string error;      ///< in strerror()'s words, or "timed out"; "": none
+  Nanoseconds lastByteAt;
 };
 
 /// One end of a connection: writes so many counting bytes, half-closes, and reads to the end of what the peer writes.

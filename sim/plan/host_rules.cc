@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
 #include <sstream>
 
 #include "sim/iproute2/iptables.h"
 #include "sim/iproute2/nft.h"
+#include "sim/plan/text_file.h"
 
 namespace overlaysim::plan {
 namespace {
@@ -15,32 +15,10 @@ namespace {
 using scenario::Text;
 using scenario::TextLines;
 
-constexpr size_t kMostBytes = 1 << 20;
-
 std::string Joined(const TextLines& text) {
   std::string out;
   for (const Text& line : text.lines) out += line.value + "\n";
   return out;
-}
-
-/// Reads the file that is named; nullopt, with an error: it cannot be read.
-std::optional<std::string> ReadFile(const Context& context, const Text& name) {
-  const std::string path = context.scenario.PathOf(name);
-  std::ifstream file(path, std::ios::binary);
-  std::string text(kMostBytes + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<size_t>(std::max<std::streamsize>(file.gcount(), 0)));
-  if (!file.is_open() || file.bad()) {
-    context.Error(name.place, "the file \"{}\" cannot be read; a text has a blank or a line break in it, or is a list",
-                  path);
-    return std::nullopt;
-  }
-  if (text.size() > kMostBytes) {
-    context.Error(name.place, "the file \"{}\" has more than {} bytes", path, kMostBytes);
-    return std::nullopt;
-  }
-  context.diagnostics.AddSource(path, text);
-  return text;
 }
 
 /// The place of a line and column of the text in the scenario.
@@ -92,7 +70,8 @@ std::vector<HostRules> ReadHostRules(const Context& context, const scenario::Fir
                                        std::pair{&firewall.nft, HostRules::Language::Nft}}) {
     if (text->IsEmpty()) continue;
     const Text* name = text->File();
-    auto content = name ? ReadFile(context, *name) : Joined(*text);
+    auto content =
+        name ? ReadTextFile(context, *name, "; a text has a blank or a line break in it, or is a list") : Joined(*text);
     if (!content) continue;
     HostRules& rules = out.emplace_back(HostRules{language, std::move(*content)});
     if (const auto problem = CarryHostRules(ns, rules)) Report(context, *text, rules, *problem);

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "sim/base/random.h"
+#include "sim/plan/flow_sizes.h"
+#include "sim/plan/rack_matrix.h"
 #include "sim/plan/timeline.h"
 #include "sim/scenario/enums.h"
 
@@ -19,8 +21,8 @@ using Pair = std::pair<const Endpoint*, const Endpoint*>;
 
 class TrafficPlanner {
  public:
-  TrafficPlanner(const Context& context, const EndpointFinder& finder, ClusterPlan& plan)
-      : m_context(context), m_finder(finder), m_plan(plan) {}
+  TrafficPlanner(const Context& context, const EndpointFinder& finder, ClusterPlan& plan, const CompiledPlan* cluster)
+      : m_context(context), m_finder(finder), m_plan(plan), m_cluster(cluster) {}
 
   void Plan(const Traffic& traffic, size_t index) {
     switch (traffic.type.value) {
@@ -28,17 +30,13 @@ class TrafficPlanner {
       case TrafficType::Echo:
       case TrafficType::Udp:
       case TrafficType::Tcp:
+      case TrafficType::Rpc:
+      case TrafficType::Bulk:
         return PlanPairs(traffic, index);
       case TrafficType::Inject:
         return PlanInject(traffic);
       case TrafficType::Command:
         return PlanCommand(traffic);
-      case TrafficType::Rpc:
-      case TrafficType::Bulk:
-        m_context.Error(
-            traffic.type.place,
-            "traffic of type \"{}\" is not supported yet (supported: ping, echo, udp, tcp, inject, command)",
-            scenario::WordOf(traffic.type.value));
     }
   }
 
@@ -76,6 +74,10 @@ class TrafficPlanner {
           m_context.Error(traffic.pairs.place, "more than {} pairs", kMaxWorkloads);
           break;
         }
+        if (!traffic.pairs.value.by.empty()) {
+          DrawByMatrix(traffic, from, to, random, pairs);
+          break;
+        }
         for (uint64_t i = 0; i < count; ++i) {
           const Endpoint& source = traffic.pairs.value.count ? from[random.Below(from.size())] : from[i];
           if (const Endpoint* destination = draw(source)) pairs.emplace_back(&source, destination);
@@ -86,6 +88,14 @@ class TrafficPlanner {
     if (pairs.empty() && !m_context.diagnostics.HasErrors())
       m_context.Error(traffic.place, "\"from\" and \"to\" make no pair");
     return pairs;
+  }
+
+  void DrawByMatrix(const Traffic& traffic, const std::vector<Endpoint>& from, const std::vector<Endpoint>& to,
+                    RandomStream& random, std::vector<Pair>& pairs) const {
+    const scenario::Place& place = traffic.pairs.place;
+    if (!m_cluster) return m_context.Error(place, "a lab has no racks");
+    const auto matrix = RackMatrix::Read(m_context, *m_cluster, {traffic.pairs.value.by, place}, from, to);
+    for (uint64_t i = 0; matrix && i < *traffic.pairs.value.count; ++i) pairs.push_back(matrix->Draw(random));
   }
 
   void PlanPairs(const Traffic& traffic, size_t index) {
@@ -104,6 +114,8 @@ class TrafficPlanner {
       m_context.Error(traffic.place, "more than {} flows", kMaxWorkloads);
       return;
     }
+    if (pairs.empty()) return;
+    if (traffic.type.value == TrafficType::Bulk) return PlanBulk(traffic, index, from.size(), pairs);
     const auto interval = IntervalOf(traffic, from.size(), pairs.size());
     if (!interval) return;
     Nanoseconds start = traffic.start.value.at.value;
@@ -123,6 +135,9 @@ class TrafficPlanner {
           break;
         case TrafficType::Tcp:
           CompleteTcp(traffic, workload);
+          break;
+        case TrafficType::Rpc:
+          if (!CompleteRpc(traffic, workload)) return;
           break;
         default:
           CompletePing(traffic, workload);
@@ -159,7 +174,7 @@ class TrafficPlanner {
                             size_t sources, size_t pairs, bool ofAll) {
     // Thousandths of an event per second for all pairs together.
     const scenario::Per unit = per ? per->value : ofAll ? scenario::Per::Total : scenario::Per::Pair;
-    const size_t units = unit == scenario::Per::Total ? 1 : unit == scenario::Per::Source ? sources : pairs;
+    const size_t units = UnitsOf(unit, sources, pairs);
     __extension__ using Wide = __int128;
     const Wide total = static_cast<Wide>(rate.value.milliCount) * static_cast<Wide>(units);
     const Wide span =
@@ -168,15 +183,6 @@ class TrafficPlanner {
   }
 
   std::optional<Nanoseconds> IntervalOf(const Traffic& traffic, size_t sources, size_t pairs) const {
-    if (traffic.load) {
-      const scenario::LinkSettings& link = traffic.load->of.value == scenario::LinkKind::HostLink
-                                               ? m_context.scenario.underlay.hostLink
-                                               : m_context.scenario.underlay.fabricLink;
-      __extension__ using Wide = __int128;
-      const auto bits = static_cast<int64_t>(static_cast<Wide>(link.rate.value.count) *
-                                             traffic.load->value.value.millionths / 1'000'000);
-      return BitSpan({bits}, scenario::Per::Source, traffic, sources, pairs, traffic.load->value.place);
-    }
     if (traffic.rate) {
       const scenario::Rate& rate = traffic.rate->value;
       if (rate.events) return SpanOf({*rate.events, traffic.rate->place}, traffic.per, sources, pairs, false);
@@ -187,15 +193,96 @@ class TrafficPlanner {
     return traffic.interval ? traffic.interval->value : Nanoseconds{};
   }
 
+  static size_t UnitsOf(scenario::Per per, size_t sources, size_t pairs) {
+    return per == scenario::Per::Total ? 1 : per == scenario::Per::Source ? sources : pairs;
+  }
+
+  /// The mean time between two flows of all pairs together; nullopt: none is said. Zero, with an error, if none can be.
+  std::optional<Nanoseconds> GapOf(const Traffic& traffic, size_t sources, size_t pairs, uint64_t meanBytes) const {
+    __extension__ using Wide = __int128;
+    constexpr Wide kSecond = 1'000'000'000;
+    Wide bits = 0, milliFlows = 0;
+    scenario::Per per = scenario::Per::Source;
+    if (traffic.load) {
+      bits = LoadOf(*traffic.load).count;
+    } else if (traffic.rate) {
+      per = traffic.per ? traffic.per->value : scenario::Per::Pair;
+      if (traffic.rate->value.bits) bits = traffic.rate->value.bits->count;
+      if (traffic.rate->value.events) milliFlows = traffic.rate->value.events->milliCount;
+    } else if (traffic.start.value.poisson) {
+      per = traffic.start.value.per ? traffic.start.value.per->value : scenario::Per::Total;
+      milliFlows = traffic.start.value.poisson->value.milliCount;
+    } else {
+      return std::nullopt;
+    }
+    const Wide units = static_cast<Wide>(UnitsOf(per, sources, pairs));
+    const Wide gap = bits > 0         ? static_cast<Wide>(meanBytes) * 8 * kSecond / (bits * units)
+                     : milliFlows > 0 ? kSecond * 1000 / (milliFlows * units)
+                                      : 0;
+    if (gap > 0) return Nanoseconds{static_cast<int64_t>(gap)};
+    m_context.Error(traffic.load   ? traffic.load->value.place
+                    : traffic.rate ? traffic.rate->place
+                                   : traffic.start.value.poisson->place,
+                    "a rate above zero, and below a flow each nanosecond, is needed");
+    return Nanoseconds{};
+  }
+
+  BitsPerSecond LoadOf(const scenario::Load& load) const {
+    const scenario::LinkSettings& link = load.of.value == scenario::LinkKind::HostLink
+                                             ? m_context.scenario.underlay.hostLink
+                                             : m_context.scenario.underlay.fabricLink;
+    __extension__ using Wide = __int128;
+    return {static_cast<int64_t>(static_cast<Wide>(link.rate.value.count) * load.value.value.millionths / 1'000'000)};
+  }
+
+  /// Until when packets, requests and flows begin that are not counted; nullopt, with an error: nothing says so.
+  std::optional<Nanoseconds> EndOf(const Traffic& traffic) const {
+    if (traffic.during) return traffic.during->value[1];
+    if (m_context.scenario.duration) return m_context.scenario.duration->value;
+    m_context.Error(traffic.place, "\"count\", \"during\" or the scenario's \"duration\" is needed: how much is sent");
+    return std::nullopt;
+  }
+
+  /// Flows of drawn sizes that begin at drawn times: a Poisson process over all pairs, each of which is as likely. Each
+  /// is a TCP connection of its own.
+  void PlanBulk(const Traffic& traffic, size_t index, size_t sources, const std::vector<Pair>& pairs) {
+    const auto sizes = FlowSizes::Read(m_context, *traffic.sizes);
+    if (!sizes) return;
+    const auto gap = GapOf(traffic, sources, pairs.size(), sizes->MeanBytes());
+    if (gap && gap->count == 0) return;
+    const uint64_t seed = m_context.scenario.seed.value;
+    RandomStream sizeStream(seed, "traffic/sizes", index), startStream(seed, "traffic/start", index),
+        pairStream(seed, "traffic/arrivals", index);
+    const bool isCounted = traffic.count || !gap;
+    const uint64_t most = isCounted ? (traffic.count ? traffic.count->value : 1) * pairs.size() : kMaxWorkloads + 1;
+    const auto end = isCounted ? std::nullopt : EndOf(traffic);
+    if (!isCounted && !end) return;
+    Nanoseconds start = traffic.during ? traffic.during->value[0] : traffic.start.value.at.value;
+    for (uint64_t i = 0; i < most; ++i) {
+      if (gap) start += Nanoseconds{startStream.Exponential(gap->count)};
+      if (end && *end <= start) break;
+      if (m_plan.workloads.size() == kMaxWorkloads)
+        return m_context.Error(traffic.place, "more than {} flows", kMaxWorkloads);
+      const Pair& pair = pairs[gap ? pairStream.Below(pairs.size()) : i % pairs.size()];
+      Workload workload = Common(traffic, *pair.first, *pair.second);
+      workload.kind = WorkloadKind::Tcp;
+      workload.isBulk = true;
+      workload.start = start;
+      workload.up = sizes->Draw(sizeStream);
+      m_plan.workloads.push_back(std::move(workload));
+    }
+  }
+
   /// Time between two packets of a pair so that the payload makes up that rate.
   std::optional<Nanoseconds> BitSpan(BitsPerSecond rate, scenario::Per per, const Traffic& traffic, size_t sources,
                                      size_t pairs, const scenario::Place& place) const {
-    const int64_t payload = traffic.payload ? traffic.payload->value.count : 0;
+    const auto& given = traffic.type.value == TrafficType::Rpc ? traffic.request : traffic.payload;
+    const int64_t payload = given ? given->value.count : 0;
     if (rate.count <= 0 || payload <= 0) {
       m_context.Error(place, "a rate above zero and a payload are needed");
       return std::nullopt;
     }
-    const size_t units = per == scenario::Per::Total ? 1 : per == scenario::Per::Source ? sources : pairs;
+    const size_t units = UnitsOf(per, sources, pairs);
     __extension__ using Wide = __int128;
     return Nanoseconds{static_cast<int64_t>(static_cast<Wide>(payload) * 8 * 1'000'000'000 * static_cast<Wide>(pairs) /
                                             (static_cast<Wide>(rate.count) * static_cast<Wide>(units)))};
@@ -238,6 +325,33 @@ class TrafficPlanner {
     if (traffic.up) w.up = static_cast<uint64_t>(std::max<int64_t>(traffic.up->value.count, 0));
     if (traffic.down) w.down = static_cast<uint64_t>(std::max<int64_t>(traffic.down->value.count, 0));
     Listen(traffic, w);
+  }
+
+  bool CompleteRpc(const Traffic& traffic, Workload& w) const {
+    w.kind = WorkloadKind::Rpc;
+    for (const auto& [size, bytes] : {std::pair{&traffic.request, &w.up}, {&traffic.reply, &w.down}}) {
+      *bytes = static_cast<uint64_t>((*size)->value.count);
+      if ((*size)->value.count >= 0 && (*size)->value.count <= kMaxPayloadBytes) continue;
+      m_context.Error((*size)->place,
+                      "a message of {} does not fit into a datagram (at most {}B), and larger ones are "
+                      "not supported yet",
+                      (*size)->value.ToString(), kMaxPayloadBytes);
+      return false;
+    }
+    const bool isCounted = traffic.count || (w.interval.count == 0 && !traffic.during);
+    if (!isCounted || traffic.during) {
+      w.until = EndOf(traffic);
+      if (!w.until) return false;
+    }
+    if (isCounted) {
+      w.count = traffic.count ? traffic.count->value : 1;
+    } else if (w.interval.count > 0) {
+      const int64_t span = (*w.until - w.start).count;
+      w.count = static_cast<uint64_t>(std::max<int64_t>((span + w.interval.count - 1) / w.interval.count, 1));
+    } else {
+      w.count = UINT32_MAX;
+    }
+    return true;
   }
 
   void Listen(const Traffic& traffic, Workload& w) const {
@@ -335,12 +449,13 @@ class TrafficPlanner {
   const Context& m_context;
   const EndpointFinder& m_finder;
   ClusterPlan& m_plan;
+  const CompiledPlan* m_cluster;  ///< null: a lab
 };
 
 }  // namespace
 
-void PlanTraffic(const Context& context, const EndpointFinder& finder, ClusterPlan& plan) {
-  TrafficPlanner planner(context, finder, plan);
+void PlanTraffic(const Context& context, const EndpointFinder& finder, ClusterPlan& plan, const CompiledPlan* cluster) {
+  TrafficPlanner planner(context, finder, plan, cluster);
   for (size_t i = 0; i < context.scenario.traffic.size(); ++i) planner.Plan(context.scenario.traffic[i], i);
 }
 

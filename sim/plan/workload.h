@@ -15,6 +15,7 @@ enum class WorkloadKind : uint8_t {
   Ping,     ///< ping(8): `count` echo requests, `interval` apart
   Udp,      ///< `count` datagrams of `payload` bytes, `interval` apart
   Tcp,      ///< one connection: `up` bytes, half-close, `down` bytes back
+  Rpc,      ///< `count` requests of `up` bytes over UDP, answered with `down` bytes; `interval` 0: each after an answer
   Inject,   ///< `frames` put on the wire as they are
   Command,  ///< what a person types (ping, nc, ip, ...): `command`
 };
@@ -34,15 +35,17 @@ struct Workload {
   Nanoseconds start;
   uint64_t count = 1;
   Nanoseconds interval = Seconds(1);
-  uint32_t payload = 56;      ///< bytes
-  uint64_t up = 0, down = 0;  ///< Tcp
+  uint32_t payload = 56;             ///< bytes
+  uint64_t up = 0, down = 0;         ///< Tcp, Rpc
+  std::optional<Nanoseconds> until;  ///< Rpc: no request begins then or later
   uint8_t ttl = 64;
   uint8_t tos = 0;
   /// IP_MTU_DISCOVER of the sender: false is DONT (no DF), true is DO. Tcp always sets DF, as Linux does.
   bool df = false;
   bool autoFlowLabel = true;  ///< IPV6_AUTOFLOWLABEL of the sender
   bool want = false;          ///< with !df: WANT (Linux's default for UDP and ping): DF unless larger than the path MTU
-  /// Ping: for the last answer. Udp, Inject: how long the receiver listens. Tcp: the longest wait of a socket call.
+  /// Ping: for the last answer. Rpc: for each. Udp, Inject: how long the receiver listens. Tcp: the longest wait of a
+  /// socket call.
   std::optional<Nanoseconds> timeout;
   std::optional<uint16_t> icmpId;  ///< Ping: unset: given by order
   uint16_t icmpFirstSeq = 1;
@@ -52,6 +55,7 @@ struct Workload {
   int injectIfindex = 0;
   std::vector<std::vector<uint8_t>> frames;
   std::string command;
+  bool isBulk = false;   ///< Tcp: one of very many, nobody looks at its own words
   bool isProbe = false;  ///< sent for an expectation only: not part of the traffic's figures
 };
 
@@ -64,14 +68,14 @@ struct CableProperties {
 
 /// Something that is done to the cluster at a time.
 struct TimedEvent {
-  enum class Kind : uint8_t { Exec, CableDown, CableUp, CableChange, RoutesReconverge } kind = Kind::Exec;
+  enum class Kind : uint8_t { Exec, CableDown, CableUp, CableChange, RoutesReconverge, Notice } kind = Kind::Exec;
   Nanoseconds at;
-  NetnsId on;           ///< Exec
-  std::string command;  ///< Exec: an ip, bridge, sysctl, ethtool or iptables command
-  CableId cable;        ///< CableDown, CableUp, CableChange
+  NetnsId on;               ///< Exec
+  std::string command;      ///< Exec: an ip, bridge, sysctl, ethtool or iptables command
+  CableId cable;            ///< CableDown, CableUp, CableChange
   CableProperties becomes;  ///< CableChange: how the cable is from now on
-  uint32_t epoch = 0;   ///< RoutesReconverge: which state of the underlay's routes is in force from now on
-  std::string text;     ///< the author's words, for the event list of a run
+  uint32_t epoch = 0;       ///< RoutesReconverge: which state of the underlay's routes is in force from now on
+  std::string text;         ///< the author's words, for the event list of a run; of a Notice there is no more
 };
 
 /// Where packets are recorded for packets.pcapng.

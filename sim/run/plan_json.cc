@@ -22,6 +22,8 @@ const char* KindName(WorkloadKind kind) {
       return "udp";
     case WorkloadKind::Tcp:
       return "tcp";
+    case WorkloadKind::Rpc:
+      return "rpc";
     case WorkloadKind::Inject:
       return "inject";
     case WorkloadKind::Command:
@@ -145,7 +147,7 @@ void WriteWorkload(Writer& out, const Workload& w) {
     if (w.kind != WorkloadKind::Inject) {
       out.Write(",\"destination\":\"{}\"", w.destination.ToString());
       if (w.destinationPort != 0) out.Write(",\"destinationPort\":{}", w.destinationPort);
-      if (w.kind == WorkloadKind::Tcp)
+      if (w.kind == WorkloadKind::Tcp || w.kind == WorkloadKind::Rpc)
         out.Write(",\"upBytes\":{},\"downBytes\":{}", w.up, w.down);
       else
         out.Write(",\"payloadBytes\":{},\"intervalNs\":{}", w.payload, w.interval.count);

@@ -26,7 +26,8 @@ std::string CommandOf(const Workload& w) {
 }  // namespace
 
 std::string PromptOf(const Workload& workload, bool isPod) {
-  if (workload.kind == WorkloadKind::Tcp) return workload.name;  // nobody types it
+  if (workload.kind == WorkloadKind::Tcp || workload.kind == WorkloadKind::Rpc)
+    return workload.name;  // nobody types it
   const std::string command = CommandOf(workload);
   if (!isPod) return fmt::format("{}$ {}", workload.fromName, command);
   const size_t slash = workload.fromName.find('/');

@@ -258,9 +258,11 @@ class PairsType final : public Type {
       return;
     }
     const Value* count = from.Find("random");
-    if (!count || from.members.size() != 1) {
-      return SayWanted(from, "\"all\", \"random\", \"in-order\" or {\"random\": 1000}", context);
-    }
+    const Value* by = from.Find("by");
+    if (!count || from.members.size() != (by ? 2 : 1) || (by && (!by->Is(Value::Kind::String) || by->text.empty())))
+      return SayWanted(from, R"("all", "random", "in-order", {"random": 1000} or {"random": 1000, "by": "racks.csv"})",
+                       context);
+    if (by) pairs.by = by->text;
     Constraints constraints;
     constraints.min = 1;
     constraints.max = kMaxPairs;
@@ -270,18 +272,23 @@ class PairsType final : public Type {
   std::optional<Value> Write(const void* from, Detail) const override {
     const Pairs& pairs = *static_cast<const Pairs*>(from);
     if (!pairs.count) return Value(WordOf(pairs.kind));
-    return Value::Object().Set("random", Value::Unsigned(*pairs.count));
+    Value value = Value::Object().Set("random", Value::Unsigned(*pairs.count));
+    if (!pairs.by.empty()) value.Set("by", Value(pairs.by));
+    return value;
   }
   Value Schema(const Constraints&) const override {
     Constraints constraints;
     constraints.min = 1;
     constraints.max = kMaxPairs;
-    Value random = Value::Object().Set("random", ScalarType<uint64_t>().Schema(constraints));
-    Value object = Value::Object().Set("type", "object").Set("properties", random);
+    Value keys = Value::Object().Set("random", ScalarType<uint64_t>().Schema(constraints));
+    keys.Set("by", ScalarType<std::string>().Schema({}));
+    Value object = Value::Object().Set("type", "object").Set("properties", keys);
     object.Set("required", Value::Array({"random"})).Set("additionalProperties", Value::Bool(false));
     return Value::Object().Set("anyOf", Value::Array({SchemaOfWords(WordsOf<PairKind>()), object}));
   }
-  std::string Name() const override { return "`\"all\"`, `\"random\"`, `\"in-order\"` or `{\"random\": n}`"; }
+  std::string Name() const override {
+    return "`\"all\"`, `\"random\"`, `\"in-order\"`, `{\"random\": n}` or `{\"random\": n, \"by\": file}`";
+  }
 
  private:
   static constexpr uint64_t kMaxPairs = 1'000'000'000;

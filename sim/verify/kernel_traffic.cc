@@ -172,6 +172,8 @@ void KernelTraffic::Start(size_t index) {
       return StartUdp(workload);
     case WorkloadKind::Tcp:
       return StartTcp(workload);
+    case WorkloadKind::Rpc:
+      return;  // WhyNotVerifiable()
     case WorkloadKind::Inject:
       return StartInject(workload);
     case WorkloadKind::Command:

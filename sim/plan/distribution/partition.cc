@@ -64,6 +64,7 @@ std::vector<uint32_t> FindBlocks(const ClusterPlan& plan, const std::vector<Netn
 std::pair<double, double> PacketsOf(const Workload& w) {
   switch (w.kind) {
     case WorkloadKind::Ping:
+    case WorkloadKind::Rpc:
       return {w.count, w.count};
     case WorkloadKind::Udp:
       return {w.count, 0};
