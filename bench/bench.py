@@ -10,7 +10,6 @@ import json
 import os
 import platform
 import re
-import resource
 import shutil
 import statistics
 import subprocess
@@ -71,16 +70,22 @@ class Bench:
         out = os.path.join(self.folder, "run")
         shutil.rmtree(out, ignore_errors=True)
         begin = time.monotonic()
-        child = subprocess.Popen([self.program("overlaysim"), "run", path, "--out", out, "-o", "json", *options],
-                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        stdout, stderr = child.communicate()
+        said, complained = (os.path.join(self.folder, name) for name in ("stdout", "stderr"))
+        with open(said, "wb") as stdout, open(complained, "wb") as stderr:
+            child = subprocess.Popen([self.program("overlaysim"), "run", path, "--out", out, "-o", "json", *options],
+                                     stdout=stdout, stderr=stderr)
+            _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
         wall = time.monotonic() - begin
         if child.returncode != 0:
-            raise RuntimeError(f"overlaysim run ended with {child.returncode}: {stderr.strip()[-2000:]}")
+            with open(complained, encoding="utf-8") as file:
+                raise RuntimeError(f"overlaysim run ended with {child.returncode}: {file.read().strip()[-2000:]}")
         with open(os.path.join(out, "manifest.json"), encoding="utf-8") as file:
             host = json.load(file)["host"]
-        summary = json.loads(stdout)
+        with open(said, encoding="utf-8") as file:
+            summary = json.load(file)
         return {"delivered": summary["delivered"], "offered": summary["offered"], "wall_s": wall,
+                "cpu_s": usage.ru_utime + usage.ru_stime, "peak_mib": usage.ru_maxrss / 1024,
                 "setup_cpu_s": float(host["setupCpuSeconds"]), "loop_cpu_s": float(host["loopCpuSeconds"]),
                 "setup_mib": int(host["setupResidentBytes"]) / 2**20, "folder": out}
 
@@ -237,9 +242,181 @@ def bench_growth(bench):
     return {"us_per_packet_5000": per_size[LEAVES * NODES_PER_LEAF]}
 
 
-def bench_control_plane(_):
-    """A cold start of 5,000 agents, and a burst of joins."""
-    raise NotThere("agents that learn of each other while a run goes on are not supported yet")
+def bench_control_plane(bench):
+    """A cold start of 5,000 flannel agents until all 25 million entries are in force, and a burst of 500 joins."""
+    nodes = LEAVES * NODES_PER_LEAF
+    latency = {"from": "5ms", "to": "50ms"}
+    cold = scenario(pods=0, controlPlane={"start": {"from": "0s", "to": "10s"}, "watchLatency": latency},
+                    expect=[{"converged": "*"}])
+    joins = scenario(pods=0, controlPlane={"watchLatency": latency}, events=[{"at": "1s", "join": "joiner*"}],
+                     expect=[{"converged": "*"}])
+    joins["cluster"]["nodes"] = [{"generate": nodes - 500, "name": "node{i}"}, {"generate": 500, "name": "joiner{i}"}]
+    paths = bench.write("cold.json", cold), bench.write("joins.json", joins)
+
+    def run():
+        results = []
+        for path in paths:
+            result = bench.simulate(path, "--no-trace", "--no-capture")
+            with open(os.path.join(result["folder"], "metrics.json"), encoding="utf-8") as file:
+                plane = json.load(file)["controlPlane"]
+            if plane["entries"] != nodes * (nodes - 1):
+                raise RuntimeError(f"{plane['entries']} entries are in force")
+            results.append(result)
+        return {"start_cpu_s": results[0]["cpu_s"], "start_mib": results[0]["peak_mib"],
+                "join_cpu_s": results[1]["cpu_s"]}
+    ours, _ = bench.alternate(run)
+    return ours
+
+
+def compare_spreads(bench, other):
+    """Another spread against the even one with 1,400 bytes."""
+    paths = [bench.write("other.json", scenario(traffic=[other])),
+             bench.write("spread.json", scenario(traffic=[datagrams(100_000, 10)]))]
+    ours, even = bench.alternate(bench.rate(paths[0]), bench.rate(paths[1]))
+    return {"packets_per_cpu_s": ours["packets_per_cpu_s"], "spread_packets_per_cpu_s": even["packets_per_cpu_s"],
+            "ratio": ours["packets_per_cpu_s"] / even["packets_per_cpu_s"]}
+
+
+def bench_spread_64(bench):
+    """The spread with packets of 64 bytes (36 of payload), against the one with 1,400"""
+    return compare_spreads(bench, datagrams(100_000, 10, payload=36))
+
+
+def bench_spread_skewed(bench):
+    """The spread by a skewed matrix of racks, against the even one"""
+    weights = ["src_tor,dst_tor,probability"]
+    # As ProjecToR's matrix of a data centre (SIGCOMM 2016): few pairs of racks have most of the traffic.
+    for source in range(LEAVES):
+        for distance in range(1, LEAVES):
+            weights.append(f"{source},{(source + distance) % LEAVES},{1 / (1 + source) ** 2 / distance ** 2:.12f}")
+    with open(os.path.join(bench.folder, "racks.csv"), "w", encoding="utf-8") as file:
+        file.write("\n".join(weights) + "\n")
+    return compare_spreads(bench, dict(datagrams(100_000, 10), pairs={"random": 100_000, "by": "racks.csv"}))
+
+
+def bench_hot(bench):
+    """UDP over 80 nodes in two racks, 2,400 pods, 2,000 flows."""
+    path = bench.write("hot.json", scenario(leaves=2, traffic=[datagrams(2_000, 500)]))
+    return compare_rates(bench, path, "--leaves=2", "--flows=2000", "--packets=100")
+
+
+def bench_tcp(bench):
+    """A stream over ns-3's TCP from pod to pod through the overlay, against two ns-3 hosts joined by one cable."""
+    size = 200_000_000
+    path = bench.write("tcp.json", scenario(leaves=2, pods=1, traffic=[
+        {"type": "tcp", "from": "shop/web1", "to": "shop/web80", "up": f"{size}B"}]))
+
+    def ours():
+        result = bench.simulate(path, "--no-trace", "--no-capture")
+        return {"cpu_s_per_gb": result["loop_cpu_s"] / (size / 1e9)}
+
+    def reference():
+        result = bench.refer(f"--tcp-bytes={size}")
+        return {"cpu_s_per_gb": result["loop_cpu_s"] / (result["delivered_bytes"] / 1e9)}
+    mine, other = bench.alternate(ours, reference)
+    return {"cpu_s_per_gb": mine["cpu_s_per_gb"], "reference_cpu_s_per_gb": other["cpu_s_per_gb"],
+            "ratio": mine["cpu_s_per_gb"] / other["cpu_s_per_gb"]}
+
+
+def bench_idle_memory(bench):
+    """What a pod and a node cost that nobody has touched."""
+    few = {"type": "udp", "from": "node1", "to": "node2", "packets": 1}
+    without = bench.write("nodes.json", scenario(pods=0, traffic=[few]))
+    pods = bench.write("pods.json", scenario(pods=4 * PODS_PER_NODE, traffic=[few]))
+    half = bench.write("half.json", scenario(leaves=25, pods=0, traffic=[few]))
+
+    def run():
+        memory = [bench.simulate(path, "--no-trace", "--no-capture")["setup_mib"] * 2**20
+                  for path in (without, pods, half)]
+        nodes = LEAVES * NODES_PER_LEAF
+        return {"bytes_per_pod": (memory[1] - memory[0]) / (nodes * 4 * PODS_PER_NODE),
+                "bytes_per_node": (memory[0] - memory[2]) / (nodes - 25 * NODES_PER_LEAF)}
+    ours, _ = bench.alternate(run)
+    return ours
+
+
+def bench_trace(bench):
+    """Everything recorded against nothing recorded."""
+    path = bench.write("trace.json", scenario(leaves=2, traffic=[datagrams(500, 40)]))
+
+    def run():
+        plain = bench.simulate(path, "--no-trace", "--no-capture")
+        full = bench.simulate(path, "--no-capture")
+        size = os.path.getsize(os.path.join(full["folder"], "trace.bin")) / 1e6
+        return {"slowdown": full["loop_cpu_s"] / plain["loop_cpu_s"], "mb_per_s": size / full["loop_cpu_s"]}
+    ours, _ = bench.alternate(run)
+    return ours
+
+
+def bench_growth(bench):
+    """CPU per packet, and memory of a node before the first packet, at 80 to 5,000 nodes with 20 flows each."""
+    per_size = {}
+    for leaves in (2, 13, 38, 125):
+        flows = leaves * NODES_PER_LEAF * 20
+        path = bench.write(f"growth{leaves}.json", scenario(leaves=leaves, traffic=[datagrams(flows, 10)]))
+        ours, _ = bench.alternate(bench.rate(path))
+        nodes = leaves * NODES_PER_LEAF
+        per_size[nodes] = 1e6 / ours["packets_per_cpu_s"]
+        print(f"{nodes} nodes: {per_size[nodes]:.2f} us a packet, {ours['setup_mib'] * 1024 / nodes:.1f} KiB a node",
+              flush=True)
+    return {"us_per_packet_5000": per_size[LEAVES * NODES_PER_LEAF]}
+
+
+def bench_control_plane(bench):
+    """A cold start of 5,000 flannel agents until all 25 million entries are in force, and a burst of 500 joins."""
+    nodes = LEAVES * NODES_PER_LEAF
+    latency = {"from": "5ms", "to": "50ms"}
+    cold = scenario(pods=0, controlPlane={"start": {"from": "0s", "to": "10s"}, "watchLatency": latency},
+                    expect=[{"converged": "*"}])
+    joins = scenario(pods=0, controlPlane={"watchLatency": latency}, events=[{"at": "1s", "join": "joiner*"}],
+                     expect=[{"converged": "*"}])
+    joins["cluster"]["nodes"] = [{"generate": nodes - 500, "name": "node{i}"}, {"generate": 500, "name": "joiner{i}"}]
+    paths = bench.write("cold.json", cold), bench.write("joins.json", joins)
+
+    def run():
+        results = []
+        for path in paths:
+            result = bench.simulate(path, "--no-trace", "--no-capture")
+            with open(os.path.join(result["folder"], "metrics.json"), encoding="utf-8") as file:
+                plane = json.load(file)["controlPlane"]
+            if plane["entries"] != nodes * (nodes - 1):
+                raise RuntimeError(f"{plane['entries']} entries are in force")
+            results.append(result)
+        return {"start_cpu_s": results[0]["cpu_s"], "start_mib": results[0]["peak_mib"],
+                "join_cpu_s": results[1]["cpu_s"]}
+    ours, _ = bench.alternate(run)
+    return ours
+
+
+def compare_spreads(bench, other):
+    """Another spread against the even one with 1,400 bytes."""
+    paths = [bench.write("other.json", scenario(traffic=[other])),
+             bench.write("spread.json", scenario(traffic=[datagrams(100_000, 10)]))]
+    ours, even = bench.alternate(bench.rate(paths[0]), bench.rate(paths[1]))
+    return {"packets_per_cpu_s": ours["packets_per_cpu_s"], "spread_packets_per_cpu_s": even["packets_per_cpu_s"],
+            "ratio": ours["packets_per_cpu_s"] / even["packets_per_cpu_s"]}
+
+
+def bench_spread_64(bench):
+    """The spread with packets of 64 bytes (36 of payload), against the one with 1,400"""
+    return compare_spreads(bench, datagrams(100_000, 10, payload=36))
+
+
+def bench_spread_skewed(bench):
+    """The spread by a skewed matrix of racks, against the even one"""
+    weights = ["src_tor,dst_tor,probability"]
+    # As ProjecToR's matrix of a data centre (SIGCOMM 2016): few pairs of racks have most of the traffic.
+    for source in range(LEAVES):
+        for distance in range(1, LEAVES):
+            weights.append(f"{source},{(source + distance) % LEAVES},{1 / (1 + source) ** 2 / distance ** 2:.12f}")
+    with open(os.path.join(bench.folder, "racks.csv"), "w", encoding="utf-8") as file:
+        file.write("\n".join(weights) + "\n")
+    skewed = dict(datagrams(100_000, 10), pairs={"random": 100_000, "by": "racks.csv"})
+    paths = [bench.write("skewed.json", scenario(traffic=[skewed])),
+             bench.write("even.json", scenario(traffic=[datagrams(100_000, 10)]))]
+    ours, even = bench.alternate(bench.rate(paths[0]), bench.rate(paths[1]))
+    return {"packets_per_cpu_s": ours["packets_per_cpu_s"], "even_packets_per_cpu_s": even["packets_per_cpu_s"],
+            "ratio": ours["packets_per_cpu_s"] / even["packets_per_cpu_s"]}
 
 
 def bench_mpi(_):
@@ -267,7 +444,8 @@ def bench_gui(bench):
     return json.loads(result)
 
 
-BENCHES = {"setup": bench_setup, "tables": bench_tables, "spread": bench_spread, "hot": bench_hot,
+BENCHES = {"setup": bench_setup, "tables": bench_tables, "spread": bench_spread, "spread-64": bench_spread_64,
+           "spread-skewed": bench_spread_skewed, "hot": bench_hot,
            "kernel": bench_kernel, "tcp": bench_tcp, "idle-memory": bench_idle_memory,
            "control-plane": bench_control_plane, "mpi": bench_mpi, "trace": bench_trace, "growth": bench_growth,
            "gui": bench_gui}
