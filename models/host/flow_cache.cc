@@ -167,7 +167,10 @@ struct FlowCache::Watch {
     std::memcpy(after.data(), frame.Data(), std::min(kShownBytes, afterBytes));
   }
   void End() {
-    for (const StackBefore& s : stacks) s.stack->Ns().snmp.watcher = nullptr;
+    for (const StackBefore& s : stacks) {
+      s.stack->Ns().snmp.watcher = nullptr;
+      if (s.stack->Ns().peers) s.stack->Ns().peers->holdsUntil = nullptr;
+    }
     stacks.clear();
     links.clear();
     deltas.clear();
@@ -566,6 +569,7 @@ void FlowCache::Touch(Stack& stack) {
   if (!stack.m_packetSockets.empty()) Abandon();
   m_watch->stacks.push_back({&stack, stack.Ns().conntrack.statistics, stack.m_madePackets, stack.m_endedPackets});
   stack.Ns().snmp.watcher = &m_watch->deltas;
+  if (stack.Ns().peers) stack.Ns().peers->holdsUntil = &m_watch->validUntil;
 }
 
 void FlowCache::Touch(kernel::Link& link) {

@@ -174,7 +174,11 @@ int Stack::SendPacket(wire::FramePtr packet, const RouteOut& routed) {
   packet->isSound = true;
   if (m_backlog.flows->Send(*this, packet)) return 0;
   Backlog::Guard guard(m_backlog);
-  if (m_backlog.flows->IsWatching()) m_backlog.flows->Touch(*this);
+  if (m_backlog.flows->IsWatching()) {
+    m_backlog.flows->Touch(*this);
+    if (m_ns->peers)  // was asked before: how long does the answer hold?
+      m_ns->Lookup({.dst = wire::Ipv4{packet->Data()}.Destination(), .src = wire::Ipv4{packet->Data()}.Source()});
+  }
   StartJourney(*packet, packet->cause);
   Trace(Stage::Send, Verdict::Continue, *packet, 0);
   Trace(Stage::RouteOutput, Verdict::Continue, *packet, routed.answer.nextHop.ifindex,

@@ -125,13 +125,14 @@ int Stack::NeighbourOutput(kernel::Link& link, const A& nextHop, wire::FramePtr 
 
   auto& tables = TablesOf<A>(*m_ns);
   kernel::BasicNeighbour<A>* entry = tables.Neighbours().Find(link.ifindex, nextHop);
-  if (!entry) {
+  // One that is being asked for, or has not answered, is replaced by what the agent writes.
+  if (!entry || !kernel::NudHasAddress(entry->state)) {
     kernel::BasicNeighbour<A> shared;
     if (m_ns->peers && FindPeer(*m_ns->peers, link.ifindex, nextHop, shared)) {
       Trace(Stage::NeighbourLookup, Verdict::Continue, *packet, link.ifindex, {kTable<A>, shared.rowId});
       return NeighbourSend(link, shared.mac, std::move(packet));
     }
-    entry = &NeighbourCreate(link.ifindex, nextHop);
+    if (!entry) entry = &NeighbourCreate(link.ifindex, nextHop);
   }
   // __neigh_event_send()
   const Nanoseconds now = engine::Now();

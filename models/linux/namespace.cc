@@ -720,10 +720,12 @@ size_t Namespace::FlushNeighbours(const std::function<bool(const Neighbour&)>& w
 
 std::vector<Neighbour> Namespace::AllNeighbours() const {
   std::vector<Neighbour> out;
-  for (const Neighbour* n : m_neighbours.Sorted()) out.push_back(*n);
+  Neighbour scratch;
+  for (const Neighbour* n : m_neighbours.Sorted())
+    if (FindNeighbour(n->ifindex, n->ip, scratch) == n) out.push_back(*n);
   if (peers) {
     for (Neighbour& n : peers->Neighbours())
-      if (!m_neighbours.Find(n.ifindex, n.ip)) out.push_back(n);
+      if (FindNeighbour(n.ifindex, n.ip, scratch) == &scratch) out.push_back(n);
     std::stable_sort(out.begin(), out.end(), [](const Neighbour& a, const Neighbour& b) {
       return std::tie(a.ifindex, a.ip) < std::tie(b.ifindex, b.ip);
     });
@@ -732,8 +734,9 @@ std::vector<Neighbour> Namespace::AllNeighbours() const {
 }
 
 const Neighbour* Namespace::FindNeighbour(int ifindex, Ipv4Address ip, Neighbour& scratch) const {
-  if (const Neighbour* own = m_neighbours.Find(ifindex, ip)) return own;
-  return peers && peers->FindNeighbour(ifindex, ip, scratch) ? &scratch : nullptr;
+  const Neighbour* own = m_neighbours.Find(ifindex, ip);
+  if (own && NudHasAddress(own->state)) return own;
+  return peers && peers->FindNeighbour(ifindex, ip, scratch) ? &scratch : own;
 }
 
 NeighbourParms& Namespace::Parms(int ifindex) {

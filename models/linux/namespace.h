@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <variant>
 #include <vector>
 
 #include "models/linux/conntrack.h"
@@ -38,9 +39,17 @@ struct Address {
   Ipv4Prefix Subnet() const { return Ipv4Prefix{local, prefixLength}.Canonical(); }
 };
 
+/// A row that comes or goes at a time.
+struct PeerChange {
+  Nanoseconds at;
+  bool isThere = true;  ///< from then on
+  int ifindex = 0;      ///< of an FDB entry or tunnel peer
+  std::variant<Route, Neighbour, VxlanFdbEntry, TunnelPeer, Route6, Neighbour6> row;
+};
+
 /// A part of a namespace's tables that many namespaces share: the entries that a CNI's agent has written for all the
 /// other nodes. 5,000 nodes with 4,999 peers each are 25 million rows of each kind; as a view of one directory they
-/// cost nothing. Rows are made up when asked for. Row ids have the top bit set.
+/// cost nothing. Rows are made up when asked for, as they are at that time. Row ids have the top bit set.
 class PeerTables {
  public:
   virtual ~PeerTables() = default;
@@ -60,6 +69,11 @@ class PeerTables {
   virtual bool FindNeighbour6(int, const Ipv6Address&, Neighbour6&) const { return false; }
   virtual std::vector<Route6> Routes6() const { return {}; }
   virtual std::vector<Neighbour6> Neighbours6() const { return {}; }
+  /// What the agent will still change, in order of time; very many where there are many peers.
+  virtual std::vector<PeerChange> ChangesAfter(Nanoseconds) const { return {}; }
+
+  /// Lowered by each question to when its answer may be another one; null: nobody wants to know.
+  mutable Nanoseconds* holdsUntil = nullptr;
 };
 
 /// Everything that `ip`, `bridge`, `sysctl` and `iptables` can show or set in one network namespace, with the kernel's
@@ -143,7 +157,8 @@ class Namespace {
   NeighbourTable& Neighbours() { return m_neighbours; }
   const NeighbourTable& Neighbours() const { return m_neighbours; }
   std::vector<Neighbour> AllNeighbours() const;  ///< peers' included, by device and address
-  const Neighbour* FindNeighbour(int ifindex, Ipv4Address ip, Neighbour& scratch) const;  ///< own first, then peers'
+  const Neighbour* FindNeighbour(int ifindex, Ipv4Address ip,
+                                 Neighbour& scratch) const;  ///< own with address, peers', own
   void NeighbourChanged(const Neighbour& entry, TableChange::Op op);
   NeighbourParms& Parms(int ifindex);    ///< net.ipv4.neigh.DEV.*
   NeighbourParms defaultNeighbourParms;  ///< net.ipv4.neigh.default.*
@@ -263,6 +278,9 @@ class Namespace {
   uint32_t m_version = 0;
   uint32_t m_lastRowId = 0;
 };
+
+/// Writes a row into the namespace's own tables, or takes it away. What is not there any more stays away.
+void Write(Namespace& ns, const PeerChange& change);
 
 /// The namespaces of one kernel, by name, in the order of `ip netns add`.
 class Machine {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "models/linux/namespace.h"
+#include "sim/plan/agent_report.h"
 #include "sim/plan/expectation.h"
 #include "sim/plan/workload.h"
 
@@ -82,6 +83,17 @@ class ClusterPlan {
   /// been seen (TimedEvent::RoutesReconverge).
   virtual std::vector<kernel::Route> UnderlayRoutes(NetnsId id, uint32_t epoch) const = 0;
   virtual std::vector<kernel::Route6> UnderlayRoutes6(NetnsId, uint32_t) const { return {}; }
+
+  // --- agents that carry out in time what they learn of other nodes; a plan without them has everything in force
+  virtual bool HasAgents() const { return false; }
+  /// From now on tables are as they are at `nowNs`, which must live as long as anything uses them.
+  virtual void FollowClock(const int64_t& /*nowNs*/) const {}
+  /// Nodes whose tables are their own all the same (commands change them), and what their agents still write there.
+  virtual std::vector<NetnsId> NodesWithAgentWrites() const { return {}; }
+  virtual std::vector<kernel::PeerChange> AgentWrites(NetnsId, Nanoseconds /*after*/) const { return {}; }
+  /// When the last agent has done the last thing.
+  virtual Nanoseconds AgentsSettled() const { return {}; }
+  virtual ControlPlaneReport ReportAgents(Nanoseconds /*at*/) const { return {}; }
 };
 
 }  // namespace overlaysim

@@ -109,24 +109,26 @@ void CompiledPlan::FillCables() {
     m_underlayAddresses.emplace(m_fabric.externals[h].port.address.address, ExternalNetns(h));
 }
 
+Vtep CompiledPlan::VtepOf(NodeId id) const {
+  const Profile& profile = m_overlay->profile;
+  const NodeRow& node = m_cluster.nodes[id.value];
+  return {.node = id,
+          .ranges = node.ranges,
+          .tunnel = profile.hasVtepAddress     ? node.TunnelAddress(0)
+                    : profile.routesViaGateway ? node.Gateway()
+                                               : node.Address(),
+          .underlay = node.Address(),
+          .mac = *node.vtepMac,
+          .wireguardKey = profile.FindTunnel(kernel::LinkKind::Wireguard) ? WireguardKeyFromName(node.name)
+                                                                          : kernel::WireguardKey{},
+          .podCidr6 = node.podCidr6,
+          .underlay6 = Address6Of(NodeNetns(id)),
+          .mac6 = node.vtepMac6.value_or(MacAddress{})};
+}
+
 void CompiledPlan::Publish() {
   const Profile& profile = m_overlay->profile;
-  for (size_t n = 0; n < m_cluster.nodes.size(); ++n) {
-    const NodeRow& node = m_cluster.nodes[n];
-    m_overlay->directory.Publish({.node = NodeId(n),
-                                  .ranges = node.ranges,
-                                  .tunnel = profile.hasVtepAddress     ? node.TunnelAddress(0)
-                                            : profile.routesViaGateway ? node.Gateway()
-                                                                       : node.Address(),
-                                  .underlay = node.Address(),
-                                  .mac = *node.vtepMac,
-                                  .wireguardKey = profile.FindTunnel(kernel::LinkKind::Wireguard)
-                                                      ? WireguardKeyFromName(node.name)
-                                                      : kernel::WireguardKey{},
-                                  .podCidr6 = node.podCidr6,
-                                  .underlay6 = Address6Of(NodeNetns(NodeId(n))),
-                                  .mac6 = node.vtepMac6.value_or(MacAddress{})});
-  }
+  for (size_t n = 0; n < m_cluster.nodes.size(); ++n) m_overlay->directory.Publish(VtepOf(NodeId(n)));
   if (!profile.isBridged || profile.tunnels.front().vxlan.learning) return;
   uint32_t number = 0;
   for (size_t p = 0; p < m_cluster.pods.rows.size(); ++p)
@@ -135,6 +137,91 @@ void CompiledPlan::Publish() {
   for (size_t n = 0; n < m_cluster.nodes.size(); ++n)
     m_overlay->stations.emplace(MacFromName(m_cluster.nodes[n].name + "/" + profile.bridge),
                                 Station{NodeId(n), number++});
+}
+
+// ------------------------------------------------------------------------------------------------ agents
+
+/// What the flavour's rows are for a node on the peer's subnet, and for one that is not.
+ControlPlane::Work CompiledPlan::WorkFor(const Vtep& peer) const {
+  const Flavour& flavour = *m_overlay->flavour;
+  const Profile& profile = m_overlay->profile;
+  NodeView near = ViewOf(peer.node);
+  near.node = NodeId();
+  NodeView far = near;
+  far.subnet = {Ipv4Address{}, 32};
+  far.subnet6 = {Ipv6Address{}, Ipv6Address::kBits};
+  auto stepsOf = [&](const NodeView& self) {
+    uint16_t steps = flavour.programs ? BitOf(Step::Map) : uint16_t{0};
+    auto add = [&](Step step, bool isThere) {
+      if (isThere) steps = static_cast<uint16_t>(steps | BitOf(step));
+    };
+    for (const PodRange& range : peer.ranges) {
+      const PeerRows rows = flavour.reach(profile, self, peer, range);
+      add(Step::Neighbour, rows.neighbour.has_value());
+      add(Step::Fdb, rows.fdb.has_value());
+      add(Step::Route, rows.route.has_value());
+      add(Step::PolicyRoute, rows.policyRoute.has_value());
+      add(Step::TunnelPeer, rows.tunnelPeer.has_value());
+    }
+    if (peer.podCidr6.length > 0 && flavour.reach6) {
+      const PeerRows6 rows = flavour.reach6(profile, self, peer);
+      add(Step::Neighbour6, rows.neighbour.has_value());
+      add(Step::Fdb6, rows.fdb.has_value());
+      add(Step::Route6, rows.route.has_value());
+    }
+    return steps;
+  };
+  return {stepsOf(near), stepsOf(far), static_cast<uint16_t>(peer.ranges.size())};
+}
+
+void CompiledPlan::UseAgents(const std::vector<NodeChange>& changes, size_t initial, ControlPlane::Settings settings,
+                             std::vector<ControlPlane::Node> nodes, std::vector<ControlPlane::Outage> outages,
+                             std::vector<ControlPlane::Group> groups) {
+  VtepDirectory& directory = m_overlay->directory;
+  directory = {};
+  std::vector<ControlPlane::Change> log;
+  std::vector<ControlPlane::Work> works;
+  for (const NodeChange& change : changes) {
+    ControlPlane::Change entry{.isWithdrawal = change.isWithdrawal, .at = change.at, .group = change.group};
+    if (change.isWithdrawal) {
+      entry.entry = directory.FindByNode(change.node, directory.Version());
+      directory.Withdraw(change.node);
+    } else {
+      entry.entry = static_cast<uint32_t>(directory.Entries().size());
+      directory.Publish(VtepOf(change.node));
+      works.push_back(WorkFor(directory.Entries().back().vtep));
+    }
+    log.push_back(entry);
+  }
+  for (size_t n = 0; n < nodes.size(); ++n) nodes[n].subnet = ViewOf(NodeId(n)).subnet;
+  m_overlay->agents = std::make_shared<const ControlPlane>(std::move(settings), directory, std::move(nodes),
+                                                           std::move(log), std::move(works), std::move(outages),
+                                                           std::move(groups), static_cast<uint32_t>(initial));
+}
+
+Nanoseconds CompiledPlan::PodsReadyAt(NodeId node) const {
+  return m_overlay->agents ? m_overlay->agents->ReadyAt(node) : Nanoseconds{};
+}
+
+std::vector<NetnsId> CompiledPlan::NodesWithAgentWrites() const {
+  std::vector<NetnsId> out;
+  if (HasAgents())
+    for (NodeId node : nodesWithOwnTables) out.push_back(NodeNetns(node));
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+std::vector<kernel::PeerChange> CompiledPlan::AgentWrites(NetnsId id, Nanoseconds after) const {
+  return PeerView(m_overlay, ViewOf(Info(id).node)).WritesAfter(after);
+}
+
+Nanoseconds CompiledPlan::AgentsSettled() const { return HasAgents() ? m_overlay->agents->SettledAt() : Nanoseconds{}; }
+
+ControlPlaneReport CompiledPlan::ReportAgents(Nanoseconds at) const {
+  if (!HasAgents()) return {};
+  ControlPlaneReport report = m_overlay->agents->Report(at);
+  for (AgentReport& agent : report.agents) agent.netns = NodeNetns(agent.node);
+  return report;
 }
 
 // ------------------------------------------------------------------------------------------------ both families
@@ -223,8 +310,8 @@ NetnsId CompiledPlan::FindByAddress(const IpAddress& ip) const {
 
 NetnsId CompiledPlan::FindByPodAddress(const IpAddress& ip) const {
   const VtepDirectory& directory = m_overlay->directory;
-  const uint32_t entry = ip.IsV6() ? directory.FindByPod6(ip.V6(), directory.Version())
-                                   : directory.FindByPod(ip.V4(), directory.Version());
+  const uint32_t entry = ip.IsV6() ? directory.FindByPod6(ip.V6(), VtepDirectory::Ever)
+                                   : directory.FindByPod(ip.V4(), VtepDirectory::Ever);
   if (entry == VtepDirectory::kNone) return {};
   const NodeId node = directory.Entries()[entry].vtep.node;
   const NodeRow& row = m_cluster.nodes[node.value];

@@ -43,6 +43,12 @@ class CompiledPlan final : public ClusterPlan {
   std::optional<LonePod> FindLonePod(NetnsId id) const override;
   std::vector<kernel::Route> UnderlayRoutes(NetnsId id, uint32_t epoch) const override;
   std::vector<kernel::Route6> UnderlayRoutes6(NetnsId id, uint32_t epoch) const override;
+  bool HasAgents() const override { return m_overlay->agents != nullptr; }
+  void FollowClock(const int64_t& nowNs) const override { m_overlay->now = &nowNs; }
+  std::vector<NetnsId> NodesWithAgentWrites() const override;
+  std::vector<kernel::PeerChange> AgentWrites(NetnsId id, Nanoseconds after) const override;
+  Nanoseconds AgentsSettled() const override;
+  ControlPlaneReport ReportAgents(Nanoseconds at) const override;
 
   NetnsId DeviceNetns(uint32_t device) const { return NetnsId(device); }
   NetnsId NodeNetns(NodeId node) const { return NetnsId(m_firstNode + node.value); }
@@ -52,6 +58,7 @@ class CompiledPlan final : public ClusterPlan {
   const Cluster& GetCluster() const { return m_cluster; }
   const Fabric& GetFabric() const { return m_fabric; }
   const Profile& GetProfile() const { return m_overlay->profile; }
+  const Flavour& GetFlavour() const { return *m_overlay->flavour; }
   Ipv4Address AddressOf(NetnsId id) const;   ///< where others send to; zero: a switch without one
   Ipv6Address Address6Of(NetnsId id) const;  ///< zero: none
   uint32_t PodMtu(PodId pod) const;
@@ -63,6 +70,19 @@ class CompiledPlan final : public ClusterPlan {
   std::vector<kernel::Route> RoutesTowards(NodeId node, NodeId peer) const;
   /// As `ip route add` takes a route of that node.
   std::string RouteWords(NodeId node, const kernel::Route& route) const;
+  /// A change of what the API server says of a node.
+  struct NodeChange {
+    NodeId node;
+    bool isWithdrawal = false;
+    Nanoseconds at;
+    uint32_t group = 0;  ///< as ControlPlane::Change
+  };
+  /// Who is in the directory when, in place of all nodes always: the first `initial` of the changes hold at time 0.
+  void UseAgents(const std::vector<NodeChange>& changes, size_t initial, ControlPlane::Settings settings,
+                 std::vector<ControlPlane::Node> nodes, std::vector<ControlPlane::Outage> outages,
+                 std::vector<ControlPlane::Group> groups);
+  /// When the pods of the node can start; kNever: never.
+  Nanoseconds PodsReadyAt(NodeId node) const;
   /// An address of the node's subnet that nobody has.
   Ipv4Address UnusedAddressNear(NodeId node) const;
   /// Commands that delete the node's tunnel device and make it again, with the entries of its peers or without.
@@ -99,6 +119,8 @@ class CompiledPlan final : public ClusterPlan {
   std::unique_ptr<kernel::Namespace> NewNamespace(NetnsId id, const std::string& netnsName) const;
   void FillCables();
   void Publish();
+  Vtep VtepOf(NodeId node) const;
+  ControlPlane::Work WorkFor(const Vtep& peer) const;
   std::unique_ptr<kernel::Namespace> MakeDevice(NetnsId id, const Device& device) const;
   std::unique_ptr<kernel::Namespace> MakeNode(NetnsId id, NodeId node) const;
   std::unique_ptr<kernel::Namespace> MakePod(NetnsId id, PodId pod) const;

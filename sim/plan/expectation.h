@@ -26,24 +26,27 @@ struct Bounds {
   }
 };
 
-/// Percentiles of the round trip that can be bounded.
+/// Percentiles of a time that can be bounded.
 enum class RttFigure : uint8_t { P50, P90, P99, P999, Mean, All };
 
 /// What must be true of a run, with everything resolved. Judged by what happened to `flows`.
 struct Expectation {
   enum class Kind : uint8_t {
-    Reach,     ///< every flow is answered (Udp: delivered; Tcp: connected), within `deadline` if it is set
-    NotReach,  ///< none is
-    Loss,      ///< `share`: millionths of the packets of `flows` that were not delivered or answered
-    Rtt,       ///< `rtt`: nanoseconds, over all answers of `flows`
-    Path,      ///< each journey of `flows` passes `through` in this order and none of `avoids`
-    Mtu,       ///< `number`: the largest packet, in bytes, that passes undivided from `from` to `to`
-    Drops,     ///< `number`: packets with this verdict, at these devices
+    Reach,       ///< every flow is answered (Udp: delivered; Tcp: connected), within `deadline` if it is set
+    NotReach,    ///< none is
+    Loss,        ///< `share`: millionths of the packets of `flows` that were not delivered or answered
+    Rtt,         ///< `rtt`: nanoseconds, over all answers of `flows`
+    Completion,  ///< `rtt`: nanoseconds, over the transfers of `flows`, which must all have been completed
+    Path,        ///< each journey of `flows` passes `through` in this order and none of `avoids`
+    Mtu,         ///< `number`: the largest packet, in bytes, that passes undivided from `from` to `to`
+    Drops,       ///< `number`: packets with this verdict, at these devices
+    Converged,   ///< the agents of `nodes` have done all that there is for them, by `deadline` if it is set
   } kind = Kind::Reach;
   std::string text;  ///< "reach shop/cart-* -> shop/redis-*, tcp 6379"
   SourcePlace place;
-  std::vector<FlowId> flows;  ///< workloads of the scenario, or probes made for this expectation
-  NetnsId from, to;           ///< Mtu
+  std::vector<FlowId> flows;   ///< workloads of the scenario, or probes made for this expectation
+  NetnsId from, to;            ///< Mtu
+  std::vector<NetnsId> nodes;  ///< Converged
   Bounds share, number;
   std::vector<std::pair<RttFigure, Bounds>> rtt;
   /// Path: at each step any of these namespaces.

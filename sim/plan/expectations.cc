@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "sim/plan/names.h"
 #include "sim/plan/timeline.h"
 
 namespace overlaysim::plan {
@@ -52,11 +53,15 @@ class ExpectationPlanner {
     else if (expect.loss)
       isPlanned = PlanLoss(expect, out);
     else if (expect.rtt)
-      isPlanned = PlanRtt(expect, out);
+      isPlanned = PlanTimes(Expectation::Kind::Rtt, "rtt", *expect.rtt, expect, out);
+    else if (expect.completion)
+      isPlanned = PlanTimes(Expectation::Kind::Completion, "completion", *expect.completion, expect, out);
     else if (expect.mtu)
       isPlanned = PlanMtu(expect, out);
     else if (expect.drops)
       isPlanned = PlanDrops(expect, out);
+    else if (expect.converged)
+      isPlanned = PlanConverged(expect, out);
     if (!isPlanned) return;
     if (expect.name) out.text = expect.name->value;
     m_plan.expectations.push_back(std::move(out));
@@ -113,7 +118,7 @@ class ExpectationPlanner {
         w.want = true;
         if (probe.tcp) w.destinationPort = probe.tcp->value;
         if (probe.udp) w.destinationPort = probe.udp->value;
-        if (out.during) w.start = (*out.during)[0];
+        if (expect.at) w.start = expect.at->value;
         if (out.deadline) w.timeout = *out.deadline;
         out.flows.push_back(w.id);
         m_plan.workloads.push_back(std::move(w));
@@ -154,8 +159,8 @@ class ExpectationPlanner {
     return TakeFlows("loss", *expect.loss, expect, out) && NeedBounds(out.share.IsEmpty(), "loss", expect);
   }
 
-  bool PlanRtt(const Expect& expect, Expectation& out) {
-    out.kind = Expectation::Kind::Rtt;
+  bool PlanTimes(Expectation::Kind kind, const char* what, const Probe& probe, const Expect& expect, Expectation& out) {
+    out.kind = kind;
     auto take = [&](RttFigure figure, const std::optional<scenario::Comparison<Nanoseconds>>& bounds) {
       if (bounds) out.rtt.emplace_back(figure, BoundsOf(*bounds));
     };
@@ -165,7 +170,7 @@ class ExpectationPlanner {
     take(RttFigure::P999, expect.p999);
     take(RttFigure::Mean, expect.mean);
     take(RttFigure::All, expect.all);
-    return TakeFlows("rtt", *expect.rtt, expect, out) && NeedBounds(out.rtt.empty(), "rtt", expect);
+    return TakeFlows(what, probe, expect, out) && NeedBounds(out.rtt.empty(), what, expect);
   }
 
   bool PlanPath(const Expect& expect, Expectation& out) {
@@ -210,6 +215,22 @@ class ExpectationPlanner {
       out.text += " at " + expect.drops->on->value;
     }
     return NeedBounds(out.number.IsEmpty(), "drops", expect);
+  }
+
+  bool PlanConverged(const Expect& expect, Expectation& out) {
+    out.kind = Expectation::Kind::Converged;
+    out.text = "converged " + expect.converged->value;
+    if (expect.before) out.deadline = expect.before->value;
+    for (size_t i = 0; i < m_plan.NetnsCount(); ++i) {
+      const NetnsInfo info = m_plan.Info(NetnsId(i));
+      if (info.role == NetnsRole::Node && MatchesPattern(expect.converged->value, info.name))
+        out.nodes.push_back(info.id);
+    }
+    if (!m_plan.HasAgents())
+      m_context.Error(expect.place, "\"converged\" needs \"controlPlane\": without, all is in force always");
+    else if (out.nodes.empty())
+      m_context.Error(expect.converged->place, "\"{}\" is no node", expect.converged->value);
+    return m_plan.HasAgents() && !out.nodes.empty();
   }
 
   const Context& m_context;

@@ -6,15 +6,14 @@ namespace overlaysim::plan {
 
 PeerRows CompiledPlan::RowsTowards(NodeId node, NodeId peer) const {
   const VtepDirectory& directory = m_overlay->directory;
-  const uint32_t entry = directory.FindByNode(peer, directory.Version());
-  const Vtep& vtep = directory.Entries()[entry].vtep;
+  const Vtep& vtep = directory.Entries()[directory.FindByNode(peer, VtepDirectory::Ever)].vtep;
   if (vtep.ranges.empty()) return {};
   return m_overlay->flavour->reach(m_overlay->profile, ViewOf(node), vtep, vtep.ranges.front());
 }
 
 std::vector<kernel::Route> CompiledPlan::RoutesTowards(NodeId node, NodeId peer) const {
   const VtepDirectory& directory = m_overlay->directory;
-  const Vtep& vtep = directory.Entries()[directory.FindByNode(peer, directory.Version())].vtep;
+  const Vtep& vtep = directory.Entries()[directory.FindByNode(peer, VtepDirectory::Ever)].vtep;
   std::vector<kernel::Route> routes;
   for (const PodRange& range : vtep.ranges)
     if (auto route = m_overlay->flavour->reach(m_overlay->profile, ViewOf(node), vtep, range).route)

@@ -4,9 +4,11 @@ namespace overlaysim::plan {
 
 void PlanTimeline(const Context& context, ClusterPlan& plan, CompiledPlan* cluster) {
   const EndpointFinder finder(context, plan, cluster);
-  PlanTraffic(context, finder, plan);
+  PlanAgents(context, plan, cluster);
+  PlanTraffic(context, finder, plan, cluster);
   PlanEvents(context, finder, plan, cluster);
   PlanExpectations(context, finder, plan);
+  DelayUntilPodsAreReady(context, plan, cluster);
   PlanCaptures(context, finder, plan, cluster);
 }
 

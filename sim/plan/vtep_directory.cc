@@ -3,15 +3,11 @@
 #include <cstring>
 
 namespace overlaysim::plan {
-namespace {
-
-uint64_t NumberOf(const kernel::WireguardKey& key) {
+uint64_t VtepDirectory::NumberOf(const kernel::WireguardKey& key) {
   uint64_t number;
   std::memcpy(&number, key.bytes.data(), sizeof number);
   return number;
 }
-
-}  // namespace
 
 uint32_t VtepDirectory::Withdraw(NodeId node) {
   ++m_version;
@@ -45,37 +41,6 @@ uint32_t VtepDirectory::Publish(const Vtep& vtep) {
     m_cidrLengths |= uint64_t{1} << range.cidr.length;
   }
   return m_version;
-}
-
-uint32_t VtepDirectory::FindByKey(const kernel::WireguardKey& key, uint32_t version) const {
-  const uint32_t entry = Newest(m_byKey, NumberOf(key), &Older::byKey, version);
-  return entry != kNone && m_entries[entry].vtep.wireguardKey == key ? entry : kNone;
-}
-
-uint32_t VtepDirectory::NewestRange(const Ipv4Prefix& cidr, uint32_t version) const {
-  auto it = m_byCidr.find(CidrKey(cidr));
-  uint32_t range = it == m_byCidr.end() ? kNone : it->second;
-  while (range != kNone && !m_entries[m_ranges[range].entry].InForce(version)) range = m_ranges[range].older;
-  return range;
-}
-
-uint32_t VtepDirectory::FindByPod6(const Ipv6Address& pod, uint32_t version) const {
-  for (size_t length = m_cidr6Lengths.size(); length-- > 0;) {
-    if (!m_cidr6Lengths.test(length)) continue;
-    const auto bits = static_cast<uint8_t>(length);
-    const uint32_t entry = Newest(m_byCidr6, Ipv6Prefix{pod.Masked(bits), bits}, &Older::byCidr6, version);
-    if (entry != kNone) return entry;
-  }
-  return kNone;
-}
-
-uint32_t VtepDirectory::FindByPod(Ipv4Address pod, uint32_t version) const {
-  uint32_t found = kNone;
-  VisitByPod(pod, version, [&](uint32_t entry, uint32_t) {
-    found = entry;
-    return true;
-  });
-  return found;
 }
 
 }  // namespace overlaysim::plan

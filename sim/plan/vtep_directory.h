@@ -3,6 +3,7 @@
 #include <bitset>
 #include <cstdint>
 #include <limits>
+#include <type_traits>
 #include <unordered_map>
 #include <vector>
 
@@ -38,7 +39,8 @@ struct Vtep {
 };
 
 /// All nodes' VTEPs and pod CIDRs, held once for the cluster, with their history: a node's tables are this directory as
-/// of the version that its agent has applied. Lookups cost O(1) or O(number of CIDR lengths).
+/// far as its agent has carried it out. Lookups cost O(1) or O(number of CIDR lengths); they take the newest entry that
+/// holds `when`, which is a version or a function of an entry and the number of one of its ranges.
 class VtepDirectory {
  public:
   struct Entry {
@@ -55,35 +57,61 @@ class VtepDirectory {
   uint32_t Publish(const Vtep& vtep);
   uint32_t Withdraw(NodeId node);
 
-  /// Index of the entry in force at `version`, or kNone. By pod address the longest CIDR wins.
+  /// Index of the entry that holds then, or kNone. By pod address the longest CIDR wins.
   static constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
-  uint32_t FindByPod(Ipv4Address pod, uint32_t version) const;
+  static bool Ever(uint32_t, uint32_t) { return true; }  ///< for `when`: the newest there is
+  template <typename When>
+  uint32_t FindByPod(Ipv4Address pod, const When& when) const {
+    uint32_t found = kNone;
+    VisitByPod(pod, when, [&](uint32_t entry, uint32_t) {
+      found = entry;
+      return true;
+    });
+    return found;
+  }
   /// Visits (entry, range of it) of the ranges that hold `pod`, longest first, until the visitor answers true.
-  template <typename Visitor>
-  bool VisitByPod(Ipv4Address pod, uint32_t version, Visitor&& visit) const {
+  template <typename When, typename Visitor>
+  bool VisitByPod(Ipv4Address pod, const When& when, Visitor&& visit) const {
     for (int length = 32; length >= 0; --length) {
       if (!(m_cidrLengths >> length & 1)) continue;
-      const uint32_t number = NewestRange(Ipv4Prefix{pod, static_cast<uint8_t>(length)}.Canonical(), version);
+      const uint32_t number = NewestRange(Ipv4Prefix{pod, static_cast<uint8_t>(length)}.Canonical(), when);
       if (number == kNone) continue;
       const uint32_t entry = m_ranges[number].entry;
       if (visit(entry, number - m_entries[entry].firstRange)) return true;
     }
     return false;
   }
-  uint32_t FindByTunnel(Ipv4Address tunnel, uint32_t version) const {
-    return Newest<uint64_t>(m_byTunnel, tunnel.value, &Older::byTunnel, version);
+  template <typename When>
+  uint32_t FindByTunnel(Ipv4Address tunnel, const When& when) const {
+    return Newest<uint64_t>(m_byTunnel, tunnel.value, &Older::byTunnel, when);
   }
-  uint32_t FindByMac(MacAddress mac, uint32_t version) const {
-    return Newest(m_byMac, mac.ToUint64(), &Older::byMac, version);
+  template <typename When>
+  uint32_t FindByMac(MacAddress mac, const When& when) const {
+    return Newest(m_byMac, mac.ToUint64(), &Older::byMac, when);
   }
-  uint32_t FindByNode(NodeId node, uint32_t version) const {
-    return Newest<uint64_t>(m_byNode, node.value, &Older::byNode, version);
+  template <typename When>
+  uint32_t FindByNode(NodeId node, const When& when) const {
+    return Newest<uint64_t>(m_byNode, node.value, &Older::byNode, when);
   }
-  uint32_t FindByPod6(const Ipv6Address& pod, uint32_t version) const;
-  uint32_t FindByMac6(MacAddress mac, uint32_t version) const {
-    return Newest(m_byMac6, mac.ToUint64(), &Older::byMac6, version);
+  template <typename When>
+  uint32_t FindByPod6(const Ipv6Address& pod, const When& when) const {
+    for (size_t length = m_cidr6Lengths.size(); length-- > 0;) {
+      if (!m_cidr6Lengths.test(length)) continue;
+      const auto bits = static_cast<uint8_t>(length);
+      const uint32_t entry = Newest(m_byCidr6, Ipv6Prefix{pod.Masked(bits), bits}, &Older::byCidr6, when);
+      if (entry != kNone) return entry;
+    }
+    return kNone;
   }
-  uint32_t FindByKey(const kernel::WireguardKey& key, uint32_t version) const;
+  template <typename When>
+  uint32_t FindByMac6(MacAddress mac, const When& when) const {
+    return Newest(m_byMac6, mac.ToUint64(), &Older::byMac6, when);
+  }
+  template <typename When>
+  uint32_t FindByKey(const kernel::WireguardKey& key, const When& when) const {
+    const uint32_t entry = Newest(m_byKey, NumberOf(key), &Older::byKey, when);
+    return entry != kNone && m_entries[entry].vtep.wireguardKey == key ? entry : kNone;
+  }
 
   /// In order of publication; entries are never removed, so an index stays valid.
   const std::vector<Entry>& Entries() const { return m_entries; }
@@ -99,15 +127,30 @@ class VtepDirectory {
     uint32_t older;  ///< number of the range of the same CIDR before it
   };
   static uint64_t CidrKey(const Ipv4Prefix& p) { return uint64_t{p.length} << 32 | p.address.value; }
-  template <typename Key>
+  static uint64_t NumberOf(const kernel::WireguardKey& key);
+  template <typename When>
+  bool Holds(const When& when, uint32_t entry, uint32_t range) const {
+    if constexpr (std::is_integral_v<When>)
+      return m_entries[entry].InForce(when);
+    else
+      return when(entry, range);
+  }
+  template <typename Key, typename When>
   uint32_t Newest(const std::unordered_map<Key, uint32_t>& index, const Key& key, uint32_t Older::*older,
-                  uint32_t version) const {
+                  const When& when) const {
     auto it = index.find(key);
     uint32_t entry = it == index.end() ? kNone : it->second;
-    while (entry != kNone && !m_entries[entry].InForce(version)) entry = m_older[entry].*older;
+    while (entry != kNone && !Holds(when, entry, 0)) entry = m_older[entry].*older;
     return entry;
   }
-  uint32_t NewestRange(const Ipv4Prefix& cidr, uint32_t version) const;
+  template <typename When>
+  uint32_t NewestRange(const Ipv4Prefix& cidr, const When& when) const {
+    auto it = m_byCidr.find(CidrKey(cidr));
+    uint32_t range = it == m_byCidr.end() ? kNone : it->second;
+    while (range != kNone && !Holds(when, m_ranges[range].entry, range - m_entries[m_ranges[range].entry].firstRange))
+      range = m_ranges[range].older;
+    return range;
+  }
 
   std::vector<Entry> m_entries;
   std::vector<Older> m_older;

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <optional>
 
 #include "models/host/stack.h"
 #include "sim/run/simulation.h"
@@ -95,6 +97,9 @@ class JudgeOfRun {
       case Kind::Rtt:
         Rtt(e, j);
         break;
+      case Kind::Completion:
+        Completion(e, j);
+        break;
       case Kind::Path:
         Path(e, j);
         break;
@@ -103,6 +108,9 @@ class JudgeOfRun {
         break;
       case Kind::Drops:
         Drops(e, j);
+        break;
+      case Kind::Converged:
+        Converged(e, j);
         break;
     }
     return j;
@@ -183,7 +191,8 @@ class JudgeOfRun {
     uint64_t offered = 0, delivered = 0;
     for (FlowId flow : e.flows) {
       if (e.during) {
-        const bool wantsAnswer = WorkloadOf(flow).kind == WorkloadKind::Ping;
+        const bool wantsAnswer =
+            WorkloadOf(flow).kind == WorkloadKind::Ping || WorkloadOf(flow).kind == WorkloadKind::Rpc;
         EachPacket(e, flow, [&](const FlowAccount::Journey& journey) {
           ++offered;
           if (wantsAnswer ? journey.answered : journey.arrived) ++delivered;
@@ -213,6 +222,11 @@ class JudgeOfRun {
       else if (const traffic::Flow* f = m_simulation.FlowOf(flow))
         all.Merge(f->Result().rttNs);
     }
+    CompareTimes(e, all, "no answer", "answers", j);
+  }
+
+  static void CompareTimes(const Expectation& e, const Histogram& all, const char* nothing, const char* what,
+                           Judgement& j) {
     std::vector<std::string> expected, found;
     j.held = all.Count() > 0;
     for (const auto& [figure, bounds] : e.rtt) {
@@ -222,7 +236,18 @@ class JudgeOfRun {
       if (!bounds.Holds(value)) j.held = false;
     }
     j.expected = fmt::format("{}", fmt::join(expected, ", "));
-    j.found = all.Count() == 0 ? "no answer" : fmt::format("{} over {} answers", fmt::join(found, ", "), all.Count());
+    j.found = all.Count() == 0 ? nothing : fmt::format("{} over {} {}", fmt::join(found, ", "), all.Count(), what);
+  }
+
+  void Completion(const Expectation& e, Judgement& j) const {
+    Histogram all;
+    for (FlowId flow : e.flows)
+      if (const traffic::Flow* f = m_simulation.FlowOf(flow); f && f->Result().completion)
+        all.Add(f->Result().completion->count);
+    CompareTimes(e, all, "nothing was completed", "transfers", j);
+    if (all.Count() == e.flows.size()) return;
+    j.held = false;
+    j.found += fmt::format("; {} of {} were not completed", e.flows.size() - all.Count(), e.flows.size());
   }
 
   static bool Contains(const std::vector<NetnsId>& some, NetnsId one) {
@@ -277,6 +302,25 @@ class JudgeOfRun {
     j.found = found == 0 ? "nothing passes" : ShowBytes(found);
   }
 
+  void Converged(const Expectation& e, Judgement& j) {
+    j.expected = e.deadline ? "before " + e.deadline->ToString() : "by the end";
+    if (!m_agents) {
+      m_agents.emplace();
+      for (const AgentReport& agent : m_simulation.Plan().ReportAgents(m_simulation.EndedAt()).agents)
+        m_agents->emplace(agent.netns, agent.settled);
+    }
+    size_t settled = 0;
+    Nanoseconds last;
+    for (NetnsId node : e.nodes)
+      if (const auto at = m_agents->at(node)) {
+        ++settled;
+        last = std::max(last, *at);
+      }
+    j.held = settled == e.nodes.size() && (!e.deadline || last < *e.deadline);
+    j.found = settled == e.nodes.size() ? fmt::format("{} of {}, the last at {}", settled, settled, last.ToString())
+                                        : fmt::format("{} of {}", settled, e.nodes.size());
+  }
+
   bool IsOn(const std::vector<Expectation::Device>& devices, const FlowAccount::Loss& loss) const {
     if (devices.empty()) return true;
     return std::any_of(devices.begin(), devices.end(), [&](const Expectation::Device& d) {
@@ -303,6 +347,7 @@ class JudgeOfRun {
   const Simulation& m_simulation;
   const FlowAccount& m_account;
   size_t m_mtus = 0;
+  std::optional<std::map<NetnsId, std::optional<Nanoseconds>>> m_agents;  ///< when each had done all, once asked for
 };
 
 }  // namespace
@@ -331,11 +376,13 @@ std::vector<int64_t> MeasureMtus(ClusterPlan& plan) {
   const Nanoseconds duration = plan.duration;
   plan.events.clear();
   plan.duration = {};
+  const Nanoseconds settled = plan.AgentsSettled();
   auto passes = [&](const Expectation& e, int64_t bytes) {
     Workload ping{.kind = WorkloadKind::Ping, .id = FlowId(0), .from = e.from, .to = e.to};
     ping.destination = plan.Materialise(e.to)->SelectAddress(0, {}, kernel::kScopeGlobal);
     ping.payload = static_cast<uint32_t>(bytes - kMinPacketBytes);
     ping.df = true;
+    ping.start = settled;
     plan.workloads = {ping};
     Simulation simulation(plan);
     simulation.Run();

@@ -65,9 +65,13 @@ std::string RowText(const kernel::Namespace& ns, const TableChange& change) {
   return {};
 }
 
-/// Of the table of its peers that has most.
+/// Of the table of its peers that has most, now or later.
 size_t CountPeerRows(const kernel::Namespace& ns) {
-  size_t count = ns.peers->Routes().size();
+  const std::vector<kernel::PeerChange> changes = ns.peers->ChangesAfter(engine::Now());
+  const auto later = std::count_if(changes.begin(), changes.end(), [](const kernel::PeerChange& change) {
+    return change.isThere && std::holds_alternative<kernel::Route>(change.row);
+  });
+  size_t count = ns.peers->Routes().size() + static_cast<size_t>(later);
   for (const kernel::Link* link : ns.Links()) count = std::max(count, ns.peers->TunnelPeers(link->ifindex).size());
   return count;
 }
@@ -157,6 +161,7 @@ void Recorder::AddCaptures() {
 std::string Recorder::Finish() {
   std::string error;
   if (m_trace) {
+    WritePeerChanges(m_simulation.EndedAt());
     m_trace->Finish();
     error = m_trace->Error();
   }
@@ -172,6 +177,7 @@ std::string Recorder::Finish() {
 void Recorder::OnMade(host::Stack& stack) {
   for (const kernel::Link* link : stack.Ns().Links()) BeginCaptures(stack, *link);
   if (m_trace) {
+    WritePeerChanges(engine::Now());
     m_trace->NameNetns(stack.Id().value, NameOf(stack.Id()));
     WriteTables(stack);
   }
@@ -184,7 +190,28 @@ void Recorder::OnTableChange(host::Stack& stack, const TableChange& change) {
     if (change.op == TableChange::Op::Add) BeginCaptures(stack, link);
     if (m_trace) m_trace->NameDevice(stack.Id().value, static_cast<uint32_t>(link.ifindex), link.name);
   }
-  if (m_trace) WriteRow(stack.Ns(), change);
+  if (!m_trace) return;
+  WritePeerChanges(engine::Now());
+  WriteRow(stack.Ns(), change);
+}
+
+/// What agents have written in directories meanwhile: nothing else happens then, so nobody has told.
+void Recorder::WritePeerChanges(Nanoseconds until) {
+  while (!m_peerChanges.empty() && m_peerChanges.begin()->first <= until) {
+    const auto [id, change] = std::move(m_peerChanges.begin()->second);
+    m_peerChanges.erase(m_peerChanges.begin());
+    const kernel::Namespace& ns = m_simulation.Net().Get(id).Ns();
+    const auto write = [&ns, &change = change, this](Table table, const auto& row) {
+      IsNews(ns.Id(), row.rowId);
+      WriteRow(ns,
+               {change.isThere ? TableChange::Op::Add : TableChange::Op::Delete, table, row.rowId, ns.Version(), &row,
+                change.ifindex},
+               change.at);
+    };
+    constexpr std::array kTables = {Table::Route,      Table::Neighbour, Table::VxlanFdb,
+                                    Table::TunnelPeer, Table::Route6,    Table::Neighbour6};
+    std::visit([&, table = kTables.at(change.row.index())](const auto& row) { write(table, row); }, change.row);
+  }
 }
 
 void Recorder::BeginCaptures(host::Stack& stack, const kernel::Link& link) {
@@ -201,8 +228,10 @@ uint32_t Recorder::RowIdOf(const kernel::Namespace& ns, const TableChange& chang
   return m_rowIds.try_emplace(fmt::format("{} {}", ns.Id().value, key), kFirstOwnRow + m_rowIds.size()).first->second;
 }
 
-void Recorder::WriteRow(const kernel::Namespace& ns, const TableChange& change) {
-  m_trace->TableRow({.timeNs = engine::Now().count,
+void Recorder::WriteRow(const kernel::Namespace& ns, const TableChange& change) { WriteRow(ns, change, engine::Now()); }
+
+void Recorder::WriteRow(const kernel::Namespace& ns, const TableChange& change, Nanoseconds at) {
+  m_trace->TableRow({.timeNs = at.count,
                      .netns = ns.Id().value,
                      .table = change.table,
                      .op = change.op,
@@ -222,6 +251,9 @@ void Recorder::WriteTables(host::Stack& stack) {
   const std::shared_ptr<const kernel::PeerTables> peers = ns.peers;
   if (peers && !m_hasManyPeers) m_hasManyPeers = CountPeerRows(ns) > kPeerRowsWritten;
   if (m_hasManyPeers.value_or(false)) ns.peers = nullptr;
+  if (ns.peers)
+    for (kernel::PeerChange& change : ns.peers->ChangesAfter(engine::Now()))
+      m_peerChanges.emplace(change.at, std::pair{ns.Id(), std::move(change)});
   for (const kernel::Link* link : ns.Links()) {
     m_trace->NameDevice(ns.Id().value, static_cast<uint32_t>(link->ifindex), link->name);
     write(Table::Link, static_cast<uint32_t>(link->ifindex), link);
@@ -315,6 +347,7 @@ void Recorder::WriteNamedRow(const TraceRecord& record) {
 
 void Recorder::OnRecord(const TraceRecord& record, const HeaderChange& change) {
   if (m_trace) {
+    WritePeerChanges({record.timeNs});
     if ((record.row & kPeerRowBit) || (record.row != 0 && record.table == Table::Filter)) WriteNamedRow(record);
     m_trace->Append(record, change);
     FlushNowAndThen();

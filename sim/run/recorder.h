@@ -7,6 +7,7 @@
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "models/host/network.h"
@@ -64,6 +65,8 @@ class Recorder final : public host::Observer {
   void WriteTables(host::Stack& stack);
   uint32_t RowIdOf(const kernel::Namespace& ns, const kernel::TableChange& change);
   void WriteRow(const kernel::Namespace& ns, const kernel::TableChange& change);
+  void WriteRow(const kernel::Namespace& ns, const kernel::TableChange& change, Nanoseconds at);
+  void WritePeerChanges(Nanoseconds until);
   void WriteRule(const kernel::Namespace& ns, const kernel::FilterTable& table, const kernel::FilterChain& chain,
                  const kernel::FilterRule& rule);
   void WriteNamedRow(const TraceRecord& record);
@@ -82,6 +85,7 @@ class Recorder final : public host::Observer {
   std::optional<bool>
       m_hasManyPeers;  ///< as the first namespace with peers has; counting those of each would cost too much
   FlatMap<uint64_t, bool> m_known;  ///< rows of peers and filters that the trace has, by namespace and row
+  std::multimap<Nanoseconds, std::pair<NetnsId, kernel::PeerChange>> m_peerChanges;  ///< to come
   std::unordered_map<std::string, uint32_t> m_rowIds;  ///< of links, addresses and sysctls
   std::unordered_set<uint16_t> m_vxlanPorts;           ///< UDP ports behind which a frame begins
   std::unordered_map<uint32_t, std::string> m_namesByAddress;

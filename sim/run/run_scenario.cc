@@ -130,7 +130,7 @@ void RunWatched(Simulation& simulation, const std::function<void(const RunProgre
 void TakeOutputs(const Simulation& simulation, RunOutcome& outcome) {
   for (const Workload& workload : simulation.Plan().workloads) {
     const traffic::Flow* flow = simulation.FlowOf(workload.id);
-    if (!flow || workload.isProbe) continue;
+    if (!flow || workload.isProbe || workload.isBulk) continue;
     const traffic::FlowResult& r = flow->Result();
     if (r.output.empty() && r.errorOutput.empty()) continue;
     if (outcome.outputs.size() == RunOutcome::kMaxOutputs)

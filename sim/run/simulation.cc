@@ -9,6 +9,7 @@
 #include "models/host/stack_inline.h"
 #include "models/traffic/inject.h"
 #include "models/traffic/ping.h"
+#include "models/traffic/rpc_flow.h"
 #include "models/traffic/tcp_edge.h"
 #include "models/traffic/tcp_transfer.h"
 #include "sim/base/check.h"
@@ -18,8 +19,9 @@
 namespace overlaysim {
 namespace {
 
-// Among the events of one instant in a namespace: its own timers first, then what is done to it, then what begins
-// there.
+// Among the events of one instant in a namespace: its own timers first, then what its agent writes, then what is done
+// to it, then what begins there.
+constexpr uint64_t kAgentSequence = uint64_t{1} << 60;
 constexpr uint64_t kEventSequence = uint64_t{1} << 61;
 constexpr uint64_t kWorkloadSequence = uint64_t{1} << 62;
 /// How long a run goes on after the last line of traffic has ended: copies of frames that nobody waits for still
@@ -63,6 +65,7 @@ Simulation::Simulation(const ClusterPlan& plan)
       m_namespaces(*m_network, [&plan](std::string_view name) { return plan.Find(name); }),
       m_flows(plan.workloads.size()) {
   engine::UseOrderedSimulator();
+  plan.FollowClock(engine::internal::now);
   for (const CablePlan& cable : plan.cables)
     m_network->AddCable({cable.name, cable.rate, cable.delay, cable.queueBytes, cable.up},
                         {cable.a.netns, cable.a.ifindex}, {cable.b.netns, cable.b.ifindex});
@@ -81,14 +84,37 @@ void Simulation::ScheduleAll() {
     const NetnsId at = event.on.IsNone() ? NetnsId(0) : event.on;
     engine::Schedule(event.at, {at, 0, kEventSequence | i}, [this, &event] { CarryOut(event); });
   }
+  for (NetnsId id : m_plan.NodesWithAgentWrites()) ScheduleAgent(id);
   m_running = m_plan.workloads.size();
   for (size_t i = 0; i < m_plan.workloads.size(); ++i)
     engine::Schedule(m_plan.workloads[i].start, {m_plan.workloads[i].from, 0, kWorkloadSequence | i},
                      [this, i] { StartWorkload(i); });
+  if (m_plan.duration.count == 0) m_lastEvent = std::max(m_lastEvent, m_plan.AgentsSettled());
   if (m_plan.duration.count > 0)
     ns3::Simulator::Stop(ns3::NanoSeconds(m_plan.duration.count));
   else if (m_running == 0)
     ns3::Simulator::Stop(ns3::NanoSeconds((m_lastEvent + kEpilogue).count));
+}
+
+/// The agent of a node whose tables are its own writes there, one operation after the other.
+void Simulation::ScheduleAgent(NetnsId id) {
+  auto changes = std::make_shared<const std::vector<kernel::PeerChange>>(m_plan.AgentWrites(id, engine::Now()));
+  m_network->Get(id);  // with what is there now
+  WriteNext(id, std::move(changes), 0);
+}
+
+void Simulation::WriteNext(NetnsId id, std::shared_ptr<const std::vector<kernel::PeerChange>> changes, size_t next) {
+  if (next == changes->size()) return;
+  const Nanoseconds at = (*changes)[next].at;
+  engine::Schedule(at - engine::Now(), {id, 0, kAgentSequence},
+                   [this, id, changes = std::move(changes), next]() mutable {
+                     host::Stack& stack = m_network->Get(id);
+                     host::Backlog::Guard guard(stack.KernelBacklog());
+                     size_t done = next;
+                     for (; done < changes->size() && (*changes)[done].at <= engine::Now(); ++done)
+                       kernel::Write(stack.Ns(), (*changes)[done]);
+                     WriteNext(id, std::move(changes), done);
+                   });
 }
 
 void Simulation::Run() {
@@ -152,6 +178,18 @@ std::unique_ptr<traffic::Flow> Simulation::MakeFlow(const Workload& w) {
       s.flow = w.id.value;
       return std::make_unique<traffic::UdpFlow>(from, w.to.IsNone() ? nullptr : &m_network->Get(w.to), m_sinks, s);
     }
+    case WorkloadKind::Rpc: {
+      const traffic::RpcSettings s{.destination = w.destination,
+                                   .destinationPort = w.destinationPort,
+                                   .count = w.count,
+                                   .interval = w.interval,
+                                   .until = w.until,
+                                   .request = static_cast<uint32_t>(w.up),
+                                   .reply = static_cast<uint32_t>(w.down),
+                                   .wait = w.timeout.value_or(kListenAfterLast),
+                                   .flow = w.id.value};
+      return std::make_unique<traffic::RpcFlow>(from, w.to.IsNone() ? nullptr : &m_network->Get(w.to), m_sinks, s);
+    }
     case WorkloadKind::Inject: {
       const traffic::Inject::Listener listener{w.to.IsNone() ? nullptr : &m_network->Get(w.to), w.listenAddress,
                                                w.listenPort, w.timeout.value_or(kListenAfterLast)};
@@ -199,6 +237,9 @@ void Simulation::CarryOut(const TimedEvent& event) {
   m_network->SettleFlows();
   m_network->ForgetFlows();
   switch (event.kind) {
+    case TimedEvent::Kind::Notice:
+      m_outcomes.push_back({engine::Now(), event.text, 0, "", ""});
+      return;
     case TimedEvent::Kind::Exec: {
       const NetnsId at = event.on.IsNone() ? NetnsId(0) : event.on;
       host::Backlog::Guard guard(m_network->Get(at).KernelBacklog());
@@ -288,8 +329,21 @@ RunMetrics Simulation::Metrics() const {
       f.deliveredBytes = r.deliveredBytes;
       f.latencyNs = r.latencyNs;
       f.rttNs = r.rttNs;
+      f.completion = r.completion;
     }
     metrics.flows.push_back(std::move(f));
+  }
+  const ControlPlaneReport report = m_plan.ReportAgents(m_endedAt);
+  for (const AgentReport& agent : report.agents)
+    metrics.agents.push_back({m_plan.Info(agent.netns).name, agent.settled, agent.entries});
+  for (const ChangeReport& change : report.changes) {
+    ChangeMetrics m{.text = change.text, .at = change.at, .nodes = change.inForce.size()};
+    if (m.nodes > 0) {
+      m.first = change.inForce.front();
+      m.median = change.inForce[(m.nodes - 1) / 2];
+      m.last = change.inForce.back();
+    }
+    metrics.changes.push_back(std::move(m));
   }
   return metrics;
 }

@@ -43,6 +43,8 @@ class Simulation {
  private:
   struct PlanSource;
   void ScheduleAll();
+  void ScheduleAgent(NetnsId id);
+  void WriteNext(NetnsId id, std::shared_ptr<const std::vector<kernel::PeerChange>> changes, size_t next);
   void StartWorkload(size_t index);
   std::unique_ptr<traffic::Flow> MakeFlow(const Workload& workload);
   traffic::TcpEdge& TcpEdgeOf(NetnsId id);

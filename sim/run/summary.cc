@@ -87,6 +87,8 @@ std::string OverlayLine(const ClusterPlan& plan, const RunOutcome& outcome) {
 struct Totals {
   uint64_t offered = 0, delivered = 0;
   Histogram latency, rtt;
+  uint64_t transfers = 0;  ///< of "bulk" traffic
+  Histogram completion;
 };
 
 Totals TotalsOf(const ClusterPlan& plan, const RunOutcome& outcome) {
@@ -98,6 +100,8 @@ Totals TotalsOf(const ClusterPlan& plan, const RunOutcome& outcome) {
     totals.delivered += flow.deliveredPackets;
     totals.latency.Merge(flow.latencyNs);
     totals.rtt.Merge(flow.rttNs);
+    totals.transfers += w.isBulk;
+    if (w.isBulk && flow.completion) totals.completion.Add(flow.completion->count);
   }
   return totals;
 }
@@ -155,6 +159,24 @@ void AppendEvents(std::string& out, const RunOutcome& outcome) {
   }
 }
 
+/// When what agents write was in force.
+void AppendAgents(std::string& out, const RunMetrics& metrics) {
+  if (metrics.agents.empty()) return;
+  const std::vector<Nanoseconds> settled = metrics.SettledAgents();
+  std::string text = fmt::format("{} of {}", settled.size(), Plural(metrics.agents.size(), "agent"));
+  if (!settled.empty())
+    text += fmt::format(" done: first {}, median {}, last {}", Brief(settled.front().count),
+                        Brief(settled[(settled.size() - 1) / 2].count), Brief(settled.back().count));
+  AppendLine(out, "control plane", fmt::format("{}; {} entries in force", text, metrics.AgentEntries()));
+  for (const ChangeMetrics& change : metrics.changes)
+    AppendLine(out, "",
+               change.nodes == 0
+                   ? fmt::format("{}: in force nowhere else", change.text)
+                   : fmt::format("{}: in force on {}, first {} after it, median {}, last {}", change.text,
+                                 Plural(change.nodes, "node"), Brief((change.first - change.at).count),
+                                 Brief((change.median - change.at).count), Brief((change.last - change.at).count)));
+}
+
 void AppendJudgements(std::string& out, const RunOutcome& outcome) {
   if (outcome.judgements.empty()) return;
   const auto held = static_cast<size_t>(
@@ -195,9 +217,14 @@ std::string SummaryText(const ClusterPlan& plan, const RunOutcome& outcome) {
   }
   if (totals.rtt.Count() > 0) AppendLine(out, "round trip", TimesText(totals.rtt));
   if (totals.latency.Count() > 0) AppendLine(out, "one way", TimesText(totals.latency));
+  if (totals.transfers > 0)
+    AppendLine(out, "transfers",
+               fmt::format("{} of {} completed", totals.completion.Count(), totals.transfers) +
+                   (totals.completion.Count() > 0 ? ": " + TimesText(totals.completion) : ""));
   std::vector<std::string> links;
   for (const LinkMetrics* link : Busiest(outcome.metrics)) links.push_back(LinkText(outcome.metrics, *link));
   if (!links.empty()) AppendLine(out, "busiest links", fmt::format("{}", fmt::join(links, "   ")));
+  AppendAgents(out, outcome.metrics);
   AppendJudgements(out, outcome);
   if (!outcome.complete)
     AppendLine(out, "interrupted",

@@ -89,5 +89,10 @@ const EnumWords& WordsOf<FaultKind>() {
                                 "wrong-vni", "device-down", "device-recreated"}};
   return words;
 }
+template <>
+const EnumWords& WordsOf<ApiServerState>() {
+  static const EnumWords words{"state of the API server", {"away"}};
+  return words;
+}
 
 }  // namespace overlaysim::scenario

@@ -52,6 +52,8 @@ template <>
 const EnumWords& WordsOf<PairKind>();
 template <>
 const EnumWords& WordsOf<FaultKind>();
+template <>
+const EnumWords& WordsOf<ApiServerState>();
 
 /// The word that stands for `value` in a file: "leaf-spine".
 template <class E>

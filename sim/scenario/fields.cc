@@ -5,21 +5,22 @@
 namespace overlaysim::scenario {
 
 // Each object's table is declared first, because tables refer to each other.
-#define OVERLAYSIM_OBJECTS(X)                                                                                 \
-  X(Scenario, MakeScenario)                                                                                   \
-  X(Underlay, MakeUnderlay)                                                                                   \
-  X(LinkSettings, MakeLinkSettings)                                                                           \
-  X(LinkOverride, MakeLinkOverride)                                                                           \
-  X(FirewallRule, MakeFirewallRule)                                                                           \
-  X(Firewall, MakeFirewall)                                                                                   \
-  X(Device, MakeDevice)                                                                                       \
-  X(Cable, MakeCable) X(ZoneDelay, MakeZoneDelay) X(External, MakeExternal) X(ExternalHost, MakeExternalHost) \
-      X(Cluster, MakeCluster) X(Node, MakeNode) X(Interface, MakeInterface) X(Pod, MakePod) X(Cni, MakeCni)   \
-          X(CalicoPool, MakeCalicoPool) X(BgpPeer, MakeBgpPeer) X(Lab, MakeLab) X(Traffic, MakeTraffic)       \
-              X(Load, MakeLoad) X(Start, MakeStart) X(Listen, MakeListen) X(Event, MakeEvent)                 \
-                  X(LinkTarget, MakeLinkTarget) X(LinkChange, MakeLinkChange) X(Capture, MakeCapture)         \
-                      X(Expect, MakeExpect) X(Probe, MakeProbe) X(DropSelector, MakeDropSelector)             \
-                          X(Comparison<Nanoseconds>, MakeComparison)
+#define OVERLAYSIM_OBJECTS(X)                                                                                         \
+  X(Scenario, MakeScenario)                                                                                           \
+  X(Underlay, MakeUnderlay)                                                                                           \
+  X(LinkSettings, MakeLinkSettings)                                                                                   \
+  X(LinkOverride, MakeLinkOverride)                                                                                   \
+  X(FirewallRule, MakeFirewallRule)                                                                                   \
+  X(Firewall, MakeFirewall)                                                                                           \
+  X(Device, MakeDevice)                                                                                               \
+  X(Cable, MakeCable)                                                                                                 \
+  X(ZoneDelay, MakeZoneDelay) X(External, MakeExternal) X(ExternalHost, MakeExternalHost) X(Cluster, MakeCluster)     \
+      X(Node, MakeNode) X(Interface, MakeInterface) X(Pod, MakePod) X(Cni, MakeCni) X(CalicoPool, MakeCalicoPool)     \
+          X(BgpPeer, MakeBgpPeer) X(Lab, MakeLab) X(Traffic, MakeTraffic) X(Load, MakeLoad) X(Start, MakeStart)       \
+              X(Listen, MakeListen) X(Event, MakeEvent) X(LinkTarget, MakeLinkTarget) X(LinkChange, MakeLinkChange)   \
+                  X(Capture, MakeCapture) X(Expect, MakeExpect) X(Probe, MakeProbe) X(DropSelector, MakeDropSelector) \
+                      X(Comparison<Nanoseconds>, MakeComparison) X(ControlPlane, MakeControlPlane)                    \
+                          X(DelayRange, MakeDelayRange)
 #define OVERLAYSIM_X(T, make) \
   template <>                 \
   const ObjectType& Describe<T>();
@@ -138,6 +139,9 @@ ObjectType MakeScenario() {
   o.Add("seed", &Scenario::seed, "Where random choices start. The same seed gives the same bytes.");
   o.Add("underlay", &Scenario::underlay, "The physical network.");
   o.Add("cluster", &Scenario::cluster, "Nodes, pods and the CNI plugin.");
+  o.Add("controlPlane", &Scenario::controlPlane,
+        "When the CNI's agents learn of other nodes, and how long they take to write that down.")
+      .Otherwise("unless an event needs it, what agents write is in force on all nodes at time 0");
   o.Add("lab", &Scenario::lab, "A topology given as the commands that build it, in place of underlay and cluster.");
   o.Add("traffic", &Scenario::traffic, "Who sends what to whom.");
   o.Add("events", &Scenario::events, "What is done to the cluster, and when.");
@@ -524,6 +528,28 @@ ObjectType MakeBgpPeer() {
   return o.Build();
 }
 
+ObjectType MakeControlPlane() {
+  ObjectBuilder<ControlPlane> o("controlPlane", "a control plane",
+                                "When the CNI's agents learn of other nodes, and how long they take to write that "
+                                "down (docs/models/control-plane.md).");
+  o.Add("start", &ControlPlane::start, "A cold start: when each node's agent starts, with empty tables.")
+      .Otherwise("they have been running, and all that is there at time 0 is in force");
+  o.Add("setup", &ControlPlane::setup, "From an agent's start, with its pod CIDR, until its node's lease is there.");
+  o.Add("podCIDRLatency", &ControlPlane::podCIDRLatency,
+        "From a node's joining until the cluster gives it a pod CIDR.");
+  o.Add("watchLatency", &ControlPlane::watchLatency, "From a change at the API server until an agent hears of it.");
+  o.Add("operation", &ControlPlane::operation, "An agent's time for one netlink operation, or one write of a map.");
+  return o.Build();
+}
+
+ObjectType MakeDelayRange() {
+  ObjectBuilder<DelayRange> o("delayRange", "a range of times", "A time, or a range from which it is drawn each time.");
+  o.Shorthand("from");
+  o.Add("from", &DelayRange::from, "The shortest.");
+  o.Add("to", &DelayRange::to, "The longest.").Otherwise("always the shortest");
+  return o.Build();
+}
+
 ObjectType MakeLab() {
   ObjectBuilder<Lab> o("lab", "a lab",
                        "A topology given as the commands that build it, as one would type them as root.");
@@ -560,10 +586,12 @@ ObjectType MakeTraffic() {
       .For({command})
       .Required()
       .As(kWord);
-  o.Add("pairs", &Traffic::pairs,
-        "Which of several senders sends to which of several receivers: each to each, each to one drawn at random, the "
-        "i-th "
-        "to the i-th, or so many pairs drawn at random.")
+  o.Add(
+       "pairs", &Traffic::pairs,
+       "Which of several senders sends to which of several receivers: each to each, each to one drawn at random, the "
+       "i-th "
+       "to the i-th, or so many pairs drawn at random. \"by\" names a CSV file of racks and how often one sends to the "
+       "other: docs/scenario-format.md.")
       .For({ping, udp, tcp, rpc, bulk, echo});
   o.Add("source", &Traffic::source, "Source address.")
       .For({ping, udp, tcp, echo})
@@ -573,10 +601,14 @@ ObjectType MakeTraffic() {
       .For({ping, udp, rpc, bulk});
   o.Add("count", &Traffic::count, "Echo requests.").For({ping}).Range(1, UINT32_MAX).Default(number(3), {"during", ""});
   o.Add("count", &Traffic::count, "Echo requests.").For({echo}).Range(1, UINT32_MAX).Default(number(1));
-  o.Add("count", &Traffic::count, "Requests of each pair, or flows of each pair.")
-      .For({rpc, bulk})
+  o.Add("count", &Traffic::count, "Requests of each pair.")
+      .For({rpc})
       .Range(1, UINT32_MAX)
-      .Otherwise("one or, with a rate or load, as many as fit until the end");
+      .Otherwise("one or, with a rate, as many as begin in \"during\" or, without it, in the run's duration");
+  o.Add("count", &Traffic::count, "Flows of each pair; with a rate or load, so many on average.")
+      .For({bulk})
+      .Range(1, UINT32_MAX)
+      .Otherwise("one or, with a rate or load, as many as begin in \"during\" or, without it, in the run's duration");
   o.Add("packets", &Traffic::packets, "Datagrams of each pair.")
       .For({udp})
       .Range(1, UINT32_MAX)
@@ -616,6 +648,7 @@ ObjectType MakeTraffic() {
       .Default("want");
   o.Add("wait", &Traffic::wait, "How long the last answer is waited for.").For({ping, echo}).Default("1s");
   o.Add("wait", &Traffic::wait, "How long the receiver waits for a datagram.").For({udp}).Default("1s");
+  o.Add("wait", &Traffic::wait, "How long each reply is waited for.").For({rpc}).Default("1s");
   o.Add("wait", &Traffic::wait, "The longest that either side waits in one call: connecting, sending, receiving.")
       .For({tcp})
       .Otherwise("as long as TCP itself tries");
@@ -658,12 +691,15 @@ ObjectType MakeListen() {
 }
 
 ObjectType MakeEvent() {
-  const std::string exec = "exec", fail = "fail", fault = "fault", set = "set";
+  const std::string exec = "exec", fail = "fail", fault = "fault", set = "set", join = "join", leave = "leave",
+                    stop = "stop", restart = "restart", apiServer = "apiServer";
   ObjectBuilder<Event> o(
       "event", "an event",
       "Something that is done to the cluster: a command (exec), a broken cable or node (fail), a mistake of "
-      "the kind that overlays suffer from (fault), or a change of cables (set).");
-  o.VariantsByKey({exec, fail, fault, set});
+      "the kind that overlays suffer from (fault), a change of cables (set), a node that comes or is deleted (join, "
+      "leave), an agent that stops or starts again (stop, restart), or an API server that does not answer "
+      "(apiServer).");
+  o.VariantsByKey({exec, fail, fault, set, join, leave, stop, restart, apiServer});
   o.Add("at", &Event::at, "When.").Required();
   o.Add(exec, &Event::exec, "An ip, bridge, sysctl, ethtool, iptables or nft command.").For({exec}).As(kWord);
   o.Add("on", &Event::on, "Where it is typed: node, pod, switch or, in a lab, network namespace.")
@@ -681,7 +717,14 @@ ObjectType MakeEvent() {
   o.Add("node", &Event::node, "Where it happens.").For({fault}).Required().As(kWord);
   o.Add("peer", &Event::peer, "Whose entry is meant.").For({fault}).As(kWord).Otherwise("all peers'");
   o.Add(set, &Event::set, "Cables to change.").For({set});
-  o.Add("for", &Event::lasts, "How long.").For({fail, fault, set}).Otherwise("until the end");
+  o.Add(join, &Event::join, "A node, or a pattern, that is not in the cluster until then: its agent starts.")
+      .For({join})
+      .As(kWord);
+  o.Add(leave, &Event::leave, "A node, or a pattern, that is deleted: `kubectl delete node`.").For({leave}).As(kWord);
+  o.Add(stop, &Event::stop, "Nodes whose agents stop; tables stay as they are.").For({stop}).As(kWord);
+  o.Add(restart, &Event::restart, "Nodes whose agents end and start at once.").For({restart}).As(kWord);
+  o.Add(apiServer, &Event::apiServer, "Nobody can write to it, and nobody hears of changes.").For({apiServer});
+  o.Add("for", &Event::lasts, "How long.").For({fail, fault, set, stop, apiServer}).Otherwise("until the end");
   return o.Build();
 }
 
@@ -721,27 +764,34 @@ ObjectType MakeCapture() {
 
 ObjectType MakeExpect() {
   const std::string reach = "reach", notReach = "notReach", loss = "loss", rtt = "rtt", path = "path", mtu = "mtu",
-                    drops = "drops";
+                    drops = "drops", converged = "converged", completion = "completion";
   ObjectBuilder<Expect> o("expect", "an expectation", "What must hold at the end of the run.");
-  o.VariantsByKey({reach, notReach, loss, rtt, path, mtu, drops});
+  o.VariantsByKey({reach, notReach, loss, rtt, completion, path, mtu, drops, converged});
   o.Add("name", &Expect::name, "What it is called in results.").As(kWord);
   o.Add(reach, &Expect::reach, "The second is reached from the first; tried with a probe of its own.").For({reach});
   o.Add(notReach, &Expect::notReach, "The second cannot be reached from the first.").For({notReach});
   o.Add(loss, &Expect::loss, "Share of the packets of the traffic between the two that did not arrive.").For({loss});
   o.Add(rtt, &Expect::rtt, "Round-trip times of the traffic between the two.").For({rtt});
+  o.Add(completion, &Expect::completion, "How long the transfers between the two take; all must have been completed.")
+      .For({completion});
   o.Add(path, &Expect::path, "The way that a packet takes.").For({path});
   o.Add(mtu, &Expect::mtu, "Largest IP packet that arrives in one piece, in bytes.").For({mtu});
   o.Add(drops, &Expect::drops, "Number of packets that were dropped.").For({drops});
   AddComparisonKeys(o, [](Expect & e) -> auto& { return e.share; }, {loss});
   AddComparisonKeys(o, [](Expect & e) -> auto& { return e.number; }, {mtu, drops});
-  o.Add("p50", &Expect::p50, "The median.").For({rtt});
-  o.Add("p90", &Expect::p90, "The time that 90% do not exceed.").For({rtt});
-  o.Add("p99", &Expect::p99, "The time that 99% do not exceed.").For({rtt});
-  o.Add("p999", &Expect::p999, "The time that 99.9% do not exceed.").For({rtt});
-  o.Add("mean", &Expect::mean, "The mean.").For({rtt});
-  o.Add("all", &Expect::all, "Each of them.").For({rtt});
+  o.Add("p50", &Expect::p50, "The median.").For({rtt, completion});
+  o.Add("p90", &Expect::p90, "The time that 90% do not exceed.").For({rtt, completion});
+  o.Add("p99", &Expect::p99, "The time that 99% do not exceed.").For({rtt, completion});
+  o.Add("p999", &Expect::p999, "The time that 99.9% do not exceed.").For({rtt, completion});
+  o.Add("mean", &Expect::mean, "The mean.").For({rtt, completion});
+  o.Add("all", &Expect::all, "Each of them.").For({rtt, completion});
   o.Add("through", &Expect::through, "Names or patterns that the path must hold, in this order.").For({path}).As(kWord);
   o.Add("avoids", &Expect::avoids, "Names or patterns that the path must not hold.").For({path}).As(kWord);
+  o.Add(converged, &Expect::converged, "Nodes (a pattern) whose agents must have done all that there is for them.")
+      .For({converged})
+      .As(kWord);
+  o.Add("before", &Expect::before, "By then.").For({converged}).Otherwise("the end of the run");
+  o.Add("at", &Expect::at, "When it is tried.").For({reach, notReach, path}).Otherwise("at the beginning");
   o.Add("deadline", &Expect::deadline, "The answer must be there in this time.").For({reach}).Default("1s");
   o.Add("during", &Expect::during, "Only what was sent from the first time until before the second counts.")
       .For({loss, rtt, drops})

@@ -306,6 +306,24 @@ struct Cluster {
   Cni cni;
 };
 
+// ---- control plane ----
+
+/// "10ms", or { "from": "5ms", "to": "50ms" }: drawn anew each time.
+struct DelayRange {
+  Located<Nanoseconds> from;
+  Optional<Nanoseconds> to;
+};
+
+/// When the CNI's agents learn of other nodes, and how long they take to write that down.
+struct ControlPlane {
+  std::optional<DelayRange> start;  ///< of the agents; left out: all is in force at time 0
+  Located<Nanoseconds> setup{Seconds(1)};
+  DelayRange podCIDRLatency{Milliseconds(100), {}};
+  DelayRange watchLatency{Milliseconds(10), {}};
+  Located<Nanoseconds> operation{Microseconds(50)};
+  Place place;
+};
+
 /// A topology given as the commands that build it. Namespaces and their devices are what the commands make.
 struct Lab {
   std::vector<Text> netns;  ///< made before the commands; the commands may make more
@@ -322,10 +340,11 @@ enum class LinkKind : uint8_t { HostLink, FabricLink };
 enum class PairKind : uint8_t { All, Random, InOrder };
 
 /// "all": each source with each destination but itself; "in-order": the i-th with the i-th; "random": each source with
-/// one drawn at random; {"random": n}: n pairs drawn at random.
+/// one drawn at random; {"random": n}: n pairs drawn at random; {"random": n, "by": "racks.csv"}: by a matrix of racks.
 struct Pairs {
   PairKind kind = PairKind::All;
   std::optional<uint64_t> count;  ///< Random
+  std::string by;                 ///< Random, with a count: a file; "": each pair is as likely
   bool operator==(const Pairs&) const = default;
 };
 
@@ -415,7 +434,10 @@ enum class FaultKind : uint8_t {
   DeviceRecreated
 };
 
-/// Something that is done to the cluster at a time: exactly one of exec, fail, fault and set.
+enum class ApiServerState : uint8_t { Away };
+
+/// Something that is done to the cluster at a time: exactly one of exec, fail, fault, set, join, leave, stop, restart
+/// and apiServer.
 struct Event {
   Located<Nanoseconds> at;
   OptionalText exec;  ///< an ip, bridge, sysctl, ethtool or iptables command
@@ -423,8 +445,11 @@ struct Event {
   std::optional<LinkTarget> fail;
   Optional<FaultKind> fault;
   OptionalText node, peer;      ///< of fault
-  Optional<Nanoseconds> lasts;  ///< of fail, fault and set: key "for"; left out: until the end
+  Optional<Nanoseconds> lasts;  ///< of fail, fault, set, stop, apiServer: key "for"; left out: until the end
   std::optional<LinkChange> set;
+  OptionalText join, leave;    ///< nodes
+  OptionalText stop, restart;  ///< the agents of nodes
+  Optional<ApiServerState> apiServer;
   Place place;
 };
 
@@ -454,16 +479,19 @@ struct DropSelector {
   OptionalText on;       ///< "node1", "node1/eth0", patterns
 };
 
-/// Exactly one of reach, notReach, loss, rtt, path, mtu and drops.
+/// Exactly one of reach, notReach, loss, rtt, completion, path, mtu, drops and converged.
 struct Expect {
   OptionalText name;
-  std::optional<Probe> reach, notReach, loss, rtt, path, mtu;
+  std::optional<Probe> reach, notReach, loss, rtt, completion, path, mtu;
   std::optional<DropSelector> drops;
   Comparison<Percent> share;   ///< loss: keys below, above, max, min, is, between
   Comparison<int64_t> number;  ///< drops: packets; mtu: bytes; same keys
-  std::optional<Comparison<Nanoseconds>> p50, p90, p99, p999, mean, all;  ///< rtt
+  std::optional<Comparison<Nanoseconds>> p50, p90, p99, p999, mean, all;  ///< rtt, completion
   std::vector<Text> through, avoids;                                      ///< path: names or patterns, in order
   Optional<Nanoseconds> deadline;                                         ///< reach: the answer must come within
+  OptionalText converged;                                                 ///< nodes
+  Optional<Nanoseconds> before;                                           ///< converged
+  Optional<Nanoseconds> at;                                               ///< reach, notReach, path: when it is tried
   std::optional<Located<Span>> during;
   Place place;
 };
@@ -475,7 +503,8 @@ struct Scenario {
   Located<uint64_t> seed{1};
   Underlay underlay;
   Cluster cluster;
-  std::optional<Lab> lab;  ///< then the cluster has no nodes
+  std::optional<ControlPlane> controlPlane;  ///< left out: unless an event needs it, all is in force at time 0
+  std::optional<Lab> lab;                    ///< then the cluster has no nodes
   std::vector<Traffic> traffic;
   std::vector<Event> events;
   std::vector<Capture> capture;

@@ -88,16 +88,18 @@ LinkMetrics LinkFrom(const Json& json) {
 }
 
 Json ToJson(const FlowMetrics& flow) {
-  return {{"name", flow.name},
-          {"from", flow.from},
-          {"to", flow.to},
-          {"offeredPackets", flow.offeredPackets},
-          {"offeredBytes", flow.offeredBytes},
-          {"deliveredPackets", flow.deliveredPackets},
-          {"deliveredBytes", flow.deliveredBytes},
-          {"latencyNs", ToJson(flow.latencyNs)},
-          {"rttNs", ToJson(flow.rttNs)},
-          {"verdicts", ToJson(flow.verdicts)}};
+  Json json = {{"name", flow.name},
+               {"from", flow.from},
+               {"to", flow.to},
+               {"offeredPackets", flow.offeredPackets},
+               {"offeredBytes", flow.offeredBytes},
+               {"deliveredPackets", flow.deliveredPackets},
+               {"deliveredBytes", flow.deliveredBytes},
+               {"latencyNs", ToJson(flow.latencyNs)},
+               {"rttNs", ToJson(flow.rttNs)},
+               {"verdicts", ToJson(flow.verdicts)}};
+  if (flow.completion) json["completionNs"] = flow.completion->count;
+  return json;
 }
 
 FlowMetrics FlowFrom(const Json& json) {
@@ -112,10 +114,69 @@ FlowMetrics FlowFrom(const Json& json) {
   flow.latencyNs = HistogramFrom(json.at("latencyNs"));
   flow.rttNs = HistogramFrom(json.at("rttNs"));
   flow.verdicts = VerdictsFrom(json.at("verdicts"));
+  if (json.contains("completionNs")) ReadInteger(json, "completionNs", flow.completion.emplace().count);
   return flow;
 }
 
+Json ControlPlaneToJson(const RunMetrics& metrics) {
+  const std::vector<Nanoseconds> settled = metrics.SettledAgents();
+  Json agents = Json::array();
+  for (const AgentMetrics& agent : metrics.agents)
+    agents.push_back({{"node", agent.node},
+                      {"settledNs", agent.settled ? Json(agent.settled->count) : Json()},
+                      {"entries", agent.entries}});
+  Json changes = Json::array();
+  for (const ChangeMetrics& change : metrics.changes)
+    changes.push_back({{"text", change.text},
+                       {"atNs", change.at.count},
+                       {"nodes", change.nodes},
+                       {"firstNs", change.first.count},
+                       {"medianNs", change.median.count},
+                       {"lastNs", change.last.count}});
+  Json json = {{"entries", metrics.AgentEntries()}, {"settledAgents", settled.size()}};
+  if (!settled.empty()) {
+    json["firstNs"] = settled.front().count;
+    json["medianNs"] = settled[(settled.size() - 1) / 2].count;
+    json["lastNs"] = settled.back().count;
+  }
+  json["agents"] = std::move(agents);
+  json["changes"] = std::move(changes);
+  return json;
+}
+
+void ReadControlPlane(const Json& json, RunMetrics& metrics) {
+  for (const Json& agent : json.at("agents")) {
+    AgentMetrics& read = metrics.agents.emplace_back();
+    agent.at("node").get_to(read.node);
+    if (!agent.at("settledNs").is_null()) ReadInteger(agent, "settledNs", read.settled.emplace().count);
+    ReadInteger(agent, "entries", read.entries);
+  }
+  for (const Json& change : json.at("changes")) {
+    ChangeMetrics& read = metrics.changes.emplace_back();
+    change.at("text").get_to(read.text);
+    ReadInteger(change, "atNs", read.at.count);
+    ReadInteger(change, "nodes", read.nodes);
+    ReadInteger(change, "firstNs", read.first.count);
+    ReadInteger(change, "medianNs", read.median.count);
+    ReadInteger(change, "lastNs", read.last.count);
+  }
+}
+
 }  // namespace
+
+std::vector<Nanoseconds> RunMetrics::SettledAgents() const {
+  std::vector<Nanoseconds> times;
+  for (const AgentMetrics& agent : agents)
+    if (agent.settled) times.push_back(*agent.settled);
+  std::sort(times.begin(), times.end());
+  return times;
+}
+
+uint64_t RunMetrics::AgentEntries() const {
+  uint64_t sum = 0;
+  for (const AgentMetrics& agent : agents) sum += agent.entries;
+  return sum;
+}
 
 uint64_t VerdictCounts::Drops() const {
   uint64_t drops = 0;
@@ -139,6 +200,13 @@ uint64_t RunMetrics::DeliveredPackets() const {
 Histogram RunMetrics::Latency() const {
   Histogram all;
   for (const FlowMetrics& flow : flows) all.Merge(flow.latencyNs);
+  return all;
+}
+
+Histogram RunMetrics::Completion() const {
+  Histogram all;
+  for (const FlowMetrics& flow : flows)
+    if (flow.completion) all.Add(flow.completion->count);
   return all;
 }
 
@@ -167,17 +235,20 @@ std::string MetricsToJson(const RunMetrics& metrics) {
   Json expectations = Json::array();
   for (const ExpectationResult& e : metrics.expectations)
     expectations.push_back({{"text", e.text}, {"held", e.held}, {"expected", e.expected}, {"found", e.found}});
-  const Json json = {{"format", kFormat},
-                     {"simulatedNs", metrics.simulated.count},
-                     {"events", metrics.events},
-                     {"offeredPackets", metrics.OfferedPackets()},
-                     {"deliveredPackets", metrics.DeliveredPackets()},
-                     {"droppedPackets", metrics.verdicts.Drops()},
-                     {"verdicts", ToJson(metrics.verdicts)},
-                     {"latencyNs", ToJson(metrics.Latency())},
-                     {"links", std::move(links)},
-                     {"flows", std::move(flows)},
-                     {"expectations", std::move(expectations)}};
+  Json json = {{"format", kFormat},
+               {"simulatedNs", metrics.simulated.count},
+               {"events", metrics.events},
+               {"offeredPackets", metrics.OfferedPackets()},
+               {"deliveredPackets", metrics.DeliveredPackets()},
+               {"droppedPackets", metrics.verdicts.Drops()},
+               {"verdicts", ToJson(metrics.verdicts)},
+               {"latencyNs", ToJson(metrics.Latency())},
+               {"links", std::move(links)},
+               {"flows", std::move(flows)},
+               {"expectations", std::move(expectations)}};
+  if (const Histogram completion = metrics.Completion(); completion.Count() > 0)
+    json["completionNs"] = ToJson(completion);
+  if (!metrics.agents.empty()) json["controlPlane"] = ControlPlaneToJson(metrics);
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -192,6 +263,7 @@ std::optional<RunMetrics> MetricsFromJson(std::string_view text, std::string& er
     metrics.verdicts = VerdictsFrom(json.at("verdicts"));
     for (const Json& link : json.at("links")) metrics.links.push_back(LinkFrom(link));
     for (const Json& flow : json.at("flows")) metrics.flows.push_back(FlowFrom(flow));
+    if (const auto plane = json.find("controlPlane"); plane != json.end()) ReadControlPlane(*plane, metrics);
     if (const auto list = json.find("expectations"); list != json.end())  // runs of before have none
       for (const Json& e : *list)
         metrics.expectations.push_back({e.at("text"), e.at("expected"), e.at("found"), e.at("held").get<bool>()});

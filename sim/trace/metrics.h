@@ -46,9 +46,29 @@ struct FlowMetrics {
   uint64_t deliveredPackets = 0, deliveredBytes = 0;  ///< that the receiver's application got
   Histogram latencyNs;                                ///< one way, of the delivered packets
   Histogram rttNs;                                    ///< of requests that were answered
+  std::optional<Nanoseconds> completion;              ///< of a transfer: from its start until the last byte was there
   VerdictCounts verdicts;                             ///< of packets' ends
 
   bool operator==(const FlowMetrics&) const = default;
+};
+
+/// One node's agent.
+struct AgentMetrics {
+  std::string node;
+  std::optional<Nanoseconds> settled;  ///< when it had done all that there was for it; none: not by the end
+  uint64_t entries = 0;                ///< peers of which everything is in the node's tables
+
+  bool operator==(const AgentMetrics&) const = default;
+};
+
+/// A change of the cluster, and when it was in force on other nodes.
+struct ChangeMetrics {
+  std::string text;  ///< "node9 joins"
+  Nanoseconds at;
+  uint64_t nodes = 0;  ///< on so many by the end; with none there are no times
+  Nanoseconds first, median, last;
+
+  bool operator==(const ChangeMetrics&) const = default;
 };
 
 /// Whether something held that the scenario's author expected.
@@ -68,11 +88,17 @@ struct RunMetrics {
   VerdictCounts verdicts;  ///< of all packets' ends
   std::vector<LinkMetrics> links;
   std::vector<FlowMetrics> flows;
+  std::vector<AgentMetrics> agents;             ///< by node; empty: the scenario has no control plane
+  std::vector<ChangeMetrics> changes;           ///< by time
   std::vector<ExpectationResult> expectations;  ///< in the order of the scenario; judged when the run ends
 
   uint64_t OfferedPackets() const;
   uint64_t DeliveredPackets() const;
-  Histogram Latency() const;  ///< over all flows
+  Histogram Latency() const;     ///< over all flows
+  Histogram Completion() const;  ///< over all transfers that were completed
+  /// Times at which agents had done all that there was for them, ascending.
+  std::vector<Nanoseconds> SettledAgents() const;
+  uint64_t AgentEntries() const;
   /// Thousandths of the run in which the link was sending.
   uint64_t UtilisationPerMille(const LinkMetrics& link) const;
   /// The busiest first, equal ones in their order; those that sent nothing are left out.

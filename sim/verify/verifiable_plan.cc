@@ -86,6 +86,10 @@ std::vector<std::string> WhyNotVerifiable(const ClusterPlan& plan) {
   if (kLongestRun < end)
     out.push_back(fmt::format("it lasts {}, and a real kernel takes as long; at most {} is waited for", end.ToString(),
                               kLongestRun.ToString()));
+  if (plan.HasAgents()) out.push_back("tables that agents write in time are not supported yet");
+  if (std::any_of(plan.workloads.begin(), plan.workloads.end(),
+                  [](const Workload& w) { return w.kind == WorkloadKind::Rpc; }))
+    out.push_back("traffic of type \"rpc\" is not supported yet");
   for (const TimedEvent& event : plan.events)
     if (event.kind == TimedEvent::Kind::Exec) CheckCommand(event.command, out);
   for (const Workload& workload : plan.workloads)
@@ -97,9 +101,8 @@ std::vector<std::string> NotesOn(const ClusterPlan& plan) {
   std::vector<std::string> out;
   const bool isSlow = std::any_of(plan.cables.begin(), plan.cables.end(),
                                   [](const CablePlan& cable) { return kNotableDelay < cable.delay; }) ||
-                      std::any_of(plan.events.begin(), plan.events.end(), [](const TimedEvent& event) {
-                        return event.kind == TimedEvent::Kind::CableChange;
-                      });
+                      std::any_of(plan.events.begin(), plan.events.end(),
+                                  [](const TimedEvent& event) { return event.kind == TimedEvent::Kind::CableChange; });
   if (isSlow)
     out.push_back(
         "cables have no delay and no rate on the kernel: frames come earlier there, and none is lost in a queue");

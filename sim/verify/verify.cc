@@ -49,8 +49,7 @@ FrameKnowledge KnowledgeOf(const ClusterPlan& plan) {
 std::set<CableId> BreakableCables(const ClusterPlan& plan) {
   std::set<CableId> out;
   for (const TimedEvent& event : plan.events)
-    if (event.kind == TimedEvent::Kind::CableDown || event.kind == TimedEvent::Kind::CableUp)
-      out.insert(event.cable);
+    if (event.kind == TimedEvent::Kind::CableDown || event.kind == TimedEvent::Kind::CableUp) out.insert(event.cable);
   return out;
 }
 
@@ -96,6 +95,7 @@ class KernelRun {
           result = m_lab.Run(command);
         break;
       case TimedEvent::Kind::CableChange:  // cables of the kernel have neither rate nor delay (NotesOn())
+      case TimedEvent::Kind::Notice:
         break;
       case TimedEvent::Kind::RoutesReconverge:
         for (const PlanCommand& command : RouteChanges(m_plan, m_names, m_epoch, event.epoch)) m_lab.Run(command);

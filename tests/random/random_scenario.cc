@@ -213,6 +213,26 @@ std::string DrawCommand(Draw& draw, const Surroundings& around, const Surroundin
   }
 }
 
+/// Nodes that come and go, and agents that end, while packets are under way.
+void DrawControlPlane(Draw& draw, uint64_t spanUs, RandomScenario& scenario) {
+  const bool hasAgents = scenario.network.find(R"("type": "flannel")") != std::string::npos ||
+                         scenario.network.find(R"("type": "calico")") != std::string::npos;
+  uint64_t nodes = 0;
+  while (scenario.network.find(fmt::format(R"("name": "node{}")", nodes + 1)) != std::string::npos) ++nodes;
+  if (!hasAgents || nodes < 2 || draw.OneIn(2)) return;
+  scenario.network += fmt::format(
+      R"(,
+  "controlPlane": {{{}"setup": "{}us", "podCIDRLatency": "0s", "watchLatency": {{"from": "10us", "to": "500us"}}, "operation": "{}us"}})",
+      draw.OneIn(3) ? R"("start": {"from": "0s", "to": "300us"}, )" : "", draw.Below(300), draw.Between(1, 50));
+  // The last node leaves, and comes again; the first one's agent ends.
+  const uint64_t leaves = draw.Below(spanUs), comes = leaves + 1 + draw.Below(spanUs);
+  scenario.events.push_back(fmt::format(R"({{"at": "{}us", "leave": "node{}"}})", leaves, nodes));
+  scenario.events.push_back(fmt::format(R"({{"at": "{}us", "join": "node{}"}})", comes, nodes));
+  scenario.events.push_back(draw.OneIn(2) ? fmt::format(R"({{"at": "{}us", "restart": "node*"}})", draw.Below(spanUs))
+                                          : fmt::format(R"({{"at": "{}us", "stop": "node1", "for": "{}us"}})",
+                                                        draw.Below(spanUs), draw.Below(spanUs)));
+}
+
 }  // namespace
 
 std::string RandomScenario::Text() const {
@@ -265,6 +285,8 @@ RandomScenario DrawScenario(Kind kind, uint64_t seed, const std::vector<Bytes>& 
                                   : fmt::format(R"({{"at": "{}us", "on": "{}", "exec": "{}"}})", when, device.netns,
                                                 DrawCommand(eventDraw, around, device)));
   }
+  Draw controlDraw(seed, "control plane");
+  if (kind == Kind::Cluster) DrawControlPlane(controlDraw, span, scenario);
   return scenario;
 }
 

@@ -55,8 +55,7 @@ void ConnectToSwitch(const Profile&, const PodAttachment& pod, kernel::Namespace
 class Flows final : public kernel::AntreaFlows {
  public:
   Flows(std::shared_ptr<const Overlay> overlay, const NodeParts& node, MacAddress gatewayMac)
-      : m_overlay(std::move(overlay)),
-        m_version(m_overlay->directory.Version()),
+      : m_agent(std::move(overlay), node.self.node),
         m_self(node.self.node),
         m_gateway{GatewayIfindex(node.self), gatewayMac, node.self.gateway} {
     for (const PodAttachment& pod : node.pods) m_pods.push_back({pod.vethIfindex, pod.podMac, pod.address});
@@ -73,10 +72,10 @@ class Flows final : public kernel::AntreaFlows {
   const Port* FindPod(MacAddress mac) const override { return Find(m_byMac, mac); }
   const Port* PodBehind(int ifindex) const override { return Find(m_byIfindex, ifindex); }
   std::optional<Ipv4Address> FindNode(Ipv4Address address) const override {
-    return Underlay(m_overlay->directory.FindByPod(address, m_version));
+    return Underlay(m_agent.Directory().FindByPod(address, m_agent.Has(Step::Map)));
   }
   bool IsPeerGateway(Ipv4Address address) const override {
-    return Underlay(m_overlay->directory.FindByTunnel(address, m_version)).has_value();
+    return Underlay(m_agent.Directory().FindByTunnel(address, m_agent.Has(Step::Map))).has_value();
   }
 
  private:
@@ -87,12 +86,11 @@ class Flows final : public kernel::AntreaFlows {
   }
   std::optional<Ipv4Address> Underlay(uint32_t entry) const {
     if (entry == VtepDirectory::kNone) return std::nullopt;
-    const Vtep& peer = m_overlay->directory.Entries()[entry].vtep;
+    const Vtep& peer = m_agent.VtepOf(entry);
     return peer.node == m_self ? std::nullopt : std::optional(peer.underlay);
   }
 
-  std::shared_ptr<const Overlay> m_overlay;
-  uint32_t m_version;
+  AgentView m_agent;
   NodeId m_self;
   Port m_gateway;
   std::vector<Port> m_pods;
@@ -170,7 +168,10 @@ Flavour Antrea() {
           .reach = Reach,
           .rules = Rules,
           .addDevices = AddDevices,
-          .programs = MakePrograms};
+          .programs = MakePrograms,
+          // addNodeRoute(), deleteNodeRoute() of pkg/agent/controller/noderoute/node_route_controller.go
+          .habits = {.adds = {Step::Map, Step::Route, Step::Neighbour},
+                     .removes = {Step::Route, Step::Neighbour, Step::Map}}};
 }
 
 }  // namespace overlaysim::plan

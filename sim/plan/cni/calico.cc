@@ -318,7 +318,11 @@ Flavour Calico() {
           .defaults = profile,
           .connectPod = ConnectByProxyArp,
           .reach = Reach,
-          .rules = FelixNatRules};
+          .rules = FelixNatRules,
+          // vxlanManager and routeManager are completed before routeTables are applied:
+          // felix/dataplane/linux/int_dataplane.go
+          .habits = {.adds = {Step::TunnelPeer, Step::Neighbour, Step::Fdb, Step::Route, Step::PolicyRoute},
+                     .removes = {Step::Route, Step::PolicyRoute, Step::Neighbour, Step::Fdb, Step::TunnelPeer}}};
 }
 
 }  // namespace overlaysim::plan

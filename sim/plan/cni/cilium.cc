@@ -88,11 +88,11 @@ void ConnectEndpoint(const Profile&, const PodAttachment& pod, kernel::Namespace
   }
 }
 
-/// Of one node: its own pods, and the directory of the others as of the version that its agent has applied.
+/// Of one node: its own pods, and the directory of the others as far as its agent has written it.
 class Maps final : public kernel::CiliumMaps {
  public:
   Maps(std::shared_ptr<const Overlay> overlay, const NodeParts& node)
-      : m_overlay(std::move(overlay)), m_version(m_overlay->directory.Version()), m_self(node.self.node) {
+      : m_agent(std::move(overlay), node.self.node), m_self(node.self.node) {
     for (const PodAttachment& pod : node.pods) {
       const Endpoint endpoint{.ifindex = pod.vethIfindex,
                               .mac = pod.podMac,
@@ -115,15 +115,14 @@ class Maps final : public kernel::CiliumMaps {
   }
   bool IsHost(Ipv4Address address) const override { return m_host.contains(address); }
   std::optional<Ipv4Address> FindNode(Ipv4Address address) const override {
-    const uint32_t entry = m_overlay->directory.FindByPod(address, m_version);
+    const uint32_t entry = m_agent.Directory().FindByPod(address, m_agent.Has(Step::Map));
     if (entry == VtepDirectory::kNone) return std::nullopt;
-    const Vtep& peer = m_overlay->directory.Entries()[entry].vtep;
+    const Vtep& peer = m_agent.VtepOf(entry);
     return peer.node == m_self ? std::nullopt : std::optional(peer.underlay);
   }
 
  private:
-  std::shared_ptr<const Overlay> m_overlay;
-  uint32_t m_version;
+  AgentView m_agent;
   NodeId m_self;
   std::unordered_map<Ipv4Address, Endpoint> m_byAddress;
   std::unordered_map<int, const Endpoint*> m_byIfindex;
@@ -246,7 +245,9 @@ Flavour Cilium() {
           .reach = Reach,
           .rules = Rules,
           .addDevices = AddDevices,
-          .programs = MakePrograms};
+          .programs = MakePrograms,
+          // nodeUpdate() of pkg/datapath/linux/node.go; the entry of the ipcache comes first (pkg/node/manager)
+          .habits = {.adds = {Step::Map, Step::Route}, .removes = {Step::Route, Step::Map}}};
 }
 
 }  // namespace overlaysim::plan

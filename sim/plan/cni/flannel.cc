@@ -21,6 +21,14 @@ PeerRows ReachVxlan(const Profile& profile, const NodeView& self, const Vtep& pe
   return ReachByVxlan(profile, self, peer, range);
 }
 
+/// The same functions: a route comes last, so that the kernel never has to ask for an address. AcquireLease() of
+/// pkg/subnet/kube/kube.go looks for the node's pod CIDR each 3 s.
+AgentHabits Habits() {
+  const std::vector<Step> order = {Step::TunnelPeer, Step::Neighbour, Step::Fdb,   Step::Route,
+                                   Step::Neighbour6, Step::Fdb6,      Step::Route6};
+  return {.adds = order, .removes = order, .podCidrPoll = Seconds(3)};
+}
+
 kernel::Route6 DirectRoute6(const NodeView& self, const Vtep& peer) {
   return {.dst = peer.podCidr6,
           .metric = kernel::kIpv6UserRouteMetric,
@@ -112,7 +120,8 @@ Flavour FlannelVxlan() {
           .connectPod = ConnectToBridge,
           .reach = ReachVxlan,
           .reach6 = ReachVxlan6,
-          .rules = FlannelRules};
+          .rules = FlannelRules,
+          .habits = Habits()};
 }
 
 Flavour FlannelIpip() {
@@ -131,7 +140,8 @@ Flavour FlannelIpip() {
                        .masquerades = true},
           .connectPod = ConnectToBridge,
           .reach = ReachIpip,
-          .rules = FlannelRules};
+          .rules = FlannelRules,
+          .habits = Habits()};
 }
 
 Flavour FlannelWireguard() {
@@ -150,7 +160,8 @@ Flavour FlannelWireguard() {
                        .masquerades = true},
           .connectPod = ConnectToBridge,
           .reach = ReachWireguard,
-          .rules = FlannelRules};
+          .rules = FlannelRules,
+          .habits = Habits()};
 }
 
 Flavour FlannelUdp() {
@@ -169,7 +180,8 @@ Flavour FlannelUdp() {
                        .masquerades = true},
           .connectPod = ConnectToBridge,
           .reach = ReachUdp,
-          .rules = FlannelRules};
+          .rules = FlannelRules,
+          .habits = Habits()};
 }
 
 Flavour Canal() {
@@ -192,7 +204,8 @@ Flavour FlannelHostGw() {
           .connectPod = ConnectToBridge,
           .reach = ReachHostGw,
           .reach6 = ReachHostGw6,
-          .rules = FlannelRules};
+          .rules = FlannelRules,
+          .habits = Habits()};
 }
 
 }  // namespace overlaysim::plan

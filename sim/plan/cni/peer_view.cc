@@ -29,9 +29,9 @@ int PeersIfindex(const Profile& profile, const NodeView& self) {
 }  // namespace
 
 PeerView::PeerView(std::shared_ptr<const Overlay> overlay, const NodeView& self)
-    : version(overlay->directory.Version()),
-      m_overlay(std::move(overlay)),
+    : m_overlay(std::move(overlay)),
       m_self(self),
+      m_agent(m_overlay, self.node),
       m_vxlanIfindex(TunnelIfindex(m_overlay->profile, self, kernel::LinkKind::Vxlan)),
       m_vxlan6Ifindex(TunnelIfindex(m_overlay->profile, self, kernel::LinkKind::Vxlan, true)),
       m_peersIfindex(PeersIfindex(m_overlay->profile, self)),
@@ -66,16 +66,27 @@ PeerRows6 PeerView::RowsOf6(uint32_t entry) const {
 }
 
 template <typename Visitor>
-void PeerView::ForEachPeer(Visitor&& visit) const {
+void PeerView::ForEach(Step step, Visitor&& visit) const {
   const auto& entries = m_overlay->directory.Entries();
-  for (uint32_t i = 0; i < entries.size(); ++i)
-    if (entries[i].InForce(version) && entries[i].vtep.node != m_self.node) visit(i, entries[i].vtep);
+  const auto has = Has(step);
+  const bool isPerRange = step == Step::Route || step == Step::PolicyRoute;
+  for (uint32_t entry = 0; entry < entries.size(); ++entry) {
+    const Vtep& peer = entries[entry].vtep;
+    if (peer.node == m_self.node) continue;
+    const uint32_t count = isPerRange ? static_cast<uint32_t>(peer.ranges.size()) : 1;
+    for (uint32_t range = 0; range < count; ++range) {
+      auto isThere = [&](uint32_t e, uint32_t) { return has(e, range); };
+      if (has(entry, range) && (!m_overlay->agents || m_overlay->directory.FindByNode(peer.node, isThere) == entry))
+        visit(entry, range);
+    }
+  }
 }
 
 bool PeerView::FindRoute(uint32_t table, Ipv4Address dst, kernel::Route& out) const {
   const bool isMain = table == kernel::kTableMain;
   if (!isMain && (table == 0 || table != m_overlay->profile.policyTable)) return false;
-  return m_overlay->directory.VisitByPod(dst, version, [&](uint32_t entry, uint32_t range) {
+  const auto has = Has(isMain ? Step::Route : Step::PolicyRoute);
+  return m_overlay->directory.VisitByPod(dst, has, [&](uint32_t entry, uint32_t range) {
     PeerRows rows = RowsOf(entry, range);
     std::optional<kernel::Route>& route = isMain ? rows.route : rows.policyRoute;
     if (!route) return false;
@@ -86,7 +97,7 @@ bool PeerView::FindRoute(uint32_t table, Ipv4Address dst, kernel::Route& out) co
 
 bool PeerView::FindNeighbour(int ifindex, Ipv4Address ip, kernel::Neighbour& out) const {
   if (ifindex != m_neighbourIfindex) return false;
-  PeerRows rows = RowsOf(m_overlay->directory.FindByTunnel(ip, version));
+  PeerRows rows = RowsOf(m_overlay->directory.FindByTunnel(ip, Has(Step::Neighbour)));
   if (!rows.neighbour) return false;
   out = *rows.neighbour;
   return true;
@@ -95,19 +106,19 @@ bool PeerView::FindNeighbour(int ifindex, Ipv4Address ip, kernel::Neighbour& out
 /// The all-zero entry: a copy of every broadcast and unknown frame to each other node (head-end replication).
 kernel::VxlanFdbEntry PeerView::FloodEntry() const {
   kernel::VxlanFdbEntry entry{.isPermanent = true, .rowId = RowId(kFloodStation, kStationRow)};
-  ForEachPeer([&](uint32_t, const Vtep& peer) { entry.remotes.push_back({.ip = peer.underlay}); });
+  ForEach(Step::Fdb, [&](uint32_t peer, uint32_t) { entry.remotes.push_back({.ip = m_agent.VtepOf(peer).underlay}); });
   return entry;
 }
 
 bool PeerView::FindRoute6(const Ipv6Address& dst, kernel::Route6& out) const {
-  PeerRows6 rows = RowsOf6(m_overlay->directory.FindByPod6(dst, version));
+  PeerRows6 rows = RowsOf6(m_overlay->directory.FindByPod6(dst, Has(Step::Route6)));
   if (rows.route) out = std::move(*rows.route);
   return rows.route.has_value();
 }
 
 bool PeerView::FindNeighbour6(int ifindex, const Ipv6Address& ip, kernel::Neighbour6& out) const {
   if (ifindex != m_vxlan6Ifindex) return false;
-  const PeerRows6 rows = RowsOf6(m_overlay->directory.FindByPod6(ip, version));
+  const PeerRows6 rows = RowsOf6(m_overlay->directory.FindByPod6(ip, Has(Step::Neighbour6)));
   if (!rows.neighbour || rows.neighbour->ip != ip) return false;
   out = *rows.neighbour;
   return true;
@@ -115,7 +126,7 @@ bool PeerView::FindNeighbour6(int ifindex, const Ipv6Address& ip, kernel::Neighb
 
 bool PeerView::FindVxlanFdb(int ifindex, MacAddress mac, kernel::VxlanFdbEntry& out) const {
   if (ifindex == m_vxlan6Ifindex && ifindex != 0) {
-    PeerRows6 rows = RowsOf6(m_overlay->directory.FindByMac6(mac, version));
+    PeerRows6 rows = RowsOf6(m_overlay->directory.FindByMac6(mac, Has(Step::Fdb6)));
     if (rows.fdb) out = std::move(*rows.fdb);
     return rows.fdb.has_value();
   }
@@ -127,7 +138,7 @@ bool PeerView::FindVxlanFdb(int ifindex, MacAddress mac, kernel::VxlanFdbEntry& 
     }
     auto station = m_overlay->stations.find(mac);
     if (station == m_overlay->stations.end() || station->second.node == m_self.node) return false;
-    const uint32_t entry = m_overlay->directory.FindByNode(station->second.node, version);
+    const uint32_t entry = m_overlay->directory.FindByNode(station->second.node, Has(Step::Fdb));
     if (entry == VtepDirectory::kNone) return false;
     out = {.mac = mac,
            .isPermanent = true,
@@ -135,7 +146,7 @@ bool PeerView::FindVxlanFdb(int ifindex, MacAddress mac, kernel::VxlanFdbEntry& 
            .rowId = RowId(station->second.number, kStationRow)};
     return true;
   }
-  PeerRows rows = RowsOf(m_overlay->directory.FindByMac(mac, version));
+  PeerRows rows = RowsOf(m_overlay->directory.FindByMac(mac, Has(Step::Fdb)));
   if (!rows.fdb) return false;
   out = std::move(*rows.fdb);
   return true;
@@ -143,17 +154,19 @@ bool PeerView::FindVxlanFdb(int ifindex, MacAddress mac, kernel::VxlanFdbEntry& 
 
 std::vector<kernel::Route> PeerView::Routes() const {
   std::vector<kernel::Route> out;
-  ForEachPeer([&](uint32_t entry, const Vtep& peer) {
-    for (uint32_t range = 0; range < peer.ranges.size(); ++range)
-      for (PeerRows rows = RowsOf(entry, range); auto* route : {&rows.route, &rows.policyRoute})
-        if (*route) out.push_back(std::move(**route));
+  ForEach(Step::Route, [&](uint32_t entry, uint32_t range) {
+    if (PeerRows rows = RowsOf(entry, range); rows.route) out.push_back(std::move(*rows.route));
+  });
+  if (m_overlay->profile.policyTable == 0) return out;
+  ForEach(Step::PolicyRoute, [&](uint32_t entry, uint32_t range) {
+    if (PeerRows rows = RowsOf(entry, range); rows.policyRoute) out.push_back(std::move(*rows.policyRoute));
   });
   return out;
 }
 
 std::vector<kernel::Neighbour> PeerView::Neighbours() const {
   std::vector<kernel::Neighbour> out;
-  ForEachPeer([&](uint32_t entry, const Vtep&) {
+  ForEach(Step::Neighbour, [&](uint32_t entry, uint32_t) {
     if (PeerRows rows = RowsOf(entry); rows.neighbour) out.push_back(*rows.neighbour);
   });
   return out;
@@ -169,11 +182,11 @@ std::vector<kernel::VxlanFdbEntry> PeerView::VxlanFdbEntries(int ifindex) const 
     for (MacAddress mac : macs)
       if (kernel::VxlanFdbEntry entry; FindVxlanFdb(ifindex, mac, entry)) out.push_back(std::move(entry));
   } else if (ifindex == m_vxlanIfindex) {
-    ForEachPeer([&](uint32_t entry, const Vtep&) {
+    ForEach(Step::Fdb, [&](uint32_t entry, uint32_t) {
       if (PeerRows rows = RowsOf(entry); rows.fdb) out.push_back(std::move(*rows.fdb));
     });
   } else if (ifindex == m_vxlan6Ifindex) {
-    ForEachPeer([&](uint32_t entry, const Vtep&) {
+    ForEach(Step::Fdb6, [&](uint32_t entry, uint32_t) {
       if (PeerRows6 rows = RowsOf6(entry); rows.fdb) out.push_back(std::move(*rows.fdb));
     });
   }
@@ -182,7 +195,7 @@ std::vector<kernel::VxlanFdbEntry> PeerView::VxlanFdbEntries(int ifindex) const 
 
 bool PeerView::FindTunnelPeer(int ifindex, Ipv4Address inner, kernel::TunnelPeer& out) const {
   if (ifindex != m_peersIfindex) return false;
-  return m_overlay->directory.VisitByPod(inner, version, [&](uint32_t entry, uint32_t range) {
+  return m_overlay->directory.VisitByPod(inner, Has(Step::TunnelPeer), [&](uint32_t entry, uint32_t range) {
     PeerRows rows = RowsOf(entry, range);
     if (!rows.tunnelPeer) return false;
     out = std::move(*rows.tunnelPeer);
@@ -192,7 +205,7 @@ bool PeerView::FindTunnelPeer(int ifindex, Ipv4Address inner, kernel::TunnelPeer
 
 bool PeerView::FindTunnelPeer(int ifindex, const kernel::WireguardKey& key, kernel::TunnelPeer& out) const {
   if (ifindex != m_peersIfindex) return false;
-  PeerRows rows = RowsOf(m_overlay->directory.FindByKey(key, version));
+  PeerRows rows = RowsOf(m_overlay->directory.FindByKey(key, Has(Step::TunnelPeer)));
   if (!rows.tunnelPeer) return false;
   out = std::move(*rows.tunnelPeer);
   return true;
@@ -201,7 +214,7 @@ bool PeerView::FindTunnelPeer(int ifindex, const kernel::WireguardKey& key, kern
 std::vector<kernel::TunnelPeer> PeerView::TunnelPeers(int ifindex) const {
   std::vector<kernel::TunnelPeer> out;
   if (ifindex != m_peersIfindex || ifindex == 0) return out;
-  ForEachPeer([&](uint32_t entry, const Vtep&) {
+  ForEach(Step::TunnelPeer, [&](uint32_t entry, uint32_t) {
     if (PeerRows rows = RowsOf(entry); rows.tunnelPeer) out.push_back(std::move(*rows.tunnelPeer));
   });
   return out;
@@ -209,7 +222,7 @@ std::vector<kernel::TunnelPeer> PeerView::TunnelPeers(int ifindex) const {
 
 std::vector<kernel::Route6> PeerView::Routes6() const {
   std::vector<kernel::Route6> out;
-  ForEachPeer([&](uint32_t entry, const Vtep&) {
+  ForEach(Step::Route6, [&](uint32_t entry, uint32_t) {
     if (PeerRows6 rows = RowsOf6(entry); rows.route) out.push_back(std::move(*rows.route));
   });
   return out;
@@ -217,9 +230,48 @@ std::vector<kernel::Route6> PeerView::Routes6() const {
 
 std::vector<kernel::Neighbour6> PeerView::Neighbours6() const {
   std::vector<kernel::Neighbour6> out;
-  ForEachPeer([&](uint32_t entry, const Vtep&) {
+  ForEach(Step::Neighbour6, [&](uint32_t entry, uint32_t) {
     if (PeerRows6 rows = RowsOf6(entry); rows.neighbour) out.push_back(*rows.neighbour);
   });
+  return out;
+}
+
+std::vector<kernel::PeerChange> PeerView::ChangesAfter(Nanoseconds time) const {
+  return RowsWritten(time, &ControlPlane::Transitions);
+}
+
+std::vector<kernel::PeerChange> PeerView::WritesAfter(Nanoseconds time) const {
+  return RowsWritten(time, &ControlPlane::Writes);
+}
+
+std::vector<kernel::PeerChange> PeerView::RowsWritten(Nanoseconds time,
+                                                      Moments (ControlPlane::*moments)(NodeId, uint32_t, Step, uint32_t)
+                                                          const) const {
+  std::vector<kernel::PeerChange> out;
+  if (!m_overlay->agents) return out;
+  const auto& entries = m_overlay->directory.Entries();
+  for (uint32_t entry = 0; entry < entries.size(); ++entry) {
+    const auto add = [&](Step step, uint32_t range, int ifindex, const auto& row) {
+      if (!row) return;
+      for (const auto& [at, isThere] : (m_overlay->agents.get()->*moments)(m_self.node, entry, step, range))
+        if (at > time) out.push_back({at, isThere, ifindex, *row});
+    };
+    for (uint32_t range = 0; range < entries[entry].vtep.ranges.size(); ++range) {
+      const PeerRows rows = RowsOf(entry, range);
+      if (range == 0) {
+        add(Step::Neighbour, 0, m_neighbourIfindex, rows.neighbour);
+        add(Step::Fdb, 0, m_vxlanIfindex, rows.fdb);
+        add(Step::TunnelPeer, 0, m_peersIfindex, rows.tunnelPeer);
+      }
+      add(Step::Route, range, 0, rows.route);
+      add(Step::PolicyRoute, range, 0, rows.policyRoute);
+    }
+    const PeerRows6 rows6 = RowsOf6(entry);
+    add(Step::Neighbour6, 0, m_vxlan6Ifindex, rows6.neighbour);
+    add(Step::Fdb6, 0, m_vxlan6Ifindex, rows6.fdb);
+    add(Step::Route6, 0, 0, rows6.route);
+  }
+  std::stable_sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.at < b.at; });
   return out;
 }
 

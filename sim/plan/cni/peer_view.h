@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -21,10 +22,36 @@ struct Overlay {
   const Flavour* flavour = nullptr;
   VtepDirectory directory;
   StationDirectory stations;
+  std::shared_ptr<const ControlPlane> agents;  ///< null: what is in the directory is on all nodes
+  const int64_t* now = &kBegin;                ///< nanoseconds; tables are as they are then
+
+  static constexpr int64_t kBegin = 0;
 };
 
-/// One node's view of the directory: its routes, neighbours and FDB entries for all other nodes, as of the version that
-/// its agent has applied. Rows are made up when asked for.
+/// How far one node's agent has carried out the directory.
+class AgentView {
+ public:
+  AgentView(std::shared_ptr<const Overlay> overlay, NodeId node) : m_overlay(std::move(overlay)), m_node(node) {}
+
+  /// A condition for the directory's lookups: what `step` writes is there now. `until` is lowered to when that changes.
+  auto Has(Step step, Nanoseconds* until = nullptr) const {
+    return [this, step, until](uint32_t entry, uint32_t range) {
+      if (!m_overlay->agents) return true;
+      const ControlPlane::Force force = m_overlay->agents->InForce(m_node, entry, step, range, {*m_overlay->now});
+      if (until) *until = std::min(*until, force.until);
+      return force.holds;
+    };
+  }
+  const VtepDirectory& Directory() const { return m_overlay->directory; }
+  const Vtep& VtepOf(uint32_t entry) const { return m_overlay->directory.Entries()[entry].vtep; }
+
+ private:
+  std::shared_ptr<const Overlay> m_overlay;
+  NodeId m_node;
+};
+
+/// One node's view of the directory: its routes, neighbours and FDB entries for all other nodes, as far as its agent
+/// has written them. Rows are made up when asked for.
 class PeerView final : public kernel::PeerTables {
  public:
   PeerView(std::shared_ptr<const Overlay> overlay, const NodeView& self);
@@ -42,11 +69,13 @@ class PeerView final : public kernel::PeerTables {
   bool FindNeighbour6(int ifindex, const Ipv6Address& ip, kernel::Neighbour6& out) const override;
   std::vector<kernel::Route6> Routes6() const override;
   std::vector<kernel::Neighbour6> Neighbours6() const override;
+  std::vector<kernel::PeerChange> ChangesAfter(Nanoseconds time) const override;
+
+  /// All that the agent still does, also where it writes what is there already.
+  std::vector<kernel::PeerChange> WritesAfter(Nanoseconds time) const;
 
   /// Writes all rows into the namespace's own tables, in the order in which an agent adds a peer.
   void CopyInto(kernel::Namespace& ns) const;
-
-  uint32_t version;  ///< of the directory, applied so far
 
  private:
   /// What this node knows of an entry, with the route to one of its ranges. Nothing of itself.
@@ -54,13 +83,19 @@ class PeerView final : public kernel::PeerTables {
   /// Of the first range: its neighbour and FDB entry are those of all.
   PeerRows RowsOf(uint32_t entry) const;
   PeerRows6 RowsOf6(uint32_t entry) const;
+  using Moments = std::vector<std::pair<Nanoseconds, bool>>;
+  std::vector<kernel::PeerChange> RowsWritten(Nanoseconds time, Moments (ControlPlane::*moments)(NodeId, uint32_t, Step,
+                                                                                                 uint32_t) const) const;
+  auto Has(Step step) const { return m_agent.Has(step, holdsUntil); }
+  /// Each entry of another node, and range of it, whose row of that kind is there; of two entries of a node the newer.
   template <typename Visitor>
-  void ForEachPeer(Visitor&& visit) const;
+  void ForEach(Step step, Visitor&& visit) const;
   kernel::VxlanFdbEntry FloodEntry() const;
   bool IsBridgedTunnel(int ifindex) const { return m_overlay->profile.isBridged && ifindex == m_vxlanIfindex; }
 
   std::shared_ptr<const Overlay> m_overlay;
   NodeView m_self;
+  AgentView m_agent;
   int m_vxlanIfindex, m_vxlan6Ifindex;  ///< 0: no such tunnel
   int m_peersIfindex;                   ///< of the device that has tunnel peers: Wireguard, Tun; 0: none
   int m_neighbourIfindex;               ///< where peers have permanent neighbours

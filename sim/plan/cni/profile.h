@@ -9,6 +9,7 @@
 #include "models/linux/namespace.h"
 #include "sim/plan/cluster.h"
 #include "sim/plan/cni/bgp.h"
+#include "sim/plan/control_plane.h"
 #include "sim/plan/names.h"
 #include "sim/plan/vtep_directory.h"
 
@@ -162,6 +163,7 @@ struct Flavour {
   /// The agent's own datapath on a node whose devices are all there.
   std::shared_ptr<const kernel::Programs> (*programs)(std::shared_ptr<const Overlay>, const NodeParts&,
                                                       const kernel::Namespace& node) = nullptr;
+  AgentHabits habits = {};
 };
 
 /// All flavours that can be planned. Which types there are besides is said by the scenario format.
