@@ -19,6 +19,11 @@ constexpr uint8_t kMaxPodCidr6Length = 126;  // a gateway and two pods
 
 // ------------------------------------------------------------------------------------------------ tables
 
+const Labels* Cluster::LabelsOf(PodId pod) const {
+  const uint32_t set = pod.value < labelSetOfPod.size() ? labelSetOfPod[pod.value] : 0;
+  return set == 0 ? nullptr : &labelSets[set - 1];
+}
+
 NodeId Cluster::FindNode(std::string_view name) const {
   auto it = nodeByName.find(std::string(name));
   return it == nodeByName.end() ? NodeId() : it->second;
@@ -265,6 +270,7 @@ class PodResolver {
   void Import(const scenario::Pod& written) {
     const std::string path = m_context.scenario.PathOf(*written.import);
     std::unordered_map<std::string_view, uint32_t> groupOf;
+    std::unordered_map<const import::Labels*, uint32_t> labelsOf;
     for (const import::Pod& pod : m_context.imported->pods) {
       if (!IsFrom(m_context, pod.origin, path) || !pod.IsPlaced()) continue;
       auto [it, isNew] = groupOf.emplace(pod.nameSpace, 0);
@@ -284,6 +290,9 @@ class PodResolver {
         continue;
       }
       PodRow& row = m_cluster.pods.Add(pod.name, it->second, pod.hostNetwork, node);
+      const auto [labels, areNew] = labelsOf.emplace(pod.labels.get(), 0);
+      if (areNew) labels->second = KeepLabels(LabelsOf(written, pod.labels.get()));
+      GiveLabels(labels->second, 1);
       if (pod.ip) row.ip = *pod.ip;
     }
   }
@@ -330,6 +339,7 @@ class PodResolver {
                  written.hostNetwork.value, places[i]);
     }
     if (count == 0) return;
+    GiveLabels(KeepLabels(LabelsOf(written, nullptr)), count);
     if (written.address) pods.rows.back().ip = written.address->value;
     if (written.mac) pods.givenMacs[PodId(pods.rows.size() - 1)] = written.mac->value;
   }
@@ -340,6 +350,28 @@ class PodResolver {
                                      .written = &written,
                                      .mtu = written.mtu ? std::optional(written.mtu->value) : std::nullopt});
     return static_cast<uint32_t>(m_cluster.pods.groups.size() - 1);
+  }
+
+  /// Those of the imported pod, and before them those that the scenario gives.
+  static Labels LabelsOf(const scenario::Pod& written, const import::Labels* imported) {
+    Labels labels;
+    for (const auto& [key, value] : written.labels) labels.emplace(key, value.value);
+    if (imported)
+      for (const import::Label& label : *imported) labels.emplace(label.key, label.value);
+    return labels;
+  }
+
+  uint32_t KeepLabels(Labels labels) {
+    if (labels.empty()) return 0;
+    m_cluster.labelSets.push_back(std::move(labels));
+    return static_cast<uint32_t>(m_cluster.labelSets.size());
+  }
+
+  /// To the last pods.
+  void GiveLabels(uint32_t set, uint64_t count) {
+    if (set == 0) return;
+    m_cluster.labelSetOfPod.resize(m_cluster.pods.rows.size(), 0);
+    std::fill(m_cluster.labelSetOfPod.end() - static_cast<std::ptrdiff_t>(count), m_cluster.labelSetOfPod.end(), set);
   }
 
   void UnknownNode(const Where& where, std::string_view pod, std::string_view node) {

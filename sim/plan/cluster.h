@@ -1,6 +1,5 @@
 #pragma once
 
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,6 +8,7 @@
 #include <vector>
 
 #include "sim/base/ids.h"
+#include "sim/plan/cluster_plan.h"
 #include "sim/plan/context.h"
 #include "sim/plan/pod_table.h"
 #include "sim/plan/underlay/port.h"
@@ -26,7 +26,7 @@ struct NodeRow {
   Where where;
   const scenario::Node* written = nullptr;  ///< its entry in the scenario; valid while the plan is compiled
   std::string rack, zone;                   ///< "": not given
-  std::map<std::string, std::string, std::less<>> labels;
+  Labels labels;
   std::optional<Ipv4Prefix> given;     ///< the address that the author or the cluster gives; /32: the rack's length
   std::optional<MacAddress> vtepMac;   ///< given
   std::optional<MacAddress> vtepMac6;  ///< of the tunnel device for IPv6
@@ -51,6 +51,8 @@ struct NodeRow {
 struct Cluster {
   std::vector<NodeRow> nodes;
   PodTable pods;
+  std::vector<Labels> labelSets;         ///< each that a pod has, once for those that were written together
+  std::vector<uint32_t> labelSetOfPod;   ///< by PodId, from 1; 0, and of pods behind its end: none
   Ipv4Prefix network;                    ///< all pods' addresses
   Ipv6Prefix network6;                   ///< their IPv6 addresses; length 0: there is no IPv6
   uint8_t podCidr6Length = 64;           ///< one node's part of it
@@ -60,6 +62,7 @@ struct Cluster {
   bool HasIpv6() const { return network6.length > 0; }
   /// Of a pod with its own namespace, by its place on its node; zero without IPv6.
   Ipv6Address PodAddress6(PodId pod) const;
+  const Labels* LabelsOf(PodId pod) const;  ///< null: none
   NodeId FindNode(std::string_view name) const;
   std::vector<std::string> NodeNames() const;
   std::unordered_map<std::string, NodeId> nodeByName;

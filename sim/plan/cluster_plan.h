@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +14,9 @@
 namespace overlaysim {
 
 enum class NetnsRole : uint8_t { Node, Pod, Leaf, Spine, Router, External, Lab };
+
+/// Kubernetes labels.
+using Labels = std::map<std::string, std::string, std::less<>>;
 
 /// One namespace of the run. Those with the same `kernel` run on one Linux kernel: their veths are function calls, not
 /// cables.
@@ -36,6 +40,8 @@ struct LonePod {
   uint8_t prefixLength = 32;
   Ipv6Address address6;  ///< zero: it has none
   uint8_t prefixLength6 = 0;
+  NetnsId peerNetns;    ///< where the other end of eth0's veth is
+  int peerIfindex = 0;  ///< and which device that is
 };
 
 /// A full-duplex cable between two devices. Each direction is a FIFO drop-tail queue in front of a serializer.
@@ -79,6 +85,8 @@ class ClusterPlan {
   virtual NetnsId FindByAddress(const IpAddress& ip) const = 0;
   /// nullopt: it is no such pod, or one has to look.
   virtual std::optional<LonePod> FindLonePod(NetnsId) const { return std::nullopt; }
+  /// Of a node or pod; null: it has none.
+  virtual const Labels* FindLabels(NetnsId) const { return nullptr; }
   /// Routes of table main of a switch, router or outside host, but for the kernel's own, once `epoch` link events have
   /// been seen (TimedEvent::RoutesReconverge).
   virtual std::vector<kernel::Route> UnderlayRoutes(NetnsId id, uint32_t epoch) const = 0;

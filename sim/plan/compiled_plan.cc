@@ -348,7 +348,16 @@ std::optional<LonePod> CompiledPlan::FindLonePod(NetnsId id) const {
                  .address = row.ip,
                  .prefixLength = PodPrefixLength(row.node),
                  .address6 = m_cluster.PodAddress6(pod),
-                 .prefixLength6 = m_cluster.nodes[row.node.value].podCidr6.length};
+                 .prefixLength6 = m_cluster.nodes[row.node.value].podCidr6.length,
+                 .peerNetns = NodeNetns(row.node),
+                 .peerIfindex = VethIfindex(pod)};
+}
+
+const Labels* CompiledPlan::FindLabels(NetnsId id) const {
+  if (id.value < m_firstNode || id.value >= m_firstExternal) return nullptr;
+  if (id.value >= m_firstPod) return m_cluster.LabelsOf(m_cluster.pods.OwnAt(id.value - m_firstPod));
+  const Labels& labels = m_cluster.nodes[id.value - m_firstNode].labels;
+  return labels.empty() ? nullptr : &labels;
 }
 
 Ipv4Address CompiledPlan::AddressOf(NetnsId id) const {
@@ -497,6 +506,10 @@ MacAddress CompiledPlan::PodMac(PodId pod) const {
   return given != m_cluster.pods.givenMacs.end() ? given->second : MacFromName(m_cluster.pods.FullName(pod) + "/eth0");
 }
 
+int CompiledPlan::VethIfindex(PodId pod) const {
+  return LinksOf(m_cluster.pods.rows[pod.value].node).firstVeth + static_cast<int>(m_cluster.pods.OrdinalOf(pod));
+}
+
 PodAttachment CompiledPlan::AttachmentOf(PodId pod) const {
   const PodRow& row = m_cluster.pods.rows[pod.value];
   const NodeLinks links = LinksOf(row.node);
@@ -511,7 +524,7 @@ PodAttachment CompiledPlan::AttachmentOf(PodId pod) const {
                    .group = m_cluster.pods.GroupOf(pod),
                    .nodeNetns = NodeNetns(row.node),
                    .podNetns = PodNetns(pod),
-                   .vethIfindex = links.firstVeth + static_cast<int>(m_cluster.pods.OrdinalOf(pod)),
+                   .vethIfindex = VethIfindex(pod),
                    .podIfindex = kFirstIfindex,
                    .bridgeIfindex = links.bridge};
   at.vethMac = MacFromName(m_cluster.nodes[row.node.value].name + "/" + at.vethName);

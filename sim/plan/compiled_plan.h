@@ -41,6 +41,7 @@ class CompiledPlan final : public ClusterPlan {
   NetnsId Find(std::string_view name) const override;
   NetnsId FindByAddress(const IpAddress& ip) const override;
   std::optional<LonePod> FindLonePod(NetnsId id) const override;
+  const Labels* FindLabels(NetnsId id) const override;
   std::vector<kernel::Route> UnderlayRoutes(NetnsId id, uint32_t epoch) const override;
   std::vector<kernel::Route6> UnderlayRoutes6(NetnsId id, uint32_t epoch) const override;
   bool HasAgents() const override { return m_overlay->agents != nullptr; }
@@ -110,6 +111,7 @@ class CompiledPlan final : public ClusterPlan {
     return TunnelMtu(m_overlay->profile, tunnel, OuterMtu(node));
   }
   uint32_t MtuOfPodsOn(NodeId node) const { return plan::PodMtu(m_overlay->profile, OuterMtu(node)); }
+  int VethIfindex(PodId pod) const;  ///< of the node's end
   PodAttachment AttachmentOf(PodId pod) const;
   void AddTunnel(kernel::Namespace& ns, NodeId node, size_t number) const;
   void AddPort(kernel::Namespace& ns, const Port& port, int ifindex, int master) const;

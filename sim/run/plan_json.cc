@@ -6,6 +6,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <utility>
 
 #include "sim/iproute2/show.h"
 
@@ -62,10 +63,40 @@ class Writer {
   std::string m_out;
 };
 
+void WriteLabels(Writer& out, const Labels& labels) {
+  const char* separator = ",\"labels\":{";
+  for (const auto& [key, value] : labels) {
+    out.Write("{}", separator);
+    out.WriteText(key);
+    out.Write(":");
+    out.WriteText(value);
+    separator = ",";
+  }
+  out.Write("}}");
+}
+
 void WriteDevice(Writer& out, int ifindex, std::string_view name, MacAddress mac, uint32_t mtu) {
   out.Write("{{\"ifindex\":{},\"name\":", ifindex);
   out.WriteText(name);
   out.Write(",\"mac\":\"{}\",\"mtu\":{}", mac.ToString(), mtu);
+}
+
+/// Of a veth whose other end the file has already: one end says it for both.
+void WritePeer(Writer& out, NetnsId netns, int ifindex) {
+  out.Write(",\"peer\":{{\"netns\":{},\"ifindex\":{}}}", netns.value, ifindex);
+}
+
+/// What a reader cannot guess from the device's name.
+void WriteKind(Writer& out, const kernel::Link& link) {
+  const std::string_view kind = kernel::LinkKindName(link.kind);
+  if (kind.empty() || link.kind == kernel::LinkKind::Veth) return;
+  out.Write(",\"kind\":\"{}\"", kind);
+  if (kernel::IsUdpTunnel(link.kind)) {
+    if (!link.vxlan.external) out.Write(",\"vni\":{}", link.vxlan.vni);
+    out.Write(",\"port\":{}", link.vxlan.dstPort);
+  } else if (link.kind == kernel::LinkKind::Wireguard && link.wireguard.listenPort != 0) {
+    out.Write(",\"port\":{}", link.wireguard.listenPort);
+  }
 }
 
 /// The same as of the namespace that would be made, without making it.
@@ -74,6 +105,7 @@ void WriteLonePod(Writer& out, const LonePod& pod) {
   WriteDevice(out, 1, "lo", {}, kLoopbackMtu);
   out.Write(",\"addresses\":[\"127.0.0.1/8\"]}},");
   WriteDevice(out, pod.ifindex, "eth0", pod.mac, pod.mtu);
+  WritePeer(out, pod.peerNetns, pod.peerIfindex);
   out.Write(",\"addresses\":[\"{}/{}\"", pod.address.ToString(), pod.prefixLength);
   if (!pod.address6.IsZero()) out.Write(",\"{}/{}\"", pod.address6.ToString(), pod.prefixLength6);
   out.Write("]}}");
@@ -85,6 +117,10 @@ void WriteDevices(Writer& out, const kernel::Namespace& ns) {
     out.Write("{}", separator);
     separator = ",";
     WriteDevice(out, link->ifindex, link->name, link->address, link->mtu);
+    WriteKind(out, *link);
+    const bool hasPeer = link->peerIfindex != 0 && link->peerNetns;
+    if (hasPeer && std::pair(link->peerNetns, link->peerIfindex) < std::pair(ns.Id(), link->ifindex))
+      WritePeer(out, link->peerNetns, link->peerIfindex);
     if (link->master != 0) {
       out.Write(",\"master\":");
       out.WriteText(iproute2::DeviceName(ns, link->master));
@@ -110,6 +146,7 @@ void WriteNamespace(Writer& out, const ClusterPlan& plan, NetnsId id) {
   out.WriteText(info.name);
   out.Write(",\"role\":\"{}\",\"kernel\":{}", RoleName(info.role), info.kernel);
   if (info.node) out.Write(",\"node\":{}", info.node.value);
+  if (const Labels* labels = plan.FindLabels(id)) WriteLabels(out, *labels);
   if (!info.isShared) {
     out.Write(",\"devices\":[");
     if (const auto pod = plan.FindLonePod(id))
@@ -188,8 +225,12 @@ std::string PlanToJson(const ClusterPlan& plan) {
   out.WriteList("cables", plan.cables.size(), [&](size_t i) { WriteCable(out, plan.cables[i]); });
   out.WriteList("workloads", plan.workloads.size(), [&](size_t i) { WriteWorkload(out, plan.workloads[i]); });
   out.WriteList("events", plan.events.size(), [&](size_t i) {
-    out.Write("{{\"atNs\":{},\"text\":", plan.events[i].at.count);
-    out.WriteText(plan.events[i].text);
+    const TimedEvent& event = plan.events[i];
+    out.Write("{{\"atNs\":{},\"text\":", event.at.count);
+    out.WriteText(event.text);
+    if (event.kind == TimedEvent::Kind::CableChange)
+      out.Write(",\"cable\":{},\"bitsPerSecond\":{},\"delayNs\":{},\"queueBytes\":{}", event.cable.value,
+                event.becomes.rate.count, event.becomes.delay.count, event.becomes.queueBytes);
     out.Write("}}");
   });
   out.WriteList("captures", plan.captures.size(), [&](size_t i) {
