@@ -32,6 +32,16 @@ Activity::Activity(const Topology& topology, int64_t endNs, size_t slots)
     : m_slots(slots), m_samples(topology.cables.size() * 2), m_totals(topology.cables.size() * 2) {
   m_slotNs = std::max<int64_t>(endNs, 0) / static_cast<int64_t>(slots) + 1;
   for (const Cable& cable : topology.cables) m_rates.push_back(cable.bitsPerSecond);
+  for (const PlannedEvent& event : topology.events)
+    if (event.cable) m_rateChanges[*event.cable].push_back({event.atNs, event.becomes.bitsPerSecond});
+}
+
+uint64_t Activity::RateAt(uint32_t cable, int64_t timeNs) const {
+  uint64_t rate = m_rates[cable];
+  if (const auto changes = m_rateChanges.find(cable); changes != m_rateChanges.end())
+    for (const RateChange& change : changes->second)
+      if (change.timeNs <= timeNs) rate = change.bitsPerSecond;
+  return rate;
 }
 
 uint32_t Activity::SlotOf(int64_t timeNs) const {
@@ -74,7 +84,7 @@ void Activity::Note(const TraceRecord& record, uint64_t index, const Topology& t
     AddUpTo(total.drops, 1);
     return;
   }
-  const uint64_t bytes = WireBytes(record.sizeBytes), rate = m_rates[cable];
+  const uint64_t bytes = WireBytes(record.sizeBytes), rate = RateAt(cable, record.timeNs);
   Cursor& cursor = cursors[direction];
   const int64_t waitNs = std::max<int64_t>(cursor.busyUntilNs - record.timeNs, 0);
   const double queued = static_cast<double>(waitNs) * static_cast<double>(rate) / 8e9;
@@ -100,7 +110,7 @@ void Activity::Close() {
 }
 
 std::optional<Activity> Activity::Read(TraceReader& trace, const Topology& topology, int64_t endNs,
-                                       const Progress& progress, std::string& error) {
+                                       const Progress& progress, std::string& error, SeenTraffic* seen) {
   const size_t directions = std::max<size_t>(topology.cables.size() * 2, 1);
   // One slot says "the whole run": a trace has two at least.
   Activity activity(topology, endNs, std::clamp<size_t>(kMostSamples / directions, 64, kMostSlots));
@@ -110,8 +120,9 @@ std::optional<Activity> Activity::Read(TraceReader& trace, const Topology& topol
   for (const TraceReader::ChunkInfo& chunk : trace.RecordChunks()) {
     if (!progress(static_cast<double>(chunksDone++) / static_cast<double>(trace.RecordChunks().size())))
       return std::nullopt;
-    const bool isGood = trace.VisitChunk(chunk, [&](const TraceRecord& record, const HeaderChange&) {
+    const bool isGood = trace.VisitChunk(chunk, [&](const TraceRecord& record, const HeaderChange& change) {
       activity.Note(record, index++, topology, cursors);
+      if (seen) seen->Note(record, change);
       return true;
     });
     if (!isGood) {
@@ -167,7 +178,9 @@ const LinkSample& Activity::Total(uint32_t cable, Direction direction) const {
 
 double Activity::Utilisation(uint32_t cable, const LinkSample& sample) const {
   if (cable >= m_rates.size()) return 0;
-  return std::min(TimeFor(sample.wireBytes, m_rates[cable]) / static_cast<double>(m_slotNs), 1.0);
+  // Of a span in which the rate changes, the one at its end.
+  const uint64_t rate = RateAt(cable, (int64_t{sample.slot} + 1) * m_slotNs - 1);
+  return std::min(TimeFor(sample.wireBytes, rate) / static_cast<double>(m_slotNs), 1.0);
 }
 
 uint32_t Activity::DropsAt(uint32_t netns, int64_t timeNs) const {

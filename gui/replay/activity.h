@@ -5,8 +5,10 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
+#include "gui/replay/seen_traffic.h"
 #include "gui/replay/topology.h"
 #include "sim/trace/metrics.h"
 #include "sim/trace/trace_reader.h"
@@ -39,10 +41,11 @@ class Activity {
   using Progress = std::function<bool(double done)>;
   static constexpr size_t kMaxDrops = 1'000'000;  ///< that are kept one by one
 
+  /// `seen` is told every record.
   /// nullopt when Progress ended it or the trace is damaged (then `error` says where; what came before the damage is
   /// not shown, since half a picture would look like a whole one).
   static std::optional<Activity> Read(TraceReader& trace, const Topology& topology, int64_t endNs,
-                                      const Progress& progress, std::string& error);
+                                      const Progress& progress, std::string& error, SeenTraffic* seen = nullptr);
   /// One span that is the whole run, from metrics.json: what can be said without a trace, or before it is read.
   static Activity OfWholeRun(const RunMetrics& metrics, const Topology& topology, int64_t endNs);
 
@@ -69,6 +72,7 @@ class Activity {
   };
   Activity(const Topology& topology, int64_t endNs, size_t slots);
   void Note(const TraceRecord& record, uint64_t index, const Topology& topology, std::vector<Cursor>& cursors);
+  uint64_t RateAt(uint32_t cable, int64_t timeNs) const;
   LinkSample& Sample(size_t direction, int64_t timeNs);
   uint32_t SlotOf(int64_t timeNs) const;
   void Close();
@@ -77,7 +81,12 @@ class Activity {
   int64_t m_slotNs = 1;
   std::vector<std::vector<LinkSample>> m_samples;  ///< by 2 * cable + direction, ascending
   std::vector<LinkSample> m_totals;                ///< likewise
-  std::vector<uint64_t> m_rates;                   ///< by cable
+  struct RateChange {
+    int64_t timeNs;
+    uint64_t bitsPerSecond;
+  };
+  std::vector<uint64_t> m_rates;                                        ///< by cable, when the run begins
+  std::unordered_map<uint32_t, std::vector<RateChange>> m_rateChanges;  ///< by cable, in the order of time
   std::vector<DropEvent> m_drops;
   uint64_t m_dropCount = 0;
   uint32_t m_mostDrops = 0, m_longestQueue = 0;

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "gui/replay/explain.h"
+#include "gui/replay/link_history.h"
 #include "gui/replay/link_layer.h"
 #include "gui/replay/packet_ends.h"
 #include "gui/replay/run.h"
@@ -76,8 +77,7 @@ class JourneyReader {
     hop.place = m_run.PlaceName(record.netns, record.ifindex);
     hop.tableName = TableName(record);
     if (const TableHistory* tables = record.row != 0 ? m_run.Tables() : nullptr) hop.line = tables->LineOf(record);
-    if (record.netns < m_run.Plan().netns.size())
-      if (const Device* device = m_run.Plan().netns[record.netns].Find(record.ifindex)) hop.mtu = device->mtu;
+    hop.mtu = MtuOf(record);
 
     const PacketHeads::Heads heads = m_heads.Apply(record, {stored.changeOffset, stored.before, stored.after});
     uint32_t& size = m_sizes[record.packet];
@@ -90,6 +90,21 @@ class JourneyReader {
     hop.sinceStartNs = record.timeNs - m_journey.hops.front().record.timeNs;
     hop.sinceLastNs = m_journey.hops.size() < 2 ? 0 : record.timeNs - m_journey.hops[m_journey.hops.size() - 2].record.timeNs;
     Explain(m_run, stored, hop);
+  }
+
+  /// As the namespace's tables have it at that time, else as the plan does.
+  uint32_t MtuOf(const TraceRecord& record) {
+    if (record.ifindex == 0) return 0;
+    uint32_t mtu = 0;
+    if (const TableHistory* tables = m_run.Tables())
+      tables->VisitRows(record.netns, kernel::Table::Link, [&](int64_t timeNs, bool isDelete, std::string_view text) {
+        const LinkLine line = LinkLine::Parse(text);
+        if (timeNs <= record.timeNs && !isDelete && line.ifindex == record.ifindex && line.mtu > 0) mtu = line.mtu;
+      });
+    if (mtu > 0) return mtu;
+    if (record.netns >= m_run.Plan().netns.size()) return 0;
+    const Device* device = m_run.Plan().netns[record.netns].Find(record.ifindex);
+    return device ? device->mtu : 0;
   }
 
   void Conclude() {

@@ -7,17 +7,26 @@
 namespace overlaysim::replay {
 namespace {
 
-/// "2: swp1: <NO-CARRIER,BROADCAST,MULTICAST,UP> mtu 1500 ..."
-struct LinkLine {
-  uint32_t ifindex = 0;
-  bool isUp = false;
+uint32_t Number(std::string_view text) {
+  uint32_t number = 0;
+  for (size_t i = 0; i < text.size() && i < 9 && text[i] >= '0' && text[i] <= '9'; ++i)
+    number = number * 10 + static_cast<uint32_t>(text[i] - '0');
+  return number;
+}
+
+uint64_t KeyOf(uint32_t netns, uint32_t ifindex) { return uint64_t{netns} << 32 | ifindex; }
+
+struct EndChange {
+  int64_t timeNs;
+  int end;
+  bool isUp;
 };
 
-LinkLine Parse(std::string_view line) {
+}  // namespace
+
+LinkLine LinkLine::Parse(std::string_view line) {
   LinkLine parsed;
-  size_t i = 0;
-  while (i < line.size() && line[i] >= '0' && line[i] <= '9' && i < 9)
-    parsed.ifindex = parsed.ifindex * 10 + static_cast<uint32_t>(line[i++] - '0');
+  parsed.ifindex = Number(line);
   const size_t open = line.find('<'), close = line.find('>', open);
   if (open == std::string_view::npos || close == std::string_view::npos) return parsed;
   std::string_view flags = line.substr(open + 1, close - open - 1);
@@ -30,24 +39,18 @@ LinkLine Parse(std::string_view line) {
     flags.remove_prefix(std::min(comma + 1, flags.size()));
   }
   parsed.isUp = parsed.isUp && hasCarrier;
+  constexpr std::string_view kMtu = "> mtu ";
+  if (line.substr(close).starts_with(kMtu)) parsed.mtu = Number(line.substr(close + kMtu.size()));
   return parsed;
 }
-
-struct EndChange {
-  int64_t timeNs;
-  int end;
-  bool isUp;
-};
-
-}  // namespace
 
 LinkHistory::LinkHistory(const Topology& topology, const TableHistory* tables) {
   std::vector<std::vector<EndChange>> ends(topology.cables.size());
   if (tables) {
     for (const Netns& netns : topology.netns) {
-      if (topology.CablesOf(netns.id).empty()) continue;
       tables->VisitRows(netns.id, kernel::Table::Link, [&](int64_t timeNs, bool isDelete, std::string_view text) {
-        const LinkLine line = Parse(text);
+        const LinkLine line = LinkLine::Parse(text);
+        NoteMtu(netns, line, timeNs);
         const uint32_t cable = topology.CableAt({netns.id, line.ifindex});
         if (cable == Topology::kNone) return;
         const int end = topology.cables[cable].a == CableEnd{netns.id, line.ifindex} ? 0 : 1;
@@ -72,6 +75,22 @@ LinkHistory::LinkHistory(const Topology& topology, const TableHistory* tables) {
   }
   std::sort(m_times.begin(), m_times.end());
   m_times.erase(std::unique(m_times.begin(), m_times.end()), m_times.end());
+}
+
+void LinkHistory::NoteMtu(const Netns& netns, const LinkLine& line, int64_t timeNs) {
+  const Device* device = line.mtu > 0 ? netns.Find(line.ifindex) : nullptr;
+  if (!device) return;
+  const auto found = m_mtus.find(KeyOf(netns.id, line.ifindex));
+  const uint32_t before = found == m_mtus.end() ? device->mtu : found->second.back().mtu;
+  if (line.mtu != before) m_mtus[KeyOf(netns.id, line.ifindex)].push_back({timeNs, line.mtu});
+}
+
+uint32_t LinkHistory::MtuAt(uint32_t netns, const Device& device, int64_t timeNs) const {
+  const auto found = m_mtus.find(KeyOf(netns, device.ifindex));
+  if (found == m_mtus.end()) return device.mtu;
+  const auto after = std::upper_bound(found->second.begin(), found->second.end(), timeNs,
+                                      [](int64_t t, const MtuChange& change) { return t < change.timeNs; });
+  return after == found->second.begin() ? device.mtu : std::prev(after)->mtu;
 }
 
 bool LinkHistory::IsUp(uint32_t cable, int64_t timeNs) const {

@@ -123,6 +123,44 @@ bool PacketList::RowAt(uint64_t index, PacketRow& row) {
   return true;
 }
 
+bool PacketList::Matches(const Filter& filter, uint64_t index) {
+  Dissection packet;
+  const auto dissect = [&](std::span<const uint8_t> bytes, LinkLayer layer, uint32_t size) {
+    if (filter.NeedsPacket()) packet = Dissect(bytes, layer, size, m_run.VxlanPorts());
+    return packet.layers.empty() ? nullptr : &packet;
+  };
+  if (m_capture) {
+    ReadFrame frame;
+    if (!m_capture->Read(index, frame)) return false;
+    const std::string& place = m_capture->Interfaces()[frame.interface].name;
+    const size_t slash = place.rfind('/');
+    const Netns* ns = slash == std::string::npos ? nullptr : m_run.Plan().Find(place.substr(0, slash));
+    return filter.Matches({.plan = &m_run.Plan(),
+                           .packet = dissect(frame.bytes, LayerOfInterface(frame.interface), frame.originalLength),
+                           .number = index + 1,
+                           .timeNs = frame.time.count,
+                           .bytes = frame.originalLength,
+                           .netns = ns ? ns->id : Topology::kNone,
+                           .journey = JourneyOf(m_run.Plan(), frame.comment),
+                           .place = place,
+                           .comment = frame.comment});
+  }
+  const auto head = m_run.HeadAt(index);
+  const StoredRecord* stored = m_run.RecordAt(index);
+  if (!stored) return false;
+  const TraceRecord& record = stored->record;
+  const std::string place = m_run.PlaceName(record.netns, record.ifindex);
+  return filter.Matches({.plan = &m_run.Plan(),
+                         .packet = dissect(head, LayerOf(record, head, record.sizeBytes), record.sizeBytes),
+                         .record = &record,
+                         .number = index + 1,
+                         .timeNs = record.timeNs,
+                         .bytes = record.sizeBytes,
+                         .netns = record.netns,
+                         .journey = record.journey,
+                         .place = place});
+}
+
 uint64_t PacketList::FirstAtOrAfter(int64_t timeNs) {
   if (!m_capture) return m_run.FirstAtOrAfter(timeNs);
   uint64_t low = 0, high = m_capture->Count();
@@ -227,29 +265,11 @@ void FilterJob::SearchCapture() {
     m_error = error;
     return;
   }
-  const CaptureIndex& capture = *list->m_capture;
   uint64_t index = 0;
   for (bool hasMore = true; hasMore && !m_isCancelled;) {
     hasMore = list->Continue(kSliceBytes);
     for (; index < list->Count() && !m_isCancelled; ++index) {
-      ReadFrame frame;
-      if (!capture.Read(index, frame)) continue;
-      const std::string& place = capture.Interfaces()[frame.interface].name;
-      Dissection packet;
-      if (m_filter.NeedsPacket())
-        packet = Dissect(frame.bytes, list->LayerOfInterface(frame.interface), frame.originalLength, m_run->VxlanPorts());
-      const size_t slash = place.rfind('/');
-      const Netns* ns = slash == std::string::npos ? nullptr : m_run->Plan().Find(place.substr(0, slash));
-      const FilterSubject subject{.plan = &m_run->Plan(),
-                                  .packet = packet.layers.empty() ? nullptr : &packet,
-                                  .number = index + 1,
-                                  .timeNs = frame.time.count,
-                                  .bytes = frame.originalLength,
-                                  .netns = ns ? ns->id : Topology::kNone,
-                                  .journey = JourneyOf(m_run->Plan(), frame.comment),
-                                  .place = place,
-                                  .comment = frame.comment};
-      if (m_filter.Matches(subject)) found.push_back(index);
+      if (list->Matches(m_filter, index)) found.push_back(index);
       if (index % kSliceRecords == kSliceRecords - 1) Report(found, list->Progress());
     }
   }

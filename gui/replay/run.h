@@ -24,9 +24,9 @@ struct StoredRecord {
   std::vector<uint8_t> before, after;
 };
 
-/// What is marked on the time axis.
+/// What is marked on the time axis, besides drops.
 struct Mark {
-  enum class Kind : uint8_t { Event, Drop, FailedExpectation };
+  enum class Kind : uint8_t { Event, FailedExpectation };
   Kind kind;
   int64_t timeNs;
   std::string text;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -70,6 +71,12 @@ class PlanHandler : public nlohmann::json_sax<nlohmann::json> {
       case In::Devices:
         m_plan.netns.back().devices.emplace_back();
         return Push(In::Device);
+      case In::Netns:
+        return Push(m_key == "labels" ? In::Labels : In::Other);
+      case In::Device:
+        if (m_key != "peer") return Push(In::Other);
+        m_end = &CurrentDevice().peer.emplace();
+        return Push(In::CableEnd);
       case In::Cables:
         m_plan.cables.emplace_back();
         return Push(In::Cable);
@@ -125,6 +132,7 @@ class PlanHandler : public nlohmann::json_sax<nlohmann::json> {
     Plan,
     Namespaces,
     Netns,
+    Labels,
     Devices,
     Device,
     Addresses,
@@ -170,7 +178,7 @@ class PlanHandler : public nlohmann::json_sax<nlohmann::json> {
       case In::Netns:
         return m_key == "id" || m_key == "kernel";
       case In::Device:
-        return m_key == "ifindex" || m_key == "mtu";
+        return m_key == "ifindex" || m_key == "mtu" || m_key == "vni" || m_key == "port";
       case In::Cable:
         return m_key == "bitsPerSecond" || m_key == "delayNs" || m_key == "queueBytes";
       case In::CableEnd:
@@ -178,7 +186,8 @@ class PlanHandler : public nlohmann::json_sax<nlohmann::json> {
       case In::Workload:
         return m_key == "id" || m_key == "from" || m_key == "to" || m_key == "startNs";
       case In::Event:
-        return m_key == "atNs";
+        return m_key == "atNs" || m_key == "cable" || m_key == "bitsPerSecond" || m_key == "delayNs" ||
+               m_key == "queueBytes";
       default:
         return false;
     }
@@ -192,6 +201,8 @@ class PlanHandler : public nlohmann::json_sax<nlohmann::json> {
       case In::Device:
         if (m_key == "ifindex") return Take(value, CurrentDevice().ifindex);
         if (m_key == "mtu") return Take(value, CurrentDevice().mtu);
+        if (m_key == "vni") return TakeInto(value, CurrentDevice().vni);
+        if (m_key == "port") return Take(value, CurrentDevice().port);
         return true;
       case In::Cable:
         if (m_key == "bitsPerSecond") return Take(value, CurrentCable().bitsPerSecond);
@@ -210,8 +221,15 @@ class PlanHandler : public nlohmann::json_sax<nlohmann::json> {
         if (m_key == "startNs") return Take(value, workload.startNs);
         return true;
       }
-      case In::Event:
-        return m_key != "atNs" || Take(value, m_plan.events.back().atNs);
+      case In::Event: {
+        PlannedEvent& event = m_plan.events.back();
+        if (m_key == "atNs") return Take(value, event.atNs);
+        if (m_key == "cable") return TakeInto(value, event.cable);
+        if (m_key == "bitsPerSecond") return Take(value, event.becomes.bitsPerSecond);
+        if (m_key == "delayNs") return Take(value, event.becomes.delayNs);
+        if (m_key == "queueBytes") return Take(value, event.becomes.queueBytes);
+        return true;
+      }
       default:
         return true;
     }
@@ -231,7 +249,11 @@ class PlanHandler : public nlohmann::json_sax<nlohmann::json> {
       case In::Device:
         if (m_key == "name") CurrentDevice().name = value;
         if (m_key == "mac") CurrentDevice().mac = value;
+        if (m_key == "kind") CurrentDevice().kind = value;
         if (m_key == "master") CurrentDevice().master = value;
+        break;
+      case In::Labels:
+        TakeLabel(value);
         break;
       case In::Addresses:
         CurrentDevice().addresses.push_back(value);
@@ -254,7 +276,14 @@ class PlanHandler : public nlohmann::json_sax<nlohmann::json> {
     }
   }
 
+  void TakeLabel(const std::string& value) {
+    const auto [found, isNew] = m_labelOf.try_emplace({m_key, value}, static_cast<uint32_t>(m_plan.labels.size()));
+    if (isNew) m_plan.labels.push_back({m_key, value});
+    m_plan.netns.back().labels.push_back(found->second);
+  }
+
   Topology& m_plan;
+  std::map<std::pair<std::string, std::string>, uint32_t> m_labelOf;
   std::vector<In> m_in;
   std::string m_key, m_error;
   CableEnd* m_end = nullptr;
@@ -286,6 +315,11 @@ const Device* Netns::Find(uint32_t ifindex) const {
 
 const Device* Netns::Find(std::string_view device) const {
   return FindDevice(devices, [&](const Device& d) { return d.name == device; });
+}
+
+bool Device::IsTunnel() const {
+  constexpr std::array<std::string_view, 5> kKinds{"vxlan", "geneve", "ipip", "wireguard", "tun"};
+  return std::find(kKinds.begin(), kKinds.end(), kind) != kKinds.end();
 }
 
 std::string_view Netns::PodNamespace() const {
@@ -342,6 +376,20 @@ std::string Topology::Index() {
         if (const auto parsed = IpAddress::Parse(address.substr(0, address.find('/'))))
           m_owners.try_emplace(*parsed, ns.id);
     }
+  // One end of a veth names the other: both know it from here on.
+  std::unordered_map<uint64_t, CableEnd> peers;
+  for (const Netns& ns : netns)
+    for (const Device& device : ns.devices) {
+      if (!device.peer) continue;
+      if (device.peer->netns >= count)
+        return fmt::format("{}/{} leads to namespace {}, of {}", ns.name, device.name, device.peer->netns, count);
+      peers.try_emplace(KeyOf(*device.peer), CableEnd{ns.id, device.ifindex});
+    }
+  if (!peers.empty())
+    for (Netns& ns : netns)
+      for (Device& device : ns.devices)
+        if (const auto peer = peers.find(KeyOf({ns.id, device.ifindex})); peer != peers.end() && !device.peer)
+          device.peer = peer->second;
   for (const Cable& cable : cables)
     for (const CableEnd& end : {cable.a, cable.b})
       if (end.netns >= count) return fmt::format("cable {} ends in namespace {}, of {}", cable.name, end.netns, count);
@@ -367,6 +415,12 @@ std::string Topology::Index() {
       m_cableBegin, m_cablesOf);
   std::stable_sort(events.begin(), events.end(),
                    [](const PlannedEvent& a, const PlannedEvent& b) { return a.atNs < b.atNs; });
+  for (uint32_t i = 0; i < events.size(); ++i) {
+    if (!events[i].cable) continue;
+    if (*events[i].cable >= cables.size())
+      return fmt::format("event \"{}\" is of cable {}, of {}", events[i].text, *events[i].cable, cables.size());
+    m_changesOf[*events[i].cable].push_back(i);
+  }
   return {};
 }
 
@@ -392,9 +446,21 @@ uint32_t Topology::CableAt(CableEnd end) const {
   return it == m_cableAt.end() ? kNone : it->second;
 }
 
+CableSettings Topology::SettingsAt(uint32_t cable, int64_t timeNs) const {
+  CableSettings settings{cables[cable].bitsPerSecond, cables[cable].delayNs, cables[cable].queueBytes};
+  if (const auto changes = m_changesOf.find(cable); changes != m_changesOf.end())
+    for (const uint32_t event : changes->second)
+      if (events[event].atNs <= timeNs) settings = events[event].becomes;
+  return settings;
+}
+
 uint32_t Topology::OwnerOf(std::string_view address) const {
   const auto parsed = IpAddress::Parse(address);
-  const auto it = parsed ? m_owners.find(*parsed) : m_owners.end();
+  return parsed ? OwnerOf(*parsed) : kNone;
+}
+
+uint32_t Topology::OwnerOf(const IpAddress& address) const {
+  const auto it = m_owners.find(address);
   return it == m_owners.end() ? kNone : it->second;
 }
 

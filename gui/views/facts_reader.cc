@@ -26,6 +26,7 @@ void FactsReader::Start(const std::filesystem::path& trace, const replay::Topolo
     auto reader = TraceReader::Open(trace, error);
     std::optional<replay::Activity> activity;
     TableHistory tables;
+    replay::SeenTraffic seen(topology);
     if (reader && !reader->ReadTables(tables)) error = reader->Error();
     if (reader && error.empty()) {
       int percent = 0;
@@ -38,11 +39,11 @@ void FactsReader::Start(const std::filesystem::path& trace, const replay::Topolo
             }
             return !m_cancel;
           },
-          error);
+          error, &seen);
     }
     if (activity) {
-      auto facts =
-          std::make_shared<const RunFacts>(RunFacts{std::move(*activity), replay::LinkHistory(topology, &tables)});
+      auto facts = std::make_shared<const RunFacts>(
+          RunFacts{std::move(*activity), replay::LinkHistory(topology, &tables), seen.Tunnels(), seen.Flows()});
       post([this, facts] {
         Join();
         emit Finished(facts);

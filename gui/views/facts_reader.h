@@ -5,9 +5,11 @@
 #include <filesystem>
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include "gui/replay/activity.h"
 #include "gui/replay/link_history.h"
+#include "gui/replay/seen_traffic.h"
 
 namespace overlaysim::views {
 
@@ -15,6 +17,8 @@ namespace overlaysim::views {
 struct RunFacts {
   replay::Activity activity;
   replay::LinkHistory links;
+  std::vector<replay::SeenTunnel> tunnels = {};  ///< of a trace
+  std::vector<replay::SeenFlow> flows = {};
 };
 
 /// Reads a run's whole trace in a thread of its own, to know what each cable did and when it was up.

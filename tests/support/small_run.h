@@ -133,19 +133,20 @@ class SmallRun {
   static std::string Plan() {
     const auto nodeText = [](uint32_t id, const char* name, const char* mac, const char* address, const char* pods) {
       return fmt::format(
-          R"({{"id":{0},"name":"{1}","role":"node","kernel":{0},"node":{2},"devices":[)"
+          R"({{"id":{0},"name":"{1}","role":"node","kernel":{0},"node":{2},"labels":{{"zone":"z{0}"}},"devices":[)"
           R"({{"ifindex":1,"name":"lo","mac":"00:00:00:00:00:00","mtu":65536,"addresses":["127.0.0.1/8"]}},)"
           R"({{"ifindex":2,"name":"eth0","mac":"02:00:00:00:0{0}:02","mtu":1500,"addresses":["{4}"]}},)"
-          R"({{"ifindex":3,"name":"cni0","mac":"02:00:00:00:0{0}:03","mtu":1450,"addresses":["{5}.1/24"]}},)"
-          R"({{"ifindex":4,"name":"flannel.1","mac":"{3}","mtu":1450,"addresses":["{5}.0/32"]}},)"
+          R"({{"ifindex":3,"name":"cni0","mac":"02:00:00:00:0{0}:03","mtu":1450,"kind":"bridge","addresses":["{5}.1/24"]}},)"
+          R"({{"ifindex":4,"name":"flannel.1","mac":"{3}","mtu":1450,"kind":"vxlan","vni":1,"port":8472,)"
+          R"("addresses":["{5}.0/32"]}},)"
           R"({{"ifindex":5,"name":"veth{0}","mac":"02:00:00:00:0{0}:05","mtu":1450,"master":"cni0"}}]}})",
           id, name, id - 1, mac, address, pods);
     };
     const auto pod = [](uint32_t id, const char* name, uint32_t kernel, const char* mac, const char* address) {
       return fmt::format(
-          R"({{"id":{0},"name":"{1}","role":"pod","kernel":{2},"node":{3},"devices":[)"
+          R"({{"id":{0},"name":"{1}","role":"pod","kernel":{2},"node":{3},"labels":{{"app":"{1}"}},"devices":[)"
           R"({{"ifindex":1,"name":"lo","mac":"00:00:00:00:00:00","mtu":65536,"addresses":["127.0.0.1/8"]}},)"
-          R"({{"ifindex":2,"name":"eth0","mac":"{4}","mtu":1450,"addresses":["{5}"]}}]}})",
+          R"({{"ifindex":2,"name":"eth0","mac":"{4}","mtu":1450,"peer":{{"netns":{2},"ifindex":5}},"addresses":["{5}"]}}]}})",
           id, name, kernel, kernel - 1, mac, address);
     };
     const auto cable = [](const char* name, uint32_t netns, uint32_t port) {

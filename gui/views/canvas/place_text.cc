@@ -14,10 +14,11 @@ using replay::Role;
 QString Tr(const char* text) { return QCoreApplication::translate("overlaysim::views::Canvas", text); }
 QString Text(const std::string& text) { return QString::fromStdString(text); }
 
-QString DeviceLine(const replay::Device& device) {
+QString DeviceLine(const CanvasState& state, uint32_t netns, const replay::Device& device) {
   QStringList words{Text(device.name)};
   for (const std::string& address : device.addresses) words << Text(address);
-  if (device.mtu > 0) words << Tr("mtu %1").arg(device.mtu);
+  if (device.mtu > 0) words << Tr("mtu %1").arg(state.MtuOf(netns, device));
+  if (device.vni) words << Tr("vni %1").arg(*device.vni);
   if (!device.master.empty()) words << Tr("master %1").arg(Text(device.master));
   return words.join(QStringLiteral("  "));
 }
@@ -65,11 +66,11 @@ QString PlaceToolTip(const CanvasState& state, const Place& place) {
   if (name.isEmpty()) return {};
   QStringList lines;
   if (place.kind == Place::Kind::Cable) {
-    const auto& cable = topology.cables[place.cable];
     lines << name;
+    const replay::CableSettings now = topology.SettingsAt(place.cable, state.timeNs);
     lines << Tr("%1, %2").arg(
-        cable.bitsPerSecond == 0 ? Tr("infinitely fast") : RateText(static_cast<double>(cable.bitsPerSecond)),
-        TimeText(cable.delayNs));
+        now.bitsPerSecond == 0 ? Tr("infinitely fast") : RateText(static_cast<double>(now.bitsPerSecond)),
+        TimeText(now.delayNs));
     if (!state.IsCableUp(place.cable)) lines << Tr("down");
     for (const auto direction : {Activity::Direction::AToB, Activity::Direction::BToA})
       lines << CableLine(state, place.cable, direction);
@@ -79,7 +80,7 @@ QString PlaceToolTip(const CanvasState& state, const Place& place) {
                                            place.kind == Place::Kind::Device ? Tr("device") : RoleText(netns.role));
     if (place.kind == Place::Kind::Device) {
       if (const replay::Device* device = netns.Find(place.ifindex)) {
-        lines << DeviceLine(*device);
+        lines << DeviceLine(state, place.netns, *device);
         if (!device->mac.empty()) lines << Text(device->mac);
       }
       const uint32_t cable = topology.CableAt({place.netns, place.ifindex});
@@ -88,10 +89,17 @@ QString PlaceToolTip(const CanvasState& state, const Place& place) {
       if (netns.isShared) lines << Tr("on the node's network (hostNetwork)");
       const size_t pods = topology.PodsOf(place.netns).size();
       if (netns.role == Role::Node) lines << (pods == 1 ? Tr("1 pod") : Tr("%1 pods").arg(pods));
+      constexpr size_t kMostLabels = 8;
+      for (size_t i = 0; i < netns.labels.size() && i < kMostLabels; ++i) {
+        const replay::Label& label = topology.labels[netns.labels[i]];
+        lines << Tr("label %1=%2").arg(Text(label.key), Text(label.value));
+      }
+      if (netns.labels.size() > kMostLabels) lines << Tr("and %1 labels more").arg(netns.labels.size() - kMostLabels);
       constexpr int kMostDevices = 6;
       int shown = 0;
       for (const replay::Device& device : netns.devices)
-        if (device.name != "lo" && !device.addresses.empty() && shown++ < kMostDevices) lines << DeviceLine(device);
+        if (device.name != "lo" && !device.addresses.empty() && shown++ < kMostDevices)
+          lines << DeviceLine(state, place.netns, device);
     }
     if (state.facts)
       if (const uint32_t drops = state.facts->activity.DropsAt(place.netns, state.timeNs); drops > 0)

@@ -3,6 +3,7 @@
 #include <QComboBox>
 #include <QLabel>
 #include <QPlainTextEdit>
+#include <QScrollBar>
 #include <QSplitter>
 #include <QVBoxLayout>
 #include <algorithm>
@@ -53,7 +54,11 @@ LinkInspector::LinkInspector(Session& session, QWidget* parent) : QWidget(parent
   connect(m_quantity, &QComboBox::activated, this, &LinkInspector::Plot);
   connect(m_canvas, &PlotCanvas::TimeChosen, &session, &Session::SetTime);
   connect(&session, &Session::TimeChanged, m_canvas, &PlotCanvas::SetCursor);
-  connect(&session, &Session::FactsChanged, this, &LinkInspector::Plot);
+  connect(&session, &Session::TimeChanged, this, &LinkInspector::ShowNow);
+  connect(&session, &Session::FactsChanged, this, [this] {
+    ShowNow();
+    Plot();
+  });
   connect(&session, &Session::SelectionChanged, this, &LinkInspector::FollowSelection);
   connect(&session, &Session::RunChanged, this, [this] {
     m_cable.reset();
@@ -93,14 +98,34 @@ QString LinkInspector::Text() const {
     text += key.leftJustified(14) + QStringLiteral("  ") + value + QLatin1Char('\n');
   };
   add(tr("ends"), name(cable.a) + QStringLiteral(" ↔ ") + name(cable.b));
-  add(tr("rate"), cable.bitsPerSecond == 0 ? tr("not limited") : RateText(cable.bitsPerSecond));
-  add(tr("delay"), TimeText(cable.delayNs));
-  add(tr("queue"), cable.queueBytes == 0 ? tr("not limited") : BytesText(cable.queueBytes));
-  add(tr("at the start"), cable.up ? tr("up") : tr("down"));
+  const RunFacts* facts = m_session.Facts().get();
+  const int64_t now = m_session.Time();
+  add(tr("at"), ExactTimeText(now));
+  add(tr("state"), (facts ? facts->links.IsUp(*m_cable, now) : cable.up) ? tr("up") : tr("down"));
+  const replay::CableSettings settings = run->Plan().SettingsAt(*m_cable, now);
+  add(tr("rate"), settings.bitsPerSecond == 0 ? tr("not limited") : RateText(settings.bitsPerSecond));
+  add(tr("delay"), TimeText(settings.delayNs));
+  add(tr("queue"), settings.queueBytes == 0 ? tr("not limited") : BytesText(settings.queueBytes));
+  for (const replay::CableEnd& end : {cable.a, cable.b})
+    if (const replay::Device* device = run->Plan().netns[end.netns].Find(end.ifindex))
+      add(tr("MTU"),
+          tr("%1 of %2").arg(facts ? facts->links.MtuAt(end.netns, *device, now) : device->mtu).arg(name(end)));
+  if (facts && !facts->activity.IsWholeRun()) {
+    for (const auto direction : {replay::Activity::Direction::AToB, replay::Activity::Direction::BToA}) {
+      const bool isForward = direction == replay::Activity::Direction::AToB;
+      const auto* sample = facts->activity.At(*m_cable, direction, now);
+      add(name(isForward ? cable.a : cable.b) + QStringLiteral(" →"),
+          sample ? tr("%1 % busy, %2 frames, %3 dropped, up to %4 queued, over %5")
+                       .arg(facts->activity.Utilisation(*m_cable, *sample) * 100, 0, 'f', 1)
+                       .arg(CountText(sample->frames), CountText(sample->drops), BytesText(sample->maxQueueBytes),
+                            TimeText(facts->activity.SlotNs()))
+                 : tr("silent"));
+    }
+  }
   if (const RunMetrics* metrics = run->Metrics()) {
+    const std::string a = run->PlaceName(cable.a.netns, cable.a.ifindex),
+                      b = run->PlaceName(cable.b.netns, cable.b.ifindex);
     for (const LinkMetrics& link : metrics->links) {
-      const std::string a = run->PlaceName(cable.a.netns, cable.a.ifindex),
-                        b = run->PlaceName(cable.b.netns, cable.b.ifindex);
       if (!((link.from == a && link.to == b) || (link.from == b && link.to == a))) continue;
       text += QStringLiteral("\n%1 → %2\n").arg(QString::fromStdString(link.from), QString::fromStdString(link.to));
       add(tr("  sent"), tr("%1 frames, %2").arg(CountText(link.frames), BytesText(link.bytes)));
@@ -142,6 +167,14 @@ void LinkInspector::Refresh() {
   m_title->setText(QString::fromStdString(cable.name));
   m_text->setPlainText(Text());
   Plot();
+}
+
+void LinkInspector::ShowNow() {
+  m_isStale = m_isStale || !isVisible();  // a hidden inspector costs nothing while time runs
+  if (m_isStale || !m_session.Run() || !m_cable) return;
+  const int scrolled = m_text->verticalScrollBar()->value();
+  m_text->setPlainText(Text());
+  m_text->verticalScrollBar()->setValue(scrolled);
 }
 
 void LinkInspector::Plot() {

@@ -29,6 +29,7 @@ class LinkInspector : public QWidget {
  private:
   void FollowSelection();
   void Refresh();
+  void ShowNow();
   void Plot();
 
   Session& m_session;

@@ -99,7 +99,7 @@ QString DeviceText(const replay::Run& run, const replay::Hop& hop) {
   if (const uint32_t host = plan.HostOf(hop.record.netns); host != hop.record.netns && host < plan.netns.size())
     text += Tr(" on %1").arg(ToQString(plan.netns[host].name));
   if (const replay::Device* device = netns.Find(hop.record.ifindex)) {
-    text += QStringLiteral(" · ") + ToQString(device->name) + Tr(", MTU %1").arg(device->mtu);
+    text += QStringLiteral(" · ") + ToQString(device->name) + Tr(", MTU %1").arg(hop.mtu);
     if (!device->mac.empty() && device->name != "lo") text += QStringLiteral(", ") + ToQString(device->mac);
     for (const std::string& address : device->addresses) text += QStringLiteral(", ") + ToQString(address);
     if (!device->master.empty()) text += Tr(", port of %1").arg(ToQString(device->master));

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <QApplication>
+#include <QSettings>
 #include <QSignalSpy>
+#include <QTemporaryDir>
 #include <QTest>
 #include <memory>
 
@@ -20,6 +22,11 @@ inline QApplication& Application() {
     static int count = 1;
     static char name[] = "test";
     static char* arguments[] = {name, nullptr};
+    // Settings of its own, gone with the process.
+    static const QTemporaryDir settings;
+    QSettings::setDefaultFormat(QSettings::IniFormat);
+    QSettings::setPath(QSettings::IniFormat, QSettings::UserScope, settings.path());
+    QCoreApplication::setOrganizationName(QStringLiteral("overlaysim-test"));
     return new QApplication(count, arguments);  // lives as long as the process: widgets of static objects need it
   }();
   return *application;

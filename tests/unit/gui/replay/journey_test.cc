@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "gui/replay/run.h"
-#include "support/small_run.h"
+#include "support/opened_run.h"
 
 using namespace overlaysim;
 using namespace overlaysim::replay;
@@ -13,20 +13,14 @@ using overlaysim::test::SmallRun;
 
 namespace {
 
-struct Opened {
-  explicit Opened(const test::SmallRunOptions& options = {}) : small(options) {
-    std::string error;
-    run = Run::Open(small.Path(), error);
-    EXPECT_TRUE(run) << error;
-  }
+struct Opened : test::OpenedRun {
+  using OpenedRun::OpenedRun;
   Journey Read(uint64_t id) {
     std::string error;
     Journey journey = ReadJourney(*run, id, error);
     EXPECT_FALSE(journey.hops.empty()) << error;
     return journey;
   }
-  SmallRun small;
-  std::unique_ptr<Run> run;
 };
 
 const Hop& HopAt(const Journey& journey, Stage stage) {

@@ -5,7 +5,7 @@
 #include <condition_variable>
 
 #include "gui/replay/journey.h"
-#include "support/small_run.h"
+#include "support/opened_run.h"
 
 using namespace overlaysim;
 using namespace overlaysim::replay;
@@ -13,12 +13,8 @@ using overlaysim::test::SmallRun;
 
 namespace {
 
-struct Opened {
-  explicit Opened(const test::SmallRunOptions& options = {}) : small(options) {
-    std::string error;
-    run = Run::Open(small.Path(), error);
-    EXPECT_TRUE(run) << error;
-  }
+struct Opened : test::OpenedRun {
+  using OpenedRun::OpenedRun;
   std::unique_ptr<PacketList> List(PacketSource source) {
     std::string error;
     auto list = PacketList::Open(*run, source, error);
@@ -27,8 +23,6 @@ struct Opened {
     }
     return list;
   }
-  SmallRun small;
-  std::unique_ptr<Run> run;
 };
 
 /// The rows that a filter job finds, once it has ended.

@@ -48,7 +48,7 @@ TEST(LinkHistory, ACableIsDownWhileOneOfItsEndsIs) {
     writer.TableRow(change);
     change.timeNs = 300;
     change.version = 2;
-    change.text = "2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500";
+    change.text = "2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1400 qdisc noqueue";
     writer.TableRow(change);
   }
   std::string error;
@@ -62,6 +62,10 @@ TEST(LinkHistory, ACableIsDownWhileOneOfItsEndsIs) {
   EXPECT_FALSE(links.IsUp(0, 299));
   EXPECT_TRUE(links.IsUp(0, 300));
   EXPECT_EQ(links.Changes(), (std::vector<int64_t>{100, 300}));
+  const Device& eth0 = *topology.netns[0].Find(2);
+  EXPECT_EQ(links.MtuAt(0, eth0, 299), 1500u) << "as the plan has it";
+  EXPECT_EQ(links.MtuAt(0, eth0, 300), 1400u);
+  EXPECT_EQ(links.MtuAt(1, eth0, 300), 1500u) << "the other namespace's";
   EXPECT_TRUE(LinkHistory(topology, nullptr).IsUp(0, 200));
   EXPECT_TRUE(LinkHistory().IsUp(7, 0));
 }

@@ -49,6 +49,55 @@ TEST(Topology, RefusesWhatItsIdsDoNotFit) {
   }
 }
 
+constexpr const char* kPeers =
+    R"({"namespaces":[{"id":0,"name":"n","role":"node","labels":{"zone":"a","app":"web"},"devices":[)"
+    R"({"ifindex":3,"name":"vxlan7","kind":"vxlan","vni":7,"port":4789},{"ifindex":5,"name":"v"}]},)"
+    R"({"id":1,"name":"p","role":"pod","labels":{"app":"web"},"devices":[)"
+    R"({"ifindex":2,"name":"eth0","peer":{"netns":0,"ifindex":5}}]}]})";
+
+TEST(Topology, BothEndsOfAVethKnowTheOther) {
+  std::string error;
+  const auto plan = Topology::FromJson(kPeers, error);
+  ASSERT_TRUE(plan) << error;
+  EXPECT_EQ(plan->netns[0].Find("v")->peer, (CableEnd{1, 2}));
+  EXPECT_EQ(plan->netns[1].Find("eth0")->peer, (CableEnd{0, 5}));
+  EXPECT_FALSE(plan->netns[0].Find("vxlan7")->peer);
+  EXPECT_FALSE(Topology::FromJson(R"({"namespaces":[{"id":0,"name":"n","devices":[{"ifindex":1,"name":"v",)"
+                                  R"("peer":{"netns":1,"ifindex":1}}]}]})",
+                                  error))
+      << "there is one namespace";
+}
+
+TEST(Topology, ACableIsAsItsLastEventLeavesIt) {
+  std::string error;
+  constexpr const char* kSlowed =
+      R"({"namespaces":[{"id":0,"name":"a"},{"id":1,"name":"b"}],"cables":[{"name":"c","a":{"netns":0,"ifindex":2},)"
+      R"("b":{"netns":1,"ifindex":2},"bitsPerSecond":1000,"delayNs":5,"queueBytes":9}],"events":[)"
+      R"({"atNs":70,"text":"later","cable":0,"bitsPerSecond":10,"delayNs":6,"queueBytes":9},)"
+      R"({"atNs":50,"text":"slow","cable":0,"bitsPerSecond":100,"delayNs":5,"queueBytes":9}]})";
+  const auto plan = Topology::FromJson(kSlowed, error);
+  ASSERT_TRUE(plan) << error;
+  EXPECT_EQ(plan->SettingsAt(0, 49), (CableSettings{1000, 5, 9}));
+  EXPECT_EQ(plan->SettingsAt(0, 50), (CableSettings{100, 5, 9}));
+  EXPECT_EQ(plan->SettingsAt(0, 70), (CableSettings{10, 6, 9}));
+  EXPECT_FALSE(Topology::FromJson(R"({"events":[{"atNs":1,"text":"e","cable":0}]})", error)) << "there is no cable";
+}
+
+TEST(Topology, KnowsTunnelsAndLabels) {
+  std::string error;
+  const auto plan = Topology::FromJson(kPeers, error);
+  ASSERT_TRUE(plan) << error;
+  const Device* tunnel = plan->netns[0].Find("vxlan7");
+  EXPECT_TRUE(tunnel->IsTunnel());
+  EXPECT_EQ(tunnel->vni, 7u);
+  EXPECT_EQ(tunnel->port, 4789);
+  EXPECT_FALSE(plan->netns[0].Find("v")->IsTunnel());
+  ASSERT_EQ(plan->labels.size(), 2u) << "each once";
+  EXPECT_EQ(plan->netns[0].labels, (std::vector<uint32_t>{0, 1}));
+  ASSERT_EQ(plan->netns[1].labels, (std::vector<uint32_t>{1}));
+  EXPECT_EQ(plan->labels[1].key + "=" + plan->labels[1].value, "app=web");
+}
+
 TEST(Topology, PassesOverWhatItDoesNotKnow) {
   std::string error;
   const auto plan = Topology::FromJson(
