@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 
 namespace overlaysim::layout {
@@ -32,8 +33,8 @@ bool LooksLikePodPort(const Device& device) {
 
 class Inside {
  public:
-  Inside(const Topology& topology, uint32_t id, const Box& box)
-      : m_topology(topology), m_netns(topology.netns[id]), m_box(box), m_pods(topology.PodsOf(id)) {}
+  Inside(const Topology& topology, uint32_t id, const Box& box, const std::vector<PodCell>& cells)
+      : m_topology(topology), m_netns(topology.netns[id]), m_box(box), m_pods(topology.PodsOf(id)), m_cells(cells) {}
 
   NodeInside Run() {
     const double margin = kMargin * m_box.height;
@@ -56,20 +57,54 @@ class Inside {
  private:
   void Sort() {
     std::unordered_set<std::string_view> masters;
-    for (const Device& device : m_netns.devices) masters.insert(device.master);
+    for (const Device& device : m_netns.devices) {
+      masters.insert(device.master);
+      m_knowsPeers = m_knowsPeers || device.peer;
+    }
     for (const Device& device : m_netns.devices) {
       if (IsLoopback(device)) continue;
       const bool isBridge = masters.count(device.name) > 0;
       if (m_topology.CableAt({m_netns.id, device.ifindex}) != Topology::kNone)
         m_upper.push_back(&device), m_kinds.push_back(DeviceBox::Kind::Uplink);
-      else if (isBridge || device.name.starts_with("cni") || device.name.starts_with("br"))
+      else if (isBridge || device.kind == "bridge" || device.kind == "openvswitch" || device.name.starts_with("cni") ||
+               device.name.starts_with("br"))
         m_bridges.push_back(&device);
-      else if (!m_pods.empty() && LooksLikePodPort(device))
-        m_ports.push_back(&device);
+      else if (IsPodPort(device))
+        NotePort(device);
       else
         m_others.push_back(&device);
     }
     for (const Device* device : m_others) m_upper.push_back(device), m_kinds.push_back(DeviceBox::Kind::Other);
+  }
+
+  bool IsPodPort(const Device& device) const {
+    if (m_pods.empty()) return false;
+    if (!m_knowsPeers) return LooksLikePodPort(device);
+    return device.peer && device.peer->netns != m_netns.id && m_topology.HostOf(device.peer->netns) == m_netns.id;
+  }
+
+  void NotePort(const Device& device) {
+    m_ports.push_back(&device);
+    if (device.peer) m_portOf.try_emplace(device.peer->netns, &device);
+  }
+
+  /// The node's end of the pod's veth; of a plan that does not say which, the next one.
+  const Device* PortOf(const Netns& pod, size_t& next) const {
+    if (pod.isShared) return nullptr;
+    if (!m_knowsPeers) return next < m_ports.size() ? m_ports[next++] : nullptr;
+    const auto port = m_portOf.find(pod.id);
+    return port == m_portOf.end() ? nullptr : port->second;
+  }
+
+  /// The pod's device at the other end, else its first.
+  static const Device* EthOf(const Netns& pod, const Device* port) {
+    const Device* first = nullptr;
+    for (const Device& device : pod.devices) {
+      if (IsLoopback(device)) continue;
+      if (port && port->peer && port->peer->ifindex == device.ifindex) return &device;
+      if (!first) first = &device;
+    }
+    return first;
   }
 
   DeviceBox::Kind KindOf(const Device* device) const {
@@ -103,20 +138,25 @@ class Inside {
   }
 
   void PlacePods() {
-    const PodGrid grid = PodGridOf(m_pods.size(), m_box);
+    const PodGrid grid = PodGridOf(m_cells.size(), m_box);
     m_out.podArea = grid.area;
-    size_t port = 0;
-    for (size_t i = 0; i < m_pods.size(); ++i) {
-      const Netns& pod = m_topology.netns[m_pods[i]];
+    size_t next = 0;
+    for (size_t i = 0; i < m_cells.size(); ++i) {
       const Box cell = grid.Cell(i);
       PodBox box;
-      box.netns = pod.id;
-      box.isHostNetwork = pod.isShared;
+      box.netns = m_cells[i].pods.front();
       box.box = cell;
-      const Device* eth = nullptr;
-      for (const Device& device : pod.devices)
-        if (!IsLoopback(device) && !eth) eth = &device;
-      const Device* veth = !pod.isShared && port < m_ports.size() ? m_ports[port++] : nullptr;
+      if (!m_cells[i].group.empty()) {
+        box.members = m_cells[i].pods;
+        box.group = m_cells[i].group;
+        if (const Device* veth = PortOf(m_topology.netns[box.netns], next)) WirePod(*veth, grid, i, cell, 0);
+        m_out.pods.push_back(std::move(box));
+        continue;
+      }
+      const Netns& pod = m_topology.netns[box.netns];
+      box.isHostNetwork = pod.isShared;
+      const Device* veth = PortOf(pod, next);
+      const Device* eth = EthOf(pod, veth);
       if (eth && veth) {
         const double tab = cell.height * kTabShare;
         box.box = {cell.x, cell.y + tab * 2, cell.width, cell.height - tab * 2};
@@ -130,27 +170,31 @@ class Inside {
                                  {cell.x + cell.width * 0.06, cell.y + tab * 1.14, cell.width * 0.88, tab * 0.86}});
         WirePod(*veth, grid, i, cell, tab);
       }
-      m_out.pods.push_back(box);
+      m_out.pods.push_back(std::move(box));
     }
   }
 
-  /// From the bridge (or, with none, from routing) down the gutter beside the column to the veth.
+  /// From the bridge (or, with none, from routing) down the gutter beside the column to the veth, and on to the pod.
+  /// @param tab  height of the veth's ends; 0: the pod is shown with others, without them
   void WirePod(const Device& veth, const PodGrid& grid, size_t index, const Box& cell, double tab) {
     const DeviceBox* bridge = Named(veth.master);
     const Box& from = bridge ? bridge->box : m_out.routing;
     Wire wire;
     wire.netns = m_netns.id;
     wire.ifindex = veth.ifindex;
-    const double y = cell.y + tab * 0.43;
+    const double y = tab == 0 ? cell.Centre().y : cell.y + tab * 0.43;
     if (index < grid.columns) {
       const double x = std::clamp(cell.Centre().x, from.x, from.Right());
       wire.points = {{x, from.Bottom()}, {x, cell.y}};
     } else {
       const double gutter = grid.area.width / static_cast<double>(grid.columns) - cell.width;
       const double x = cell.x - gutter * 0.5;
-      wire.points = {{std::max(x, from.x), from.Bottom()}, {std::max(x, from.x), y}, {cell.x + cell.width * 0.06, y}};
+      wire.points = {{std::max(x, from.x), from.Bottom()},
+                     {std::max(x, from.x), y},
+                     {cell.x + cell.width * (tab == 0 ? 0 : 0.06), y}};
     }
     m_out.wires.push_back(std::move(wire));
+    if (tab == 0) return;
     const double x = cell.Centre().x;
     m_out.wires.push_back({{{x, cell.y + tab * 0.86}, {x, cell.y + tab * 1.14}}, m_netns.id, veth.ifindex});
   }
@@ -222,7 +266,10 @@ class Inside {
   const Netns& m_netns;
   const Box m_box;
   std::span<const uint32_t> m_pods;
+  const std::vector<PodCell>& m_cells;
   NodeInside m_out;
+  bool m_knowsPeers = false;                             ///< the plan says where veths lead to
+  std::unordered_map<uint32_t, const Device*> m_portOf;  ///< by pod
   std::vector<const Device*> m_upper, m_others, m_bridges, m_ports;
   std::vector<DeviceBox::Kind> m_kinds;  ///< of m_upper
 };
@@ -237,12 +284,19 @@ const DeviceBox* NodeInside::Find(uint32_t netns, uint32_t ifindex) const {
 
 const PodBox* NodeInside::FindPod(uint32_t netns) const {
   for (const PodBox& pod : pods)
-    if (pod.netns == netns) return &pod;
+    if (pod.netns == netns || std::find(pod.members.begin(), pod.members.end(), netns) != pod.members.end())
+      return &pod;
   return nullptr;
 }
 
+NodeInside LayOutInside(const Topology& topology, uint32_t netns, const Box& box, const std::vector<PodCell>& pods) {
+  return Inside(topology, netns, box, pods).Run();
+}
+
 NodeInside LayOutInside(const Topology& topology, uint32_t netns, const Box& box) {
-  return Inside(topology, netns, box).Run();
+  std::vector<PodCell> cells;
+  for (const uint32_t pod : topology.PodsOf(netns)) cells.push_back({{pod}, {}});
+  return LayOutInside(topology, netns, box, cells);
 }
 
 Box PodGrid::Cell(size_t index) const {

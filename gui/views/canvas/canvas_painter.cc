@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <map>
+#include <limits>
 
 #include "gui/views/format.h"
 
@@ -349,7 +349,7 @@ void CanvasPainter::PaintSite(uint32_t index) {
   if (hasInside) {
     PaintInside(index);
   } else if (m_detail == Detail::Pods && !isSwitch) {
-    PaintPodDots(index, box);
+    PaintPodDots(index);
   }
   // The name: in the title while there is something below it, else in the middle.
   Label label;
@@ -406,11 +406,11 @@ void CanvasPainter::PaintSite(uint32_t index) {
   }
 }
 
-void CanvasPainter::PaintPodDots(uint32_t index, const QRectF& box) {
+void CanvasPainter::PaintPodDots(uint32_t index) {
   const layout::Site& site = m_state.Layout().sites[index];
-  const std::span<const uint32_t> pods = m_state.Topology()->PodsOf(site.netns);
-  if (pods.empty()) return;
-  const layout::PodGrid grid = layout::PodGridOf(pods.size(), site.box);
+  const size_t cells = m_state.CellCount(site.netns);
+  if (cells == 0) return;
+  const layout::PodGrid grid = layout::PodGridOf(cells, site.box);
   const QRectF area = m_camera.ToWindow(grid.area);
   const double width = area.width() / static_cast<double>(grid.columns),
                height = area.height() / static_cast<double>(grid.rows);
@@ -420,13 +420,10 @@ void CanvasPainter::PaintPodDots(uint32_t index, const QRectF& box) {
     return;
   }
   const double w = std::max(std::floor(width * 0.8), 2.0), h = std::max(std::floor(height * 0.8), 2.0);
-  for (size_t i = 0; i < pods.size(); ++i) {
-    if (!m_state.IsPodShown(pods[i])) continue;
+  for (size_t i = 0; i < cells; ++i)
     m_painter.fillRect(QRectF(area.x() + width * static_cast<double>(i % grid.columns) + (width - w) / 2,
                               area.y() + height * static_cast<double>(i / grid.columns) + (height - h) / 2, w, h),
                        m_theme.pod);
-  }
-  (void)box;
 }
 
 // --- inside
@@ -454,15 +451,11 @@ void CanvasPainter::PaintInside(uint32_t index) {
   for (const DeviceBox& device : inside.devices)
     if (IsSeen(device.box)) PaintDevice(device, isNode);
   for (const layout::PodBox& pod : inside.pods)
-    if (IsSeen(pod.box) && m_state.IsPodShown(pod.netns)) PaintPod(pod);
+    if (IsSeen(pod.box)) PaintPod(pod);
 }
 
 void CanvasPainter::PaintDevice(const DeviceBox& device, bool isNode) {
   const auto& netns = m_state.Topology()->netns[device.netns];
-  if (device.kind == DeviceBox::Kind::PodPort || device.kind == DeviceBox::Kind::PodEth) {
-    const uint32_t pod = device.kind == DeviceBox::Kind::PodEth ? device.netns : kNone;
-    if (pod != kNone && !m_state.IsPodShown(pod)) return;
-  }
   const replay::Device* info = netns.Find(device.ifindex);
   if (!info) return;
   const QRectF box = m_camera.ToWindow(device.box);
@@ -476,8 +469,10 @@ void CanvasPainter::PaintDevice(const DeviceBox& device, bool isNode) {
       fill = Mixed(m_theme.surface, m_theme.accent, 0.25);
       break;
     case DeviceBox::Kind::Other:
-      fill = isNode ? Mixed(m_theme.surface, m_theme.tunnel, 0.35) : m_theme.raised;
-      style = isNode ? Qt::DashLine : Qt::SolidLine;
+      if (isNode && (info->IsTunnel() || info->kind.empty())) {
+        fill = Mixed(m_theme.surface, m_theme.tunnel, 0.35);
+        style = Qt::DashLine;
+      }
       break;
     case DeviceBox::Kind::PodPort:
     case DeviceBox::Kind::PodEth:
@@ -487,9 +482,10 @@ void CanvasPainter::PaintDevice(const DeviceBox& device, bool isNode) {
   PaintBox(box, fill, Mixed(fill, m_theme.text, 0.45), 3, style);
   // As many lines as there is room for: name, addresses, MTU.
   QStringList texts{Text(info->name)};
-  const QString mtu = Tr("mtu %1").arg(info->mtu);
+  const QString mtu = Tr("mtu %1").arg(m_state.MtuOf(device.netns, *info));
   for (const std::string& address : info->addresses) texts << Text(address);
   if (info->mtu > 0) texts << mtu;
+  if (info->vni) texts << Tr("vni %1").arg(*info->vni);
   const auto room = static_cast<qsizetype>(box.height() / (m_smallLine * 0.98));
   if (room < 1 || box.width() < 24) return;
   if (room < texts.size()) {
@@ -516,6 +512,29 @@ void CanvasPainter::PaintDevice(const DeviceBox& device, bool isNode) {
 void CanvasPainter::PaintPod(const layout::PodBox& pod) {
   const auto& netns = m_state.Topology()->netns[pod.netns];
   const QRectF box = m_camera.ToWindow(pod.box);
+  if (!pod.members.empty()) {
+    const QColor ground = Mixed(m_theme.surface, m_theme.pod, 0.35);
+    // Two edges, as a pile has them.
+    PaintBox(box.adjusted(3, 3, 0, 0), ground, Mixed(m_theme.pod, m_theme.text, 0.4), 5);
+    PaintBox(box.adjusted(0, 0, -3, -3), ground, Mixed(m_theme.pod, m_theme.text, 0.4), 5);
+    if (box.height() < m_smallLine || box.width() < 26) return;
+    const QString count = pod.members.size() == 1 ? Tr("1 pod") : Tr("%1 pods").arg(pod.members.size());
+    const bool isTall = box.height() >= 2 * m_smallLine + 3;
+    const QRectF texts = box.adjusted(3, 0, -6, -3);
+    Label label;
+    label.priority = kOfPod;
+    label.colour = m_theme.text;
+    label.isSmall = true;
+    label.text = isTall ? Text(pod.group) : Text(pod.group) + QStringLiteral(" · ") + count;
+    label.box = isTall ? QRectF(texts.x(), texts.center().y() - m_smallLine, texts.width(), m_smallLine) : texts;
+    AddLabel(label);
+    if (!isTall) return;
+    label.text = count;
+    label.colour = m_theme.mutedText;
+    label.box.translate(0, m_smallLine);
+    AddLabel(label);
+    return;
+  }
   const QColor fill = Mixed(m_theme.surface, m_theme.pod, pod.isHostNetwork ? 0.2 : 0.55);
   PaintBox(box, fill, Mixed(m_theme.pod, m_theme.text, 0.4), 5, pod.isHostNetwork ? Qt::DashLine : Qt::SolidLine);
   if (box.height() < m_smallLine || box.width() < 26) return;
@@ -568,32 +587,48 @@ void CanvasPainter::PaintTunnels() {
   m_painter.setRenderHint(QPainter::Antialiasing, true);
   m_painter.setBrush(Qt::NoBrush);
   // At a node's tunnel device while that can be seen.
-  const auto anchor = [&](uint32_t node) -> std::optional<QPointF> {
+  const auto anchor = [&](uint32_t node, std::optional<uint32_t> vni) -> std::optional<QPointF> {
     const uint32_t site = m_state.Layout().siteOf[node];
     if (site == kNone) return std::nullopt;
-    if (IsInsideDrawn(m_state, site, m_camera.scale) && m_state.Layout().sites[site].netns == node &&
-        IsSeen(m_state.Layout().sites[site].box))
-      for (const DeviceBox& device : m_state.Inside(site).devices)
-        if (device.kind == DeviceBox::Kind::Other && device.netns == node)
-          return m_camera.ToWindow(device.box).center();
-    return m_camera.ToWindow(m_state.Layout().sites[site].box).center();
+    const layout::Site& at = m_state.Layout().sites[site];
+    const DeviceBox* found = nullptr;
+    if (IsInsideDrawn(m_state, site, m_camera.scale) && at.netns == node && IsSeen(at.box))
+      for (const DeviceBox& device : m_state.Inside(site).devices) {
+        if (device.kind != DeviceBox::Kind::Other || device.netns != node) continue;
+        const replay::Device* info = topology.netns[node].Find(device.ifindex);
+        const bool isTunnel = info && (info->IsTunnel() || info->kind.empty());
+        if (isTunnel && (!found || info->vni == vni)) found = &device;
+        if (isTunnel && info->vni == vni) break;
+      }
+    return m_camera.ToWindow(found ? found->box : at.box).center();
   };
   size_t drawn = 0;
   const auto draw = [&](const Edge& edge, bool isStrong) {
     if (drawn >= kMostEdgesDrawn || edge.from >= topology.netns.size() || edge.to >= topology.netns.size()) return;
-    const auto a = anchor(edge.from), b = anchor(edge.to);
+    if (edge.vni && m_state.GetShown().hiddenVnis.count(*edge.vni) > 0) return;
+    const auto a = anchor(edge.from, edge.vni), b = anchor(edge.to, edge.vni);
     if (!a || !b || *a == *b) return;
     const QPainterPath curve = CurveBetween(*a, *b);
     if (!IsOnScreen(curve.boundingRect().adjusted(-4, -4, 4, 4))) return;
     ++drawn;
     QColor colour = m_theme.tunnel;
     if (!isStrong) colour.setAlphaF(0.75f);
-    m_painter.strokePath(curve,
-                         QPen(colour, isStrong ? 3 : 1.4 + std::min(3.0, std::log2(edge.count) * 0.6), Qt::DashLine));
+    const double many = std::log2(static_cast<double>(std::max<uint64_t>({edge.count, edge.packets / 16, 1})));
+    m_painter.strokePath(curve, QPen(colour, isStrong ? 3 : 1.4 + std::min(3.0, many * 0.5), Qt::DashLine));
     m_painter.setPen(Qt::NoPen);
     m_painter.setBrush(m_theme.tunnel);
     for (const QPointF end : {*a, *b}) m_painter.drawEllipse(end, 3.5, 3.5);
     m_painter.setBrush(Qt::NoBrush);
+    QStringList words;
+    if (edge.vni) words << Tr("VNI %1").arg(*edge.vni);
+    if (edge.packets > 0) words << (edge.packets == 1 ? Tr("1 packet") : Tr("%1 packets").arg(CountText(edge.packets)));
+    if (words.isEmpty()) return;
+    const QString text = words.join(QStringLiteral(" · "));
+    const double width = QFontMetricsF(m_small).horizontalAdvance(text) + 8;
+    const QPointF middle = curve.pointAtPercent(0.5);
+    if (QLineF(*a, *b).length() > width + 24)
+      AddLabel({QRectF(middle.x() - width / 2, middle.y() - m_smallLine / 2, width, m_smallLine), text, kOfCable,
+                Qt::AlignCenter, m_theme.text, false, true, true});
   };
   for (const Edge& edge : m_state.TunnelsOfSelection()) draw(edge, true);
   for (const Edge& edge : m_state.Tunnels()) draw(edge, false);
@@ -616,8 +651,9 @@ void CanvasPainter::PaintFlows() {
     ++drawn;
     QColor colour = m_theme.flow;
     colour.setAlphaF(0.8f);
-    const double width = 1.4 + std::min(4.0, std::log2(edge.count));
-    m_painter.strokePath(curve, QPen(colour, width));
+    const double width = edge.count == 0 ? 1 : 1.4 + std::min(4.0, std::log2(edge.count));
+    // What nobody has planned is thin and dotted.
+    m_painter.strokePath(curve, QPen(colour, width, edge.count == 0 ? Qt::DotLine : Qt::SolidLine));
     // The arrow is on the way, where it does not cover what the flow leads to.
     const QPointF at = curve.pointAtPercent(0.62);
     const QLineF tangent(curve.pointAtPercent(0.60), curve.pointAtPercent(0.64));
@@ -629,12 +665,14 @@ void CanvasPainter::PaintFlows() {
     arrow.lineTo(at - along * size - across * size * 0.7);
     arrow.closeSubpath();
     m_painter.fillPath(arrow, m_theme.flow);
-    if (edge.count > 1) {
-      const QString text = Tr("%1 flows").arg(edge.count);
-      const double w = QFontMetricsF(m_small).horizontalAdvance(text) + 8;
-      AddLabel({QRectF(at.x() - w / 2, at.y() - m_smallLine - 6, w, m_smallLine), text, kOfCable, Qt::AlignCenter,
-                m_theme.text, false, true, true});
-    }
+    QStringList words;
+    if (edge.count > 1) words << Tr("%1 flows").arg(edge.count);
+    if (edge.packets > 0) words << (edge.packets == 1 ? Tr("1 packet") : Tr("%1 packets").arg(CountText(edge.packets)));
+    if (words.isEmpty()) continue;
+    const QString text = words.join(QStringLiteral(" · "));
+    const double w = QFontMetricsF(m_small).horizontalAdvance(text) + 8;
+    AddLabel({QRectF(at.x() - w / 2, at.y() - m_smallLine - 6, w, m_smallLine), text, kOfCable, Qt::AlignCenter,
+              m_theme.text, false, true, true});
   }
 }
 
@@ -724,7 +762,45 @@ void CanvasPainter::PaintPacket() {
     m_painter.drawLine(p + QPointF(-3, -3), p + QPointF(3, 3));
     m_painter.drawLine(p + QPointF(-3, 3), p + QPointF(3, -3));
   }
-  PaintBricks(p + QPointF(0, -14));
+  PaintBricks(p);
+}
+
+QRectF CanvasPainter::PlaceBeside(QPointF at, QSizeF size) const {
+  constexpr double kAway = 14, kEdge = 4;
+  const double w = size.width(), h = size.height();
+  const QPointF corners[] = {{-w / 2, -kAway - h}, {-w / 2, kAway},          {kAway, -h / 2},
+                             {-kAway - w, -h / 2}, {kAway, -kAway - h},      {kAway, kAway},
+                             {-kAway - w, kAway},  {-kAway - w, -kAway - h}, {-w / 2, -3 * kAway - h},
+                             {-w / 2, 3 * kAway}};
+  std::vector<std::pair<QRectF, double>> texts;  // near by, and how much hiding one costs
+  const QRectF near = QRectF(at, QSizeF()).adjusted(-w - 60, -h - 60, w + 60, h + 60);
+  for (const Label& label : m_labels) {
+    if (!label.box.intersects(near)) continue;
+    QRectF written = label.box;
+    written.setWidth(std::min(written.width(), QFontMetricsF(FontOf(label)).horizontalAdvance(label.text)));
+    if (label.alignment & Qt::AlignRight)
+      written.moveRight(label.box.right());
+    else
+      written.moveCenter(label.box.center());
+    texts.emplace_back(written, label.priority >= kOfNode ? 4 : 1);
+  }
+  // Where it hides least of what is written, inside the window whatever the packet's place.
+  QRectF best;
+  double least = std::numeric_limits<double>::max();
+  for (const QPointF& corner : corners) {
+    QRectF place(at + corner, size);
+    place.moveLeft(std::clamp(place.left(), kEdge, std::max(kEdge, m_window.width() - w - kEdge)));
+    place.moveTop(std::clamp(place.top(), kEdge, std::max(kEdge, m_window.height() - h - kEdge)));
+    double hidden = place.contains(at) ? w * h : 0;
+    for (const auto& [written, cost] : texts) {
+      const QRectF covered = written.intersected(place.adjusted(-2, -2, 2, 2));
+      hidden += covered.isEmpty() ? 0 : covered.width() * covered.height() * cost;
+    }
+    if (hidden >= least) continue;
+    least = hidden;
+    best = place;
+  }
+  return best;
 }
 
 void CanvasPainter::PaintBricks(QPointF at) {
@@ -744,10 +820,7 @@ void CanvasPainter::PaintBricks(QPointF at) {
   const QString size = BytesText(hop.afterBytes);
   const double sizeWidth = metrics.horizontalAdvance(size) + 10;
   width += sizeWidth;
-  QRectF all(at.x() - width / 2, at.y() - height, width, height);
-  // Inside the window, whatever the packet's place.
-  all.moveLeft(std::clamp(all.left(), 4.0, std::max(4.0, m_window.width() - width - 4)));
-  if (all.top() < 4) all.moveTop(at.y() + 28);
+  const QRectF all = PlaceBeside(at, {width, height});
   m_painter.setFont(m_small);
   m_painter.setPen(QPen(m_theme.canvas, 1));
   m_painter.setBrush(m_theme.surface);
@@ -840,7 +913,8 @@ void CanvasPainter::PaintLegend() {
   QStringList words;
   bool hasScale = false;
   if (m_state.lens == Lens::Overlay) {
-    words << Tr("tunnels between VTEPs");
+    const bool isTraced = m_state.facts && !m_state.facts->activity.IsWholeRun();
+    words << (isTraced ? Tr("tunnels that packets took") : Tr("tunnels that traffic needs"));
   } else if (m_state.lens == Lens::Flows) {
     words << Tr("flows, from → to");
   } else if (m_state.heat == Heat::None || !m_state.facts) {

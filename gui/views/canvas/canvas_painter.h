@@ -47,7 +47,7 @@ class CanvasPainter {
   void PaintCables();
   void PaintSites();
   void PaintSite(uint32_t index);
-  void PaintPodDots(uint32_t index, const QRectF& box);
+  void PaintPodDots(uint32_t index);
   void PaintInside(uint32_t index);
   void PaintDevice(const layout::DeviceBox& device, bool isNode);
   void PaintPod(const layout::PodBox& pod);
@@ -58,6 +58,8 @@ class CanvasPainter {
   void PaintTraffic();
   void PaintPacket();
   void PaintBricks(QPointF at);
+  /// Where something of that size stands beside a point and hides least of the labels.
+  QRectF PlaceBeside(QPointF at, QSizeF size) const;
   void PaintFocus();
   void PaintLabels();
   void PaintLegend();

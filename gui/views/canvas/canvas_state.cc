@@ -25,12 +25,35 @@ double DistanceToSegment(Point p, Point a, Point b) {
   return Distance(p, {a.x + t * dx, a.y + t * dy});
 }
 
-std::vector<Edge> Counted(const std::map<std::pair<uint32_t, uint32_t>, uint32_t>& counts) {
-  std::vector<Edge> edges;
-  for (const auto& [ends, count] : counts) edges.push_back({ends.first, ends.second, count});
-  std::stable_sort(edges.begin(), edges.end(), [](const Edge& a, const Edge& b) { return a.count > b.count; });
+using Ends = std::pair<uint32_t, uint32_t>;
+
+void SortAndCut(std::vector<Edge>& edges) {
+  std::stable_sort(edges.begin(), edges.end(), [](const Edge& a, const Edge& b) {
+    return std::pair(a.count, a.packets) > std::pair(b.count, b.packets);
+  });
   if (edges.size() > kMostEdges) edges.resize(kMostEdges);
+}
+
+std::vector<Edge> Edges(const std::map<Ends, Edge>& byEnds) {
+  std::vector<Edge> edges;
+  for (const auto& [ends, edge] : byEnds) edges.push_back(edge);
+  SortAndCut(edges);
   return edges;
+}
+
+bool HasTunnel(const Netns& node) {
+  return std::any_of(node.devices.begin(), node.devices.end(), [](const replay::Device& d) { return d.IsTunnel(); });
+}
+
+/// The VNI of the node's tunnels; none where they have several.
+std::optional<uint32_t> OnlyVni(const Netns& node) {
+  std::optional<uint32_t> only;
+  for (const replay::Device& device : node.devices) {
+    if (!device.vni) continue;
+    if (only && only != device.vni) return std::nullopt;
+    only = device.vni;
+  }
+  return only;
 }
 
 }  // namespace
@@ -50,7 +73,7 @@ Point Leg::At(double share) const {
   return points.back();
 }
 
-void CanvasState::SetTopology(const replay::Topology* topology, layout::Positions moved) {
+void CanvasState::SetTopology(const replay::Topology* topology, layout::CanvasChoices choices) {
   const Lens keptLens = lens;
   const Heat keptHeat = heat;
   const bool keptFocus = isFocused;
@@ -59,14 +82,19 @@ void CanvasState::SetTopology(const replay::Topology* topology, layout::Position
   heat = keptHeat;
   isFocused = keptFocus;
   m_topology = topology;
-  m_moved = std::move(moved);
+  m_moved = std::move(choices.positions);
+  m_shown = std::move(choices.shown);
   if (!topology) return;
-  m_isCollapsed.assign(topology->netns.size(), false);
-  m_isHidden.assign(topology->netns.size(), false);
-  for (const Netns& netns : topology->netns)
-    if (netns.role == Role::Pod) ++m_podNamespaces[std::string(netns.PodNamespace())];
   FindEdges();
+  FindHidden();
   Relayout();
+}
+
+void CanvasState::SetFacts(std::shared_ptr<const RunFacts> known) {
+  facts = std::move(known);
+  if (!m_topology) return;
+  FindEdges();
+  FindFlowsBetweenSites();
 }
 
 void CanvasState::Relayout() {
@@ -74,56 +102,196 @@ void CanvasState::Relayout() {
   if (!m_topology) return;
   layout::Options options;
   options.isCollapsed = m_isCollapsed;
-  if (m_onlyRelated) options.isHidden = m_isHidden;
-  m_layout = layout::LayOut(*m_topology, m_moved, options);
-  // Flows between sites depend on what is collapsed.
-  std::map<std::pair<uint32_t, uint32_t>, uint32_t> counts;
-  for (const Edge& flow : m_flows) {
-    const uint32_t a = m_layout.siteOf[flow.from], b = m_layout.siteOf[flow.to];
-    if (a != kNone && b != kNone && a != b) counts[{m_layout.sites[a].netns, m_layout.sites[b].netns}] += flow.count;
+  options.isHidden = m_isSiteHidden;
+  if (m_onlyRelated) {
+    options.isHidden.resize(m_isUnrelated.size());
+    for (size_t i = 0; i < m_isUnrelated.size(); ++i)
+      if (m_isUnrelated[i]) options.isHidden[i] = true;
   }
-  m_siteFlows = Counted(counts);
+  m_layout = layout::LayOut(*m_topology, m_moved, options);
+  FindFlowsBetweenSites();
   FindLegs();
 }
 
+void CanvasState::FindHidden() {
+  const size_t count = m_topology->netns.size();
+  m_isCollapsed.assign(count, false);
+  m_isSiteHidden.clear();
+  m_isPodHidden.clear();
+  m_hiddenPods = m_hiddenNodes = 0;
+  m_groups.assign(m_shown.collapsed.namespaces.begin(), m_shown.collapsed.namespaces.end());
+  const size_t namespaces = m_groups.size();
+  m_groups.insert(m_groups.end(), m_shown.collapsed.labels.begin(), m_shown.collapsed.labels.end());
+  m_groupOfNamespace.clear();
+  for (uint32_t i = 0; i < namespaces; ++i) m_groupOfNamespace.emplace(m_groups[i], i);
+  m_groupOfLabel.clear();
+  std::vector<bool> isLabelHidden(m_topology->labels.size(), false);
+  for (uint32_t i = 0; i < m_topology->labels.size(); ++i) {
+    const std::string text = m_topology->labels[i].key + "=" + m_topology->labels[i].value;
+    isLabelHidden[i] = m_shown.hidden.labels.count(text) > 0;
+    if (m_shown.collapsed.labels.count(text) > 0)
+      m_groupOfLabel.emplace(
+          i, static_cast<uint32_t>(
+                 std::find(m_groups.begin() + static_cast<std::ptrdiff_t>(namespaces), m_groups.end(), text) -
+                 m_groups.begin()));
+  }
+  for (const std::string& rack : m_shown.collapsed.racks)
+    if (const Netns* head = m_topology->Find(rack)) m_isCollapsed[head->id] = true;
+  if (m_shown.hidden.IsEmpty()) return;
+  m_isSiteHidden.assign(count, false);
+  m_isPodHidden.assign(count, false);
+  const auto hasHiddenLabel = [&](const Netns& netns) {
+    return std::any_of(netns.labels.begin(), netns.labels.end(), [&](uint32_t label) { return isLabelHidden[label]; });
+  };
+  for (const std::string& rack : m_shown.hidden.racks)
+    if (const Netns* head = m_topology->Find(rack)) m_isSiteHidden[head->id] = true;
+  for (const Netns& netns : m_topology->netns) {
+    if (netns.role != Role::Node) continue;
+    const uint32_t rack = m_topology->RackOf(netns.id);
+    if ((rack < count && m_isSiteHidden[rack]) || hasHiddenLabel(netns)) m_isSiteHidden[netns.id] = true;
+    m_hiddenNodes += m_isSiteHidden[netns.id];
+  }
+  for (const Netns& netns : m_topology->netns) {
+    if (netns.role != Role::Pod) continue;
+    if (m_isSiteHidden[m_topology->HostOf(netns.id)]) m_isSiteHidden[netns.id] = true;
+    m_isPodHidden[netns.id] = m_isSiteHidden[netns.id] || hasHiddenLabel(netns) ||
+                              m_shown.hidden.namespaces.find(netns.PodNamespace()) != m_shown.hidden.namespaces.end();
+    m_hiddenPods += m_isPodHidden[netns.id];
+  }
+}
+
+uint32_t CanvasState::GroupOf(uint32_t pod) const {
+  if (m_groups.empty()) return kNone;
+  const Netns& netns = m_topology->netns[pod];
+  if (const auto group = m_groupOfNamespace.find(netns.PodNamespace()); group != m_groupOfNamespace.end())
+    return group->second;
+  for (const uint32_t label : netns.labels)
+    if (const auto group = m_groupOfLabel.find(label); group != m_groupOfLabel.end()) return group->second;
+  return kNone;
+}
+
+std::vector<layout::PodCell> CanvasState::Cells(uint32_t node) const {
+  std::vector<layout::PodCell> cells;
+  std::unordered_map<uint32_t, size_t> cellOf;
+  for (const uint32_t pod : m_topology->PodsOf(node)) {
+    if (!IsPodShown(pod)) continue;
+    const uint32_t group = GroupOf(pod);
+    if (group == kNone) {
+      cells.push_back({{pod}, {}});
+      continue;
+    }
+    const auto [found, isNew] = cellOf.emplace(group, cells.size());
+    if (isNew) cells.push_back({{}, m_groups[group]});
+    cells[found->second].pods.push_back(pod);
+  }
+  return cells;
+}
+
+size_t CanvasState::CellCount(uint32_t node) const {
+  if (m_groups.empty() && m_isPodHidden.empty()) return m_topology->PodsOf(node).size();
+  return Cells(node).size();
+}
+
 void CanvasState::FindEdges() {
-  std::map<std::pair<uint32_t, uint32_t>, uint32_t> flows, tunnels;
+  const bool isTraced = facts && !facts->activity.IsWholeRun();
+  std::map<Ends, Edge> flows;
   for (const replay::Workload& workload : m_topology->workloads) {
     if (!workload.from || !workload.to || *workload.from == *workload.to) continue;
-    ++flows[{*workload.from, *workload.to}];
-    const uint32_t a = m_topology->HostOf(*workload.from), b = m_topology->HostOf(*workload.to);
-    const auto isNode = [&](uint32_t id) { return id != kNone && m_topology->netns[id].role == Role::Node; };
-    if (a != b && isNode(a) && isNode(b)) ++tunnels[{std::min(a, b), std::max(a, b)}];
+    Edge& edge = flows.try_emplace({*workload.from, *workload.to}, Edge{*workload.from, *workload.to, 0}).first->second;
+    ++edge.count;
   }
-  m_flows = Counted(flows);
-  m_tunnels = Counted(tunnels);
+  // What nobody has planned is drawn too: answers to commands, ICMP errors, handshakes.
+  if (isTraced) {
+    for (const replay::SeenFlow& seen : facts->flows) {
+      const auto planned = flows.find({seen.from, seen.to});
+      if (planned != flows.end() && planned->second.count > 0)
+        planned->second.packets += seen.packets;
+      else if (const auto back = flows.find({seen.to, seen.from}); back == flows.end() || back->second.count == 0)
+        flows.try_emplace({seen.from, seen.to}, Edge{seen.from, seen.to, 0}).first->second.packets += seen.packets;
+    }
+  }
+  m_flows = Edges(flows);
+  FindTunnels();
 }
 
-void CanvasState::SetNamespaceHidden(const std::string& podNamespace, bool hidden) {
-  if (hidden)
-    m_hiddenNamespaces.insert(podNamespace);
-  else
-    m_hiddenNamespaces.erase(podNamespace);
+void CanvasState::FindTunnels() {
+  std::map<std::pair<Ends, std::optional<uint32_t>>, Edge> tunnels;
+  const auto at = [&](uint32_t a, uint32_t b, std::optional<uint32_t> vni) -> Edge& {
+    const Ends ends{std::min(a, b), std::max(a, b)};
+    return tunnels.try_emplace({ends, vni}, Edge{ends.first, ends.second, 0, vni}).first->second;
+  };
+  if (facts && !facts->activity.IsWholeRun()) {
+    for (const replay::SeenTunnel& seen : facts->tunnels) {
+      Edge& edge = at(seen.from, seen.to, seen.vni);
+      edge.count = 1;
+      edge.packets += seen.packets;
+    }
+  } else {
+    // Without records: the nodes that traffic connects, if they have tunnels at all, or the plan does not say.
+    const bool hasKinds = std::any_of(m_topology->netns.begin(), m_topology->netns.end(), HasTunnel);
+    for (const replay::Workload& workload : m_topology->workloads) {
+      if (!workload.from || !workload.to) continue;
+      const uint32_t a = m_topology->HostOf(*workload.from), b = m_topology->HostOf(*workload.to);
+      if (a == b) continue;
+      const Netns &nodeA = m_topology->netns[a], &nodeB = m_topology->netns[b];
+      if (nodeA.role != Role::Node || nodeB.role != Role::Node) continue;
+      if (hasKinds && !(HasTunnel(nodeA) && HasTunnel(nodeB))) continue;
+      ++at(a, b, OnlyVni(nodeA)).count;
+    }
+  }
+  m_tunnels.clear();
+  m_vnis.clear();
+  for (const auto& [ends, edge] : tunnels) {
+    m_tunnels.push_back(edge);
+    if (edge.vni) ++m_vnis[*edge.vni];
+  }
+  SortAndCut(m_tunnels);
+  for (const Netns& netns : m_topology->netns)
+    if (netns.role != Role::Pod)
+      for (const replay::Device& device : netns.devices)
+        if (device.vni) m_vnis.try_emplace(*device.vni, 0);
 }
 
-bool CanvasState::IsNamespaceHidden(std::string_view podNamespace) const {
-  return m_hiddenNamespaces.find(podNamespace) != m_hiddenNamespaces.end();
+void CanvasState::FindFlowsBetweenSites() {
+  // They depend on what is collapsed.
+  std::map<Ends, Edge> flows;
+  for (const Edge& flow : m_flows) {
+    if (!IsPodShown(flow.from) || !IsPodShown(flow.to)) continue;
+    const uint32_t a = m_layout.siteOf[flow.from], b = m_layout.siteOf[flow.to];
+    if (a == kNone || b == kNone || a == b) continue;
+    const Ends ends{m_layout.sites[a].netns, m_layout.sites[b].netns};
+    Edge& edge = flows.try_emplace(ends, Edge{ends.first, ends.second, 0}).first->second;
+    edge.count += flow.count;
+    edge.packets += flow.packets;
+  }
+  m_siteFlows = Edges(flows);
 }
 
-bool CanvasState::IsPodShown(uint32_t pod) const {
-  return m_hiddenNamespaces.empty() || !IsNamespaceHidden(m_topology->netns[pod].PodNamespace());
+void CanvasState::SetShown(layout::Shown shown) {
+  if (shown == m_shown) return;
+  m_shown = std::move(shown);
+  if (!m_topology) return;
+  FindHidden();
+  Relayout();
 }
 
 void CanvasState::SetRackCollapsed(uint32_t head, bool collapsed) {
   if (head >= m_isCollapsed.size() || m_isCollapsed[head] == collapsed) return;
-  m_isCollapsed[head] = collapsed;
-  Relayout();
+  layout::Shown shown = m_shown;
+  if (collapsed)
+    shown.collapsed.racks.insert(m_topology->netns[head].name);
+  else
+    shown.collapsed.racks.erase(m_topology->netns[head].name);
+  SetShown(std::move(shown));
 }
 
 void CanvasState::CollapseAll(bool collapsed) {
-  for (const layout::Rack& rack : m_layout.racks)
-    if (rack.head != kNone) m_isCollapsed[m_layout.sites[rack.head].netns] = collapsed;
-  Relayout();
+  layout::Shown shown = m_shown;
+  shown.collapsed.racks.clear();
+  if (collapsed)
+    for (const layout::Rack& rack : m_layout.racks)
+      if (rack.head != kNone) shown.collapsed.racks.insert(m_topology->netns[m_layout.sites[rack.head].netns].name);
+  SetShown(std::move(shown));
 }
 
 void CanvasState::SetOnlyRelated(bool only) {
@@ -157,16 +325,16 @@ void CanvasState::SetOnlyRelated(bool only) {
     }
     if (m_journey)
       for (const replay::Hop& hop : m_journey->hops) want(hop.record.netns);
-    m_isHidden.assign(m_topology->netns.size(), true);
+    m_isUnrelated.assign(m_topology->netns.size(), true);
     // The way up: a node's switch, and the core above it, which is small.
     for (const uint32_t netns : wanted) {
-      m_isHidden[netns] = false;
+      m_isUnrelated[netns] = false;
       const uint32_t rack = m_topology->RackOf(netns);
-      if (rack < m_isHidden.size()) m_isHidden[rack] = false;
+      if (rack < m_isUnrelated.size()) m_isUnrelated[rack] = false;
     }
     for (const Netns& netns : m_topology->netns) {
-      if (netns.role == Role::Spine || netns.role == Role::Router) m_isHidden[netns.id] = false;
-      if (netns.role == Role::Pod) m_isHidden[netns.id] = m_isHidden[m_topology->HostOf(netns.id)];
+      if (netns.role == Role::Spine || netns.role == Role::Router) m_isUnrelated[netns.id] = false;
+      if (netns.role == Role::Pod) m_isUnrelated[netns.id] = m_isUnrelated[m_topology->HostOf(netns.id)];
     }
   }
   Relayout();
@@ -184,6 +352,10 @@ void CanvasState::ForgetPositions() {
 
 bool CanvasState::IsCableUp(uint32_t cable) const {
   return facts ? facts->links.IsUp(cable, timeNs) : m_topology->cables[cable].up;
+}
+
+uint32_t CanvasState::MtuOf(uint32_t netns, const replay::Device& device) const {
+  return facts ? facts->links.MtuAt(netns, device, timeNs) : device.mtu;
 }
 
 const replay::LinkSample* CanvasState::Sample(uint32_t cable, replay::Activity::Direction direction) const {
@@ -243,7 +415,7 @@ const layout::NodeInside& CanvasState::Inside(uint32_t site) const {
   if (found != m_inside.end()) return found->second;
   if (m_inside.size() >= kMostInsides) m_inside.clear();
   const layout::Site& s = m_layout.sites[site];
-  return m_inside.emplace(site, layout::LayOutInside(*m_topology, s.netns, s.box)).first->second;
+  return m_inside.emplace(site, layout::LayOutInside(*m_topology, s.netns, s.box, Cells(s.netns))).first->second;
 }
 
 std::optional<Box> CanvasState::BoxOfNetns(uint32_t netns) const {
@@ -265,7 +437,11 @@ std::optional<Box> CanvasState::BoxOf(const Place& place) const {
       if (!m_topology || place.netns >= m_layout.siteOf.size() || m_layout.siteOf[place.netns] == kNone)
         return std::nullopt;
       const layout::DeviceBox* device = Inside(m_layout.siteOf[place.netns]).Find(place.netns, place.ifindex);
-      return device ? device->box : BoxOfNetns(place.netns);
+      if (device) return device->box;
+      // The end of a veth whose pod is shown with others: where those are.
+      const replay::Device* plan = m_topology->netns[place.netns].Find(place.ifindex);
+      const bool leadsToPod = plan && plan->peer && m_topology->HostOf(plan->peer->netns) == place.netns;
+      return BoxOfNetns(leadsToPod ? plan->peer->netns : place.netns);
     }
     case Place::Kind::Cable:
       if (!m_topology || place.cable >= m_layout.cableBounds.size() || m_layout.CablePath(place.cable).empty())
@@ -292,7 +468,7 @@ Place CanvasState::PlaceAt(Point p, bool deep, double tolerance) const {
       return place;
     }
     for (const layout::PodBox& pod : inside.pods)
-      if (pod.box.Contains(p) && IsPodShown(pod.netns)) place.netns = pod.netns;
+      if (pod.box.Contains(p) && pod.members.empty()) place.netns = pod.netns;
     return place;
   }
   double nearest = tolerance;

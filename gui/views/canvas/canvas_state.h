@@ -5,10 +5,12 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
+#include "gui/layout/canvas_store.h"
 #include "gui/layout/cluster_layout.h"
 #include "gui/layout/node_layout.h"
 #include "gui/replay/journey.h"
@@ -23,8 +25,10 @@ enum class Heat : uint8_t { None, Utilisation, Drops, Queue };
 
 /// A line between two places: a tunnel or flows.
 struct Edge {
-  uint32_t from = 0, to = 0;  ///< namespaces
-  uint32_t count = 1;         ///< how many flows it stands for
+  uint32_t from = 0, to = 0;         ///< namespaces
+  uint32_t count = 1;                ///< how many flows it stands for
+  std::optional<uint32_t> vni = {};  ///< of a tunnel that has one
+  uint64_t packets = 0;              ///< that the trace has seen on it; 0: none, or there is no trace
   bool operator==(const Edge&) const = default;
 };
 
@@ -40,7 +44,7 @@ struct Leg {
 class CanvasState {
  public:
   /// null: nothing is shown. Forgets all that belonged to another run.
-  void SetTopology(const replay::Topology* topology, layout::Positions moved);
+  void SetTopology(const replay::Topology* topology, layout::CanvasChoices choices);
   const replay::Topology* Topology() const { return m_topology; }
   const layout::ClusterLayout& Layout() const { return m_layout; }
 
@@ -50,21 +54,32 @@ class CanvasState {
   int64_t timeNs = 0;
   Place selected, hovered;
   bool isFocused = false;
-  std::shared_ptr<const RunFacts> facts;  ///< null: nothing is known
+  std::shared_ptr<const RunFacts> facts;  ///< null: nothing is known. Set by SetFacts()
+  void SetFacts(std::shared_ptr<const RunFacts> known);
   std::vector<uint16_t> vxlanPorts;       ///< of the run, for the packet's bricks
 
   // --- what is not shown
-  void SetNamespaceHidden(const std::string& podNamespace, bool hidden);
-  bool IsNamespaceHidden(std::string_view podNamespace) const;
-  void SetRackCollapsed(uint32_t head, bool collapsed);
+  /// By Kubernetes namespace, label, rack and VNI. A pod is hidden with its namespace or one of its labels, a node with
+  /// one of its labels, a rack with all its nodes. Pods that are collapsed are one box in each node, a collapsed rack
+  /// is its switch alone.
+  const layout::Shown& GetShown() const { return m_shown; }
+  void SetShown(layout::Shown shown);
   bool IsRackCollapsed(uint32_t head) const { return head < m_isCollapsed.size() && m_isCollapsed[head]; }
+  void SetRackCollapsed(uint32_t head, bool collapsed);
   void CollapseAll(bool collapsed);
+  size_t HiddenPods() const { return m_hiddenPods; }  ///< that GetShown() hides, with those of hidden nodes
+  size_t HiddenNodes() const { return m_hiddenNodes; }
   /// Shows only what the selection has to do with: itself, its cables and their other ends up to the racks' switches,
   /// its flows' other ends; and the followed packet's places. Off shows all again.
   void SetOnlyRelated(bool only);
   bool OnlyRelated() const { return m_onlyRelated; }
-  bool IsPodShown(uint32_t pod) const;
-  const std::map<std::string, size_t>& PodNamespaces() const { return m_podNamespaces; }  ///< with how many pods
+  bool IsPodShown(uint32_t pod) const { return pod >= m_isPodHidden.size() || !m_isPodHidden[pod]; }
+  /// What the node's inside has cells for.
+  std::vector<layout::PodCell> Cells(uint32_t node) const;
+  size_t CellCount(uint32_t node) const;
+  const std::map<uint32_t, size_t>& Vnis() const {
+    return m_vnis;
+  }  ///< of the plan and the trace, with how many tunnels
 
   // --- moved by hand
   const layout::Positions& Moved() const { return m_moved; }
@@ -73,6 +88,7 @@ class CanvasState {
 
   // --- questions
   bool IsCableUp(uint32_t cable) const;
+  uint32_t MtuOf(uint32_t netns, const replay::Device& device) const;  ///< at the time
   /// Both directions' samples at the time; null: silent.
   const replay::LinkSample* Sample(uint32_t cable, replay::Activity::Direction direction) const;
   double Utilisation(uint32_t cable) const;  ///< the busier direction's
@@ -111,7 +127,11 @@ class CanvasState {
 
  private:
   void Relayout();
+  void FindHidden();
   void FindEdges();
+  void FindTunnels();
+  void FindFlowsBetweenSites();
+  uint32_t GroupOf(uint32_t pod) const;  ///< index in m_groups; kNone: it is shown by itself
   void FindLegs();
   layout::Box DeviceOrNetnsBox(uint32_t netns, uint32_t ifindex) const;
   /// On to a device, along straight lines as the wiring has them.
@@ -121,9 +141,16 @@ class CanvasState {
   const replay::Topology* m_topology = nullptr;
   layout::ClusterLayout m_layout;
   layout::Positions m_moved;
-  std::set<std::string, std::less<>> m_hiddenNamespaces;
-  std::map<std::string, size_t> m_podNamespaces;
-  std::vector<bool> m_isCollapsed, m_isHidden;
+  layout::Shown m_shown;
+  std::vector<bool> m_isCollapsed;
+  std::vector<bool> m_isUnrelated;   ///< while only what is related is shown
+  std::vector<bool> m_isSiteHidden;  ///< by m_shown; empty: none
+  std::vector<bool> m_isPodHidden;   ///< likewise
+  size_t m_hiddenPods = 0, m_hiddenNodes = 0;
+  std::vector<std::string> m_groups;                                  ///< names of what is collapsed: "shop", "app=web"
+  std::unordered_map<std::string_view, uint32_t> m_groupOfNamespace;  ///< views of m_groups
+  std::unordered_map<uint32_t, uint32_t> m_groupOfLabel;
+  std::map<uint32_t, size_t> m_vnis;
   bool m_onlyRelated = false;
   std::vector<Edge> m_tunnels, m_flows, m_siteFlows, m_selectedTunnels;
   const replay::Journey* m_journey = nullptr;

@@ -11,16 +11,19 @@
 #include <QPainter>
 #include <QPdfWriter>
 #include <QPushButton>
+#include <QSplitter>
 #include <QStandardPaths>
 #include <QSvgGenerator>
 #include <QToolButton>
+#include <QTreeWidget>
 #include <QVBoxLayout>
 #include <cmath>
 
-#include "gui/layout/positions.h"
+#include "gui/layout/canvas_store.h"
 #include "gui/views/canvas/canvas_painter.h"
 #include "gui/views/canvas/canvas_surface.h"
 #include "gui/views/canvas/minimap.h"
+#include "gui/views/canvas/show_panel.h"
 #include "gui/views/theme.h"
 
 namespace overlaysim::views {
@@ -30,9 +33,9 @@ constexpr int kStepMs = 350, kPulseMs = 500;
 constexpr size_t kMostTunnels = 300;
 constexpr uint64_t kMostFrames = 1'000'000;
 
-layout::PositionStore Positions() {
+layout::CanvasStore Store() {
   const QString folder = QStandardPaths::writableLocation(QStandardPaths::AppConfigLocation);
-  return layout::PositionStore(std::filesystem::path(folder.toStdString()) / "positions.json");
+  return layout::CanvasStore(std::filesystem::path(folder.toStdString()) / "canvas.json");
 }
 
 /// The addresses of a table's row that says "dst ADDRESS" or "via ADDRESS".
@@ -61,13 +64,35 @@ CanvasView::CanvasView(Session& session, QWidget* parent)
   all->setContentsMargins(0, 0, 0, 0);
   all->setSpacing(0);
   all->addWidget(m_bar);
-  all->addWidget(m_surface, 1);
+  m_hidden = new QLabel(this);
+  m_hidden->setTextFormat(Qt::RichText);
+  m_hidden->setTextInteractionFlags(Qt::LinksAccessibleByMouse | Qt::LinksAccessibleByKeyboard);
+  m_hidden->setContentsMargins(8, 2, 8, 4);
+  m_hidden->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);
+  m_hidden->hide();
+  connect(m_hidden, &QLabel::linkActivated, this, [this] {
+    SetOnlyRelated(false);
+    SetShown({});
+  });
+  all->addWidget(m_hidden);
+  auto* beside = new QSplitter(Qt::Horizontal, this);
+  m_list = new ShowPanel(beside);
+  m_list->hide();
+  beside->addWidget(m_list);
+  beside->addWidget(m_surface);
+  beside->setStretchFactor(1, 1);
+  beside->setCollapsible(1, false);
+  beside->setSizes({300, 900});
+  all->addWidget(beside, 1);
+  connect(m_list, &ShowPanel::Chosen, this, &CanvasView::SetShown);
+  connect(m_list, &ShowPanel::Closed, this, [this] { SetListShown(false); });
   setFocusProxy(m_surface);
 
   connect(&session, &Session::RunAboutToChange, this, [this] {
     m_stepping.stop();
     m_pulse.stop();
     m_surface->State().SetTopology(nullptr, {});
+    m_list->SetState(nullptr);
     m_surface->update();
   });
   connect(&session, &Session::RunChanged, this, &CanvasView::ShowRun);
@@ -115,7 +140,7 @@ CanvasView::CanvasView(Session& session, QWidget* parent)
     m_surface->update();
   });
 
-  connect(m_surface, &CanvasSurface::Arranged, this, &CanvasView::SavePositions);
+  connect(m_surface, &CanvasSurface::Arranged, this, &CanvasView::SaveChoices);
   connect(m_surface, &CanvasSurface::MenuRequested, this, &CanvasView::MenuRequested);
   connect(&session, &Session::FactsProgressed, this, [this](int percent) {
     m_reading->setText(tr("Reading link activity %1 %").arg(percent));
@@ -123,7 +148,8 @@ CanvasView::CanvasView(Session& session, QWidget* parent)
     m_cancel->show();
   });
   connect(&session, &Session::FactsChanged, this, [this] {
-    m_surface->State().facts = m_session.Facts();
+    m_surface->State().SetFacts(m_session.Facts());
+    m_list->SetState(&m_surface->State());
     m_reading->hide();
     m_cancel->hide();
     m_surface->update();
@@ -148,8 +174,8 @@ void CanvasView::MakeBar() {
   row->setSpacing(4);
   m_lenses = new QButtonGroup(this);
   const QString tips[] = {tr("Cables between nodes, switches and routers"),
-                          tr("Tunnels between the nodes that traffic connects; of a selected node, all its tunnels"),
-                          tr("Which pod sends to which")};
+                          tr("Tunnels that packets took, with their VNI; of a selected node, all its tunnels"),
+                          tr("Which pod sends to which: traffic of the scenario, and what else the trace has seen")};
   for (const Lens lens : {Lens::Underlay, Lens::Overlay, Lens::Flows}) {
     auto* button = new QToolButton(m_bar);
     button->setText(LensName(lens));
@@ -176,7 +202,7 @@ void CanvasView::MakeBar() {
   row->addSpacing(10);
   m_shown = new QToolButton(m_bar);
   m_shown->setText(tr("Show"));
-  m_shown->setToolTip(tr("What is shown: namespaces, racks, only what is related to the selection"));
+  m_shown->setToolTip(tr("What is shown: namespaces, labels, racks, VNIs, only what is related to the selection"));
   m_shown->setPopupMode(QToolButton::InstantPopup);
   m_menu = new QMenu(m_shown);
   m_shown->setMenu(m_menu);
@@ -222,19 +248,23 @@ void CanvasView::ShowRun() {
   if (!run) {
     state.SetTopology(nullptr, {});
   } else {
-    state.SetTopology(&run->Plan(), Positions().Load(run->Plan().name));
+    state.SetTopology(&run->Plan(), Store().Load(run->Plan().name));
     state.vxlanPorts.assign(run->VxlanPorts().begin(), run->VxlanPorts().end());
     state.timeNs = m_session.Time();
     state.selected = m_session.Selected();
     state.SetJourney(m_session.Journey());
     state.step = m_session.Step();
-    state.facts = m_session.Facts();
+    state.SetFacts(m_session.Facts());
+    m_list->SetState(&state);
   }
+  SayWhatIsHidden();
   if (!isSame) m_surface->ShowAll();
   m_surface->update();
 }
 
 void CanvasView::LayoutChanged() {
+  SayWhatIsHidden();
+  m_list->Refresh();
   m_surface->Fit();
   m_minimap->Update();
   m_surface->update();
@@ -252,14 +282,25 @@ void CanvasView::ShowMenu() {
   related->setChecked(state.OnlyRelated());
   related->setEnabled(state.OnlyRelated() || state.selected.kind != Place::Kind::None || state.Journey());
   connect(related, &QAction::toggled, this, &CanvasView::SetOnlyRelated);
-  m_menu->addSeparator();
+  QAction* list = m_menu->addAction(tr("List of namespaces, labels, racks and VNIs"));
+  list->setCheckable(true);
+  list->setChecked(m_list->isVisible());
+  connect(list, &QAction::toggled, this, &CanvasView::SetListShown);
+  QAction* all = m_menu->addAction(tr("Show everything"));
+  all->setEnabled(!ShownSentence(state).isEmpty());
+  connect(all, &QAction::triggered, this, [this] {
+    m_surface->State().SetOnlyRelated(false);
+    SetShown({});
+  });
   m_menu->addSection(tr("Racks"));
   connect(m_menu->addAction(tr("Collapse all racks")), &QAction::triggered, this, [this] {
     m_surface->State().CollapseAll(true);
+    SaveChoices();
     LayoutChanged();
   });
   connect(m_menu->addAction(tr("Expand all racks")), &QAction::triggered, this, [this] {
     m_surface->State().CollapseAll(false);
+    SaveChoices();
     LayoutChanged();
   });
   if (state.selected.kind == Place::Kind::Netns || state.selected.kind == Place::Kind::Device) {
@@ -277,25 +318,12 @@ void CanvasView::ShowMenu() {
       }
     }
   }
-  if (!state.PodNamespaces().empty()) {
-    m_menu->addSection(tr("Namespaces"));
-    constexpr int kMostNamespaces = 40;
-    int shown = 0;
-    for (const auto& [name, pods] : state.PodNamespaces()) {
-      if (shown++ == kMostNamespaces) break;
-      QAction* action = m_menu->addAction(tr("%1 (%2 pods)").arg(QString::fromStdString(name)).arg(pods));
-      action->setCheckable(true);
-      action->setChecked(!state.IsNamespaceHidden(name));
-      connect(action, &QAction::toggled, this,
-              [this, key = QString::fromStdString(name)](bool on) { SetNamespaceHidden(key, !on); });
-    }
-  }
   m_menu->addSeparator();
   QAction* reset = m_menu->addAction(tr("Put everything back to its place"));
   reset->setEnabled(!state.Moved().empty());
   connect(reset, &QAction::triggered, this, [this] {
     m_surface->State().ForgetPositions();
-    SavePositions();
+    SaveChoices();
     LayoutChanged();
   });
 }
@@ -350,7 +378,8 @@ void CanvasView::FindTunnels() {
         for (const TableRow& row : tables->RowsAt(node, table, state.timeNs)) {
           const auto found = nodeOf.find(WordAfter(row.text, key));
           if (found == nodeOf.end() || found->second == node || tunnels.size() >= kMostTunnels) continue;
-          const Edge edge{node, found->second, 1};
+          const replay::Device* device = run->Plan().netns[node].Find(WordAfter(row.text, "dev"));
+          const Edge edge{node, found->second, 1, device ? device->vni : std::nullopt};
           if (std::find(tunnels.begin(), tunnels.end(), edge) == tunnels.end()) tunnels.push_back(edge);
         }
       };
@@ -361,12 +390,20 @@ void CanvasView::FindTunnels() {
   state.SetTunnelsOfSelection(std::move(tunnels));
 }
 
-void CanvasView::SavePositions() {
-  if (const auto* topology = m_surface->State().Topology()) {
-    const std::string error = Positions().Save(topology->name, m_surface->State().Moved());
-    if (!error.empty()) m_reading->setText(tr("Positions are not kept: %1").arg(QString::fromStdString(error)));
-    m_reading->setVisible(!error.empty() || m_session.IsReadingFacts());
-  }
+void CanvasView::SaveChoices() {
+  const CanvasState& state = m_surface->State();
+  if (!state.Topology()) return;
+  const std::string error = Store().Save(state.Topology()->name, {state.Moved(), state.GetShown()});
+  if (!error.empty()) m_reading->setText(tr("What is shown where is not kept: %1").arg(QString::fromStdString(error)));
+  m_reading->setVisible(!error.empty() || m_session.IsReadingFacts());
+}
+
+void CanvasView::SayWhatIsHidden() {
+  const QString sentence = ShownSentence(m_surface->State());
+  m_hidden->setVisible(!sentence.isEmpty());
+  m_hidden->setText(tr("<a href=\"all\">Show everything</a> · %1").arg(sentence.toHtmlEscaped()));
+  m_hidden->setToolTip(sentence);
+  m_hidden->setAccessibleName(sentence);
 }
 
 void CanvasView::SetLens(Lens lens) {
@@ -391,13 +428,23 @@ void CanvasView::SetOnlyRelated(bool only) {
   LayoutChanged();
 }
 
-void CanvasView::SetNamespaceHidden(const QString& podNamespace, bool hidden) {
-  m_surface->State().SetNamespaceHidden(podNamespace.toStdString(), hidden);
-  m_surface->update();
+void CanvasView::SetShown(const layout::Shown& shown) {
+  m_surface->State().SetShown(shown);
+  SaveChoices();
+  LayoutChanged();
+}
+
+void CanvasView::SetListShown(bool shown) {
+  m_list->setVisible(shown);
+  if (shown)
+    m_list->Tree().setFocus();
+  else
+    m_surface->setFocus();
 }
 
 void CanvasView::SetRackCollapsed(quint32 head, bool collapsed) {
   m_surface->State().SetRackCollapsed(head, collapsed);
+  SaveChoices();
   LayoutChanged();
 }
 

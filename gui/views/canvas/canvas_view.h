@@ -21,6 +21,7 @@ namespace overlaysim::views {
 
 class CanvasSurface;
 class Minimap;
+class ShowPanel;
 
 /// The network as a drawing: cluster, racks, nodes, and the inside of a node, with the session's time, selection and
 /// followed packet on it.
@@ -31,6 +32,7 @@ class CanvasView : public QWidget {
   ~CanvasView() override;
 
   CanvasSurface& Surface() { return *m_surface; }
+  ShowPanel& List() { return *m_list; }
   const CanvasState& State() const;
   /// Draws what is seen into a rectangle of any painter, the same way as on the screen.
   void RenderCanvas(QPainter& painter, const QRectF& target) const;
@@ -47,7 +49,9 @@ class CanvasView : public QWidget {
   void Fit();
   void ZoomToSelection();
   void SetOnlyRelated(bool only);
-  void SetNamespaceHidden(const QString& podNamespace, bool hidden);
+  void SetShown(const overlaysim::layout::Shown& shown);
+  /// The list of what is shown, beside the drawing.
+  void SetListShown(bool shown);
   void SetRackCollapsed(quint32 head, bool collapsed);
 
  signals:
@@ -60,7 +64,8 @@ class CanvasView : public QWidget {
   void ShowMenu();
   void FollowStep();
   void FindTunnels();
-  void SavePositions();
+  void SaveChoices();
+  void SayWhatIsHidden();
   void LayoutChanged();
 
   Session& m_session;
@@ -72,6 +77,8 @@ class CanvasView : public QWidget {
   QToolButton* m_shown;
   QToolButton* m_arrange;
   QMenu* m_menu;
+  QLabel* m_hidden;  ///< says what is hidden
+  ShowPanel* m_list;
   QLabel* m_reading;
   QPushButton* m_cancel;
   QVariantAnimation m_stepping;  ///< the packet's way to its next step

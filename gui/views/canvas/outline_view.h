@@ -15,6 +15,7 @@ class OutlineView : public QTreeView {
   Q_OBJECT
  public:
   explicit OutlineView(Session& session, QWidget* parent = nullptr);
+  QSize sizeHint() const override { return {360, 480}; }  // names and addresses beside each other
 
  signals:
   void Activated(const overlaysim::views::Place& place);  ///< Enter or a double click: go there

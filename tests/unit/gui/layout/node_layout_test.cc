@@ -37,6 +37,33 @@ TEST(NodeLayout, TellsUplinkTunnelBridgeAndVethsApart) {
   EXPECT_EQ(inside.Find(node, 1), nullptr);  // lo
 }
 
+TEST(NodeLayout, EachPodHangsOnTheVethThatThePlanNames) {
+  const replay::Topology topology = test::ParsePlan(
+      R"({"namespaces":[{"id":0,"name":"n","role":"node","kernel":0,"devices":[{"ifindex":7,"name":"a","mtu":1},)"
+      R"({"ifindex":8,"name":"b","mtu":1},{"ifindex":9,"name":"veth9","mtu":1}]},)"
+      R"({"id":1,"name":"p","role":"pod","kernel":0,"devices":[{"ifindex":3,"name":"net1","mtu":1},)"
+      R"({"ifindex":2,"name":"eth0","mtu":1,"peer":{"netns":0,"ifindex":8}}]},)"
+      R"({"id":2,"name":"q","role":"pod","kernel":0,"devices":[{"ifindex":2,"name":"eth0","mtu":1,)"
+      R"("peer":{"netns":0,"ifindex":7}}]}]})");
+  const NodeInside inside = LayOutInside(topology, 0, kBox);
+  ASSERT_TRUE(inside.Find(0, 8));
+  EXPECT_EQ(inside.Find(0, 8)->kind, DeviceBox::Kind::PodPort);
+  EXPECT_EQ(inside.Find(0, 8)->box.x, inside.Find(1, 2)->box.x) << "b above p, whatever the order and the names";
+  EXPECT_EQ(inside.Find(0, 7)->box.x, inside.Find(2, 2)->box.x);
+  EXPECT_EQ(inside.Find(0, 9)->kind, DeviceBox::Kind::Other) << "it leads to no pod";
+}
+
+TEST(NodeLayout, PodsThatAreShownAsOneHaveOneBox) {
+  const replay::Topology topology = test::LeafSpine({.racks = 1, .nodesPerRack = 1, .podsPerNode = 5, .spines = 1});
+  const uint32_t node = topology.Find("node1")->id;
+  const std::span<const uint32_t> pods = topology.PodsOf(node);
+  const NodeInside inside = LayOutInside(topology, node, kBox, {{{pods[0]}, ""}, {{pods[1], pods[3]}, "shop"}});
+  EXPECT_EQ(inside.pods.size(), 2u);
+  EXPECT_EQ(inside.FindPod(pods[3]), inside.FindPod(pods[1]));
+  EXPECT_EQ(inside.FindPod(pods[2]), nullptr);
+  EXPECT_EQ(inside.devices.size(), 3u + 2) << "both ends of one veth";
+}
+
 TEST(NodeLayout, ASwitchHasItsPortsAndItsBridge) {
   const replay::Topology topology = test::LeafSpine({.racks = 1, .nodesPerRack = 3, .podsPerNode = 0, .spines = 2});
   const uint32_t leaf = topology.Find("leaf1")->id;

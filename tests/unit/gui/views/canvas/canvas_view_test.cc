@@ -5,11 +5,13 @@
 #include <QImage>
 #include <QMouseEvent>
 #include <QStandardPaths>
+#include <QTreeWidget>
 #include <QWheelEvent>
 
 #include "gui/views/canvas/canvas_painter.h"
 #include "gui/views/canvas/canvas_surface.h"
 #include "gui/views/canvas/outline_view.h"
+#include "gui/views/canvas/show_panel.h"
 #include "gui/views/theme.h"
 #include "support/gui/application.h"
 
@@ -23,6 +25,7 @@ class CanvasViewTest : public test::SessionTest {
   CanvasViewTest() {
     ThemeSwitch::Instance().SetMotionReduced(true);
     QStandardPaths::setTestModeEnabled(true);
+    QFile::remove(QStandardPaths::writableLocation(QStandardPaths::AppConfigLocation) + QStringLiteral("/canvas.json"));
     m_view.resize(1000, 700);
     m_view.show();
   }
@@ -207,8 +210,109 @@ TEST_F(CanvasViewTest, OnlyTheRelatedIsShownOnRequest) {
 TEST_F(CanvasViewTest, PodsOfAHiddenNamespaceAreNotShown) {
   Open();
   EXPECT_TRUE(m_view.State().IsPodShown(SmallRun::kCart));
-  m_view.SetNamespaceHidden(QStringLiteral("shop"), true);
+  layout::Shown shown;
+  shown.hidden.namespaces = {"shop"};
+  m_view.SetShown(shown);
   EXPECT_FALSE(m_view.State().IsPodShown(SmallRun::kCart));
+  EXPECT_EQ(m_view.State().HiddenPods(), 2u);
+  EXPECT_EQ(ShownSentence(m_view.State()), QStringLiteral("Hidden: namespace shop (2 pods)"));
+  m_view.SetShown({});
+  EXPECT_EQ(ShownSentence(m_view.State()), QString());
+}
+
+TEST_F(CanvasViewTest, ALabelHidesItsPodsAndNodes) {
+  Open();
+  layout::Shown shown;
+  shown.hidden.labels = {"app=shop/cart", "zone=z2"};
+  m_view.SetShown(shown);
+  const CanvasState& state = m_view.State();
+  EXPECT_FALSE(state.IsPodShown(SmallRun::kCart));
+  EXPECT_FALSE(state.IsPodShown(SmallRun::kRedis)) << "its node is hidden";
+  EXPECT_EQ(state.Layout().siteOf[SmallRun::kNode2], layout::kNone);
+  EXPECT_EQ(state.CellCount(SmallRun::kNode1), 0u);
+  EXPECT_EQ(state.HiddenNodes(), 1u);
+  EXPECT_FALSE(Picture().isNull());
+  // It is kept for the scenario, and opened with it.
+  m_session.Reload();
+  EXPECT_EQ(m_view.State().GetShown(), shown);
+  m_view.SetShown({});
+  EXPECT_TRUE(state.IsPodShown(SmallRun::kCart));
+  EXPECT_NE(state.Layout().siteOf[SmallRun::kNode2], layout::kNone);
+}
+
+TEST_F(CanvasViewTest, PodsOfACollapsedNamespaceAreOneBox) {
+  Open();
+  layout::Shown shown;
+  shown.collapsed.namespaces = {"shop"};
+  m_view.SetShown(shown);
+  const CanvasState& state = m_view.State();
+  const auto& inside = state.Inside(state.Layout().siteOf[SmallRun::kNode1]);
+  ASSERT_EQ(inside.pods.size(), 1u);
+  EXPECT_EQ(inside.pods[0].group, "shop");
+  EXPECT_EQ(inside.pods[0].members, (std::vector<uint32_t>{SmallRun::kCart}));
+  EXPECT_EQ(inside.Find(SmallRun::kCart, 2), nullptr) << "its own device is in the box";
+  EXPECT_EQ(state.BoxOf(At(SmallRun::kCart, 2)), inside.pods[0].box);
+  EXPECT_EQ(state.BoxOf(At(SmallRun::kNode1, SmallRun::kVeth)), inside.pods[0].box) << "the veth leads there";
+  m_view.SetShown({});
+}
+
+TEST_F(CanvasViewTest, AHiddenRackTakesItsNodesWithIt) {
+  Open();
+  layout::Shown shown;
+  shown.hidden.racks = {"router"};
+  m_view.SetShown(shown);
+  EXPECT_TRUE(m_view.State().Layout().sites.empty());
+  EXPECT_EQ(ShownSentence(m_view.State()), QStringLiteral("Hidden: rack router (2 nodes, 2 pods)"));
+  EXPECT_FALSE(Picture().isNull());
+  m_view.SetShown({});
+}
+
+TEST_F(CanvasViewTest, TunnelsAreThoseThatPacketsTookWithTheirVni) {
+  Open();
+  WaitForFacts();
+  m_view.SetLens(Lens::Overlay);
+  const std::vector<Edge>& tunnels = m_view.State().Tunnels();
+  ASSERT_EQ(tunnels.size(), 1u);
+  EXPECT_EQ(tunnels[0].vni, 1u);
+  EXPECT_EQ(tunnels[0].packets, 6u) << "three pings and their replies";
+  const QImage with = Picture();
+  layout::Shown shown;
+  shown.hiddenVnis = {1};
+  m_view.SetShown(shown);
+  EXPECT_NE(Picture(), with);
+  EXPECT_EQ(ShownSentence(m_view.State()), QStringLiteral("Hidden: VNI 1"));
+  m_view.SetShown({});
+}
+
+TEST_F(CanvasViewTest, FlowsSayHowManyPacketsArrived) {
+  Open();
+  WaitForFacts();
+  const std::vector<Edge>& flows = m_view.State().Flows();
+  ASSERT_EQ(flows.size(), 1u) << "replies belong to it";
+  EXPECT_EQ(flows[0].count, 1u);
+  EXPECT_EQ(flows[0].packets, 3u);
+}
+
+TEST_F(CanvasViewTest, TheListHidesAndCollapsesByKeys) {
+  Open();
+  m_view.SetListShown(true);
+  QTreeWidget& tree = m_view.List().Tree();
+  ASSERT_GE(tree.topLevelItemCount(), 1);
+  EXPECT_EQ(tree.topLevelItem(0)->text(0), QStringLiteral("Namespaces"));
+  const auto shop = [&] { return tree.topLevelItem(0)->child(0); };
+  EXPECT_EQ(shop()->text(0), QStringLiteral("shop"));
+  tree.setCurrentItem(shop());
+  QTest::keyClick(&tree, Qt::Key_Space);
+  EXPECT_FALSE(m_view.State().IsPodShown(SmallRun::kCart));
+  EXPECT_EQ(tree.currentItem(), shop()) << "the place in the list stays";
+  QTest::keyClick(&tree, Qt::Key_Space);
+  EXPECT_TRUE(m_view.State().IsPodShown(SmallRun::kCart));
+  QTest::keyClick(&tree, Qt::Key_Space, Qt::ShiftModifier);
+  EXPECT_EQ(m_view.State().GetShown().collapsed.namespaces.count("shop"), 1u);
+  QTest::keyClick(&tree, Qt::Key_Space, Qt::ShiftModifier);
+  EXPECT_EQ(m_view.State().GetShown(), layout::Shown());
+  QTest::keyClick(&tree, Qt::Key_Escape);
+  EXPECT_FALSE(m_view.List().isVisible());
 }
 
 TEST_F(CanvasViewTest, PicturesAreWrittenAsPngSvgAndPdf) {
