@@ -27,7 +27,7 @@ QString Quoted(const std::string& text) {
 
 }  // namespace
 
-PacketModel::PacketModel(QObject* parent) : QAbstractTableModel(parent), m_cache(kRowsKept) {
+PacketModel::PacketModel(QObject* parent) : QAbstractTableModel(parent), m_cache(kRowsKept), m_ruleOf(kRowsKept) {
   m_slices.setInterval(0);
   connect(&m_slices, &QTimer::timeout, this, &PacketModel::ReadOn);
 }
@@ -42,6 +42,7 @@ QString PacketModel::SetRun(replay::Run* run, replay::PacketSource source) {
   m_source = source;
   m_list.reset();
   m_cache.clear();
+  m_ruleOf.clear();
   m_found.clear();
   m_isFiltered = false;
   m_filterText.clear();
@@ -118,6 +119,7 @@ void PacketModel::Refresh() {
   if (!m_list) return;
   m_list->Refresh();
   m_cache.clear();
+  m_ruleOf.clear();
   if (m_source == replay::PacketSource::Capture)
     m_slices.start();
   else if (!m_isFiltered)
@@ -147,6 +149,22 @@ const replay::PacketRow* PacketModel::RowAt(uint64_t index) const {
   if (!m_list->RowAt(index, *row)) return nullptr;
   replay::PacketRow* kept = row.release();
   return m_cache.insert(index, kept) ? kept : nullptr;
+}
+
+void PacketModel::SetRules(std::vector<replay::Filter> rules) {
+  m_rules = std::move(rules);
+  m_ruleOf.clear();
+  if (m_rows > 0) emit dataChanged(index(0, 0), index(m_rows - 1, ColumnCount - 1), {RuleRole});
+}
+
+int PacketModel::RuleOf(uint64_t index) const {
+  if (m_rules.empty()) return -1;
+  if (const int* known = m_ruleOf.object(index)) return *known;
+  int found = -1;
+  for (size_t i = 0; i < m_rules.size() && found < 0; ++i)
+    if (m_list->Matches(m_rules[i], index)) found = static_cast<int>(i);
+  m_ruleOf.insert(index, new int(found));
+  return found;
 }
 
 QString PacketModel::Text(const replay::PacketRow& row, int column) const {
@@ -262,6 +280,8 @@ QVariant PacketModel::data(const QModelIndex& index, int role) const {
       return row->isSuspicious;
     case ProtocolRole:
       return static_cast<int>(row->innermost);
+    case RuleRole:
+      return RuleOf(at);
     case FilterRole:
       return FilterOf(*row, index.column());
     default:

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "gui/replay/filter.h"
 #include "gui/replay/packet_list.h"
 
 namespace overlaysim::itemmodels {
@@ -26,6 +27,7 @@ class PacketModel : public QAbstractTableModel {
     IsDropRole,
     IsSuspiciousRole,  ///< malformed, or a checksum is wrong
     ProtocolRole,      ///< int of replay::Protocol, the innermost
+    RuleRole,          ///< int: the first of the rules that lets the row through; -1: none
     FilterRole         ///< QString: the filter that lets through what has this cell's value; "" where there is none
   };
 
@@ -37,6 +39,8 @@ class PacketModel : public QAbstractTableModel {
   /// "" or what is wrong with the filter; then the rows stay as they are. An empty text shows all.
   QString SetFilter(const QString& text, replay::FilterError* error = nullptr);
   QString FilterText() const { return m_filterText; }
+  /// Of each row RuleRole says which of these fits first.
+  void SetRules(std::vector<replay::Filter> rules);
   bool IsFiltering() const { return m_job != nullptr; }
   void StopFiltering();  ///< what has been found stays
   /// The run has been refreshed: rows that have come since appear, filtered ones too.
@@ -64,6 +68,7 @@ class PacketModel : public QAbstractTableModel {
 
  private:
   const replay::PacketRow* RowAt(uint64_t index) const;
+  int RuleOf(uint64_t index) const;
   QString Text(const replay::PacketRow& row, int column) const;
   QString FilterOf(const replay::PacketRow& row, int column) const;
   void TakeNews();
@@ -80,6 +85,8 @@ class PacketModel : public QAbstractTableModel {
   int m_rows = 0;
   QTimer m_slices;
   mutable QCache<quint64, replay::PacketRow> m_cache;
+  std::vector<replay::Filter> m_rules;
+  mutable QCache<quint64, int> m_ruleOf;  ///< by row
 };
 
 }  // namespace overlaysim::itemmodels

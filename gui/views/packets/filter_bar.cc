@@ -3,6 +3,7 @@
 #include <QAbstractItemView>
 #include <QCompleter>
 #include <QHBoxLayout>
+#include <QInputDialog>
 #include <QKeyEvent>
 #include <QLabel>
 #include <QLineEdit>
@@ -13,16 +14,17 @@
 #include <algorithm>
 
 #include "gui/views/format.h"
+#include "gui/views/packets/filter_store.h"
 #include "gui/views/theme.h"
 
 namespace overlaysim::views {
 namespace {
 
-constexpr int kMostHistory = 20;
+QString MenuText(QString text) { return text.replace(QLatin1Char('&'), QStringLiteral("&&")); }
 
 }  // namespace
 
-FilterBar::FilterBar(QWidget* parent) : QWidget(parent) {
+FilterBar::FilterBar(FilterStore* store, QWidget* parent) : QWidget(parent), m_store(store) {
   auto* column = new QVBoxLayout(this);
   column->setContentsMargins(0, 0, 0, 0);
   column->setSpacing(2);
@@ -39,9 +41,10 @@ FilterBar::FilterBar(QWidget* parent) : QWidget(parent) {
       tr("filter, for example: ip.addr == 10.244.0.0/16 && vxlan    or    k8s.src.pod == \"cart\" && sim.drop"));
   m_edit->installEventFilter(this);
   m_past = new QToolButton(this);
-  m_past->setText(tr("Earlier ▾"));
-  m_past->setToolTip(tr("Filters that were used before (Alt+Down)"));
-  m_past->setAccessibleName(tr("Earlier filters"));
+  m_past->setText(tr("Kept ▾"));
+  m_past->setToolTip(tr("Filters with names, and those that were used before (Alt+Down)"));
+  m_past->setAccessibleName(tr("Kept filters"));
+  m_past->setVisible(store != nullptr);
   m_past->setAutoRaise(true);
   auto* apply = new QToolButton(this);
   apply->setText(tr("Apply"));
@@ -68,7 +71,7 @@ FilterBar::FilterBar(QWidget* parent) : QWidget(parent) {
   connect(m_edit, &QLineEdit::textEdited, this, &FilterBar::Complete);
   connect(m_edit, &QLineEdit::returnPressed, this, &FilterBar::Apply);
   connect(apply, &QToolButton::clicked, this, &FilterBar::Apply);
-  connect(m_past, &QToolButton::clicked, this, &FilterBar::ShowHistory);
+  connect(m_past, &QToolButton::clicked, this, &FilterBar::ShowKept);
   connect(&ThemeSwitch::Instance(), &ThemeSwitch::Changed, this, &FilterBar::Check);
   setFocusProxy(m_edit);
   Check();
@@ -148,11 +151,7 @@ void FilterBar::Insert(const QModelIndex& completion) {
 
 void FilterBar::Apply() {
   if (!m_isValid) return;
-  if (const QString text = Text().trimmed(); !text.isEmpty()) {
-    m_history.removeAll(text);
-    m_history.prepend(text);
-    while (m_history.size() > kMostHistory) m_history.removeLast();
-  }
+  if (const QString text = Text().trimmed(); m_store && !text.isEmpty()) m_store->Remember(text);
   emit Applied(Text().trimmed());
 }
 
@@ -175,17 +174,43 @@ void FilterBar::Clear() {
   Apply();
 }
 
-void FilterBar::ShowHistory() {
+void FilterBar::SaveAs(const QString& name) {
+  const QString text = Text().trimmed();
+  if (!m_store || !m_isValid || text.isEmpty() || name.trimmed().isEmpty()) return;
+  NamedFilter filter{name.trimmed(), text, -1};
+  for (const NamedFilter& kept : m_store->Filters())
+    if (kept.name == filter.name) filter.colour = kept.colour;
+  m_store->Save(filter);
+}
+
+void FilterBar::ShowKept() {
+  if (!m_store) return;
   QMenu menu(this);
-  for (const QString& text : m_history) {
-    QString shown = text;
-    shown.replace(QLatin1Char('&'), QStringLiteral("&&"));
-    menu.addAction(shown, this, [this, text] {
+  const auto add = [&](const QString& shown, const QString& text) {
+    return menu.addAction(MenuText(shown), this, [this, text] {
       SetText(text);
       Apply();
     });
+  };
+  for (const NamedFilter& filter : m_store->Filters()) {
+    QAction* action = add(QStringLiteral("%1:  %2").arg(filter.name, filter.text), filter.text);
+    if (filter.colour < 0) continue;
+    QPixmap swatch(12, 12);
+    swatch.fill(FilterStore::Colours()[static_cast<size_t>(filter.colour)].colour);
+    action->setIcon(swatch);
   }
-  if (m_history.isEmpty()) menu.addAction(tr("none yet"))->setEnabled(false);
+  menu.addSeparator();
+  QAction* save = menu.addAction(tr("Keep this filter under a name…"), this, [this] {
+    bool isGiven = false;
+    const QString name = QInputDialog::getText(this, tr("Keep this filter"), tr("&Name of %1").arg(Text().trimmed()),
+                                               QLineEdit::Normal, {}, &isGiven);
+    if (isGiven) SaveAs(name);
+  });
+  save->setEnabled(m_isValid && !Text().trimmed().isEmpty());
+  menu.addAction(tr("Names and colours…"), this, &FilterBar::ManageRequested);
+  menu.addSection(tr("Used before"));
+  for (const QString& text : m_store->History()) add(text, text);
+  if (m_store->History().isEmpty()) menu.addAction(tr("none yet"))->setEnabled(false);
   menu.exec(m_past->mapToGlobal(m_past->rect().bottomLeft()));
 }
 
@@ -193,7 +218,7 @@ bool FilterBar::eventFilter(QObject* watched, QEvent* event) {
   if (watched == m_edit && event->type() == QEvent::KeyPress) {
     const auto* key = static_cast<QKeyEvent*>(event);
     if (key->key() == Qt::Key_Down && key->modifiers() == Qt::AltModifier) {
-      ShowHistory();
+      ShowKept();
       return true;
     }
     if (key->key() == Qt::Key_Escape && !m_completer->popup()->isVisible() && !Text().isEmpty()) {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <QStringList>
 #include <QWidget>
 #include <functional>
 
@@ -14,20 +13,22 @@ class QToolButton;
 
 namespace overlaysim::views {
 
+class FilterStore;
+
 /// Where a display filter is typed: with completion, a sign and a sentence that say whether it holds together, and the
 /// filters that were used before.
 class FilterBar : public QWidget {
   Q_OBJECT
  public:
   enum class How : uint8_t { Replace, And, Or, AndNot };
-  explicit FilterBar(QWidget* parent = nullptr);
+  /// @param store  of names and of what was used before; null: none is kept
+  explicit FilterBar(FilterStore* store, QWidget* parent = nullptr);
 
   /// Names of pods, nodes and places are completed from the plan that this gives; null: none.
   void SetPlan(std::function<const replay::Topology*()> plan) { m_plan = std::move(plan); }
   QString Text() const;
   bool IsValid() const { return m_isValid; }
   QString Message() const;  ///< what is wrong with it, and at which column; ""
-  const QStringList& History() const { return m_history; }
 
  public slots:
   void SetText(const QString& text);
@@ -35,9 +36,11 @@ class FilterBar : public QWidget {
   void Add(const QString& condition, overlaysim::views::FilterBar::How how);
   void Clear();
   void Focus();
+  void SaveAs(const QString& name);  ///< gives the filter that stands there a name
 
  signals:
   void Applied(const QString& text);
+  void ManageRequested();
 
  protected:
   bool eventFilter(QObject* watched, QEvent* event) override;
@@ -46,8 +49,9 @@ class FilterBar : public QWidget {
   void Check();
   void Complete();
   void Insert(const QModelIndex& completion);
-  void ShowHistory();
+  void ShowKept();
 
+  FilterStore* m_store;
   std::function<const replay::Topology*()> m_plan;
   QLineEdit* m_edit;
   QLabel *m_sign, *m_message;
@@ -55,7 +59,6 @@ class FilterBar : public QWidget {
   QCompleter* m_completer;
   QStandardItemModel* m_completions;
   replay::Completions m_found;
-  QStringList m_history;
   bool m_isValid = true;
 };
 

@@ -27,6 +27,8 @@
 #include "gui/itemmodels/packet_model.h"
 #include "gui/views/format.h"
 #include "gui/views/packets/filter_bar.h"
+#include "gui/views/packets/filter_dialog.h"
+#include "gui/views/packets/filter_store.h"
 #include "gui/views/packets/packet_delegate.h"
 #include "gui/views/packets/packet_panes.h"
 #include "gui/views/theme.h"
@@ -55,7 +57,8 @@ PacketsView::PacketsView(Session& session, QWidget* parent)
   m_source->setAccessibleName(tr("What is listed"));
   m_source->addItem(tr("Every step (trace)"));
   m_source->addItem(tr("Captured frames"));
-  m_filter = new FilterBar(this);
+  m_filters = new FilterStore(this);
+  m_filter = new FilterBar(m_filters, this);
   m_filter->SetPlan(
       [this]() -> const replay::Topology* { return m_session.Run() ? &m_session.Run()->Plan() : nullptr; });
   bar->addWidget(m_source, 0, Qt::AlignTop);
@@ -75,7 +78,8 @@ PacketsView::PacketsView(Session& session, QWidget* parent)
   auto* splitter = new QSplitter(Qt::Vertical, this);
   m_table = new QTableView(splitter);
   m_table->setModel(m_model);
-  m_table->setItemDelegate(new PacketDelegate(m_table));
+  m_rows = new PacketDelegate(m_table);
+  m_table->setItemDelegate(m_rows);
   m_table->setAccessibleName(tr("Packets"));
   m_table->setSelectionBehavior(QTableView::SelectRows);
   m_table->setSelectionMode(QTableView::SingleSelection);
@@ -132,6 +136,8 @@ PacketsView::PacketsView(Session& session, QWidget* parent)
     if (error.isEmpty()) ShowCounts();
     m_panes->ShowNothing();
   });
+  connect(m_filter, &FilterBar::ManageRequested, this, &PacketsView::ManageFilters);
+  connect(m_filters, &FilterStore::Changed, this, &PacketsView::UseRules);
   connect(m_model, &PacketModel::Progressed, this, [this](int percent) {
     m_progress->setValue(percent);
     m_progress->setVisible(percent < 100);
@@ -160,6 +166,7 @@ PacketsView::PacketsView(Session& session, QWidget* parent)
   connect(&session, &Session::StepChanged, this, &PacketsView::FollowStep);
   connect(&ThemeSwitch::Instance(), &ThemeSwitch::Changed, m_table->viewport(), qOverload<>(&QWidget::update));
   setFocusProxy(m_table);
+  UseRules();
   RunChanged();
 }
 
@@ -203,6 +210,24 @@ void PacketsView::ShowCapture() {
 void PacketsView::ApplyFilter(const QString& text) {
   m_filter->SetText(text);
   m_filter->Apply();
+}
+
+void PacketsView::ManageFilters() { FilterDialog(*m_filters, this).exec(); }
+
+void PacketsView::UseRules() {
+  std::vector<replay::Filter> rules;
+  std::vector<std::pair<QString, QColor>> colours;
+  for (const NamedFilter& filter : m_filters->Filters()) {
+    if (filter.colour < 0) continue;
+    replay::FilterError error;
+    auto compiled = replay::Filter::Compile(filter.text.toStdString(), error);
+    if (!compiled) continue;
+    rules.push_back(std::move(*compiled));
+    colours.emplace_back(filter.name, FilterStore::Colours()[static_cast<size_t>(filter.colour)].colour);
+  }
+  m_rows->SetRules(std::move(colours));
+  m_model->SetRules(std::move(rules));
+  m_table->viewport()->update();
 }
 
 void PacketsView::ShowCounts() {

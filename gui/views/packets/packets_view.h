@@ -17,6 +17,8 @@ class PacketModel;
 namespace overlaysim::views {
 
 class FilterBar;
+class FilterStore;
+class PacketDelegate;
 class PacketPanes;
 
 /// The packets of a run: list, filter, tree, bytes. Enter follows the packet of the row.
@@ -27,6 +29,7 @@ class PacketsView : public QWidget {
 
   itemmodels::PacketModel* Model() const { return m_model; }
   FilterBar* Filter() const { return m_filter; }
+  FilterStore* Filters() const { return m_filters; }
   PacketPanes* Panes() const { return m_panes; }
   QTableView* Table() const { return m_table; }
   /// The rows that are shown as one pcapng file, those without bytes left out. "" or why not; `written` counts.
@@ -37,6 +40,7 @@ class PacketsView : public QWidget {
   void ShowCapture();
   void ApplyFilter(const QString& text);
   void FollowCurrent();
+  void ManageFilters();
   void SaveAs();  ///< asks for a file
   void OpenInWireshark();
 
@@ -50,11 +54,14 @@ class PacketsView : public QWidget {
   void FollowStep();
   void ShowMenu(const QPoint& at);
   void ShowCounts();
+  void UseRules();
 
   Session& m_session;
   itemmodels::PacketModel* m_model;
   QComboBox* m_source;
+  FilterStore* m_filters;
   FilterBar* m_filter;
+  PacketDelegate* m_rows;
   QTableView* m_table;
   PacketPanes* m_panes;
   QLabel* m_counts;

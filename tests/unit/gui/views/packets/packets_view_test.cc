@@ -3,10 +3,13 @@
 #include <QFile>
 #include <QLabel>
 #include <QTableView>
+#include <QTableWidget>
 #include <QTreeView>
 
 #include "gui/itemmodels/packet_model.h"
 #include "gui/views/packets/filter_bar.h"
+#include "gui/views/packets/filter_dialog.h"
+#include "gui/views/packets/filter_store.h"
 #include "gui/views/packets/hex_view.h"
 #include "gui/views/packets/packet_panes.h"
 #include "sim/trace/capture_reader.h"
@@ -70,7 +73,8 @@ TEST_F(Packets, WrongFilterSaysWhereAndChangesNothing) {
 
 TEST_F(Packets, FiltersCombine) {
   test::Application();
-  FilterBar bar;
+  FilterStore store;
+  FilterBar bar(&store);
   QSignalSpy applied(&bar, &FilterBar::Applied);
   bar.Add(QStringLiteral("arp"), FilterBar::How::Replace);
   bar.Add(QStringLiteral("ip.ttl == 64"), FilterBar::How::Or);
@@ -79,7 +83,49 @@ TEST_F(Packets, FiltersCombine) {
   EXPECT_EQ(bar.Text(), QStringLiteral("((arp) || (ip.ttl == 64)) && !(vxlan)"));
   EXPECT_EQ(applied.count(), 3);
   EXPECT_TRUE(bar.IsValid());
-  EXPECT_EQ(bar.History().size(), 3);
+  ASSERT_GE(store.History().size(), 3);
+  EXPECT_EQ(store.History().first(), bar.Text()) << "the last one first";
+  EXPECT_EQ(FilterStore().History(), store.History()) << "kept in the settings";
+}
+
+TEST_F(Packets, NamedFiltersAreKeptAndColourTheirRows) {
+  Open();
+  PacketsView view(m_session);
+  view.show();
+  view.Filter()->SetText(QStringLiteral("sim.stage == Encapsulate"));
+  view.Filter()->SaveAs(QStringLiteral("into the tunnel"));
+  ASSERT_EQ(view.Filters()->Filters().size(), 1u);
+  const auto rule = [&](int row) { return view.Model()->index(row, 0).data(PacketModel::RuleRole).toInt(); };
+  EXPECT_EQ(rule(0), -1) << "it has no colour yet";
+  std::vector<NamedFilter> filters = view.Filters()->Filters();
+  filters[0].colour = 2;
+  filters.insert(filters.begin(), {QStringLiteral("first"), QStringLiteral("frame.number == 1"), 0});
+  view.Filters()->SetFilters(filters);
+  EXPECT_EQ(rule(0), 0);
+  EXPECT_EQ(rule(1), -1);
+  FollowFirst();
+  EXPECT_EQ(rule(static_cast<int>(m_session.Journey()->hops[static_cast<size_t>(StepAt(Stage::Encapsulate))].index)),
+            1);
+  EXPECT_EQ(FilterStore().Filters(), filters) << "kept in the settings";
+  view.Filters()->SetFilters({{QStringLiteral("wrong"), QStringLiteral("ip.sorc == 1"), 1}});
+  EXPECT_TRUE(view.Filters()->Filters().empty());
+}
+
+TEST_F(Packets, TheDialogOfFiltersChangesNothingBeforeAllHoldTogether) {
+  FilterStore store;
+  store.SetFilters(
+      {{QStringLiteral("a"), QStringLiteral("arp"), 1}, {QStringLiteral("b"), QStringLiteral("icmp"), -1}});
+  FilterDialog dialog(store);
+  dialog.Table().item(0, 1)->setText(QStringLiteral("arp =="));
+  dialog.accept();
+  EXPECT_EQ(store.Filters()[0].text, QStringLiteral("arp"));
+  dialog.Table().item(0, 1)->setText(QStringLiteral("!arp"));
+  dialog.Table().setCurrentCell(1, 0);
+  dialog.DeleteRow();
+  dialog.accept();
+  ASSERT_EQ(store.Filters().size(), 1u);
+  EXPECT_EQ(store.Filters()[0], (NamedFilter{QStringLiteral("a"), QStringLiteral("!arp"), 1}));
+  store.SetFilters({});
 }
 
 TEST_F(Packets, ByteAndFieldAreLinkedBothWays) {
