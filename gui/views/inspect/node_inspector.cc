@@ -13,13 +13,13 @@
 #include <QVBoxLayout>
 
 #include "gui/views/format.h"
-#include "gui/views/inspect/counters_at.h"
 #include "gui/views/theme.h"
 
 namespace overlaysim::views {
 namespace {
 
 constexpr int kOverview = -1, kCounters = -2;
+constexpr size_t kChunksAtOnce = 8;   ///< between the window's events
 constexpr size_t kMostLines = 20000;  ///< that a tab shows
 
 QString ToQString(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
@@ -87,6 +87,14 @@ NodeInspector::NodeInspector(Session& session, QWidget* parent) : QWidget(parent
     } else {
       CompareWith(choice == 1 ? std::optional<int64_t>(0) : std::nullopt);
     }
+  });
+  m_counting.setSingleShot(true);
+  m_counting.setInterval(0);
+  connect(&m_counting, &QTimer::timeout, this, &NodeInspector::Refresh);
+  connect(&session, &Session::RunAboutToChange, this, [this] {
+    m_counting.stop();
+    m_sums.reset();
+    m_sumsOf.reset();
   });
   connect(m_tabs, &QTabWidget::currentChanged, this, &NodeInspector::Refresh);
   connect(&session, &Session::SelectionChanged, this, &NodeInspector::FollowSelection);
@@ -212,14 +220,23 @@ QString NodeInspector::Overview() const {
   }
   if (const uint32_t rack = plan.RackOf(*m_netns); rack < plan.netns.size())
     add(tr("connected to   %1").arg(named(rack)));
+  for (const uint32_t label : netns.labels)
+    add(tr("label          %1=%2").arg(ToQString(plan.labels[label].key), ToQString(plan.labels[label].value)));
+  const RunFacts* facts = m_session.Facts().get();
   for (const replay::Device& device : netns.devices) {
     if (device.name == "lo") continue;
     QString text = QStringLiteral("%1 mtu %2  %3")
                        .arg(ToQString(device.name).leftJustified(14))
-                       .arg(device.mtu, -6)
+                       .arg(facts ? facts->links.MtuAt(*m_netns, device, m_session.Time()) : device.mtu, -6)
                        .arg(ToQString(device.mac));
     for (const std::string& address : device.addresses) text += QStringLiteral("  ") + ToQString(address);
     if (!device.master.empty()) text += tr("  port of %1").arg(ToQString(device.master));
+    if (!device.kind.empty()) text += QStringLiteral("  ") + ToQString(device.kind);
+    if (device.vni) text += tr(" vni %1").arg(*device.vni);
+    if (device.port != 0) text += tr(" port %1").arg(device.port);
+    if (device.peer && *m_netns != device.peer->netns)
+      text += tr("  to %1").arg(
+          QString::fromStdString(m_session.Run()->PlaceName(device.peer->netns, device.peer->ifindex)));
     add(text);
   }
   const std::span<const uint32_t> pods = plan.PodsOf(*m_netns);
@@ -248,9 +265,16 @@ QString NodeInspector::Overview() const {
   return lines.join(QLatin1Char('\n'));
 }
 
-QString NodeInspector::Counters() const {
+QString NodeInspector::Counters() {
   replay::Run& run = *m_session.Run();
-  const std::optional<TraceCounts> counts = CountersAt(run, *m_netns, m_session.Time());
+  if (m_sumsOf != m_netns) {
+    m_sums.emplace(run, *m_netns);
+    m_sumsOf = m_netns;
+  }
+  if (!m_sums->CanTell(m_session.Time()) && m_sums->ReadMore(kChunksAtOnce)) m_counting.start();
+  if (m_counting.isActive() && !m_sums->CanTell(m_session.Time()))
+    return tr("reading the trace: %1 %").arg(static_cast<int>(m_sums->Progress() * 100));
+  const std::optional<TraceCounts> counts = m_sums->At(m_session.Time());
   if (!counts) return tr("This run has no trace that can be read.");
   QString text = tr("packets' steps up to this time, by device and what became of them\n");
   for (const auto& [key, count] : *counts) {

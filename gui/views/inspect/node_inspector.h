@@ -1,10 +1,12 @@
 #pragma once
 
+#include <QTimer>
 #include <QWidget>
 #include <optional>
 #include <vector>
 
 #include "gui/replay/state.h"
+#include "gui/views/inspect/counter_sums.h"
 #include "gui/views/session.h"
 
 class QCheckBox;
@@ -45,7 +47,7 @@ class NodeInspector : public QWidget {
   void ChooseTabs();
   void RefreshTab(Tab& tab);
   QString Overview() const;
-  QString Counters() const;
+  QString Counters();
 
   Session& m_session;
   std::optional<uint32_t> m_netns, m_tabsOf;  ///< m_tabsOf: whose tables the tabs were chosen for
@@ -55,6 +57,9 @@ class NodeInspector : public QWidget {
   QTabWidget* m_tabs;
   std::vector<Tab> m_contents;
   bool m_isStale = true;
+  std::optional<CounterSums> m_sums;  ///< of m_sumsOf
+  std::optional<uint32_t> m_sumsOf;
+  QTimer m_counting;  ///< reads the sums a few chunks at a time
 };
 
 }  // namespace overlaysim::views

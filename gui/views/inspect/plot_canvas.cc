@@ -24,6 +24,8 @@ QString ValueText(const TimeSeries& series, double value) {
       return BytesText(whole);
     case TimeSeries::Unit::Share:
       return QStringLiteral("%1 %").arg(value * 100, 0, 'g', 3);
+    case TimeSeries::Unit::Nanoseconds:
+      return TimeText(static_cast<int64_t>(value));
     case TimeSeries::Unit::Count:
       break;
   }
@@ -48,15 +50,12 @@ PlotCanvas::PlotCanvas(QWidget* parent) : QWidget(parent) {
   connect(&ThemeSwitch::Instance(), &ThemeSwitch::Changed, this, qOverload<>(&QWidget::update));
 }
 
-int64_t PlotCanvas::End() const {
-  return m_series.empty() || m_series[0].sums.empty()
-             ? 1
-             : m_series[0].beginNs + m_series[0].slotNs * static_cast<int64_t>(m_series[0].sums.size());
-}
+int64_t PlotCanvas::End() const { return m_series.empty() || m_series[0].sums.empty() ? 1 : m_series[0].EndNs(); }
 
 void PlotCanvas::Show(std::vector<TimeSeries> series) {
   const int64_t before = End();
   m_series = std::move(series);
+  m_detail.clear();
   if (End() != before || m_to > End()) ShowAll();
   QStringList peaks;
   for (const TimeSeries& one : m_series) {
@@ -65,6 +64,24 @@ void PlotCanvas::Show(std::vector<TimeSeries> series) {
   }
   setAccessibleDescription(peaks.join(QStringLiteral("; ")));
   update();
+}
+
+void PlotCanvas::ShowDetail(std::vector<TimeSeries> series) {
+  m_detail = std::move(series);
+  update();
+}
+
+const std::vector<TimeSeries>& PlotCanvas::InSight() const {
+  const bool isCovered = m_detail.size() == m_series.size() && !m_detail.empty() && m_detail[0].beginNs <= m_from &&
+                         m_detail[0].EndNs() >= m_to;
+  return isCovered ? m_detail : m_series;
+}
+
+void PlotCanvas::SetRange(int64_t fromNs, int64_t toNs) {
+  m_from = fromNs;
+  m_to = toNs;
+  update();
+  emit RangeChanged(m_from, m_to);
 }
 
 void PlotCanvas::SetCursor(int64_t timeNs) {
@@ -77,27 +94,21 @@ void PlotCanvas::SetMessage(const QString& message) {
   update();
 }
 
-void PlotCanvas::ShowAll() {
-  m_from = 0;
-  m_to = std::max<int64_t>(1, End());
-  update();
-}
+void PlotCanvas::ShowAll() { SetRange(0, std::max<int64_t>(1, End())); }
 
 void PlotCanvas::Zoom(double factor, int64_t aroundNs) {
   const auto span = static_cast<double>(m_to - m_from);
   const double wanted = std::clamp(span * factor, 10.0, static_cast<double>(End()));
   const double share = static_cast<double>(aroundNs - m_from) / span;
   const double from = static_cast<double>(aroundNs) - share * wanted;
-  m_from = static_cast<int64_t>(std::clamp(from, 0.0, static_cast<double>(End()) - wanted));
-  m_to = m_from + std::max<int64_t>(1, static_cast<int64_t>(wanted));
-  update();
+  const auto begin = static_cast<int64_t>(std::clamp(from, 0.0, std::max(0.0, static_cast<double>(End()) - wanted)));
+  SetRange(begin, begin + std::max<int64_t>(1, static_cast<int64_t>(wanted)));
 }
 
 void PlotCanvas::Pan(int64_t byNs) {
   const int64_t span = m_to - m_from;
-  m_from = std::clamp<int64_t>(m_from + byNs, 0, std::max<int64_t>(0, End() - span));
-  m_to = m_from + span;
-  update();
+  const int64_t from = std::clamp<int64_t>(m_from + byNs, 0, std::max<int64_t>(0, End() - span));
+  SetRange(from, from + span);
 }
 
 bool PlotCanvas::Extremes(const TimeSeries& series, int64_t fromNs, int64_t toNs, double& least, double& greatest) {
@@ -124,13 +135,14 @@ void PlotCanvas::Paint(QPainter& painter, const QRectF& area, const Theme& theme
   const QFontMetricsF metrics(font());
   painter.setFont(font());
   painter.fillRect(area, theme.surface);
-  if (m_series.empty() || plot.width() < 20 || plot.height() < 20) return;
+  const std::vector<TimeSeries>& shown = InSight();
+  if (shown.empty() || plot.width() < 20 || plot.height() < 20) return;
   double top = 0;
-  for (const TimeSeries& one : m_series) {
+  for (const TimeSeries& one : shown) {
     double least = 0, greatest = 0;
     if (Extremes(one, m_from, m_to, least, greatest)) top = std::max(top, greatest);
   }
-  const TimeSeries::Unit unit = m_series[0].unit;
+  const TimeSeries::Unit unit = shown[0].unit;
   if (top <= 0) top = unit == TimeSeries::Unit::Share ? 0.01 : 1;
   // Bits and bytes are whole: no two lines of the axis say the same.
   const double leastStep = unit == TimeSeries::Unit::Bits || unit == TimeSeries::Unit::Bytes ? 1 : 0;
@@ -144,7 +156,7 @@ void PlotCanvas::Paint(QPainter& painter, const QRectF& area, const Theme& theme
     painter.setPen(theme.mutedText);
     painter.drawText(
         QRectF(area.left(), yOf(value) - metrics.height() / 2, plot.left() - area.left() - 6, metrics.height()),
-        Qt::AlignRight | Qt::AlignVCenter, value == 0 ? QStringLiteral("0") : ValueText(m_series[0], value));
+        Qt::AlignRight | Qt::AlignVCenter, value == 0 ? QStringLiteral("0") : ValueText(shown[0], value));
   }
   const auto span = static_cast<double>(m_to - m_from);
   const auto xOf = [&](int64_t ns) { return plot.left() + plot.width() * static_cast<double>(ns - m_from) / span; };
@@ -164,7 +176,7 @@ void PlotCanvas::Paint(QPainter& painter, const QRectF& area, const Theme& theme
   painter.save();
   painter.setClipRect(plot.adjusted(0, -2, 0, 2));
   painter.setRenderHint(QPainter::Antialiasing);
-  for (size_t i = 0; i < m_series.size(); ++i) {
+  for (size_t i = 0; i < shown.size(); ++i) {
     QPainterPath upper;
     bool isBegun = false;
     const auto columns = static_cast<int>(plot.width());
@@ -172,7 +184,7 @@ void PlotCanvas::Paint(QPainter& painter, const QRectF& area, const Theme& theme
       const int64_t from = m_from + static_cast<int64_t>(span * column / columns);
       const int64_t to = std::max(from + 1, m_from + static_cast<int64_t>(span * (column + 1) / columns));
       double least = 0, greatest = 0;
-      if (!Extremes(m_series[i], from, to, least, greatest)) continue;
+      if (!Extremes(shown[i], from, to, least, greatest)) continue;
       const qreal x = plot.left() + column;
       if (greatest > least) {
         painter.setPen(QPen(colours[i % 4], 1));
@@ -191,13 +203,13 @@ void PlotCanvas::Paint(QPainter& painter, const QRectF& area, const Theme& theme
   }
   painter.restore();
   qreal x = plot.left();
-  for (size_t i = 0; i < m_series.size(); ++i) {
+  for (size_t i = 0; i < shown.size(); ++i) {
     painter.setPen(QPen(colours[i % 4], 2, kStyles[i % 4]));
     const qreal y = area.top() + 5 + metrics.height() / 2;
     painter.drawLine(QPointF(x, y), QPointF(x + 26, y));
     painter.setPen(theme.text);
-    const qreal room = std::max<qreal>(40, (plot.right() - plot.left()) / static_cast<qreal>(m_series.size()) - 44);
-    const QString name = metrics.elidedText(m_series[i].name, Qt::ElideRight, room);
+    const qreal room = std::max<qreal>(40, (plot.right() - plot.left()) / static_cast<qreal>(shown.size()) - 44);
+    const QString name = metrics.elidedText(shown[i].name, Qt::ElideRight, room);
     painter.drawText(QPointF(x + 32, y + metrics.ascent() / 2 - 1), name);
     x += 32 + metrics.horizontalAdvance(name) + 18;
   }

@@ -17,6 +17,8 @@ class PlotCanvas : public QWidget {
   explicit PlotCanvas(QWidget* parent = nullptr);
 
   void Show(std::vector<TimeSeries> series);
+  /// The same series in finer spans, of a part of the time: drawn while no more than that part is in sight.
+  void ShowDetail(std::vector<TimeSeries> series);
   void SetCursor(int64_t timeNs);
   void SetMessage(const QString& message);  ///< shown in a corner: what is still being read
   int64_t From() const { return m_from; }
@@ -32,6 +34,7 @@ class PlotCanvas : public QWidget {
 
  signals:
   void TimeChosen(qint64 ns);
+  void RangeChanged(qint64 fromNs, qint64 toNs);
 
  protected:
   void paintEvent(QPaintEvent*) override;
@@ -47,8 +50,10 @@ class PlotCanvas : public QWidget {
   int64_t TimeAt(qreal x) const;
   void Pan(int64_t byNs);
   int64_t End() const;
+  void SetRange(int64_t fromNs, int64_t toNs);
+  const std::vector<TimeSeries>& InSight() const;
 
-  std::vector<TimeSeries> m_series;
+  std::vector<TimeSeries> m_series, m_detail;
   int64_t m_from = 0, m_to = 1, m_cursor = 0;
   QString m_message;
   QPointF m_pressedAt;

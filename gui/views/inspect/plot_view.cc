@@ -3,14 +3,21 @@
 #include <QComboBox>
 #include <QHBoxLayout>
 #include <QLabel>
+#include <QStackedWidget>
 #include <QVBoxLayout>
 #include <array>
+#include <memory>
 #include <set>
+#include <unordered_map>
 
+#include "gui/views/inspect/distribution_canvas.h"
 #include "gui/views/inspect/plot_canvas.h"
 
 namespace overlaysim::views {
 namespace {
+
+constexpr int kSettledMs = 200;
+constexpr size_t kMostUnderWay = 2'000'000;  ///< packets whose beginning is remembered at once
 
 /// Whether a record was made at the place; of a cable, at one of its ends.
 bool IsAt(const TraceRecord& record, const Place& place, const replay::Topology& plan) {
@@ -57,27 +64,57 @@ PlotView::PlotView(Session& session, QWidget* parent) : QWidget(parent), m_sessi
   m_title->setTextFormat(Qt::PlainText);
   m_choice = new QComboBox(this);
   m_choice->setAccessibleName(tr("Counter"));
+  m_shape = new QComboBox(this);
+  m_shape->setAccessibleName(tr("How it is drawn"));
+  m_shape->addItems({tr("over time"), tr("histogram"), tr("cumulative")});
+  m_shape->setToolTip(tr("Over time; or how sizes, gaps and times on the way are distributed"));
   bar->addWidget(m_choice);
+  bar->addWidget(m_shape);
   bar->addWidget(m_title, 1);
   column->addLayout(bar);
-  m_canvas = new PlotCanvas(this);
-  column->addWidget(m_canvas, 1);
+  m_stack = new QStackedWidget(this);
+  m_canvas = new PlotCanvas(m_stack);
+  m_distribution = new DistributionCanvas(m_stack);
+  m_stack->addWidget(m_canvas);
+  m_stack->addWidget(m_distribution);
+  column->addWidget(m_stack, 1);
+  m_settled.setSingleShot(true);
+  m_settled.setInterval(kSettledMs);
+  connect(&m_settled, &QTimer::timeout, this, &PlotView::ScanDetail);
+  connect(m_canvas, &PlotCanvas::RangeChanged, this, [this] { m_settled.start(); });
+  connect(&m_detailScan, &CounterScan::Finished, this, [this] {
+    if (!m_scan.IsRunning()) m_canvas->ShowDetail(m_detailScan.Series());
+  });
+  connect(m_shape, &QComboBox::currentIndexChanged, this, [this](int shape) { Choose(static_cast<Shape>(shape)); });
   connect(m_choice, &QComboBox::activated, this, &PlotView::Scan);
   connect(m_canvas, &PlotCanvas::TimeChosen, &session, &Session::SetTime);
-  connect(&m_scan, &CounterScan::Progress, this, [this](double share) {
+  const auto say = [this](const QString& message) {
+    m_canvas->SetMessage(message);
+    m_distribution->SetMessage(message);
+  };
+  connect(&m_scan, &CounterScan::Progress, this, [this, say](double share) {
     m_canvas->Show(m_scan.Series());
-    m_canvas->SetMessage(tr("reading the trace: %1 %").arg(static_cast<int>(share * 100)));
+    ShowDistribution();
+    say(tr("reading the trace: %1 %").arg(static_cast<int>(share * 100)));
   });
-  connect(&m_scan, &CounterScan::Finished, this, [this] {
+  connect(&m_scan, &CounterScan::Finished, this, [this, say] {
     m_canvas->Show(m_scan.Series());
-    m_canvas->SetMessage(m_session.Run() && !m_session.Run()->HasTrace() ? tr("this run has no trace") : QString());
+    ShowDistribution();
+    say(m_session.Run() && !m_session.Run()->HasTrace() ? tr("this run has no trace") : QString());
+    m_settled.start();
   });
   connect(&session, &Session::SelectionChanged, this, &PlotView::FollowSelection);
   connect(&session, &Session::TimeChanged, m_canvas, &PlotCanvas::SetCursor);
   connect(&session, &Session::RunChanged, this, [this] {
     m_scan.Cancel();
+    m_detailScan.Cancel();
     m_isStale = true;
     FollowSelection();
+  });
+  connect(&session, &Session::RunAboutToChange, this, [this] {
+    m_settled.stop();
+    m_scan.Cancel();
+    m_detailScan.Cancel();
   });
   FollowSelection();
 }
@@ -102,9 +139,12 @@ void PlotView::FollowSelection() {
   m_title->setText(tr("of %1").arg(NameOf(*run, m_place)));
   const QString before = m_choice->currentText();
   m_choice->clear();
-  m_counters = {
-      {Counter::Kind::BitsSent}, {Counter::Kind::FramesSent}, {Counter::Kind::FramesReceived}, {Counter::Kind::Drops}};
-  m_choice->addItems({tr("bits sent"), tr("frames sent"), tr("frames received"), tr("drops")});
+  m_counters = {{Counter::Kind::BitsSent},
+                {Counter::Kind::FramesSent},
+                {Counter::Kind::FramesReceived},
+                {Counter::Kind::Drops},
+                {Counter::Kind::Latency}};
+  m_choice->addItems({tr("bits sent"), tr("frames sent"), tr("frames received"), tr("drops"), tr("time on the way")});
   std::set<Verdict> seen;
   if (run->Trace())
     for (const auto& [key, count] : run->Trace()->Totals())
@@ -123,37 +163,113 @@ void PlotView::Choose(int counter) {
   Scan();
 }
 
+void PlotView::Choose(Shape shape) {
+  m_shape->setCurrentIndex(static_cast<int>(shape));
+  m_distribution->SetShape(shape == Shape::Cumulative ? DistributionCanvas::Shape::Cumulative
+                                                      : DistributionCanvas::Shape::Bars);
+  m_stack->setCurrentIndex(shape == Shape::OverTime ? 0 : 1);
+}
+
+TimeSeries PlotView::SeriesOf(const Counter& counter) const {
+  TimeSeries series;
+  series.name = QStringLiteral("%1, %2").arg(m_choice->currentText(), NameOf(*m_session.Run(), m_place));
+  if (counter.kind == Counter::Kind::BitsSent) {
+    series.unit = TimeSeries::Unit::Bits;
+    series.scale = 8;
+  } else if (counter.kind == Counter::Kind::Latency) {
+    series.name = tr("longest %1").arg(series.name);
+    series.unit = TimeSeries::Unit::Nanoseconds;
+    series.isRate = false;
+  }
+  return series;
+}
+
+CounterScan::Visitor PlotView::VisitorOf(const Counter& counter) const {
+  const replay::Topology* plan = &m_session.Run()->Plan();
+  if (counter.kind == Counter::Kind::Latency) {
+    auto begun = std::make_shared<std::unordered_map<uint64_t, int64_t>>();  // by journey
+    return [plan, place = m_place, begun](const TraceRecord& record, CounterScan::Sink& to) {
+      if (record.stage == Stage::Send && record.packet == 0) {
+        if (begun->size() < kMostUnderWay) begun->try_emplace(record.journey, record.timeNs);
+        return;
+      }
+      const Fate fate = FateOf(record.verdict);
+      if (fate != Fate::Arrived && fate != Fate::Dropped) return;
+      const auto begin = begun->find(record.journey);
+      if (begin == begun->end()) return;
+      if (fate == Fate::Arrived && IsAt(record, place, *plan)) {
+        to.Most(0, static_cast<double>(record.timeNs - begin->second));
+        to.Sample(record.timeNs - begin->second);
+      }
+      if (record.packet == 0) begun->erase(begin);
+    };
+  }
+  auto last = std::make_shared<int64_t>(-1);
+  return [counter, plan, place = m_place, last](const TraceRecord& record, CounterScan::Sink& to) {
+    if (!IsAt(record, place, *plan)) return;
+    bool counts = false;
+    switch (counter.kind) {
+      case Counter::Kind::FramesSent:
+      case Counter::Kind::BitsSent:
+        counts = record.stage == Stage::Transmit && !IsDrop(record.verdict);
+        break;
+      case Counter::Kind::FramesReceived:
+        counts = record.stage == Stage::Receive;
+        break;
+      case Counter::Kind::Drops:
+        counts = IsDrop(record.verdict);
+        break;
+      case Counter::Kind::Verdict:
+        counts = record.verdict == counter.verdict;
+        break;
+      case Counter::Kind::Latency:
+        break;
+    }
+    if (!counts) return;
+    const bool isBits = counter.kind == Counter::Kind::BitsSent;
+    to.Add(0, isBits ? record.sizeBytes : 1);
+    if (isBits)
+      to.Sample(record.sizeBytes);
+    else if (*last >= 0)
+      to.Sample(record.timeNs - *last);
+    *last = record.timeNs;
+  };
+}
+
+void PlotView::ShowDistribution() {
+  if (!m_session.Run() || m_choice->currentIndex() < 0) return;
+  const Counter& counter = m_counters[static_cast<size_t>(m_choice->currentIndex())];
+  const QString what = counter.kind == Counter::Kind::BitsSent ? tr("size of a frame")
+                       : counter.kind == Counter::Kind::Latency
+                           ? tr("time on the way")
+                           : tr("time from one to the next: %1").arg(m_choice->currentText());
+  m_distribution->Show(
+      m_scan.Values(),
+      counter.kind == Counter::Kind::BitsSent ? TimeSeries::Unit::Bytes : TimeSeries::Unit::Nanoseconds,
+      QStringLiteral("%1, %2").arg(what, NameOf(*m_session.Run(), m_place)));
+}
+
 void PlotView::Scan() {
   replay::Run* run = m_session.Run();
   if (!run || m_choice->currentIndex() < 0) return;
   const Counter counter = m_counters[static_cast<size_t>(m_choice->currentIndex())];
-  TimeSeries series;
-  series.name = QStringLiteral("%1, %2").arg(m_choice->currentText(), NameOf(*run, m_place));
-  if (counter.kind == Counter::Kind::BitsSent) {
-    series.unit = TimeSeries::Unit::Bits;
-    series.scale = 8;
-  }
+  m_settled.stop();
+  m_detailScan.Cancel();
   m_canvas->SetCursor(m_session.Time());
-  const replay::Topology* plan = &run->Plan();
-  m_scan.Begin(run, {series}, [counter, plan, place = m_place](const TraceRecord& record, const CounterScan::Add& add) {
-    if (!IsAt(record, place, *plan)) return;
-    switch (counter.kind) {
-      case Counter::Kind::FramesSent:
-      case Counter::Kind::BitsSent:
-        if (record.stage == Stage::Transmit && !IsDrop(record.verdict))
-          add(0, counter.kind == Counter::Kind::FramesSent ? 1 : record.sizeBytes);
-        break;
-      case Counter::Kind::FramesReceived:
-        if (record.stage == Stage::Receive) add(0, 1);
-        break;
-      case Counter::Kind::Drops:
-        if (IsDrop(record.verdict)) add(0, 1);
-        break;
-      case Counter::Kind::Verdict:
-        if (record.verdict == counter.verdict) add(0, 1);
-        break;
-    }
-  });
+  m_scan.Begin(run, {SeriesOf(counter)}, VisitorOf(counter));
+}
+
+void PlotView::ScanDetail() {
+  replay::Run* run = m_session.Run();
+  if (!run || !isVisible() || m_scan.IsRunning() || m_scan.Series().empty()) return;
+  const Counter counter = m_counters[static_cast<size_t>(m_choice->currentIndex())];
+  const int64_t from = m_canvas->From(), to = m_canvas->To(), slotNs = m_scan.Series()[0].slotNs;
+  // A packet may be under way when a part of the time begins: times on the way are read of the whole run only.
+  const bool isCoarse = slotNs > 1 && (to - from) / slotNs < m_canvas->width();
+  if (!isCoarse || counter.kind == Counter::Kind::Latency) return;
+  const int64_t beside = (to - from) / 2;
+  m_detailScan.Begin(run, {SeriesOf(counter)}, VisitorOf(counter), std::max<int64_t>(0, from - beside),
+                     std::min(run->EndNs() + 1, to + beside));
 }
 
 }  // namespace overlaysim::views

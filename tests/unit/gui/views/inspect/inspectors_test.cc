@@ -1,6 +1,7 @@
 #include "gui/replay/state.h"
 #include "gui/views/inspect/command_palette.h"
-#include "gui/views/inspect/counters_at.h"
+#include "gui/views/inspect/counter_sums.h"
+#include "gui/views/inspect/distribution_canvas.h"
 #include "gui/views/inspect/flow_table.h"
 #include "gui/views/inspect/link_inspector.h"
 #include "gui/views/inspect/node_inspector.h"
@@ -54,14 +55,37 @@ TEST_F(Inspectors, OverviewNamesThePods) {
 
 TEST_F(Inspectors, CountersAtTheEndAreTheTracesTotals) {
   Open();
-  const auto counts = CountersAt(*m_session.Run(), SmallRun::kNode1, m_session.Run()->EndNs());
+  replay::Run& run = *m_session.Run();
+  CounterSums sums(run, SmallRun::kNode1);
+  const auto counts = sums.At(run.EndNs());
   ASSERT_TRUE(counts);
   uint64_t sum = 0, expected = 0;
   for (const auto& [key, count] : *counts) sum += count;
-  for (const auto& [key, count] : m_session.Run()->Trace()->Totals())
+  for (const auto& [key, count] : run.Trace()->Totals())
     if (key.netns == SmallRun::kNode1) expected += count;
   EXPECT_EQ(sum, expected);
-  const auto before = CountersAt(*m_session.Run(), SmallRun::kNode1, -1);
+}
+
+TEST_F(Inspectors, CountersAtATimeAreThoseOfTheRecordsUpToIt) {
+  Open();
+  replay::Run& run = *m_session.Run();
+  CounterSums sums(run, SmallRun::kNode1);
+  const int64_t timeNs = SmallRun::kIntervalNs;
+  EXPECT_FALSE(sums.At(timeNs)) << "nothing has been read";
+  while (sums.ReadMore(1)) {
+  }
+  EXPECT_EQ(sums.Progress(), 1);
+  const auto counts = sums.At(timeNs);
+  ASSERT_TRUE(counts);
+  uint64_t sum = 0, expected = 0;
+  for (const auto& [key, count] : *counts) sum += count;
+  for (uint64_t i = 0; i < run.RecordCount(); ++i) {
+    const TraceRecord& record = run.RecordAt(i)->record;
+    expected += record.netns == SmallRun::kNode1 && record.timeNs <= timeNs;
+  }
+  EXPECT_GT(expected, 0u);
+  EXPECT_EQ(sum, expected);
+  const auto before = sums.At(-1);
   ASSERT_TRUE(before);
   EXPECT_TRUE(before->empty());
 }
@@ -106,6 +130,52 @@ TEST_F(Inspectors, PlotAddsUpToTheFramesSent) {
   }
   EXPECT_GT(sent, 0u);
   EXPECT_EQ(sum, static_cast<double>(sent));
+}
+
+TEST_F(Inspectors, ADistributionHasTheSizesOfTheFrames) {
+  Open();
+  PlotView plot(m_session);
+  plot.show();
+  SelectDevice(SmallRun::kNode1, SmallRun::kEth0);
+  plot.Choose(0);  // bits sent
+  plot.Choose(PlotView::Shape::Cumulative);
+  ASSERT_TRUE(QTest::qWaitFor([&] { return !plot.IsReading(); }));
+  // A ping in a tunnel: 84 + 14 + 36 + 14 bytes on eth0.
+  EXPECT_TRUE(plot.Distribution().Text().contains(QStringLiteral("p50 148 B")))
+      << plot.Distribution().Text().toStdString();
+  EXPECT_FALSE(plot.grab().isNull());
+}
+
+TEST_F(Inspectors, TimeOnTheWayIsFromTheSenderToTheReceiver) {
+  Open();
+  PlotView plot(m_session);
+  plot.show();
+  SelectDevice(SmallRun::kRedis, 2);
+  plot.Choose(4);
+  plot.Choose(PlotView::Shape::Histogram);
+  ASSERT_TRUE(QTest::qWaitFor([&] { return !plot.IsReading(); }));
+  // Two cables of 1,100 ns.
+  EXPECT_TRUE(plot.Distribution().Text().contains(QStringLiteral("3 values: least 2.2 us")))
+      << plot.Distribution().Text().toStdString();
+  EXPECT_FALSE(plot.grab().isNull());
+}
+
+TEST_F(Inspectors, ZoomingInReadsFinerSpans) {
+  Open();
+  CounterScan coarse, fine;
+  const auto count = [](const TraceRecord&, CounterScan::Sink& to) { to.Add(0, 1); };
+  coarse.Begin(m_session.Run(), {TimeSeries()}, count);
+  fine.Begin(m_session.Run(), {TimeSeries()}, count, 0, 1000);
+  ASSERT_TRUE(QTest::qWaitFor([&] { return !coarse.IsRunning() && !fine.IsRunning(); }));
+  EXPECT_EQ(fine.Series()[0].slotNs, 1);
+  EXPECT_EQ(fine.Series()[0].EndNs(), 1000);
+  double early = 0;
+  for (uint64_t i = 0; i < m_session.Run()->RecordCount(); ++i)
+    early += m_session.Run()->RecordAt(i)->record.timeNs < 1000;
+  double sum = 0;
+  for (const double value : fine.Series()[0].sums) sum += value;
+  EXPECT_EQ(sum, early) << "what is later is not in it";
+  EXPECT_GT(coarse.Series()[0].slotNs, 1);
 }
 
 TEST_F(Inspectors, PaletteGoesToWhatIsChosen) {
