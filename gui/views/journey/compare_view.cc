@@ -1,6 +1,5 @@
 #include "gui/views/journey/compare_view.h"
 
-#include <QComboBox>
 #include <QFileDialog>
 #include <QGridLayout>
 #include <QHBoxLayout>
@@ -16,14 +15,14 @@
 
 #include "gui/views/format.h"
 #include "gui/views/journey/header_bricks.h"
+#include "gui/views/journey/packet_chooser.h"
 #include "gui/views/theme.h"
 
 namespace overlaysim::views {
 namespace {
 
-constexpr size_t kMostAligned = 1500;         ///< steps of each journey: the table of their pairs is quadratic
-constexpr uint64_t kRecordsSearched = 65536;  ///< of the other run, for packets to choose from
-constexpr int kMostPackets = 300;
+constexpr size_t kMostAligned = 1500;           ///< steps of each journey: the table of their pairs is quadratic
+constexpr uint64_t kRecordsSearched = 1 << 20;  ///< of each run, to find the packet that is like the followed one
 
 replay::Role RoleOf(const replay::Topology& plan, uint32_t netns) {
   return netns < plan.netns.size() ? plan.netns[netns].role : replay::Role::Unknown;
@@ -169,18 +168,19 @@ CompareView::CompareView(Session& session, QWidget* parent)
   auto* column = new QVBoxLayout(this);
   column->setContentsMargins(12, 8, 12, 8);
   auto* choice = new QHBoxLayout;
-  auto* open = new QPushButton(tr("Compare with another run…"), this);
-  auto* same = new QPushButton(tr("With this run"), this);
+  auto* open = new QPushButton(tr("Another run…"), this);
+  open->setToolTip(tr("Compare with a packet of another run directory"));
+  auto* same = new QPushButton(tr("This run"), this);
+  same->setToolTip(tr("Compare with another packet of this run"));
+  m_choose = new QPushButton(tr("Packet…"), this);
+  m_choose->setToolTip(tr("Choose the packet to compare with, of all that were sent"));
   m_runName = new QLabel(this);
   m_runName->setTextFormat(Qt::PlainText);
-  m_packets = new QComboBox(this);
-  m_packets->setAccessibleName(tr("The other packet"));
-  m_packets->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-  m_packets->setMinimumContentsLength(24);
+  m_runName->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
   choice->addWidget(open);
   choice->addWidget(same);
-  choice->addWidget(m_runName);
-  choice->addWidget(m_packets, 1);
+  choice->addWidget(m_choose);
+  choice->addWidget(m_runName, 1);
   column->addLayout(choice);
   auto* summary = new QGridLayout;
   const auto label = [&](int at, Qt::Alignment alignment) {
@@ -221,7 +221,7 @@ CompareView::CompareView(Session& session, QWidget* parent)
 
   connect(open, &QPushButton::clicked, this, &CompareView::AskForDirectory);
   connect(same, &QPushButton::clicked, this, &CompareView::CompareWithThisRun);
-  connect(m_packets, &QComboBox::activated, this, [this](int i) { ShowOther(m_packets->itemData(i).toULongLong()); });
+  connect(m_choose, &QPushButton::clicked, this, &CompareView::AskForPacket);
   connect(m_table->selectionModel(), &QItemSelectionModel::currentRowChanged, this, [this](const QModelIndex& current) {
     if (current.isValid() && m_model->StepAt(current.row()).left >= 0)
       m_session.SetStep(m_model->StepAt(current.row()).left);
@@ -230,11 +230,9 @@ CompareView::CompareView(Session& session, QWidget* parent)
   connect(&session, &Session::StepChanged, this, &CompareView::FollowStep);
   connect(&session, &Session::RunChanged, this, [this] {
     if (!m_otherRun) m_other.reset();
-    ListPackets();
     Refresh();
   });
   connect(&ThemeSwitch::Instance(), &ThemeSwitch::Changed, m_table->viewport(), qOverload<>(&QWidget::update));
-  ListPackets();
   Refresh();
 }
 
@@ -251,8 +249,7 @@ QString CompareView::OpenOther(const std::filesystem::path& directory) {
   if (!run) return QString::fromStdString(error);
   m_otherRun = std::move(run);
   m_other.reset();
-  ListPackets();
-  if (m_packets->count() > 0) ShowOther(m_packets->currentData().toULongLong());
+  if (const quint64 journey = Counterpart(); journey != 0) ShowOther(journey);
   Refresh();
   return {};
 }
@@ -260,25 +257,41 @@ QString CompareView::OpenOther(const std::filesystem::path& directory) {
 void CompareView::CompareWithThisRun() {
   m_otherRun.reset();
   m_other.reset();
-  ListPackets();
   Refresh();
 }
 
-void CompareView::ListPackets() {
-  m_packets->clear();
-  replay::Run* run = OtherRun();
-  m_runName->setText(run ? QString::fromStdString(run->Plan().name) : QString());
-  if (!run || !run->HasTrace()) return;
-  for (uint64_t i = 0; i < std::min(run->RecordCount(), kRecordsSearched) && m_packets->count() < kMostPackets; ++i) {
-    const replay::StoredRecord* stored = run->RecordAt(i);
-    if (!stored) break;
-    const TraceRecord& record = stored->record;
-    if (record.stage != Stage::Send || record.packet != 0 || record.flow >= run->Plan().workloads.size()) continue;
-    m_packets->addItem(tr("%1 · from %2 · at %3")
-                           .arg(QString::fromStdString(run->Plan().workloads[record.flow].name),
-                                QString::fromStdString(run->PlaceName(record.netns, 0)), TimeText(record.timeNs)),
-                       QVariant::fromValue<qulonglong>(record.journey));
+quint64 CompareView::Counterpart() {
+  const auto name = [](const replay::Run& run, const TraceRecord& record) {
+    return record.flow < run.Plan().workloads.size() ? run.Plan().workloads[record.flow].name : std::string();
+  };
+  const auto isMade = [](const TraceRecord& record) { return record.stage == Stage::Send && record.packet == 0; };
+  std::string wanted;
+  uint64_t ordinal = 0;  // of the followed packet among those of its traffic, from 1
+  replay::Run* run = m_session.Run();
+  if (const replay::Journey* left = m_session.Journey(); run && left) {
+    wanted = name(*run, left->hops.front().record);
+    for (uint64_t i = 0; i <= left->hops.front().index && i < kRecordsSearched && !wanted.empty(); ++i) {
+      const replay::StoredRecord* stored = run->RecordAt(i);
+      if (stored && isMade(stored->record) && name(*run, stored->record) == wanted) ++ordinal;
+    }
   }
+  replay::Run* other = OtherRun();
+  quint64 first = 0;
+  for (uint64_t i = 0; other && i < std::min(other->RecordCount(), kRecordsSearched); ++i) {
+    const replay::StoredRecord* stored = other->RecordAt(i);
+    if (!stored) break;
+    if (!isMade(stored->record) || name(*other, stored->record).empty()) continue;
+    if (first == 0) first = stored->record.journey;
+    if (name(*other, stored->record) == wanted && --ordinal == 0) return stored->record.journey;
+  }
+  return first;
+}
+
+void CompareView::AskForPacket() {
+  replay::Run* run = OtherRun();
+  if (!run) return;
+  PacketChooser chooser(*run, this);
+  if (chooser.exec() == QDialog::Accepted && chooser.Journey() != 0) ShowOther(chooser.Journey());
 }
 
 void CompareView::ShowOther(quint64 journey) {
@@ -292,12 +305,13 @@ void CompareView::ShowOther(quint64 journey) {
   }
   m_model->Show(nullptr, nullptr, {});
   m_other = std::move(other);
-  if (const int i = m_packets->findData(QVariant::fromValue<qulonglong>(journey)); i >= 0)
-    m_packets->setCurrentIndex(i);
   Refresh();
 }
 
 void CompareView::Refresh() {
+  const replay::Run* of = OtherRun();
+  m_choose->setEnabled(of && of->HasTrace());
+  m_runName->setText(of ? tr("with %1").arg(QString::fromStdString(of->Plan().name)) : QString());
   const replay::Journey* left = m_session.Journey();
   const bool hasBoth = left && m_other && OtherRun();
   const auto text = [](const replay::Journey& journey, const JourneySummary& summary) {

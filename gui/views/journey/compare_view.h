@@ -9,7 +9,7 @@
 
 #include "gui/views/session.h"
 
-class QComboBox;
+class QPushButton;
 class QLabel;
 class QTableView;
 
@@ -65,7 +65,10 @@ class CompareView : public QWidget {
 
  private:
   void AskForDirectory();
-  void ListPackets();
+  void AskForPacket();
+  /// Of the other run, the packet that is like the followed one: of the traffic of the same name, with the same number
+  /// within it, else the first. 0: there is none.
+  quint64 Counterpart();
   void Refresh();
   void FollowStep();
   replay::Run* OtherRun() { return m_otherRun ? m_otherRun.get() : m_session.Run(); }
@@ -75,7 +78,7 @@ class CompareView : public QWidget {
   std::optional<replay::Journey> m_other;
   CompareModel* m_model;
   QTableView* m_table;
-  QComboBox* m_packets;
+  QPushButton* m_choose;
   QLabel *m_runName, *m_leftSummary, *m_rightSummary, *m_difference;
 };
 

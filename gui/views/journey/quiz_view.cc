@@ -4,7 +4,10 @@
 #include <QKeyEvent>
 #include <QLabel>
 #include <QPushButton>
+#include <QStyleOptionButton>
+#include <QStylePainter>
 #include <QVBoxLayout>
+#include <algorithm>
 
 #include "gui/views/journey/bricks_widget.h"
 #include "gui/views/theme.h"
@@ -13,6 +16,39 @@ namespace overlaysim::views {
 namespace {
 
 constexpr int kChoices = 4;
+
+/// A button whose text goes on in the next line where there is no room: an answer may be a rule of iptables.
+class AnswerButton : public QPushButton {
+ public:
+  explicit AnswerButton(QWidget* parent) : QPushButton(parent) {
+    QSizePolicy policy(QSizePolicy::Preferred, QSizePolicy::Minimum);
+    policy.setHeightForWidth(true);
+    setSizePolicy(policy);
+  }
+  bool hasHeightForWidth() const override { return true; }
+  int heightForWidth(int width) const override {
+    const QRect room(0, 0, std::max(40, width - 2 * kAcross), 10000);
+    return fontMetrics().boundingRect(room, kFlags, text()).height() + 2 * kDown;
+  }
+  QSize sizeHint() const override { return {kWide, heightForWidth(kWide)}; }
+  QSize minimumSizeHint() const override { return {120, heightForWidth(width())}; }
+
+ protected:
+  void paintEvent(QPaintEvent*) override {
+    QStylePainter painter(this);
+    QStyleOptionButton option;
+    initStyleOption(&option);
+    option.text.clear();
+    painter.drawControl(QStyle::CE_PushButton, option);
+    painter.setPen(palette().color(isEnabled() ? QPalette::Active : QPalette::Disabled, QPalette::ButtonText));
+    painter.drawText(rect().adjusted(kAcross, kDown, -kAcross, -kDown), kFlags, text());
+  }
+
+ private:
+  static constexpr int kAcross = 12, kDown = 7, kWide = 320;
+  static constexpr int kFlags =
+      Qt::AlignLeft | Qt::AlignVCenter | Qt::TextWordWrap | Qt::TextWrapAnywhere | Qt::TextShowMnemonic;
+};
 
 }  // namespace
 
@@ -42,8 +78,7 @@ QuizView::QuizView(Session& session, QWidget* parent) : QWidget(parent), m_sessi
   column->addWidget(m_bricks);
   m_question = label(1.35, true);
   for (int i = 0; i < kChoices; ++i) {
-    auto* button = new QPushButton(this);
-    button->setStyleSheet(QStringLiteral("text-align: left; padding: 7px 12px"));
+    auto* button = new AnswerButton(this);
     connect(button, &QPushButton::clicked, this, [this, i] { Answer(i); });
     column->addWidget(button);
     m_buttons.push_back(button);

@@ -4,12 +4,15 @@
 #include <QLabel>
 #include <QPlainTextEdit>
 
+#include "gui/itemmodels/packet_model.h"
 #include "gui/views/journey/compare_view.h"
 #include "gui/views/journey/hop_list.h"
 #include "gui/views/journey/journey_html.h"
 #include "gui/views/journey/ladder_view.h"
+#include "gui/views/journey/packet_chooser.h"
 #include "gui/views/journey/quiz.h"
 #include "gui/views/journey/quiz_view.h"
+#include "gui/views/packets/filter_bar.h"
 #include "support/gui/application.h"
 
 namespace overlaysim::views {
@@ -168,6 +171,29 @@ TEST_F(JourneyViews, ComparesWithAnotherRunDirectory) {
   ASSERT_NE(view.Other(), nullptr);
   EXPECT_GT(view.Model().rowCount(), 5);
   EXPECT_FALSE(view.OpenOther("/nonexistent").isEmpty());
+}
+
+TEST_F(JourneyViews, ComparesWithTheSamePacketOfTheOtherRun) {
+  Open();
+  m_session.Follow(test::SmallRun::Request(1));
+  const test::SmallRun other;
+  CompareView view(m_session);
+  EXPECT_EQ(view.OpenOther(other.Path()), QString());
+  ASSERT_NE(view.Other(), nullptr);
+  EXPECT_EQ(view.Other()->id, test::SmallRun::Request(1)) << "request and reply are of one traffic: the third of it";
+}
+
+TEST_F(JourneyViews, ThePacketToCompareWithIsFoundByAFilter) {
+  Open();
+  PacketChooser chooser(*m_session.Run());
+  const auto wait = [&] { return QTest::qWaitFor([&] { return !chooser.Model().IsFiltering(); }, 20000); };
+  ASSERT_TRUE(wait());
+  EXPECT_EQ(chooser.Model().rowCount(), 6) << "three requests and their replies";
+  EXPECT_EQ(chooser.Journey(), test::SmallRun::Request(0));
+  chooser.Filter().SetText(QStringLiteral("icmp.type == 0"));
+  chooser.Filter().Apply();
+  ASSERT_TRUE(wait());
+  EXPECT_EQ(chooser.Model().rowCount(), 3);
 }
 
 TEST_F(JourneyViews, QuizAsksTheSameEachTimeAndKnowsTheAnswers) {
