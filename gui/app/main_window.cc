@@ -30,6 +30,7 @@
 #include "gui/app/welcome.h"
 #include "gui/views/canvas/canvas_view.h"
 #include "gui/views/canvas/outline_view.h"
+#include "gui/views/canvas/show_panel.h"
 #include "gui/views/editor/scenario_editor.h"
 #include "gui/views/format.h"
 #include "gui/views/inspect/command_palette.h"
@@ -73,7 +74,10 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_process(this) {
   m_message->setTextInteractionFlags(Qt::TextBrowserInteraction);
   m_message->setAccessibleName(tr("Message"));
   m_message->hide();
-  connect(m_message, &QLabel::linkActivated, m_message, &QLabel::hide);
+  connect(m_message, &QLabel::linkActivated, this, [this] {
+    m_asked.reset();
+    m_message->hide();
+  });
   m_canvas = new views::CanvasView(m_session, centre);
   column->addWidget(m_message);
   column->addWidget(m_canvas, 1);
@@ -106,11 +110,14 @@ MainWindow::MainWindow(QWidget* parent) : QMainWindow(parent), m_process(this) {
   connect(&m_process, &RunProcess::Progressed, this, &MainWindow::ShowProgress);
   connect(&m_session, &views::Session::Failed, this, &MainWindow::Tell);
   connect(&m_session, &views::Session::RunChanged, this, &MainWindow::RunShown);
+  connect(&m_session, &views::Session::SelectionChanged, this, &MainWindow::TakeOtherEnd);
   connect(m_editor, &views::ScenarioEditor::Changed, this, &MainWindow::UpdateTitle);
   connect(m_canvas, &views::CanvasView::MenuRequested, this, &MainWindow::ShowPlaceMenu);
 
   const QSettings settings;
   UseTheme(settings.value(QStringLiteral("dark"), false).toBool());
+  m_stillAction->setChecked(settings.value(QStringLiteral("reduceMotion"), false).toBool());
+  views::ThemeSwitch::Instance().SetMotionReduced(m_stillAction->isChecked());
   if (!restoreGeometry(settings.value(QStringLiteral("geometry")).toByteArray())) resize(1280, 800);
   m_hasOwnDocks = restoreState(settings.value(QStringLiteral("docks")).toByteArray());
   UpdateTitle();
@@ -242,6 +249,19 @@ void MainWindow::MakeActions() {
   m_viewMenu->addSeparator();
   m_darkAction = add(m_viewMenu, tr("&Dark"), tr("Ctrl+D"), [this] { UseTheme(m_darkAction->isChecked()); });
   m_darkAction->setCheckable(true);
+  m_stillAction = add(m_viewMenu, tr("&Reduce motion"), {}, [this] {
+    views::ThemeSwitch::Instance().SetMotionReduced(m_stillAction->isChecked());
+    QSettings().setValue(QStringLiteral("reduceMotion"), m_stillAction->isChecked());
+  });
+  m_stillAction->setCheckable(true);
+  m_viewMenu->addSeparator();
+  const auto lens = [this](views::Lens which) { return [this, which] { m_canvas->SetLens(which); }; };
+  add(m_viewMenu, tr("Network: &underlay"), tr("Alt+1"), lens(views::Lens::Underlay));
+  add(m_viewMenu, tr("Network: o&verlay"), tr("Alt+2"), lens(views::Lens::Overlay));
+  add(m_viewMenu, tr("Network: f&lows"), tr("Alt+3"), lens(views::Lens::Flows));
+  add(m_viewMenu, tr("Network: &what is shown"), tr("Ctrl+H"),
+      [this] { m_canvas->SetListShown(!m_canvas->List().isVisible()); });
+  add(m_viewMenu, tr("Packets: filters and &colours…"), {}, [this] { m_packets->ManageFilters(); });
 
   QMenu* help = menuBar()->addMenu(tr("&Help"));
   add(help, tr("&Keys"), QKeySequence::HelpContents, [this] { ShowKeys(); });
@@ -446,8 +466,7 @@ void MainWindow::ShowPlaceMenu(const views::Place& place, const QPoint& where) {
     });
   menu.addSeparator();
   for (const PlaceEdit& edit : EditsFor(run->Plan(), place))
-    menu.addAction(edit.words + (edit.kind == PlaceEdit::Kind::Remove ? QString() : QStringLiteral("…")), this,
-                   [this, edit] { Edit(edit); });
+    menu.addAction(edit.words, this, [this, edit] { Edit(edit); });
   menu.exec(where);
 }
 
@@ -472,18 +491,19 @@ void MainWindow::Edit(const PlaceEdit& edit) {
       change = document::AppendItem(text, {"cluster", "pods"}, document::PodJson(name, edit.name));
       break;
     }
-    case PlaceEdit::Kind::AddTraffic: {
-      const std::string to = ask(edit.words, tr("Ping to the pod"), QString());
-      if (to.empty()) return;
-      change = document::AppendItem(text, {"traffic"}, document::PingJson(edit.name, to));
+    case PlaceEdit::Kind::AddTraffic:
+    case PlaceEdit::Kind::Connect:
+      return AskForOtherEnd(edit);
+    case PlaceEdit::Kind::RemoveLink:
+      change = document::RemoveLink(text, edit.name, edit.other);
+      if (!change)
+        return Tell(tr("This cable belongs to the underlay's plan: only those of “underlay.links” can be removed."));
       break;
-    }
-    case PlaceEdit::Kind::Connect: {
-      const std::string to = ask(edit.words, tr("The cable's other end"), QString());
-      if (to.empty()) return;
-      change = document::AppendItem(text, {"underlay", "links"}, document::LinkJson(edit.name, to));
+    case PlaceEdit::Kind::RemoveTraffic:
+      change = document::RemoveTraffic(text, edit.name, edit.other);
+      if (!change)
+        return Tell(tr("This traffic does not stand in the scenario by these names: it comes of a pattern."));
       break;
-    }
     case PlaceEdit::Kind::Remove:
       for (const char* list : {"pods", "nodes"})
         if (!change) change = document::RemoveNamed(text, {"cluster", list}, edit.name);
@@ -492,9 +512,38 @@ void MainWindow::Edit(const PlaceEdit& edit) {
                         .arg(QString::fromStdString(edit.name)));
       break;
   }
+  Change(change);
+}
+
+void MainWindow::Change(const std::optional<document::TextEdit>& change) {
   if (!change) return Tell(tr("The scenario's text has no place for that; mend it first."));
   m_editor->Apply(*change);
   ShowView(QStringLiteral("scenario"));
+}
+
+void MainWindow::AskForOtherEnd(const PlaceEdit& edit) {
+  const QString name = QString::fromStdString(edit.name).toHtmlEscaped();
+  Tell(edit.kind == PlaceEdit::Kind::Connect
+           ? tr("A cable from %1: now select the node, switch or router at its other end, or find it with Ctrl+K.")
+                 .arg(name)
+           : tr("Traffic from %1: now select the pod that it goes to, or find it with Ctrl+K.").arg(name));
+  m_asked = edit;
+}
+
+void MainWindow::TakeOtherEnd() {
+  const views::Place& place = m_session.Selected();
+  replay::Run* run = m_session.Run();
+  const bool isThere = place.kind == views::Place::Kind::Netns || place.kind == views::Place::Kind::Device;
+  if (!m_asked || !run || !isThere || place.netns >= run->Plan().netns.size()) return;
+  const replay::Topology& plan = run->Plan();
+  const bool isCable = m_asked->kind == PlaceEdit::Kind::Connect;
+  const replay::Netns& end = plan.netns[isCable ? plan.HostOf(place.netns) : place.netns];
+  if (end.name == m_asked->name || (!isCable && end.role != replay::Role::Pod)) return;  // asked on
+  const PlaceEdit edit = *std::exchange(m_asked, std::nullopt);
+  m_message->hide();
+  const std::string text = m_editor->Text().toStdString();
+  Change(isCable ? document::AppendItem(text, {"underlay", "links"}, document::LinkJson(edit.name, end.name))
+                 : document::AppendItem(text, {"traffic"}, document::PingJson(edit.name, end.name)));
 }
 
 void MainWindow::UseTheme(bool dark) {
@@ -507,6 +556,7 @@ void MainWindow::UseTheme(bool dark) {
 }
 
 void MainWindow::Tell(const QString& sentence) {
+  m_asked.reset();
   m_message->setText(sentence + QStringLiteral("  <a href=\"close\">%1</a>").arg(tr("close")));
   m_message->show();
 }

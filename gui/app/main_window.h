@@ -80,6 +80,10 @@ class MainWindow : public QMainWindow {
   void ShowProgress(qint64 simulatedNs, qint64 expectedEndNs, quint64 events);
   void ShowPlaceMenu(const views::Place& place, const QPoint& where);
   void Edit(const PlaceEdit& edit);
+  /// The other end of a cable or of traffic: what is selected next, on the canvas, in the outline or with Ctrl+K.
+  void AskForOtherEnd(const PlaceEdit& edit);
+  void TakeOtherEnd();
+  void Change(const std::optional<document::TextEdit>& change);
   bool MayDiscard();
   void RunShown();
   void ShowKeys();
@@ -102,11 +106,12 @@ class MainWindow : public QMainWindow {
   QProgressBar* m_progress = nullptr;
   QPushButton* m_cancel = nullptr;
   QComboBox* m_runs = nullptr;
-  QAction *m_runAction = nullptr, *m_darkAction = nullptr;
+  QAction *m_runAction = nullptr, *m_darkAction = nullptr, *m_stillAction = nullptr;
   QMenu *m_viewMenu = nullptr, *m_exportMenu = nullptr;
   std::vector<PastRun> m_past;
   std::unique_ptr<QTemporaryDir> m_runsDirectory;  ///< of the runs of this window
   std::optional<qint64> m_timeAfterRun;            ///< where to look when the run that goes on has ended
+  std::optional<PlaceEdit> m_asked;                ///< whose other end is asked for
   QElapsedTimer m_elapsed;
   int m_runNumber = 0;
   bool m_hasOwnDocks = false;  ///< as they were left, or laid out for this window

@@ -91,19 +91,34 @@ std::vector<PlaceEvent> EventsFor(const replay::Topology& plan, const views::Pla
 
 std::vector<PlaceEdit> EditsFor(const replay::Topology& plan, const views::Place& place) {
   std::vector<PlaceEdit> out;
-  out.push_back({PlaceEdit::Kind::AddNode, Tr("Add a node"), ""});
+  out.push_back({PlaceEdit::Kind::AddNode, Tr("Add a node…"), ""});
+  if (place.kind == views::Place::Kind::Cable && place.cable < plan.cables.size()) {
+    const replay::Cable& cable = plan.cables[place.cable];
+    out.push_back({PlaceEdit::Kind::RemoveLink, Tr("Remove the cable %1").arg(QString::fromStdString(cable.name)),
+                   plan.netns[cable.a.netns].name, plan.netns[cable.b.netns].name});
+    return out;
+  }
   if (place.kind == views::Place::Kind::Cable || place.kind == views::Place::Kind::None ||
       place.netns >= plan.netns.size())
     return out;
   const replay::Netns& netns = plan.netns[place.netns];
   const QString name = QString::fromStdString(netns.name);
   if (netns.role == Role::Node) {
-    out.push_back({PlaceEdit::Kind::AddPod, Tr("Add a pod on %1").arg(name), netns.name});
-    out.push_back({PlaceEdit::Kind::Connect, Tr("Connect %1 with a cable").arg(name), netns.name});
+    out.push_back({PlaceEdit::Kind::AddPod, Tr("Add a pod on %1…").arg(name), netns.name});
+    out.push_back({PlaceEdit::Kind::Connect, Tr("Connect %1 with a cable…").arg(name), netns.name});
     out.push_back({PlaceEdit::Kind::Remove, Tr("Remove the node %1").arg(name), netns.name});
   } else if (netns.role == Role::Pod) {
-    out.push_back({PlaceEdit::Kind::AddTraffic, Tr("Add traffic from %1").arg(name), netns.name});
+    out.push_back({PlaceEdit::Kind::AddTraffic, Tr("Add traffic from %1…").arg(name), netns.name});
     out.push_back({PlaceEdit::Kind::Remove, Tr("Remove the pod %1").arg(name), netns.name});
+    constexpr size_t kMostTraffic = 8;
+    size_t listed = 0;
+    for (const replay::Workload& workload : plan.workloads) {
+      if (workload.from != netns.id || !workload.to || listed == kMostTraffic) continue;
+      ++listed;
+      const std::string& to = plan.netns[*workload.to].name;
+      out.push_back({PlaceEdit::Kind::RemoveTraffic,
+                     Tr("Remove the traffic from %1 to %2").arg(name, QString::fromStdString(to)), netns.name, to});
+    }
   }
   return out;
 }

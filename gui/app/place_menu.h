@@ -22,9 +22,10 @@ std::vector<PlaceEvent> EventsFor(const replay::Topology& plan, const views::Pla
 
 /// What a click can change in the scenario's text at that place.
 struct PlaceEdit {
-  enum class Kind : uint8_t { AddNode, AddPod, AddTraffic, Remove, Connect } kind;
+  enum class Kind : uint8_t { AddNode, AddPod, AddTraffic, Remove, Connect, RemoveLink, RemoveTraffic } kind;
   QString words;
-  std::string name;  ///< of the node or pod
+  std::string name;        ///< of the node or pod; one end of the cable or traffic
+  std::string other = {};  ///< the other end
 };
 std::vector<PlaceEdit> EditsFor(const replay::Topology& plan, const views::Place& place);
 

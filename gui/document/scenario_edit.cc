@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <functional>
+
 #include "gui/document/json_outline.h"
 #include "sim/base/units.h"
 #include "sim/scenario/value.h"
@@ -65,6 +67,27 @@ std::string Wrapped(const std::vector<std::string>& path, size_t from, std::stri
   return value;
 }
 
+/// Takes the first item that it fits out of the list.
+std::optional<TextEdit> RemoveItem(std::string_view text, const std::vector<std::string>& path,
+                                   const std::function<bool(const JsonOutline& item)>& fits) {
+  const auto root = OutlineOf(text);
+  if (!root) return std::nullopt;
+  const JsonOutline* list;
+  if (Follow(*root, path, list) != path.size() || list->kind != JsonOutline::Kind::Array) return std::nullopt;
+  const auto& items = list->items;
+  for (size_t i = 0; i < items.size(); ++i) {
+    if (!fits(items[i])) continue;
+    if (i > 0) return TextEdit{items[i - 1].end, items[i].end - items[i - 1].end, ""};
+    if (items.size() > 1) return TextEdit{items[0].begin, items[1].begin - items[0].begin, ""};
+    return TextEdit{list->begin + 1, list->end - list->begin - 2, ""};
+  }
+  return std::nullopt;
+}
+
+bool IsText(std::string_view text, const JsonOutline& value, std::string_view wanted) {
+  return text.substr(value.begin, value.end - value.begin) == scenario::QuoteJson(wanted);
+}
+
 }  // namespace
 
 std::string Applied(std::string_view text, const TextEdit& edit) {
@@ -93,21 +116,26 @@ std::optional<TextEdit> AppendItem(std::string_view text, const std::vector<std:
 
 std::optional<TextEdit> RemoveNamed(std::string_view text, const std::vector<std::string>& path,
                                     std::string_view name) {
-  const auto root = OutlineOf(text);
-  if (!root) return std::nullopt;
-  const JsonOutline* list;
-  if (Follow(*root, path, list) != path.size() || list->kind != JsonOutline::Kind::Array) return std::nullopt;
-  const std::string quoted = scenario::QuoteJson(name);
-  const auto& items = list->items;
-  for (size_t i = 0; i < items.size(); ++i) {
-    const JsonMember* named = items[i].Find("name");
-    const JsonOutline& word = named ? named->value : items[i];
-    if (text.substr(word.begin, word.end - word.begin) != quoted) continue;
-    if (i > 0) return TextEdit{items[i - 1].end, items[i].end - items[i - 1].end, ""};
-    if (items.size() > 1) return TextEdit{items[0].begin, items[1].begin - items[0].begin, ""};
-    return TextEdit{list->begin + 1, list->end - list->begin - 2, ""};
-  }
-  return std::nullopt;
+  return RemoveItem(text, path, [&](const JsonOutline& item) {
+    const JsonMember* named = item.Find("name");
+    return IsText(text, named ? named->value : item, name);
+  });
+}
+
+std::optional<TextEdit> RemoveLink(std::string_view text, std::string_view a, std::string_view b) {
+  return RemoveItem(text, {"underlay", "links"}, [&](const JsonOutline& item) {
+    const JsonMember* between = item.Find("between");
+    if (!between || between->value.items.size() != 2) return false;
+    const auto &first = between->value.items[0], &second = between->value.items[1];
+    return (IsText(text, first, a) && IsText(text, second, b)) || (IsText(text, first, b) && IsText(text, second, a));
+  });
+}
+
+std::optional<TextEdit> RemoveTraffic(std::string_view text, std::string_view from, std::string_view to) {
+  return RemoveItem(text, {"traffic"}, [&](const JsonOutline& item) {
+    const JsonMember *begin = item.Find("from"), *end = item.Find("to");
+    return begin && end && IsText(text, begin->value, from) && IsText(text, end->value, to);
+  });
 }
 
 std::string Quoted(std::string_view text) { return scenario::QuoteJson(text); }

@@ -26,6 +26,10 @@ std::string Applied(std::string_view text, const TextEdit& edit);
 std::optional<TextEdit> AppendItem(std::string_view text, const std::vector<std::string>& path, std::string_view item);
 /// Takes out the first item that is that string, or an object whose member "name" is.
 std::optional<TextEdit> RemoveNamed(std::string_view text, const std::vector<std::string>& path, std::string_view name);
+/// Takes the first cable between the two out of underlay.links.
+std::optional<TextEdit> RemoveLink(std::string_view text, std::string_view a, std::string_view b);
+/// Takes the first line of traffic from the one to the other out.
+std::optional<TextEdit> RemoveTraffic(std::string_view text, std::string_view from, std::string_view to);
 
 // Items of a scenario's lists.
 std::string Quoted(std::string_view text);                          ///< as a JSON string

@@ -86,7 +86,7 @@ TEST_F(Window, APacketIsFollowedToItsEnd) {
 
 TEST_F(Window, EveryLevelOfTheCanvasIsDrawn) {
   OpenTutorial("leaf-spine.json");
-  QWidget& surface = *window.Canvas().findChild<QWidget*>(QString(), Qt::FindDirectChildrenOnly);
+  QWidget& surface = window.Canvas().Surface();
   window.Canvas().Fit();
   QImage last;
   for (int i = 0; i < 12; ++i) {

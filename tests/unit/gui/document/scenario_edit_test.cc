@@ -59,6 +59,16 @@ TEST(ScenarioEdit, RemovesByNameWhereverItStands) {
   EXPECT_EQ(RemoveNamed(kScenario, {"cluster", "pods"}, "pod-c"), std::nullopt);
 }
 
+TEST(ScenarioEdit, RemovesCablesAndTrafficByTheirEnds) {
+  const std::string_view text = R"({"underlay": {"links": [{ "between": ["a", "b"] }, { "between": ["b", "c"] }]},)"
+                                R"( "traffic": [{ "type": "ping", "from": "p", "to": "q" }]})";
+  EXPECT_NE(After(text, RemoveLink(text, "c", "b")).find(R"("links": [{ "between": ["a", "b"] }])"), std::string::npos)
+      << "in either order";
+  EXPECT_EQ(RemoveLink(text, "a", "c"), std::nullopt);
+  EXPECT_NE(After(text, RemoveTraffic(text, "p", "q")).find(R"("traffic": [])"), std::string::npos);
+  EXPECT_EQ(RemoveTraffic(text, "q", "p"), std::nullopt) << "traffic has a direction";
+}
+
 TEST(ScenarioEdit, KeepsCommentsAndRefusesWhatIsNoJson) {
   const std::string_view text = "{ // two\n  \"a\": [1, /* , ] */ 2]\n}";
   EXPECT_EQ(After(text, AppendItem(text, {"a"}, "3")), "{ // two\n  \"a\": [1, /* , ] */ 2, 3]\n}");
