@@ -213,7 +213,6 @@ std::vector<Scene> Scenes(std::unique_ptr<QWidget>& dialog) {
        }},
       {"message-broken-run",
        [](MainWindow& window) {
-         window.Open(QDir::temp().filePath(QStringLiteral("no-such-run")));
          window.Open(QDir::tempPath());
          return &window;
        }},

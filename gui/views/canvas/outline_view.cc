@@ -13,8 +13,10 @@ OutlineView::OutlineView(Session& session, QWidget* parent)
   setAccessibleName(tr("Outline of the network"));
   setSelectionBehavior(QAbstractItemView::SelectRows);
   header()->setStretchLastSection(false);
-  header()->setSectionResizeMode(0, QHeaderView::Stretch);
-  header()->resizeSection(1, fontMetrics().horizontalAdvance(QStringLiteral("10.244.100.100/24")) + 12);
+  // Names are whole, of those in sight; what they hold has the rest.
+  header()->setSectionResizeMode(0, QHeaderView::ResizeToContents);
+  header()->setResizeContentsPrecision(0);
+  header()->setSectionResizeMode(1, QHeaderView::Stretch);
   connect(&session, &Session::RunAboutToChange, this, [this] { m_model->SetTopology(nullptr); });
   const auto show = [this] {
     m_model->SetTopology(m_session.Run() ? &m_session.Run()->Plan() : nullptr);

@@ -168,7 +168,7 @@ void ScenarioEditor::ShowProblems(const QVector<Problem>& problems, const QStrin
     m_list->addItem(QStringLiteral("%1  %2%3  %4").arg(sign, file, where, problem.message));
   }
   m_list->setVisible(!problems.isEmpty());
-  m_state->setText(errors > 0 ? tr("%n error(s)", nullptr, errors) : understood);
+  m_state->setText(errors == 0 ? understood : errors == 1 ? tr("1 error") : tr("%1 errors").arg(errors));
   emit Checked();
 }
 

@@ -112,12 +112,11 @@ void DistributionCanvas::Paint(QPainter& painter, const QRectF& area, const Them
       const double share = ShareOf(bucket.lowest + (bucket.highest - bucket.lowest) / 2);
       bars[std::min(count - 1, static_cast<size_t>(share * static_cast<double>(count)))] += bucket.count;
     }
-    top = static_cast<double>(*std::max_element(bars.begin(), bars.end()));
+    top = 4 * std::ceil(static_cast<double>(*std::max_element(bars.begin(), bars.end())) / 4);  // whole quarters
   }
   const auto yOf = [&](double value) { return plot.bottom() - plot.height() * value / top; };
   for (int quarter = 0; quarter <= 4; ++quarter) {
     const double value = top * quarter / 4;
-    if (m_shape == Shape::Bars && top < 4 && value != std::floor(value)) continue;
     painter.setPen(QPen(theme.border, quarter == 0 ? 1 : 0.5));
     painter.drawLine(QPointF(plot.left(), yOf(value)), QPointF(plot.right(), yOf(value)));
     painter.setPen(theme.mutedText);

@@ -111,15 +111,19 @@ QString LinkInspector::Text() const {
       add(tr("MTU"),
           tr("%1 of %2").arg(facts ? facts->links.MtuAt(end.netns, *device, now) : device->mtu).arg(name(end)));
   if (facts && !facts->activity.IsWholeRun()) {
+    add(tr("in this span"), tr("of %1").arg(TimeText(facts->activity.SlotNs())));
     for (const auto direction : {replay::Activity::Direction::AToB, replay::Activity::Direction::BToA}) {
       const bool isForward = direction == replay::Activity::Direction::AToB;
       const auto* sample = facts->activity.At(*m_cable, direction, now);
-      add(name(isForward ? cable.a : cable.b) + QStringLiteral(" →"),
-          sample ? tr("%1 % busy, %2 frames, %3 dropped, up to %4 queued, over %5")
-                       .arg(facts->activity.Utilisation(*m_cable, *sample) * 100, 0, 'f', 1)
-                       .arg(CountText(sample->frames), CountText(sample->drops), BytesText(sample->maxQueueBytes),
-                            TimeText(facts->activity.SlotNs()))
-                 : tr("silent"));
+      QString what = tr("silent");
+      if (sample) {
+        what = tr("%1 % busy, %2 frames")
+                   .arg(facts->activity.Utilisation(*m_cable, *sample) * 100, 0, 'f', 1)
+                   .arg(CountText(sample->frames));
+        if (sample->drops > 0) what += tr(", %1 dropped").arg(CountText(sample->drops));
+        if (sample->maxQueueBytes > 0) what += tr(", up to %1 queued").arg(BytesText(sample->maxQueueBytes));
+      }
+      add(name(isForward ? cable.a : cable.b) + QStringLiteral(" →"), what);
     }
   }
   if (const RunMetrics* metrics = run->Metrics()) {

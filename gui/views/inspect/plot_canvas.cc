@@ -160,7 +160,7 @@ void PlotCanvas::Paint(QPainter& painter, const QRectF& area, const Theme& theme
   }
   const auto span = static_cast<double>(m_to - m_from);
   const auto xOf = [&](int64_t ns) { return plot.left() + plot.width() * static_cast<double>(ns - m_from) / span; };
-  const double tick = std::max(1.0, NiceStep(span / std::max(1.0, std::floor(plot.width() / 130))));
+  const double tick = std::max(1.0, NiceStep(span / std::max(1.0, std::floor(plot.width() / 110))));
   for (double at = std::ceil(static_cast<double>(m_from) / tick) * tick; at <= static_cast<double>(m_to); at += tick) {
     const auto ns = static_cast<int64_t>(at);
     painter.setPen(QPen(theme.border, 0.5));

@@ -64,6 +64,7 @@ PlotView::PlotView(Session& session, QWidget* parent) : QWidget(parent), m_sessi
   m_title->setTextFormat(Qt::PlainText);
   m_choice = new QComboBox(this);
   m_choice->setAccessibleName(tr("Counter"));
+  m_choice->setSizeAdjustPolicy(QComboBox::AdjustToContents);
   m_shape = new QComboBox(this);
   m_shape->setAccessibleName(tr("How it is drawn"));
   m_shape->addItems({tr("over time"), tr("histogram"), tr("cumulative")});

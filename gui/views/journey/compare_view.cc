@@ -210,12 +210,14 @@ CompareView::CompareView(Session& session, QWidget* parent)
   m_table->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
   m_table->verticalHeader()->setDefaultSectionSize(QFontMetrics(font()).height() + 8);
   m_table->horizontalHeader()->setSectionResizeMode(QHeaderView::Interactive);
-  m_table->horizontalHeader()->setMinimumSectionSize(m_table->fontMetrics().horizontalAdvance(u'x') * 10);
+  m_table->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
+  m_table->horizontalHeader()->setTextElideMode(Qt::ElideRight);
+  m_table->horizontalHeader()->setMinimumSectionSize(m_table->fontMetrics().horizontalAdvance(u'x') * 8);
   m_table->horizontalHeader()->setSectionResizeMode(CompareModel::LeftAction, QHeaderView::Stretch);
   m_table->horizontalHeader()->setSectionResizeMode(CompareModel::RightAction, QHeaderView::Stretch);
-  for (const auto& [section, width] : {std::pair(CompareModel::LeftPlace, 150), std::pair(CompareModel::LeftBytes, 70),
-                                       std::pair(CompareModel::Difference, 96), std::pair(CompareModel::RightBytes, 70),
-                                       std::pair(CompareModel::RightPlace, 150)})
+  for (const auto& [section, width] : {std::pair(CompareModel::LeftPlace, 130), std::pair(CompareModel::LeftBytes, 70),
+                                       std::pair(CompareModel::Difference, 84), std::pair(CompareModel::RightBytes, 70),
+                                       std::pair(CompareModel::RightPlace, 130)})
     m_table->horizontalHeader()->resizeSection(section, width);
   column->addWidget(m_table, 1);
 

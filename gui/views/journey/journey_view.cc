@@ -71,7 +71,7 @@ JourneyView::JourneyView(Session& session, QWidget* parent) : QWidget(parent), m
   copies->addAction(tr("The whole journey"), this, &JourneyView::CopyJourney);
   m_copy->setMenu(copies);
   m_copy->setPopupMode(QToolButton::MenuButtonPopup);
-  m_save = button(tr("Save as HTML…"), tr("Save the journey as a page of its own"), {}, &JourneyView::SaveHtml);
+  m_save = button(tr("HTML…"), tr("Save the journey as a page of its own"), {}, &JourneyView::SaveHtml);
   head->addLayout(buttons);
   column->addWidget(bar);
 
