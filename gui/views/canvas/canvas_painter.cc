@@ -939,7 +939,16 @@ void CanvasPainter::PaintLegend() {
   const double pad = 8, bar = hasScale ? 150 : 34;
   const double width = std::max(metrics.horizontalAdvance(words[0]), bar) + 2 * pad;
   const double height = pad * 1.5 + m_smallLine + 12 + (hasScale ? m_smallLine : 0);
-  const QRectF box(10, m_window.height() - height - 10, width, height);
+  // In a corner where it covers nothing, if there is one; the minimap has the last.
+  QRectF box(10, m_window.height() - height - 10, width, height);
+  for (const QPointF corner : {box.topLeft(), QPointF(10, 10), QPointF(m_window.width() - width - 10, 10)}) {
+    const layout::Box covered = m_camera.ToCanvas(QRectF(corner, box.size()));
+    const auto& sites = m_state.Layout().sites;
+    if (std::any_of(sites.begin(), sites.end(), [&](const layout::Site& s) { return s.box.Intersects(covered); }))
+      continue;
+    box.moveTopLeft(corner);
+    break;
+  }
   m_painter.setRenderHint(QPainter::Antialiasing, true);
   QColor ground = m_theme.surface;
   ground.setAlphaF(0.94f);

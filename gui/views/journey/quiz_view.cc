@@ -46,8 +46,7 @@ class AnswerButton : public QPushButton {
 
  private:
   static constexpr int kAcross = 12, kDown = 7, kWide = 320;
-  static constexpr int kFlags =
-      Qt::AlignLeft | Qt::AlignVCenter | Qt::TextWordWrap | Qt::TextShowMnemonic;
+  static constexpr int kFlags = Qt::AlignLeft | Qt::AlignVCenter | Qt::TextWordWrap | Qt::TextShowMnemonic;
 };
 
 }  // namespace
