@@ -143,8 +143,8 @@ void CanvasPainter::Paint() {
     if (m_state.isPlaying) PaintTraffic();
     PaintFocus();
     PaintLabels();
-    PaintPacket();
     PaintLegend();
+    PaintPacket();
   }
   m_painter.restore();
 }
@@ -772,7 +772,7 @@ QRectF CanvasPainter::PlaceBeside(QPointF at, QSizeF size) const {
                              {-kAway - w, -h / 2}, {kAway, -kAway - h},      {kAway, kAway},
                              {-kAway - w, kAway},  {-kAway - w, -kAway - h}, {-w / 2, -3 * kAway - h},
                              {-w / 2, 3 * kAway}};
-  std::vector<std::pair<QRectF, double>> texts;  // near by, and how much hiding one costs
+  std::vector<std::pair<QRectF, double>> texts{{m_legend, 4}};  // near by, and how much hiding one costs
   const QRectF near = QRectF(at, QSizeF()).adjusted(-w - 60, -h - 60, w + 60, h + 60);
   for (const Label& label : m_labels) {
     if (!label.box.intersects(near)) continue;
@@ -914,7 +914,9 @@ void CanvasPainter::PaintLegend() {
   bool hasScale = false;
   if (m_state.lens == Lens::Overlay) {
     const bool isTraced = m_state.facts && !m_state.facts->activity.IsWholeRun();
-    words << (isTraced ? Tr("tunnels that packets took") : Tr("tunnels that traffic needs"));
+    QString what = isTraced ? Tr("tunnels that packets took") : Tr("tunnels that traffic needs");
+    if (!m_state.TunnelsOfSelection().empty()) what += Tr("; thick: all of the selected node");
+    words << what;
   } else if (m_state.lens == Lens::Flows) {
     words << Tr("flows, from → to");
   } else if (m_state.heat == Heat::None || !m_state.facts) {
@@ -949,6 +951,7 @@ void CanvasPainter::PaintLegend() {
     box.moveTopLeft(corner);
     break;
   }
+  m_legend = box;
   m_painter.setRenderHint(QPainter::Antialiasing, true);
   QColor ground = m_theme.surface;
   ground.setAlphaF(0.94f);

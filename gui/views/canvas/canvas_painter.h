@@ -86,6 +86,7 @@ class CanvasPainter {
   QFont m_font, m_bold, m_small;
   double m_line = 14, m_smallLine = 12;  ///< heights of the fonts
   std::vector<Label> m_labels;
+  QRectF m_legend;  ///< where it stands
 };
 
 /// Shares of a heat scale as the legend says them.

@@ -153,7 +153,7 @@ QVariant CompareModel::headerData(int section, Qt::Orientation orientation, int 
       return tr("the other at");
     case LeftAction:
     case RightAction:
-      return tr("what happens");
+      return tr("step");
     case LeftBytes:
     case RightBytes:
       return tr("bytes");
