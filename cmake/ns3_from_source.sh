@@ -8,8 +8,8 @@ set -euo pipefail
 engine=$1 dir=$(realpath -m "$2")
 jobs=${OVERLAYSIM_JOBS:-2}
 modules="core;network;stats;bridge;traffic-control;internet;point-to-point;virtual-net-device"
-stamp="$dir/built"
-[[ -f $stamp ]] && exit
+stamp="$dir/built" recipe=$(cat "$0" "$(dirname "$0")/ns3_mpi.patch" | sha256sum)
+[[ -f $stamp && $(<"$stamp") == "$recipe" ]] && exit
 
 # Where binary packages come from there are sources too; the lists are kept apart from the system's.
 FetchSource() {
@@ -42,6 +42,7 @@ case $engine in
     ;;
   mpi)
     options+=(-DNS3_MPI=ON)
+    patch --silent --forward --reject-file=- --directory="$tree" --strip=1 <"$(dirname "$0")/ns3_mpi.patch" || [[ $? == 1 ]]
     modules+=";mpi"
     target=all
     ;;
@@ -55,4 +56,4 @@ cmake -S "$tree" -B "$dir/build" -G Ninja -DCMAKE_BUILD_TYPE=release "${options[
   "-DNS3_ENABLED_MODULES=$modules" "-DNS3_OUTPUT_DIRECTORY=$dir" >"$dir/configure.log" 2>&1 ||
   { tail -n 30 "$dir/configure.log" >&2; exit 1; }
 ninja -C "$dir/build" -j "$jobs" "$target"
-touch "$stamp"
+echo "$recipe" >"$stamp"

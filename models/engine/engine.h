@@ -1,7 +1,9 @@
 #pragma once
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -24,6 +26,9 @@ struct EventOrder {
 /// Contexts of ns-3 nodes do not.
 inline constexpr uint32_t kOrderedContext = 0x80000000;
 
+/// Has the events of an ns-3 node stand in the order of its namespace, and not of when the node was made.
+void NameContext(uint32_t ns3Context, NetnsId netns);
+
 /// An event of ours. Memory comes from a pool: no allocation per event once a run is under way.
 class Event {
  public:
@@ -40,6 +45,33 @@ void UseOrderedSimulator();
 /// Ends the run before the next event; may be called from a signal handler.
 void Interrupt();
 bool WasInterrupted();
+
+/// Says how far a run may go, where it has to wait for others who simulate the rest.
+class Pacer {
+ public:
+  virtual ~Pacer() = default;
+  /// Nothing is left to do before the last answer. `next`: when the next event will be; nothing: there is none. Answers
+  /// up to when, itself left out, events may happen now; nothing: the run has ended.
+  virtual std::optional<Nanoseconds> Pace(std::optional<Nanoseconds> next) = 0;
+};
+/// Null: a run goes on to its end.
+void SetPacer(Pacer* pacer);
+
+/// Ends the run behind the other events of that time. `isCounted`: that is an event of this process (DontCount()).
+void StopAt(Nanoseconds time, bool isCounted = true);
+/// Of the event that happens now: somebody else counts it, or it would not be one in a single process.
+void DontCount();
+/// While set, what ns-3 schedules happens at once, as it does not know that it only hands something over.
+void ScheduleAtOnce(bool atOnce);
+
+/// Where what happens now stands among all that happens, here and in other processes. What an event makes for its own
+/// instant comes right after it, wherever its own place would be: so this is the greatest place of the instant so far.
+struct Moment {
+  Nanoseconds time;
+  uint64_t place = 0, sequence = 0;
+  auto operator<=>(const Moment&) const = default;
+};
+Moment CurrentMoment();
 
 /// Called now and then while a run is under way (each 65,536 events), with the number of events so far.
 void SetProgress(void (*progress)(uint64_t events));

@@ -79,6 +79,12 @@ EventQueue::Entry EventQueue::TakeNext() {
   return entry;
 }
 
+uint64_t EventQueue::NextTime() {
+  if (m_now.empty() && m_late.empty()) Advance();
+  if (m_now.empty()) return m_late.front().time;
+  return m_late.empty() ? m_now.back().time : std::min(m_now.back().time, m_late.front().time);
+}
+
 bool EventQueue::Remove(uint64_t time, const void* event) {
   auto removeFrom = [&](Entries& entries) {
     const auto it = std::find_if(entries.begin(), entries.end(), [&](const Entry& e) { return e.event == event; });

@@ -34,6 +34,7 @@ class EventQueue {
   }
   bool IsEmpty() const { return m_size == 0; }
   Entry TakeNext();                               ///< must not be empty
+  uint64_t NextTime();                            ///< of what TakeNext() gives
   bool Remove(uint64_t time, const void* event);  ///< false: it is not there
   bool Holds(uint64_t time, const void* event) const;
 

@@ -8,6 +8,7 @@
 #include <array>
 #include <atomic>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "sim/base/check.h"
@@ -18,8 +19,11 @@ namespace {
 std::atomic<bool> g_interrupted{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler sets it");
 void (*g_progress)(uint64_t) = nullptr;
+Pacer* g_pacer = nullptr;
 OrderedSimulator* g_simulator = nullptr;  ///< ns-3's, if it is ours
 
+/// In an event's place, of contexts that NameContext() has named; the rest is the namespace.
+constexpr uint32_t kNamedContext = 0x40000000;
 /// EventId's uids below this one have a meaning of their own (ns3::EventId::UID).
 constexpr uint32_t kFirstUid = ns3::EventId::UID::VALID;
 
@@ -58,7 +62,7 @@ uint64_t OrderedSimulator::Place(uint32_t context, const ns3::Time& delay, ns3::
   OVERLAYSIM_CHECK(!delay.IsStrictlyNegative(), "an event {} ns ago", -delay.GetNanoSeconds());
   const uint64_t time = At() + static_cast<uint64_t>(delay.GetTimeStep());
   m_events.Insert({.time = time,
-                   .place = uint64_t{context} << 32,
+                   .place = uint64_t{OrderOf(context)} << 32,
                    .sequence = m_made++,
                    .event = event,
                    .touches = nullptr,
@@ -73,7 +77,12 @@ ns3::EventId OrderedSimulator::Schedule(const ns3::Time& delay, ns3::EventImpl* 
 }
 
 void OrderedSimulator::ScheduleWithContext(uint32_t context, const ns3::Time& delay, ns3::EventImpl* event) {
-  Place(context, delay, event);
+  if (!m_isAtOnce) {
+    Place(context, delay, event);
+    return;
+  }
+  event->Invoke();
+  event->Unref();
 }
 
 ns3::EventId OrderedSimulator::ScheduleNow(ns3::EventImpl* event) { return Schedule(ns3::Time(0), event); }
@@ -87,24 +96,67 @@ ns3::EventId OrderedSimulator::ScheduleDestroy(ns3::EventImpl* event) {
 
 void OrderedSimulator::Stop(const ns3::Time& delay) { ns3::Simulator::Schedule(delay, &ns3::Simulator::Stop); }
 
+void OrderedSimulator::StopAt(Nanoseconds time, bool isCounted) {
+  const ns3::Time delay = ns3::TimeStep(static_cast<uint64_t>(time.count) - At());
+  ns3::Simulator::ScheduleWithContext(ns3::Simulator::NO_CONTEXT, delay, [this, isCounted] {
+    if (!isCounted) DontCount();
+    Stop();
+  });
+}
+
+void OrderedSimulator::NameContext(uint32_t context, NetnsId netns) {
+  m_orderOf[context] = kNamedContext | netns.value;
+  m_contextOf[kNamedContext | netns.value] = context;
+}
+
+uint32_t OrderedSimulator::OrderOf(uint32_t context) const {
+  if (m_orderOf.empty() || (context & kOrderedContext)) return context;
+  const auto named = m_orderOf.find(context);
+  return named == m_orderOf.end() ? context : named->second;
+}
+
+inline uint32_t OrderedSimulator::ContextOf(uint32_t order) const {
+  if ((order & (kOrderedContext | kNamedContext)) != kNamedContext) return order;
+  const auto named = m_contextOf.find(order);
+  return named == m_contextOf.end() ? order : named->second;
+}
+
+inline void OrderedSimulator::TakeOne() {
+  const EventQueue::Entry next = m_events.TakeNext();
+  if (next.time != At() || next.place > m_place || (next.place == m_place && next.sequence > m_sequence)) {
+    m_place = next.place;
+    m_sequence = next.sequence;
+  }
+  internal::now = static_cast<int64_t>(next.time);
+  m_context = ContextOf(static_cast<uint32_t>(next.place >> 32));
+  if ((++m_taken & 0xffff) == 0 && g_progress) g_progress(m_taken);
+  if (next.isOurs) {
+    auto* event = static_cast<Event*>(next.event);
+    event->Happen();
+    delete event;
+  } else {
+    auto* event = static_cast<ns3::EventImpl*>(next.event);
+    m_current = event;
+    event->Invoke();
+    m_current = nullptr;
+    event->Unref();
+  }
+}
+
 void OrderedSimulator::Run() {
   m_stop = false;
-  while (!m_stop && !m_events.IsEmpty() && !WasInterrupted()) {
-    const EventQueue::Entry next = m_events.TakeNext();
-    internal::now = static_cast<int64_t>(next.time);
-    m_context = static_cast<uint32_t>(next.place >> 32);
-    if ((++m_taken & 0xffff) == 0 && g_progress) g_progress(m_taken);
-    if (next.isOurs) {
-      auto* event = static_cast<Event*>(next.event);
-      event->Happen();
-      delete event;
-    } else {
-      auto* event = static_cast<ns3::EventImpl*>(next.event);
-      m_current = event;
-      event->Invoke();
-      m_current = nullptr;
-      event->Unref();
-    }
+  if (g_pacer) return RunPaced(*g_pacer);
+  while (!m_stop && !m_events.IsEmpty() && !WasInterrupted()) TakeOne();
+}
+
+/// Whether a run is interrupted is for the pacer to say, to all at the same time.
+void OrderedSimulator::RunPaced(Pacer& pacer) {
+  while (!m_stop) {
+    std::optional<Nanoseconds> next;
+    if (!m_events.IsEmpty()) next = Nanoseconds{static_cast<int64_t>(m_events.NextTime())};
+    const std::optional<Nanoseconds> until = pacer.Pace(next);
+    if (!until) return;
+    while (!m_stop && !m_events.IsEmpty() && m_events.NextTime() < static_cast<uint64_t>(until->count)) TakeOne();
   }
 }
 
@@ -178,8 +230,19 @@ void UseOrderedSimulator() {
 
 void Interrupt() { g_interrupted.store(true, std::memory_order_relaxed); }
 bool WasInterrupted() { return g_interrupted.load(std::memory_order_relaxed); }
+void SetPacer(Pacer* pacer) { g_pacer = pacer; }
 void SetProgress(void (*progress)(uint64_t)) { g_progress = progress; }
 uint64_t EventCount() { return g_simulator ? g_simulator->Taken() : 0; }
+void StopAt(Nanoseconds time, bool isCounted) {
+  OVERLAYSIM_CHECK(g_simulator, "no simulator yet");
+  g_simulator->StopAt(time, isCounted);
+}
+void NameContext(uint32_t ns3Context, NetnsId netns) {
+  if (g_simulator) g_simulator->NameContext(ns3Context, netns);
+}
+void ScheduleAtOnce(bool atOnce) { g_simulator->ScheduleAtOnce(atOnce); }
+void DontCount() { g_simulator->DontCount(); }
+Moment CurrentMoment() { return g_simulator ? g_simulator->Current() : Moment{}; }
 void ScheduleEvent(Nanoseconds delay, const EventOrder& order, Event* event) {
   OVERLAYSIM_CHECK(g_simulator, "no simulator yet");
   g_simulator->Insert(delay, order, event);

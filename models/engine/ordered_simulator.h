@@ -3,6 +3,7 @@
 #include <ns3/simulator-impl.h>
 
 #include <list>
+#include <map>
 
 #include "models/engine/engine.h"
 #include "models/engine/event_queue.h"
@@ -23,6 +24,11 @@ class OrderedSimulator : public ns3::SimulatorImpl {
 
   void Insert(Nanoseconds delay, const EventOrder& order, Event* event);
   uint64_t Taken() const { return m_taken; }
+  void DontCount() { --m_taken; }
+  void StopAt(Nanoseconds time, bool isCounted);
+  void ScheduleAtOnce(bool atOnce) { m_isAtOnce = atOnce; }
+  void NameContext(uint32_t context, NetnsId netns);
+  Moment Current() const { return {Nanoseconds{internal::now}, m_place, m_sequence}; }
   void CountFrom(uint64_t made) { m_made = made; }  ///< for tests of very long runs
 
   void Destroy() override;
@@ -48,6 +54,10 @@ class OrderedSimulator : public ns3::SimulatorImpl {
  private:
   uint64_t At() const { return static_cast<uint64_t>(internal::now); }
   uint64_t Place(uint32_t context, const ns3::Time& delay, ns3::EventImpl* event);
+  uint32_t OrderOf(uint32_t context) const;
+  uint32_t ContextOf(uint32_t order) const;
+  void TakeOne();
+  void RunPaced(Pacer& pacer);
   void DoDispose() override;
 
   EventQueue m_events;
@@ -55,8 +65,11 @@ class OrderedSimulator : public ns3::SimulatorImpl {
   uint64_t m_made = 0;  ///< events of ns-3's
   uint64_t m_taken = 0;
   uint32_t m_context;
-  const void* m_current = nullptr;  ///< the event of ns-3's that happens now
+  uint64_t m_place = 0, m_sequence = 0;                 ///< the greatest of the events of this instant so far
+  std::map<uint32_t, uint32_t> m_orderOf, m_contextOf;  ///< of the contexts that NameContext() has named
+  const void* m_current = nullptr;                      ///< the event of ns-3's that happens now
   bool m_stop = false;
+  bool m_isAtOnce = false;
 };
 
 }  // namespace overlaysim::engine

@@ -80,12 +80,33 @@ void Cable::Send(int side, wire::FramePtr frame) {
   direction.busyUntil = departure;
   ++direction.frames;
   direction.wireBytes += static_cast<uint64_t>(wireBytes);
+  const Nanoseconds arrival = std::max(departure + m_settings.delay, direction.notBefore);
+  if (direction.boundary) [[unlikely]]
+    return direction.boundary->Leave({m_id, side, arrival, direction.sequence++, m_cuts, std::move(frame)});
   const wire::Frame* sent = frame.get();
   direction.underway.Append(std::move(frame));
   const CableEnd& to = End(1 - side);
-  engine::Schedule(std::max(departure + m_settings.delay, direction.notBefore) - now,
-                   {to.netns, static_cast<uint32_t>(to.ifindex), direction.sequence++, sent},
+  engine::Schedule(arrival - now, {to.netns, static_cast<uint32_t>(to.ifindex), direction.sequence++, sent},
                    [this, side, cuts = m_cuts] { Arrive(side, cuts); });
+}
+
+void Cable::Enter(Crossing crossing) {
+  Direction& direction = m_directions[static_cast<size_t>(crossing.side)];
+  ++direction.frames;  // as the receiver counts them
+  const wire::Frame* sent = crossing.frame.get();
+  direction.underway.Append(std::move(crossing.frame));
+  const CableEnd& to = End(1 - crossing.side);
+  engine::Schedule(crossing.arrival - engine::Now(),
+                   {to.netns, static_cast<uint32_t>(to.ifindex), crossing.sequence, sent},
+                   [this, side = crossing.side, cuts = crossing.cuts] { Arrive(side, cuts); });
+}
+
+void Cable::SetCounts(int side, uint64_t frames, uint64_t wireBytes, uint64_t dropped, int64_t maxQueueBytes) {
+  Direction& direction = m_directions[static_cast<size_t>(side)];
+  direction.frames = frames;
+  direction.wireBytes = wireBytes;
+  direction.dropped = dropped;
+  direction.maxQueueBytes = maxQueueBytes;
 }
 
 void Cable::Arrive(int side, uint32_t cuts) {
@@ -120,6 +141,7 @@ void Cable::Change(const CableSettings& settings) {
 void Cable::EndRun() {
   for (int side = 0; side < 2; ++side) {
     const CableEnd& to = End(1 - side);
+    if (IsElsewhere(1 - side)) continue;
     while (wire::FramePtr frame = m_directions[static_cast<size_t>(side)].underway.TakeFirst())
       m_network.Get(to.netns).Refuse(Stage::RunEnd, Verdict::Unfinished, std::move(frame), to.ifindex);
   }
@@ -129,7 +151,8 @@ void Cable::SetUp(bool up) {
   if (m_settings.up == up) return;
   m_settings.up = up;
   if (!up) ++m_cuts;
-  for (const CableEnd& end : m_ends) m_network.Get(end.netns).CarrierChanged(end.ifindex, up);
+  for (size_t side = 0; side < m_ends.size(); ++side)
+    if (!m_isElsewhere[side]) m_network.Get(m_ends[side].netns).CarrierChanged(m_ends[side].ifindex, up);
 }
 
 }  // namespace overlaysim::host

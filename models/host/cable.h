@@ -29,6 +29,23 @@ struct CableSettings {
   bool up = true;
 };
 
+/// A frame on a cable that ends in what another process simulates.
+struct Crossing {
+  CableId cable;
+  int side = 0;  ///< of the sender
+  Nanoseconds arrival;
+  uint64_t sequence = 0;  ///< of the direction
+  uint32_t cuts = 0;      ///< how often the cable had failed when it was sent
+  wire::FramePtr frame;
+};
+
+/// Takes such frames to where they arrive.
+class Boundary {
+ public:
+  virtual ~Boundary() = default;
+  virtual void Leave(Crossing crossing) = 0;
+};
+
 /// A full-duplex cable. Each direction is a FIFO drop-tail queue, a serializer and the light's way, at the cost of one
 /// event a frame: departure = max(arrival, last departure) + size / rate gives the same times and the same drops as
 /// separate queue, transmit and receive events.
@@ -48,7 +65,8 @@ class Cable {
       BitsPerSecond rate;
     };
     std::vector<Slope> before;
-    Nanoseconds notBefore;  ///< no frame overtakes those: the last one's arrival
+    Nanoseconds notBefore;         ///< no frame overtakes those: the last one's arrival
+    Boundary* boundary = nullptr;  ///< who takes the frames on; null: they arrive in this process
   };
 
   Cable(Network& network, CableId id, const CableSettings& settings, CableEnd a, CableEnd b);
@@ -63,6 +81,16 @@ class Cable {
   /// Sends a frame that has just been admitted.
   void Send(int side, wire::FramePtr frame);
   void SetUp(bool up);
+  /// The end of that side is simulated by somebody else: what is sent to it leaves, and what it sends enters.
+  void EndsElsewhere(int side, Boundary& boundary) {
+    m_isElsewhere[static_cast<size_t>(side)] = true;
+    m_directions[static_cast<size_t>(1 - side)].boundary = &boundary;
+  }
+  bool IsElsewhere(int side) const { return m_isElsewhere[static_cast<size_t>(side)]; }
+  /// A frame that another process has sent.
+  void Enter(Crossing crossing);
+  /// What another process has counted of the direction from that side.
+  void SetCounts(int side, uint64_t frames, uint64_t wireBytes, uint64_t dropped, int64_t maxQueueBytes);
   /// Another rate, delay and queue from now on, for what is sent from now on; `settings` says nothing of `up`.
   void Change(const CableSettings& settings);
   /// Ends what is still on its way, see Network::EndRun().
@@ -81,7 +109,8 @@ class Cable {
   Network& m_network;
   std::array<CableEnd, 2> m_ends;
   std::array<Stack*, 2> m_stacks{};  ///< of the ends, once something has arrived there
-  uint32_t m_cuts = 0;               ///< how often it failed: frames sent before a failure do not arrive
+  std::array<bool, 2> m_isElsewhere{};
+  uint32_t m_cuts = 0;  ///< how often it failed: frames sent before a failure do not arrive
   CableSettings m_settings;
   std::array<Direction, 2> m_directions;
   int64_t m_lastWireBytes = -1;  ///< a frame of that size takes m_lastTime

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "models/engine/engine.h"
+#include "models/traffic/halves.h"
 #include "sim/base/addresses.h"
 #include "sim/base/units.h"
 #include "sim/trace/histogram.h"
@@ -34,19 +36,26 @@ class Flow {
   /// Ends it as SIGTERM ends a command: at once, and without a word more.
   virtual void Terminate() { Done(); }
   bool IsDone() const { return m_done; }
+  /// When it was done; it may be known later than that, where its ends are simulated by different processes.
+  Nanoseconds DoneAt() const { return m_doneAt; }
+  /// What the other half says.
+  virtual void Hear(const Word&) {}
   const FlowResult& Result() const { return m_result; }
   std::function<void()> onDone;
 
  protected:
-  void Done() {
+  void Done() { DoneAt(engine::Now()); }
+  void DoneAt(Nanoseconds at) {
     if (m_done) return;
     m_done = true;
+    m_doneAt = at;
     if (onDone) onDone();
   }
   FlowResult m_result;
 
  private:
   bool m_done = false;
+  Nanoseconds m_doneAt;
 };
 
 /// The payload that tests and probes send: bytes that count from 0.

@@ -13,6 +13,8 @@ class Inject : public Flow {
     IpAddress address;          ///< none: any
     uint16_t port = 0;
     Nanoseconds wait;
+    Messenger* elsewhere = nullptr;  ///< to a RemoteInject that listens
+    uint32_t flow = 0;               ///< of what it is told
   };
   Inject(host::Stack& stack, int ifindex, std::vector<std::vector<uint8_t>> frames, const Listener& listener)
       : m_stack(stack), m_ifindex(ifindex), m_frames(std::move(frames)), m_listener(listener) {}
@@ -26,6 +28,20 @@ class Inject : public Flow {
   void Close();
   Listener m_listener;
   std::optional<UdpFlow::Arrival> m_firstArrival;
+};
+
+/// The socket of an Inject whose sender is somewhere else.
+class RemoteInject : public Flow {
+ public:
+  RemoteInject(NetnsId from, const Inject::Listener& listener) : m_from(from), m_listener(listener) {}
+  void Start() override;
+  void Hear(const Word& word) override;
+
+ private:
+  void Close();
+
+  NetnsId m_from;
+  Inject::Listener m_listener;
 };
 
 }  // namespace overlaysim::traffic

@@ -20,6 +20,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "models/engine/engine.h"
 #include "models/host/stack_inline.h"
 #include "models/traffic/icmp_report.h"
 #include "models/traffic/tcp_edge_socket.h"
@@ -155,6 +156,7 @@ TcpEdge::TcpEdge(host::Stack& stack) : m_stack(stack), m_node(ns3::CreateObject<
                               edge->Send(std::move(frame));
                               return true;
                             }).Bind(this));
+  engine::NameContext(m_node->GetId(), m_stack.Id());
   m_node->AddDevice(m_device);
   m_node->AggregateObject(ns3::CreateObject<ns3::TrafficControlLayer>());
   auto ipv4 = ns3::CreateObject<ns3::Ipv4L3Protocol>();

@@ -164,33 +164,62 @@ void TcpEnd::End() {
   if (onEnded) onEnded();
 }
 
-TcpTransfer::TcpTransfer(TcpEdge& from, TcpEdge* to, const TcpSettings& settings)
-    : m_from(from), m_to(to), m_settings(settings), m_client(from, settings.up) {
-  if (to) m_server.emplace(*to, settings.down);
+TcpServer::TcpServer(TcpEdge& edge, const TcpSettings& settings)
+    : m_edge(edge), m_settings(settings), m_end(edge, settings.down) {}
+
+TcpServer::~TcpServer() { m_edge.StopAccepting(m_settings.destinationPort, m_settings.flow); }
+
+void TcpServer::Start() {
+  m_end.onEof = [this] { m_end.Write(); };
+  ns3::Simulator::ScheduleWithContext(m_edge.Context(), ns3::Time(0), &TcpServer::Listen, this);
 }
 
-TcpTransfer::~TcpTransfer() {
-  if (m_to) m_to->StopAccepting(m_settings.destinationPort, m_settings.flow);
+void TcpServer::Listen() {
+  if (m_settings.timeout) m_end.SetTimeout(*m_settings.timeout);
+  const IpAddress any = m_settings.destination.IsV6() ? IpAddress(Ipv6Address{}) : IpAddress(Ipv4Address{});
+  const int error = m_edge.Accept(any, m_settings.destinationPort, m_settings.flow,
+                                  [this](ns3::Ptr<ns3::Socket> socket) { m_end.Use(socket); });
+  if (error != 0) m_end.Fail(std::strerror(error), true);
+}
+
+void TcpServer::GiveUp() { m_end.Fail(kTimedOut, true); }
+
+RemoteTcpServer::RemoteTcpServer(TcpEdge& edge, Messenger& client, const TcpSettings& settings)
+    : m_server(edge, settings) {
+  m_server.End().onEnded = [this, &client, flow = settings.flow] {
+    const TcpEndResult& result = m_server.End().result;
+    client.Tell({.kind = Word::Kind::ServerEnded,
+                 .flow = flow,
+                 .at = engine::Now(),
+                 .number = result.received,
+                 .then = result.lastByteAt,
+                 .isIntact = result.intact,
+                 .error = result.error});
+  };
+}
+
+TcpTransfer::TcpTransfer(TcpEdge& from, TcpEdge* to, const TcpSettings& settings)
+    : m_from(from), m_settings(settings), m_client(from, settings.up) {
+  if (to) m_server.emplace(*to, settings);
+}
+
+TcpTransfer::TcpTransfer(TcpEdge& from, Messenger& server, const TcpSettings& settings)
+    : TcpTransfer(from, nullptr, settings) {
+  m_messenger = &server;
 }
 
 void TcpTransfer::Start() {
   m_startedAt = engine::Now();
-  m_result.offeredBytes = m_settings.up + (m_to ? m_settings.down : 0);
-  m_client.onEnded = [this] { Ended(); };
+  m_result.offeredBytes = m_settings.up + (m_server || m_messenger ? m_settings.down : 0);
+  m_client.onEnded = [this] {
+    m_clientEndedAt = engine::Now();
+    Ended();
+  };
   if (m_server) {
-    m_server->onEof = [this] { m_server->Write(); };
-    m_server->onEnded = [this] { Ended(); };
-    ns3::Simulator::ScheduleWithContext(m_to->Context(), ns3::Time(0), &TcpTransfer::Listen, this);
+    m_server->End().onEnded = [this] { Ended(); };
+    m_server->Start();
   }
   ns3::Simulator::ScheduleWithContext(m_from.Context(), ns3::Time(0), &TcpTransfer::Connect, this);
-}
-
-void TcpTransfer::Listen() {
-  if (m_settings.timeout) m_server->SetTimeout(*m_settings.timeout);
-  const IpAddress any = m_settings.destination.IsV6() ? IpAddress(Ipv6Address{}) : IpAddress(Ipv4Address{});
-  const int error = m_to->Accept(any, m_settings.destinationPort, m_settings.flow,
-                                 [this](ns3::Ptr<ns3::Socket> socket) { m_server->Use(socket); });
-  if (error != 0) m_server->Fail(std::strerror(error), true);
 }
 
 void TcpTransfer::Connect() {
@@ -213,18 +242,39 @@ void TcpTransfer::OnConnected(ns3::Ptr<ns3::Socket>) {
 /// A server whose client has failed is waited for as long as it would wait itself.
 void TcpTransfer::Ended() {
   if (!m_client.IsEnded()) return;
-  if (m_server && !m_server->IsEnded()) {
-    if (m_client.result.error.empty() || m_settings.timeout) return;
-    return m_server->Fail(kTimedOut, true);
+  const bool isWaitedFor = m_client.result.error.empty() || m_settings.timeout;
+  if (m_messenger) {
+    if (m_remote) return Hear(*m_remote);
+    if (isWaitedFor || m_gaveUpAt) return;
+    m_gaveUpAt = engine::Now();
+    return m_messenger->Tell({.kind = Word::Kind::GiveUp, .flow = m_settings.flow, .at = engine::Now()});
+  }
+  if (m_server && !m_server->End().IsEnded()) {
+    if (!isWaitedFor) m_server->GiveUp();
+    return;
   }
   m_endedAt = engine::Now();
-  m_result.deliveredBytes = m_client.result.received + (m_server ? m_server->result.received : 0);
+  Finish(Server());
+}
+
+/// The server has ended, or has been told to.
+void TcpTransfer::Hear(const Word& word) {
+  m_remote = word;
+  if (!m_client.IsEnded() || IsDone()) return;
+  const TcpEndResult server{
+      .received = word.number, .intact = word.isIntact, .error = word.error, .lastByteAt = word.then};
+  m_endedAt = m_gaveUpAt ? *m_gaveUpAt : std::max(word.at, m_clientEndedAt);
+  Finish(&server);
+}
+
+void TcpTransfer::Finish(const TcpEndResult* server) {
+  m_result.deliveredBytes = m_client.result.received + (server ? server->received : 0);
   m_result.error = m_client.result.error;
-  if (m_result.error.empty() && m_server) m_result.error = m_server->result.error;
-  if (m_server && m_result.error.empty() && m_result.deliveredBytes == m_result.offeredBytes)
-    m_result.completion = std::max(m_client.result.lastByteAt, m_server->result.lastByteAt) - m_startedAt;
+  if (m_result.error.empty() && server) m_result.error = server->error;
+  if (server && m_result.error.empty() && m_result.deliveredBytes == m_result.offeredBytes)
+    m_result.completion = std::max(m_client.result.lastByteAt, server->lastByteAt) - m_startedAt;
   Report();
-  Done();
+  DoneAt(m_endedAt);
 }
 
 /// What a person is told, in the manner of iperf3's last line.

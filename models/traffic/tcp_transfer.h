@@ -77,35 +77,71 @@ class TcpEnd {
   ns3::EventId m_timer, m_later;
 };
 
+/// The server of a transfer: reads to the end, writes so many bytes and closes.
+class TcpServer {
+ public:
+  TcpServer(TcpEdge& edge, const TcpSettings& settings);
+  ~TcpServer();
+  TcpServer(const TcpServer&) = delete;
+  TcpServer& operator=(const TcpServer&) = delete;
+  void Start();
+  TcpEnd& End() { return m_end; }
+  const TcpEnd& End() const { return m_end; }
+  /// Its client has failed, and it does not time out itself.
+  void GiveUp();
+
+ private:
+  void Listen();
+
+  TcpEdge& m_edge;
+  TcpSettings m_settings;
+  TcpEnd m_end;
+};
+
 /// One connection: the client writes `up` bytes, half-closes, and reads; the server reads to the end, writes `down`
 /// bytes and closes.
 class TcpTransfer : public Flow {
  public:
   /// `to` is null where nobody listens.
   TcpTransfer(TcpEdge& from, TcpEdge* to, const TcpSettings& settings);
-  ~TcpTransfer() override;
+  /// The client's half; somebody else has the server, a RemoteTcpServer.
+  TcpTransfer(TcpEdge& from, Messenger& server, const TcpSettings& settings);
   void Start() override;
+  void Hear(const Word& word) override;
 
   const TcpEndResult& Client() const { return m_client.result; }
-  const TcpEndResult* Server() const { return m_server ? &m_server->result : nullptr; }
+  const TcpEndResult* Server() const { return m_server ? &m_server->End().result : nullptr; }
   const std::optional<Nanoseconds>& ConnectedAt() const { return m_connectedAt; }
   /// From the call of connect() to the last byte; 0 unless all came.
   BitsPerSecond Throughput() const;
 
  private:
-  void Listen();
   void Connect();
   void OnConnected(ns3::Ptr<ns3::Socket> socket);
   void Ended();
+  void Finish(const TcpEndResult* server);
   void Report();
 
   TcpEdge& m_from;
-  TcpEdge* m_to;
   TcpSettings m_settings;
   TcpEnd m_client;
-  std::optional<TcpEnd> m_server;  ///< where somebody listens
-  Nanoseconds m_startedAt, m_endedAt;
+  std::optional<TcpServer> m_server;      ///< where somebody listens in this process
+  Messenger* m_messenger = nullptr;       ///< to a server elsewhere
+  std::optional<Word> m_remote;           ///< what it has come to
+  std::optional<Nanoseconds> m_gaveUpAt;  ///< it was told that the client has failed
+  Nanoseconds m_startedAt, m_clientEndedAt, m_endedAt;
   std::optional<Nanoseconds> m_connectedAt;
+};
+
+/// The server of a TcpTransfer whose client is somewhere else. Never done itself: its client is.
+class RemoteTcpServer : public Flow {
+ public:
+  RemoteTcpServer(TcpEdge& edge, Messenger& client, const TcpSettings& settings);
+  void Start() override { m_server.Start(); }
+  void Hear(const Word&) override { m_server.GiveUp(); }
+
+ private:
+  TcpServer m_server;
 };
 
 }  // namespace overlaysim::traffic

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -47,8 +49,8 @@ class UdpSinks {
   std::map<std::pair<NetnsId, uint16_t>, std::unique_ptr<Port>> m_ports;
 };
 
-/// Datagrams from one namespace to another, at a fixed distance from each other.
-class UdpFlow : public Flow, private UdpSinks::Taker {
+/// The receiving half: counts what comes, and closes when all that was sent has come.
+class UdpReceiver : private UdpSinks::Taker {
  public:
   struct Arrival {
     IpAddress from;
@@ -57,30 +59,78 @@ class UdpFlow : public Flow, private UdpSinks::Taker {
     bool intact;
     uint8_t ttl, tos;
   };
-  /// `to` is null where nobody listens.
-  UdpFlow(host::Stack& from, host::Stack* to, UdpSinks& sinks, const UdpSettings& settings);
-  void Start() override;
+  /// Counts into `result`.
+  UdpReceiver(host::Stack& stack, UdpSinks& sinks, uint16_t port, uint32_t flow, FlowResult& result)
+      : m_stack(stack), m_sinks(sinks), m_port(port), m_flow(flow), m_result(result) {}
+  bool Open();  ///< false: the port is taken
+  void Expect(uint64_t journey, Nanoseconds sentAt) { m_underWay.push_back({journey, sentAt}); }
+  void ExpectNoMore() { m_isLastSent = true; }
+  bool IsOpen() const { return m_isOpen; }
+  bool IsWaiting() const { return m_isOpen && !m_underWay.empty(); }
+  void Close();
+  Nanoseconds LastTaken() const { return m_lastTaken; }
   const std::optional<Arrival>& FirstArrival() const { return m_firstArrival; }
   static Arrival ArrivalOf(const host::UdpDatagram& datagram);
+  std::function<void()> onClosed;  ///< for good: no more will be sent
 
  private:
-  void SendNext();
   void Take(const host::UdpDatagram& datagram) override;
-  void Close();
 
-  host::Stack& m_from;
-  host::Stack* m_to;
+  host::Stack& m_stack;
   UdpSinks& m_sinks;
-  UdpSettings m_settings;
-  std::span<const uint8_t> m_payload;
-  host::Stack::RepeatedUdp m_repeated;
+  uint16_t m_port;
+  uint32_t m_flow;
+  FlowResult& m_result;
   struct Sent {
     uint64_t journey;
     Nanoseconds at;
   };
   std::vector<Sent> m_underWay;  ///< as they were sent
   std::optional<Arrival> m_firstArrival;
-  bool m_open = false, m_sentAll = false;
+  Nanoseconds m_lastTaken;
+  bool m_isOpen = false, m_isLastSent = false;
+};
+
+/// Datagrams from one namespace to another, at a fixed distance from each other.
+class UdpFlow : public Flow {
+ public:
+  using Arrival = UdpReceiver::Arrival;
+  /// `to` is null where nobody listens.
+  UdpFlow(host::Stack& from, host::Stack* to, UdpSinks& sinks, const UdpSettings& settings);
+  /// The sending half; somebody else has the receiver, a RemoteUdpFlow, and is done when it is.
+  UdpFlow(host::Stack& from, Messenger& receiver, UdpSinks& sinks, const UdpSettings& settings);
+  void Start() override;
+  const std::optional<Arrival>& FirstArrival() const {
+    static const std::optional<Arrival> kNone;
+    return m_receiver ? m_receiver->FirstArrival() : kNone;
+  }
+
+ private:
+  void SendNext();
+  void EndSending();
+  void Close();
+
+  host::Stack& m_from;
+  UdpSettings m_settings;
+  std::span<const uint8_t> m_payload;
+  host::Stack::RepeatedUdp m_repeated;
+  std::optional<UdpReceiver> m_receiver;
+  Messenger* m_messenger = nullptr;  ///< to a receiver elsewhere
+  bool m_sentAll = false;
+};
+
+/// The receiving half of a UdpFlow whose sender is somewhere else.
+class RemoteUdpFlow : public Flow {
+ public:
+  RemoteUdpFlow(NetnsId from, host::Stack& to, UdpSinks& sinks, const UdpSettings& settings)
+      : m_from(from), m_to(to), m_receiver(to, sinks, settings.destinationPort, settings.flow, m_result) {}
+  void Start() override;
+  void Hear(const Word& word) override;
+
+ private:
+  NetnsId m_from;
+  host::Stack& m_to;
+  UdpReceiver m_receiver;
 };
 
 }  // namespace overlaysim::traffic

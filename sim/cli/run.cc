@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "sim/cli/planned.h"
+#include "sim/cli/ranks.h"
 #include "sim/run/summary.h"
 
 namespace overlaysim::cli {
@@ -15,29 +16,40 @@ struct RunArguments {
   bool json = false;
 };
 
-int Run(const RunArguments& arguments) {
-  auto loaded = Load(arguments.scenario);
+/// Of several processes one speaks.
+std::optional<LoadedPlan> LoadQuietly(const ScenarioArguments& arguments) {
+  Diagnostics ignored;
+  return LoadPlan(arguments.path, arguments.load, ignored);
+}
+
+int RunAs(const RunArguments& arguments, engine::Transport* ranks) {
+  const bool speaks = !ranks || ranks->Rank() == 0;
+  auto loaded = speaks ? Load(arguments.scenario) : LoadQuietly(arguments.scenario);
   if (!loaded) return kUsage;
   const ClusterPlan& plan = *loaded->plan;
   if (plan.workloads.empty() && plan.events.empty() && plan.expectations.empty())
-    return Complain(kNothingRan, "the scenario has no traffic, no events and no expectations: there is nothing to run");
+    return !speaks ? kNothingRan
+                   : Complain(kNothingRan,
+                              "the scenario has no traffic, no events and no expectations: there is nothing to run");
   RunRequest request;
+  request.ranks = ranks;
   if (!arguments.out.empty()) request.directory = arguments.out;
   request.writeTrace = !arguments.noTrace;
   request.writeCaptures = !arguments.noCapture;
   request.usesFlowCaches = !arguments.exact;
-  if (!arguments.json)
+  if (!arguments.json && speaks)
     request.onBegin = [&plan] {
       fmt::print("{}", UnderstoodLine(plan));
       std::fflush(stdout);
     };
-  request.progress = arguments.progress ? ProgressLines() : TerminalProgress();
+  if (speaks) request.progress = arguments.progress ? ProgressLines() : TerminalProgress();
   std::string error;
   std::optional<RunOutcome> outcome;
   {
     InterruptGuard guard;
     outcome = RunScenario(*loaded, request, error);
   }
+  if (!speaks) return !outcome ? kUsage : outcome->complete ? kOk : kInterrupted;
   EndTerminalProgress();
   if (!outcome) return Complain(kUsage, error);
   fmt::print("{}", arguments.json ? SummaryJson(plan, *outcome) : SummaryText(plan, *outcome));
@@ -46,6 +58,16 @@ int Run(const RunArguments& arguments) {
                                            fmt::join(outcome->unaccounted, "; ")));
   if (!outcome->complete) return kInterrupted;
   return outcome->AllHeld() ? kOk : kFailed;
+}
+
+int Run(const RunArguments& arguments) {
+  const auto ranks = JoinRanks();
+  if (!ranks) return kNothingRan;
+  try {
+    return RunAs(arguments, ranks->get());
+  } catch (const engine::RankLost& lost) {
+    return Complain(kInternal, lost.what());
+  }
 }
 
 }  // namespace

@@ -126,6 +126,7 @@ Recorder::Recorder(Simulation& simulation, const RecorderOptions& options)
     m_packetFile = std::make_unique<PcapngWriter>(options.packets, options.application);
     AddCaptures();
   }
+  if (!options.order.empty()) m_order = std::make_unique<CaptureOrderWriter>(options.order);
   if (!options.trace.empty()) {
     m_trace = std::make_unique<TraceWriter>(options.trace);
     for (const Workload& workload : simulation.Plan().workloads) m_trace->NameFlow(workload.id.value, workload.name);
@@ -146,6 +147,14 @@ Recorder::~Recorder() {
 }
 
 void Recorder::AddCaptures() {
+  // Before any frame can come out of a node's tunnel, and whether or not that node is simulated in this process.
+  const ClusterPlan& plan = m_simulation.Plan();
+  for (size_t i = 0; i < plan.NetnsCount() && !plan.captures.empty(); ++i) {
+    if (plan.Info(NetnsId(i)).role != NetnsRole::Node) continue;
+    for (const kernel::Link* link : plan.Materialise(NetnsId(i))->Links())
+      if (kernel::IsUdpTunnel(link->kind)) m_vxlanPorts.insert(link->vxlan.dstPort);
+    break;
+  }
   for (const CapturePoint& point : m_simulation.Plan().captures) {
     FilterError why;
     auto filter = CaptureFilter::Compile(point.filter, why, LinkTypeOf(point));
@@ -168,6 +177,10 @@ std::string Recorder::Finish() {
   if (m_packetFile) {
     m_packetFile->Finish();
     if (error.empty()) error = m_packetFile->Error();
+  }
+  if (m_order) {
+    m_order->Flush();
+    if (error.empty()) error = m_order->Error();
   }
   return error;
 }
@@ -368,6 +381,10 @@ void Recorder::OnFrame(const host::Stack& stack, const kernel::Link& link, const
                          .bytes = bytes,
                          .direction = outgoing ? CaptureDirection::Outbound : CaptureDirection::Inbound,
                          .comment = comment});
+    if (m_order) {
+      const engine::Moment moment = engine::CurrentMoment();
+      m_order->Write({moment.time.count, moment.place, moment.sequence, m_simulation.PartOfEvent()});
+    }
     FlushNowAndThen();
   }
 }
@@ -377,6 +394,7 @@ void Recorder::FlushNowAndThen() {
   m_sinceFlush = 0;
   if (m_trace) m_trace->Flush();
   if (m_packetFile) m_packetFile->Flush();
+  if (m_order) m_order->Flush();
 }
 
 std::string Recorder::Comment(const host::Stack& stack, const wire::Frame& frame) {

@@ -14,6 +14,7 @@
 #include "sim/base/flat_map.h"
 #include "sim/run/flow_account.h"
 #include "sim/trace/capture_filter.h"
+#include "sim/trace/capture_merge.h"
 #include "sim/trace/capture_writer.h"
 #include "sim/trace/trace_writer.h"
 
@@ -28,6 +29,7 @@ class Simulation;
 struct RecorderOptions {
   std::filesystem::path trace;    ///< "": no trace.bin
   std::filesystem::path packets;  ///< "": no packets.pcapng
+  std::filesystem::path order;    ///< "": none; else where the order of the frames among those of other ranks goes
   std::string application;        ///< shb_userappl
   bool account = false;           ///< keep Account() even without a trace
 };
@@ -79,6 +81,7 @@ class Recorder final : public host::Observer {
   Simulation& m_simulation;
   std::unique_ptr<TraceWriter> m_trace;
   std::unique_ptr<PcapngWriter> m_packetFile;
+  std::unique_ptr<CaptureOrderWriter> m_order;  ///< of its frames; null: nobody asks
   std::unordered_map<NetnsId, std::vector<Capture>> m_captures;
   FlowAccount m_account;
   std::unordered_map<uint64_t, uint32_t> m_packets;  ///< highest number given, by journey

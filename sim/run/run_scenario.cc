@@ -11,15 +11,19 @@
 #include <thread>
 
 #include "models/engine/engine.h"
-#include "models/host/audit.h"
+#include "models/engine/transport.h"
+#include "models/wire/frame_codec.h"
+#include "sim/base/check.h"
 #include "sim/import/reader.h"
 #include "sim/plan/compile.h"
+#include "sim/run/distribution/distribution.h"
 #include "sim/run/plan_json.h"
 #include "sim/run/prompt.h"
 #include "sim/run/recorder.h"
 #include "sim/run/simulation.h"
 #include "sim/run/version.h"
 #include "sim/trace/capture_filter.h"
+#include "sim/trace/capture_merge.h"
 #include "sim/trace/digest.h"
 
 namespace overlaysim {
@@ -160,7 +164,12 @@ uint64_t ResidentBytes() {
 struct Cost {
   double cpuBefore = CpuSeconds();
   uint64_t residentBefore = ResidentBytes();
-  double cpuAfter = 0;
+  std::chrono::steady_clock::time_point wallBefore = std::chrono::steady_clock::now();
+  double cpuAfter = 0, wallSeconds = 0;
+  void End() {
+    cpuAfter = CpuSeconds();
+    wallSeconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - wallBefore).count();
+  }
 };
 
 std::map<std::string, std::string> HostFacts(std::chrono::steady_clock::time_point begin, const Cost& cost) {
@@ -175,6 +184,7 @@ std::map<std::string, std::string> HostFacts(std::chrono::steady_clock::time_poi
           {"setupCpuSeconds", fmt::format("{:.4f}", cost.cpuBefore)},
           {"setupResidentBytes", fmt::format("{}", cost.residentBefore)},
           {"loopCpuSeconds", fmt::format("{:.4f}", cost.cpuAfter - cost.cpuBefore)},
+          {"loopWallSeconds", fmt::format("{:.4f}", cost.wallSeconds)},
           {"cores", fmt::format("{}", std::thread::hardware_concurrency())},
           {"compiler", __VERSION__}};
 }
@@ -209,49 +219,140 @@ std::optional<CaptureOutcome> RunCapture(const ClusterPlan& plan, const fs::path
   return CaptureOutcome{recorder.FrameCount(), !simulation.WasInterrupted()};
 }
 
+namespace {
+
+/// What several ranks cannot do yet; "": nothing that is asked for.
+std::string FindUnsupported(const ClusterPlan& plan, const RunRequest& request, const Partition& partition) {
+  if (request.writeTrace) return "trace.bin cannot be written by several ranks yet: give --no-trace";
+  if (!plan.expectations.empty())
+    return "expectations cannot be judged among several ranks yet: run the scenario in one process";
+  for (const Workload& w : plan.workloads)
+    if (w.kind == WorkloadKind::Rpc && !w.to.IsNone() && partition.RankOf(w.from) != partition.RankOf(w.to))
+      return fmt::format("requests and replies between ranks are not supported yet (those from {} to {})", w.fromName,
+                         w.toName);
+  return {};
+}
+
+/// The part of a capture that a rank has, in the run directory until it is put together with the others.
+CapturePart PartOf(const fs::path& directory, uint32_t rank) {
+  return {directory / fmt::format("packets.rank{}.pcapng", rank),
+          directory / fmt::format("packets.rank{}.order", rank)};
+}
+
+std::string MergeParts(const fs::path& directory, uint32_t ranks) {
+  std::vector<CapturePart> parts;
+  for (uint32_t rank = 0; rank < ranks; ++rank) parts.push_back(PartOf(directory, rank));
+  if (std::string error = MergeCaptures(parts, directory / run_file::kPackets); !error.empty()) return error;
+  std::error_code ignored;
+  for (const CapturePart& part : parts) {
+    fs::remove(part.packets, ignored);
+    fs::remove(part.order, ignored);
+  }
+  return {};
+}
+
+/// Rank 0 learns what all have come to. False, on rank 0, with the error that a rank has met.
+bool GatherResults(engine::Transport& ranks, Simulation& simulation, const std::string& failure, uint64_t& frames,
+                   std::string& error) {
+  std::vector<uint8_t> mine;
+  wire::ByteWriter writer(mine);
+  writer.Put(frames);
+  writer.Put(static_cast<uint64_t>(failure.size()));
+  writer.Put(failure.data(), failure.size());
+  if (ranks.Rank() != 0) {
+    const std::vector<uint8_t> results = simulation.Results();
+    writer.Put(results.data(), results.size());
+  }
+  const std::vector<std::vector<uint8_t>> all = ranks.Gather(mine);
+  for (size_t rank = 1; rank < all.size(); ++rank) {
+    wire::ByteReader reader(all[rank]);
+    uint64_t theirs = 0, bytes = 0;
+    OVERLAYSIM_CHECK(reader.Take(theirs) && reader.Take(bytes) && bytes <= reader.Left(), "no result");
+    std::string why(bytes, '\0');
+    reader.Take(why.data(), bytes);
+    if (!why.empty() && error.empty()) error = std::move(why);
+    frames += theirs;
+    simulation.Absorb(std::span(all[rank]).last(reader.Left()));
+  }
+  return error.empty();
+}
+
+}  // namespace
+
 std::optional<RunOutcome> RunScenario(LoadedPlan& loaded, const RunRequest& request, std::string& error) {
   const auto begin = std::chrono::steady_clock::now();
   ClusterPlan& plan = *loaded.plan;
   if (!request.writeCaptures) plan.captures.clear();
-  error = CheckFilters(plan);
-  if (!error.empty()) return std::nullopt;
-  RunOptions options{.root = request.root,
-                     .directory = request.directory,
-                     .programVersion = kProgramVersion,
-                     .modelVersion = kModelVersion,
-                     .name = plan.name,
-                     .description = plan.description,
-                     .seed = plan.seed,
-                     .inputs = InputsOf(loaded, request, error)};
-  if (!error.empty()) return std::nullopt;
-  auto directory = RunDirectory::Create(options, error);
-  if (!directory) return std::nullopt;
+  engine::Transport* const ranks = request.ranks;
+  const bool isFirst = !ranks || ranks->Rank() == 0;
   auto failed = [&](std::string why) {
     if (error.empty()) error = std::move(why);
     return !error.empty();
   };
-  if (failed(directory->WriteFile(run_file::kPlan, PlanToJson(plan)))) return std::nullopt;
-  if (failed(directory->AddFile(run_file::kPackets))) return std::nullopt;
-  if (request.writeTrace && failed(directory->AddFile(run_file::kTrace))) return std::nullopt;
+  if (failed(CheckFilters(plan))) return std::nullopt;
+  std::optional<Partition> partition;
+  std::optional<Distribution> distribution;
+  if (ranks) {
+    partition = DividePlan(plan, ranks->Ranks(), error);
+    if (!partition || failed(FindUnsupported(plan, request, *partition))) return std::nullopt;
+    distribution.emplace(*partition, *ranks);
+  }
 
-  if (request.onBegin) request.onBegin();
+  std::optional<RunDirectory> directory;  // rank 0's
+  if (isFirst) {
+    RunOptions options{.root = request.root,
+                       .directory = request.directory,
+                       .programVersion = kProgramVersion,
+                       .modelVersion = kModelVersion,
+                       .name = plan.name,
+                       .description = plan.description,
+                       .seed = plan.seed,
+                       .inputs = InputsOf(loaded, request, error)};
+    if (error.empty()) directory = RunDirectory::Create(options, error);
+    if (directory && !failed(directory->WriteFile(run_file::kPlan, PlanToJson(plan))) &&
+        !failed(directory->AddFile(run_file::kPackets)) && request.writeTrace)
+      failed(directory->AddFile(run_file::kTrace));
+  }
+  if (ranks) error = ranks->Share(error);
+  if (!error.empty()) return std::nullopt;
+  fs::path path;
+  if (ranks)
+    path = ranks->Share(directory ? fs::absolute(directory->Path()).string() : "");
+  else
+    path = directory->Path();
+  auto file = [&path](std::string_view name) { return path / name; };
+
+  if (isFirst && request.onBegin) request.onBegin();
   const std::vector<int64_t> mtus = MeasureMtus(plan);
   RunOutcome outcome;
-  outcome.directory = directory->Path();
-  Simulation simulation(plan);
-  Recorder recorder(simulation, {.trace = request.writeTrace ? directory->File(run_file::kTrace) : fs::path(),
-                                 .packets = directory->File(run_file::kPackets),
+  outcome.directory = isFirst ? directory->Path() : path;
+  Simulation simulation(plan, distribution ? &*distribution : nullptr);
+  const CapturePart packets = ranks ? PartOf(path, ranks->Rank()) : CapturePart{file(run_file::kPackets), {}};
+  Recorder recorder(simulation, {.trace = request.writeTrace ? file(run_file::kTrace) : fs::path(),
+                                 .packets = packets.packets,
+                                 .order = packets.order,
                                  .application = kApplication,
                                  .account = !plan.expectations.empty()});
   PrepareJudging(plan, recorder.Account());
   simulation.Net().usesFlowCaches = request.usesFlowCaches;
   Cost cost;
-  RunWatched(simulation, request.progress);
-  cost.cpuAfter = CpuSeconds();
-  if (failed(recorder.Finish())) return std::nullopt;
-
+  try {
+    RunWatched(simulation, isFirst ? request.progress : nullptr);
+  } catch (const engine::RankLost& lost) {
+    recorder.Finish();
+    throw engine::RankLost(
+        fmt::format("{}; what rank {} has captured is in {}", lost.what(), ranks->Rank(), packets.packets.string()));
+  }
+  cost.End();
+  const std::string written = recorder.Finish();
+  outcome.frames = recorder.FrameCount();
+  if (ranks && !GatherResults(*ranks, simulation, written, outcome.frames, error)) return std::nullopt;
+  if (failed(written)) return std::nullopt;
   outcome.complete = !simulation.WasInterrupted();
-  outcome.unaccounted = host::FindUnaccounted(simulation.Net());
+  if (!isFirst) return outcome;
+  if (ranks && failed(MergeParts(path, ranks->Ranks()))) return std::nullopt;
+
+  outcome.unaccounted = simulation.FindUnaccounted();
   outcome.metrics = simulation.Metrics();
   const FlowAccount& account = recorder.Account();
   for (size_t i = 0; i < outcome.metrics.flows.size(); ++i)
@@ -268,7 +369,6 @@ std::optional<RunOutcome> RunScenario(LoadedPlan& loaded, const RunRequest& requ
   outcome.crossings = account.Crossings();
   outcome.fragmented = account.Fragmented();
   outcome.records = recorder.RecordCount();
-  outcome.frames = recorder.FrameCount();
   outcome.events = simulation.Outcomes();
   TakeOutputs(simulation, outcome);
   if (failed(directory->Finish(

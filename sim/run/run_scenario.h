@@ -16,6 +16,10 @@
 
 namespace overlaysim {
 
+namespace engine {
+class Transport;
+}
+
 /// A scenario with all that it reads, planned.
 struct LoadedPlan {
   std::unique_ptr<ClusterPlan> plan;
@@ -41,7 +45,10 @@ struct RunRequest {
   std::optional<std::filesystem::path> directory;
   bool writeTrace = true;
   bool writeCaptures = true;
-  bool usesFlowCaches = true;     ///< see host::FlowCache
+  bool usesFlowCaches = true;  ///< see host::FlowCache
+  /// The processes that run this together, of which all call RunScenario(); null: this one alone. Rank 0 writes the run
+  /// directory and judges.
+  engine::Transport* ranks = nullptr;
   std::function<void()> onBegin;  ///< all that can be wrong with the input and the output is known
   std::function<void(const RunProgress&)> progress;
 };

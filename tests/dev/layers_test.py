@@ -52,7 +52,7 @@ def a_header(folder):
 LAYERS = layers()
 COMPILERS = compilers()
 # tests/oracle looks at the models that a replay has run.
-MAY_USE_NS3 = {"models/engine", "models/host", "models/netdev", "models/traffic", "sim/run", "tests/oracle"}
+MAY_USE_NS3 = {"models/engine", "models/host", "models/mpi", "models/netdev", "models/traffic", "sim/run", "tests/oracle"}
 
 
 class Layers(unittest.TestCase):

@@ -26,7 +26,7 @@ std::vector<uint8_t> Encode(const Frame& frame, std::span<const uint8_t> known =
 FramePtr Decode(std::span<const uint8_t> bytes, std::span<const uint8_t> known = {}) {
   ByteReader reader(bytes);
   FramePtr frame = DecodeFrame(reader, known);
-  if (frame) EXPECT_EQ(reader.Left(), 0u);
+  EXPECT_TRUE(!frame || reader.Left() == 0);
   return frame;
 }
 
