@@ -357,8 +357,7 @@ void Simulation::CarryOut(size_t index) {
   EventOutcome outcome{engine::Now(), event.text, 0, "", ""};
   switch (event.kind) {
     case TimedEvent::Kind::Notice:
-      m_outcomes.push_back({engine::Now(), event.text, 0, "", ""});
-      return;
+      break;
     case TimedEvent::Kind::Exec: {
       if (!IsMine(at)) return;
       host::Backlog::Guard guard(m_network->Get(at).KernelBacklog());

@@ -60,8 +60,8 @@ void Distribution::Leave(host::Crossing crossing) {
 void Distribution::Tell(uint32_t rank, const traffic::Word& word) {
   wire::ByteWriter writer(m_outgoing[rank]);
   writer.Put(Kind::Word);
-  writer.Put(WordHead{word.flow, static_cast<uint32_t>(word.error.size()), word.at.count, word.then.count,
-                      word.number, word.kind, static_cast<uint8_t>(word.isIntact)});
+  writer.Put(WordHead{word.flow, static_cast<uint32_t>(word.error.size()), word.at.count, word.then.count, word.number,
+                      word.kind, static_cast<uint8_t>(word.isIntact)});
   writer.Put(word.error.data(), word.error.size());
   if (word.kind == traffic::Word::Kind::Sent) return;
   m_hasNews = true;

@@ -4,6 +4,8 @@
 #include <ns3/simulator.h>
 
 #include <algorithm>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -136,6 +138,90 @@ TEST_F(Engine, CountsItsEvents) {
 }
 
 // The last one: an interrupt is for the whole process.
+/// Allows so much at a time, and notes what it was asked.
+class Steps final : public Pacer {
+ public:
+  explicit Steps(Nanoseconds window) : m_window(window) { SetPacer(this); }
+  ~Steps() override { SetPacer(nullptr); }
+  std::optional<Nanoseconds> Pace(std::optional<Nanoseconds> next) override {
+    asked.push_back(next ? next->count : -1);
+    return next ? std::optional(*next + m_window) : std::nullopt;
+  }
+  std::vector<int64_t> asked;
+
+ private:
+  Nanoseconds m_window;
+};
+
+TEST_F(Engine, GoesAsFarAsItsPacerSays) {
+  for (const int64_t us : {1, 2, 3, 7}) At(us, {NetnsId(0), 0, 0}, std::to_string(us));
+  Steps steps(Microseconds(2));
+  ns3::Simulator::Run();
+  EXPECT_EQ(happened, (std::vector<std::string>{"1", "2", "3", "7"}));
+  EXPECT_EQ(steps.asked, (std::vector<int64_t>{1000, 3000, 7000, -1}));  // 3 us is left out of 1 + 2
+}
+
+TEST_F(Engine, TakesWhatComesFromElsewhereBetweenTwoWindows) {
+  At(1, {NetnsId(0), 0, 0}, "1");
+  At(50, {NetnsId(0), 0, 0}, "50");
+  struct Late final : Pacer {
+    explicit Late(std::function<void()> m) : make(std::move(m)) { SetPacer(this); }
+    ~Late() override { SetPacer(nullptr); }
+    std::optional<Nanoseconds> Pace(std::optional<Nanoseconds> next) override {
+      if (next == Microseconds(50) && !isDone) {  // the queue has looked that far ahead
+        isDone = true;
+        make();
+        return Microseconds(11);
+      }
+      return next ? std::optional(*next + Microseconds(1)) : std::nullopt;
+    }
+    std::function<void()> make;
+    bool isDone = false;
+  } pacer([this] { At(9, {NetnsId(0), 0, 0}, "10"); });
+  ns3::Simulator::Run();
+  EXPECT_EQ(happened, (std::vector<std::string>{"1", "10", "50"}));
+}
+
+TEST_F(Engine, StopsBehindTheOtherEventsOfThatTime) {
+  StopAt(Microseconds(2));
+  At(2, {NetnsId(70000), 9, 9}, "last");
+  At(3, {NetnsId(0), 0, 0}, "never");
+  ns3::Simulator::Run();
+  EXPECT_EQ(happened, std::vector<std::string>{"last"});
+  EXPECT_EQ(EventCount(), 2u);
+}
+
+TEST_F(Engine, CountsOnlyWhatIsItsOwn) {
+  Schedule(Microseconds(1), {NetnsId(0), 0, 0}, [] { DontCount(); });
+  Schedule(Microseconds(1), {NetnsId(0), 0, 1}, [] {});
+  StopAt(Microseconds(2), false);
+  ns3::Simulator::Run();
+  EXPECT_EQ(EventCount(), 1u);
+}
+
+TEST_F(Engine, OrdersNamedNodesByTheirNamespace) {
+  NameContext(3, NetnsId(20));
+  NameContext(4, NetnsId(10));
+  for (const uint32_t node : {3u, 4u})
+    ns3::Simulator::ScheduleWithContext(node, ns3::MicroSeconds(1),
+                                        [this] { happened.push_back(std::to_string(ns3::Simulator::GetContext())); });
+  ns3::Simulator::Run();
+  EXPECT_EQ(happened, (std::vector<std::string>{"4", "3"}));
+}
+
+TEST_F(Engine, TellsWhereAnEventsOwnEventsStand) {
+  std::vector<Moment> moments;
+  Schedule(Microseconds(1), {NetnsId(5), 0, 1}, [&] {
+    Schedule({}, {NetnsId(3), 0, 1}, [&] { moments.push_back(CurrentMoment()); });
+    moments.push_back(CurrentMoment());
+  });
+  Schedule(Microseconds(1), {NetnsId(7), 0, 1}, [&] { moments.push_back(CurrentMoment()); });
+  ns3::Simulator::Run();
+  ASSERT_EQ(moments.size(), 3u);
+  EXPECT_EQ(moments[0], moments[1]);  // although 3 comes before 5
+  EXPECT_LT(moments[1], moments[2]);
+}
+
 TEST_F(Engine, EndsTheRunBeforeTheNextEventWhenInterrupted) {
   At(1, {NetnsId(0), 0, 1}, "first");
   Schedule(Microseconds(2), {NetnsId(0), 0, 2}, [] { Interrupt(); });

@@ -187,6 +187,14 @@ TEST(Distribution, RandomTrafficAndFaults) {
   }
 }
 
+TEST(Distribution, AgentsThatLearnMeanwhile) {
+  ExpectEqualRuns(FourRacks(R"("controlPlane": {"start": {"from": "0s", "to": "20ms"},
+      "watchLatency": {"from": "1ms", "to": "5ms"}},
+      "traffic": [{"type": "udp", "from": "web*", "to": "web*", "pairs": {"random": 20}, "packets": 40,
+      "interval": "1ms"}], "capture": [{"on": "node1/eth0"}])"),
+                  3);
+}
+
 TEST(Distribution, SaysWhatItCannotDoYet) {
   const RanTogether judged(FourRacks(R"("traffic": [{"type": "ping", "from": "web1", "to": "web9", "count": 1}],
       "expect": [{"reach": {"from": "web1", "to": "web9"}}])"),
