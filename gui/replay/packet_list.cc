@@ -25,6 +25,20 @@ uint64_t JourneyOf(const Topology& plan, std::string_view comment) {
   return JourneyNamed(plan, comment.substr(begin, end - begin));
 }
 
+/// What a filter sees of a trace's record; `index` counts from 0, `packet` may be null.
+FilterSubject SubjectOf(const Topology& plan, const TraceRecord& record, uint64_t index, std::string_view place,
+                        const Dissection* packet) {
+  return {.plan = &plan,
+          .packet = packet,
+          .record = &record,
+          .number = index + 1,
+          .timeNs = record.timeNs,
+          .bytes = record.sizeBytes,
+          .netns = record.netns,
+          .journey = record.journey,
+          .place = place};
+}
+
 std::string NameOr(const Topology& plan, uint32_t netns, const std::string& address) {
   return netns == Topology::kNone ? address : plan.netns[netns].name;
 }
@@ -150,15 +164,8 @@ bool PacketList::Matches(const Filter& filter, uint64_t index) {
   if (!stored) return false;
   const TraceRecord& record = stored->record;
   const std::string place = m_run.PlaceName(record.netns, record.ifindex);
-  return filter.Matches({.plan = &m_run.Plan(),
-                         .packet = dissect(head, LayerOf(record, head, record.sizeBytes), record.sizeBytes),
-                         .record = &record,
-                         .number = index + 1,
-                         .timeNs = record.timeNs,
-                         .bytes = record.sizeBytes,
-                         .netns = record.netns,
-                         .journey = record.journey,
-                         .place = place});
+  return filter.Matches(SubjectOf(m_run.Plan(), record, index, place,
+                                  dissect(head, LayerOf(record, head, record.sizeBytes), record.sizeBytes)));
 }
 
 uint64_t PacketList::FirstAtOrAfter(int64_t timeNs) {
@@ -234,16 +241,8 @@ void FilterJob::SearchTrace() {
       }
       const auto [place, isNew] = places.try_emplace(uint64_t{record.netns} << 32 | record.ifindex);
       if (isNew) place->second = m_run->PlaceName(record.netns, record.ifindex);
-      const FilterSubject subject{.plan = &m_run->Plan(),
-                                  .packet = packet.layers.empty() ? nullptr : &packet,
-                                  .record = &record,
-                                  .number = index + 1,
-                                  .timeNs = record.timeNs,
-                                  .bytes = record.sizeBytes,
-                                  .netns = record.netns,
-                                  .journey = record.journey,
-                                  .place = place->second};
-      if (m_filter.Matches(subject)) found.push_back(index);
+      const Dissection* known = packet.layers.empty() ? nullptr : &packet;
+      if (m_filter.Matches(SubjectOf(m_run->Plan(), record, index, place->second, known))) found.push_back(index);
       if (++index % kSliceRecords == 0) Report(found, static_cast<double>(index) / total);
       return !m_isCancelled;
     });

@@ -167,7 +167,7 @@ void ShowPanel::Read() {
     if (rack < plan.netns.size()) ++racks[plan.netns[rack].name].nodes;
   }
   const auto add = [&](Kind kind, const std::string& name, const QString& text, const Count& count) {
-    m_choices.push_back({kind, name, text, Counted(count.pods, count.nodes)});
+    m_choices.push_back({kind, name, text, Counted(count.pods, count.nodes), kind == Kind::Rack || count.pods > 0});
   };
   for (const auto& [name, count] : namespaces) add(Kind::Namespace, name, Text(name), count);
   std::vector<uint32_t> order(labels.size());
@@ -187,6 +187,7 @@ void ShowPanel::Read() {
                          {},
                          QString::number(vni),
                          tunnels == 1 ? tr("1 tunnel") : tr("%1 tunnels").arg(CountText(tunnels)),
+                         false,
                          vni});
   }
 }
@@ -275,7 +276,7 @@ ShowPanel::State ShowPanel::StateOf(const Choice& choice) const {
 void ShowPanel::SetState(QTreeWidgetItem& item, const Choice& choice) {
   const State state = StateOf(choice);
   item.setCheckState(kName, state.isShown ? Qt::Checked : Qt::Unchecked);
-  if (choice.kind != Kind::Vni) item.setCheckState(kAsOne, state.isOne ? Qt::Checked : Qt::Unchecked);
+  if (choice.canBeOne) item.setCheckState(kAsOne, state.isOne ? Qt::Checked : Qt::Unchecked);
   const QString word = state.isShown ? tr("shown") : tr("hidden"), one = tr("one box"), each = tr("each by itself");
   item.setData(kName, Qt::AccessibleTextRole, QStringLiteral("%1, %2").arg(choice.text, word));
   item.setData(kAsOne, Qt::AccessibleTextRole, state.isOne ? one : each);

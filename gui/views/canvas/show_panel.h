@@ -41,6 +41,7 @@ class ShowPanel : public QWidget {
     Kind kind;
     std::string name;
     QString text, holds;
+    bool canBeOne = true;  ///< one box in place of what it holds: pods, or a rack
     uint32_t vni = 0;
   };
   struct State {
