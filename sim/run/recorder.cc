@@ -165,6 +165,7 @@ void Recorder::AddCaptures() {
                                                            .linkType = LinkTypeOf(point)});
     m_captures[point.netns].push_back({&point, interface, std::move(*filter)});
   }
+  m_packetFile->Flush();  // a run that is killed leaves a capture all the same
 }
 
 std::string Recorder::Finish() {

@@ -146,10 +146,10 @@ class Death(Ranks):
         out = self.folder / "out"
         with subprocess.Popen(self.command(2, "run", self.scenario(self.LONG), "--no-trace", "--out", out),
                               env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as job:
-            end = time.monotonic() + 60
-            while not (out / "packets.rank1.pcapng").exists() and time.monotonic() < end:
+            parts = [out / f"packets.rank{rank}.pcapng" for rank in (0, 1)]
+            end = time.monotonic() + 120
+            while time.monotonic() < end and not all(part.exists() and part.stat().st_size > 100000 for part in parts):
                 time.sleep(0.05)
-            time.sleep(1)
             os.kill(self.worker(job.pid), signal.SIGKILL)
             _, errors = job.communicate(timeout=60)
         self.assertEqual(job.returncode, 4, errors)
