@@ -288,13 +288,14 @@ def bench_spread_64(bench):
 
 def bench_spread_skewed(bench):
     """The spread by a skewed matrix of racks, against the even one"""
-    weights = ["src_tor,dst_tor,probability"]
-    # As ProjecToR's matrix of a data centre (SIGCOMM 2016): few pairs of racks have most of the traffic.
-    for source in range(LEAVES):
-        for distance in range(1, LEAVES):
-            weights.append(f"{source},{(source + distance) % LEAVES},{1 / (1 + source) ** 2 / distance ** 2:.12f}")
+    lines = ["src_tor,dst_tor,probability"]
+    # As skewed as ProjecToR's matrix of a data centre (SIGCOMM 2016): of 8,366 pairs of racks one has 18 % of the
+    # traffic, and 1 % of them more than 80 %.
+    for rank in range(1, 8367):
+        source = rank * 37 % LEAVES
+        lines.append(f"{source},{(source + 1 + rank * 53 % (LEAVES - 1)) % LEAVES},{(rank + 1) ** -1.4:.12f}")
     with open(os.path.join(bench.folder, "racks.csv"), "w", encoding="utf-8") as file:
-        file.write("\n".join(weights) + "\n")
+        file.write("\n".join(lines) + "\n")
     return compare_spreads(bench, dict(datagrams(100_000, 10), pairs={"random": 100_000, "by": "racks.csv"}))
 
 
