@@ -45,6 +45,10 @@ std::vector<std::string> FlowSizes::KnownNames() {
   return names;
 }
 
+bool FlowSizes::IsFile(const std::string& text) {
+  return !Bytes::Parse(text) && text.find_first_of("./") != std::string::npos;
+}
+
 std::optional<FlowSizes> FlowSizes::Read(const Context& context, const scenario::Text& text) {
   if (const auto size = Bytes::Parse(text.value)) {
     if (size->count > 0 && static_cast<uint64_t>(size->count) <= kMostBytes)
@@ -58,7 +62,7 @@ std::optional<FlowSizes> FlowSizes::Read(const Context& context, const scenario:
     for (const KnownPoint& point : known.points) points.push_back({point.bytes, point.percent * kPercent});
     return FlowSizes(std::move(points));
   }
-  if (text.value.find_first_of("./") != std::string::npos) return ReadFile(context, text);
+  if (IsFile(text.value)) return ReadFile(context, text);
   context.Error(text.place, "\"{}\" is no size, no CSV file and no known distribution{}", text.value,
                 Suggestion(text.value, KnownNames()));
   return std::nullopt;

@@ -16,6 +16,9 @@ class FlowSizes {
   /// One size ("1MB"), a known distribution ("websearch") or a CSV file ("size_bytes,cdf"); nullopt, with an error.
   static std::optional<FlowSizes> Read(const Context& context, const scenario::Text& text);
 
+  /// Whether a file is meant.
+  static bool IsFile(const std::string& text);
+
   uint64_t Draw(RandomStream& stream) const;
   uint64_t MeanBytes() const;
   static std::vector<std::string> KnownNames();

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <ctime>
 #include <fstream>
+#include <set>
 #include <thread>
 
 #include "models/engine/engine.h"
@@ -16,6 +17,7 @@
 #include "sim/base/check.h"
 #include "sim/import/reader.h"
 #include "sim/plan/compile.h"
+#include "sim/plan/flow_sizes.h"
 #include "sim/run/distribution/distribution.h"
 #include "sim/run/plan_json.h"
 #include "sim/run/prompt.h"
@@ -52,6 +54,23 @@ void ReportMore(const scenario::Scenario& scenario, Diagnostics& diagnostics) {
   }
 }
 
+/// Files that the planner reads besides the cluster's own, each once.
+std::vector<scenario::Text> NamedFiles(const scenario::Scenario& scenario) {
+  std::vector<scenario::Text> files;
+  std::set<std::string> paths;
+  const auto add = [&](const scenario::Text& file) {
+    if (paths.insert(scenario.PathOf(file)).second) files.push_back(file);
+  };
+  for (const scenario::Node& node : scenario.cluster.nodes)
+    for (const scenario::TextLines* rules : {&node.firewall.iptables, &node.firewall.nft})
+      if (const scenario::Text* file = rules->File()) add(*file);
+  for (const scenario::Traffic& traffic : scenario.traffic) {
+    if (traffic.sizes && plan::FlowSizes::IsFile(traffic.sizes->value)) add(*traffic.sizes);
+    if (!traffic.pairs.value.by.empty()) add({traffic.pairs.value.by, traffic.pairs.place});
+  }
+  return files;
+}
+
 }  // namespace
 
 std::optional<LoadedPlan> LoadPlan(const std::string& path, const scenario::LoadOptions& options,
@@ -77,6 +96,7 @@ std::optional<LoadedPlan> LoadPlan(const std::string& path, const scenario::Load
     return import::ImportFiles(paths, d);
   };
   loaded.plan = CompilePlan(*scenario, load, diagnostics);
+  for (const scenario::Text& file : NamedFiles(*scenario)) loaded.imported.push_back(scenario->PathOf(file));
   if (!loaded.plan) return std::nullopt;
   return loaded;
 }

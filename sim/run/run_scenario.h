@@ -26,7 +26,7 @@ struct LoadedPlan {
   std::string scenarioPath;
   std::optional<std::string> text;    ///< of the scenario, where it does not come from its file
   std::vector<std::string> sources;   ///< files and settings of the scenario
-  std::vector<std::string> imported;  ///< the cluster's own files
+  std::vector<std::string> imported;  ///< the cluster's own files, and others that the scenario names
 };
 
 /// Reads and plans; nullopt with errors in `diagnostics`. `edit` may change what the author wrote before it is planned.

@@ -14,8 +14,9 @@ namespace overlaysim::scenario {
   X(Firewall, MakeFirewall)                                                                                           \
   X(Device, MakeDevice)                                                                                               \
   X(Cable, MakeCable)                                                                                                 \
-  X(ZoneDelay, MakeZoneDelay) X(External, MakeExternal) X(ExternalHost, MakeExternalHost) X(Cluster, MakeCluster)     \
-      X(Node, MakeNode) X(Interface, MakeInterface) X(Pod, MakePod) X(Cni, MakeCni) X(CalicoPool, MakeCalicoPool)     \
+  X(ZoneDelay, MakeZoneDelay)                                                                                         \
+  X(External, MakeExternal) X(ExternalHost, MakeExternalHost) X(Cluster, MakeCluster) X(Node, MakeNode)               \
+      X(Interface, MakeInterface) X(Pod, MakePod) X(Cni, MakeCni) X(CalicoPool, MakeCalicoPool)                       \
           X(BgpPeer, MakeBgpPeer) X(Lab, MakeLab) X(Traffic, MakeTraffic) X(Load, MakeLoad) X(Start, MakeStart)       \
               X(Listen, MakeListen) X(Event, MakeEvent) X(LinkTarget, MakeLinkTarget) X(LinkChange, MakeLinkChange)   \
                   X(Capture, MakeCapture) X(Expect, MakeExpect) X(Probe, MakeProbe) X(DropSelector, MakeDropSelector) \
@@ -149,7 +150,8 @@ ObjectType MakeScenario() {
       .Otherwise(
           "eth0 and the tunnel device of each node, and eth0 of each pod that takes part in traffic, up to 20 nodes");
   o.Add("expect", &Scenario::expect, "What must hold at the end; if not, the run's exit code is 1.");
-  o.Add("duration", &Scenario::duration, "When the run ends.").Otherwise("when the traffic has ended");
+  o.Add("duration", &Scenario::duration, "When the run ends.")
+      .Otherwise("when the traffic has ended and agents have done all that there is for them");
   return o.Build();
 }
 

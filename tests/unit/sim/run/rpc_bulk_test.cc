@@ -1,5 +1,7 @@
 // Traffic of the types "rpc" and "bulk" in a run.
 
+#include <filesystem>
+
 #include "running.h"
 #include "support/seen_run.h"
 
@@ -83,6 +85,22 @@ TEST(BulkRun, TellsHowLongTransfersTake) {
   EXPECT_TRUE(ran.outcome->outputs.empty());
   std::string error;
   EXPECT_EQ(MetricsFromJson(ran.Bytes(run_file::kMetrics), error), ran.outcome->metrics) << error;
+}
+
+TEST(BulkRun, TheManifestNamesTheFilesThatDecide) {
+  test::TemporaryDirectory files;
+  std::ofstream(files / "sizes.csv") << "size_bytes,cdf\n5000,1\n";
+  std::ofstream(files / "racks.csv") << "src_tor,dst_tor,probability\nleaf1,leaf2,1\n";
+  const Ran ran(
+      TwoNodes(R"("traffic": [{"type": "bulk", "from": "pod-*", "to": "pod-*", "pairs": {"random": 3, "by": ")" +
+               (files / "racks.csv").string() + R"("}, "sizes": ")" + (files / "sizes.csv").string() + "\"}]"));
+  std::string error;
+  const auto opened = OpenRunDirectory(ran.outcome->directory, error);
+  ASSERT_TRUE(opened) << error;
+  std::vector<std::string> names;
+  for (const RunInput& input : opened->manifest.inputs)
+    names.push_back(std::filesystem::path(input.name).filename().string());
+  EXPECT_EQ(names, (std::vector<std::string>{"test.json", "sizes.csv", "racks.csv"}));
 }
 
 TEST(BulkRun, SaysWhatWasNotCompleted) {
