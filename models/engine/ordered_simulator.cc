@@ -58,6 +58,16 @@ void OrderedSimulator::Insert(Nanoseconds delay, const EventOrder& order, Event*
                    .isOurs = true});
 }
 
+inline uint32_t OrderedSimulator::OrderOf(uint32_t context) const {
+  return context < m_orderOf.size() && m_orderOf[context] != 0 ? m_orderOf[context] : context;
+}
+
+inline uint32_t OrderedSimulator::ContextOf(uint32_t order) const {
+  const uint32_t netns = order & ~kNamedContext;
+  return (order & (kOrderedContext | kNamedContext)) == kNamedContext && netns < m_contextOf.size() ? m_contextOf[netns]
+                                                                                                    : order;
+}
+
 uint64_t OrderedSimulator::Place(uint32_t context, const ns3::Time& delay, ns3::EventImpl* event) {
   OVERLAYSIM_CHECK(!delay.IsStrictlyNegative(), "an event {} ns ago", -delay.GetNanoSeconds());
   const uint64_t time = At() + static_cast<uint64_t>(delay.GetTimeStep());
@@ -105,20 +115,10 @@ void OrderedSimulator::StopAt(Nanoseconds time, bool isCounted) {
 }
 
 void OrderedSimulator::NameContext(uint32_t context, NetnsId netns) {
+  if (m_orderOf.size() <= context) m_orderOf.resize(context + 1);
+  if (m_contextOf.size() <= netns.value) m_contextOf.resize(netns.value + 1);
   m_orderOf[context] = kNamedContext | netns.value;
-  m_contextOf[kNamedContext | netns.value] = context;
-}
-
-uint32_t OrderedSimulator::OrderOf(uint32_t context) const {
-  if (m_orderOf.empty() || (context & kOrderedContext)) return context;
-  const auto named = m_orderOf.find(context);
-  return named == m_orderOf.end() ? context : named->second;
-}
-
-inline uint32_t OrderedSimulator::ContextOf(uint32_t order) const {
-  if ((order & (kOrderedContext | kNamedContext)) != kNamedContext) return order;
-  const auto named = m_contextOf.find(order);
-  return named == m_contextOf.end() ? order : named->second;
+  m_contextOf[netns.value] = context;
 }
 
 inline void OrderedSimulator::TakeOne() {

@@ -3,7 +3,7 @@
 #include <ns3/simulator-impl.h>
 
 #include <list>
-#include <map>
+#include <vector>
 
 #include "models/engine/engine.h"
 #include "models/engine/event_queue.h"
@@ -65,9 +65,10 @@ class OrderedSimulator : public ns3::SimulatorImpl {
   uint64_t m_made = 0;  ///< events of ns-3's
   uint64_t m_taken = 0;
   uint32_t m_context;
-  uint64_t m_place = 0, m_sequence = 0;                 ///< the greatest of the events of this instant so far
-  std::map<uint32_t, uint32_t> m_orderOf, m_contextOf;  ///< of the contexts that NameContext() has named
-  const void* m_current = nullptr;                      ///< the event of ns-3's that happens now
+  uint64_t m_place = 0, m_sequence = 0;  ///< the greatest of the events of this instant so far
+  std::vector<uint32_t> m_orderOf;       ///< by context that NameContext() has named; 0: it has not
+  std::vector<uint32_t> m_contextOf;     ///< by namespace
+  const void* m_current = nullptr;       ///< the event of ns-3's that happens now
   bool m_stop = false;
   bool m_isAtOnce = false;
 };
