@@ -37,8 +37,8 @@ std::optional<Partition> DividePlan(const ClusterPlan& plan, uint32_t ranks, std
 
 /// What a distributed run is expected to cost. The model and where its constants come from: docs/distributed.md.
 struct CostModel {
-  double passSeconds = 1.2e-6;      ///< CPU of one packet's pass through one kernel
-  double crossingSeconds = 1.0e-6;  ///< of a frame that changes ranks, on both together
+  double passSeconds = 4e-6;        ///< CPU of one packet's pass through one kernel
+  double crossingSeconds = 0.5e-6;  ///< of a frame that changes ranks, on both together
   double windowSeconds = 2.0e-6;    ///< of an exchange between two ranks; log2(ranks) times that between more
 
   /// Windows in which all ranks wait for each other.
