@@ -36,6 +36,10 @@ const char* KindName(WorkloadKind kind) {
 /// Writes JSON by hand: a plan of 150,000 pods is 50 MB of it.
 class Writer {
  public:
+  explicit Writer(OutputFile& file) : m_file(file) {}
+  ~Writer() { m_file.Write(m_out); }
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
   template <typename... Args>
   void Write(fmt::format_string<Args...> text, Args&&... args) {
     fmt::format_to(std::back_inserter(m_out), text, std::forward<Args>(args)...);
@@ -54,12 +58,17 @@ class Writer {
     for (size_t i = 0; i < count; ++i) {
       m_out += i == 0 ? "\n    " : ",\n    ";
       each(i);
+      if (m_out.size() < kBlockBytes) continue;
+      m_file.Write(m_out);
+      m_out.clear();
     }
     m_out += count == 0 ? "]" : "\n  ]";
   }
-  std::string Take() { return std::move(m_out); }
 
  private:
+  static constexpr size_t kBlockBytes = 1 << 16;
+
+  OutputFile& m_file;
   std::string m_out;
 };
 
@@ -215,8 +224,8 @@ const char* RoleName(NetnsRole role) {
   return "";
 }
 
-std::string PlanToJson(const ClusterPlan& plan) {
-  Writer out;
+void WritePlan(const ClusterPlan& plan, OutputFile& file) {
+  Writer out(file);
   auto text = [](const std::string& s) { return Json(s).dump(); };
   out.Write("{{\n  \"name\": {},\n  \"description\": {},\n  \"understood\": {},\n  \"cni\": {},\n  \"seed\": {}",
             text(plan.name), text(plan.description), text(plan.understood), text(plan.cniName), plan.seed);
@@ -243,7 +252,6 @@ std::string PlanToJson(const ClusterPlan& plan) {
   });
   out.WriteList("expectations", plan.expectations.size(), [&](size_t i) { out.WriteText(plan.expectations[i].text); });
   out.Write("\n}}\n");
-  return out.Take();
 }
 
 }  // namespace overlaysim

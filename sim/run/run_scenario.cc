@@ -329,7 +329,9 @@ std::optional<RunOutcome> RunScenario(LoadedPlan& loaded, const RunRequest& requ
                        .seed = plan.seed,
                        .inputs = InputsOf(loaded, request, error)};
     if (error.empty()) directory = RunDirectory::Create(options, error);
-    if (directory && !failed(directory->WriteFile(run_file::kPlan, PlanToJson(plan))) &&
+    const auto writePlan = [&](OutputFile& file) { WritePlan(plan, file); };
+    if (directory && !failed(directory->AddFile(run_file::kPlan)) &&
+        !failed(ReplaceFile(directory->File(run_file::kPlan), writePlan)) &&
         !failed(directory->AddFile(run_file::kPackets)) && request.writeTrace)
       failed(directory->AddFile(run_file::kTrace));
   }

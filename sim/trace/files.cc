@@ -131,10 +131,14 @@ std::optional<std::string> ReadWholeFile(const std::filesystem::path& path, uint
 }
 
 std::string ReplaceFile(const std::filesystem::path& path, std::string_view text) {
+  return ReplaceFile(path, [&](OutputFile& file) { file.Write(text); });
+}
+
+std::string ReplaceFile(const std::filesystem::path& path, const std::function<void(OutputFile&)>& write) {
   std::filesystem::path beside = path;
   beside += ".new";
   OutputFile file = OutputFile::Create(beside);
-  file.Write({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+  write(file);
   file.Close();
   if (!file.Ok()) return file.Error();
   std::error_code failed;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -22,6 +23,7 @@ class OutputFile {
   /// Makes or empties the file.
   static OutputFile Create(const std::filesystem::path& path);
   void Write(std::span<const uint8_t> bytes);
+  void Write(std::string_view text) { Write({reinterpret_cast<const uint8_t*>(text.data()), text.size()}); }
   void Close();
 
   bool Ok() const { return m_error.empty(); }
@@ -55,5 +57,7 @@ std::unique_ptr<ByteSource> MemorySource(std::span<const uint8_t> bytes);
 std::optional<std::string> ReadWholeFile(const std::filesystem::path& path, uint64_t limit, std::string& error);
 /// Writes beside the file and renames: there is always either the old file or the new one. Answers an error, or "".
 std::string ReplaceFile(const std::filesystem::path& path, std::string_view text);
+/// The same with what `write` writes, for what is too large to be put together in memory.
+std::string ReplaceFile(const std::filesystem::path& path, const std::function<void(OutputFile&)>& write);
 
 }  // namespace overlaysim
