@@ -1,5 +1,7 @@
 #include "models/host/network.h"
 
+#include <utility>
+
 #include "models/engine/engine.h"
 #include "models/host/stack.h"
 #include "models/wire/headers.h"
@@ -62,17 +64,22 @@ void Backlog::EndRun() {
 }
 
 Network::Network(const Source& source, uint64_t s)
-    : seed(s), m_source(source), m_stacks(source.Count()), m_cableAt(source.Count()) {}
+    : seed(s), m_source(source), m_stacks(source.Count()), m_cableAt(source.Count()), m_unheard(source.Count()) {}
 Network::~Network() = default;
 
-Stack* Network::FindMade(NetnsId id) const { return id.value < m_stacks.size() ? m_stacks[id.value].get() : nullptr; }
+Stack* Network::FindMade(NetnsId id) const {
+  if (id.value >= m_stacks.Size()) return nullptr;
+  const auto* stack = m_stacks.Find(id.value);
+  return stack ? stack->get() : nullptr;
+}
 
 Stack& Network::Get(NetnsId id) {
-  OVERLAYSIM_CHECK(id.value < m_stacks.size(), "no namespace {}", id.value);
+  OVERLAYSIM_CHECK(id.value < m_stacks.Size(), "no namespace {}", id.value);
   auto& slot = m_stacks[id.value];
   if (!slot) {
     slot = std::make_unique<Stack>(*this, m_source.Make(id), KernelBacklog(m_source.KernelOf(id), id));
-    if (id.value < m_unheard.size() && m_unheard[id.value].frames > 0) {
+    const Unheard* heard = id.value < m_unheard.Size() ? m_unheard.Find(id.value) : nullptr;
+    if (heard && heard->frames > 0) {
       const Unheard unheard = std::exchange(m_unheard[id.value], {});
       kernel::LinkStats& stats = slot->Ns().GetLink(unheard.ifindex)->stats;
       stats.rxPackets += unheard.frames;
@@ -91,8 +98,7 @@ bool Network::CountUnheard(NetnsId id, int ifindex, const wire::Frame& frame) {
     return false;
   // ArpReceive() of a host that has no neighbours and does not forward, asked for another's address
   const wire::Arp arp{const_cast<uint8_t*>(p) + wire::kEthernetHeaderBytes};
-  if (m_unheard.empty()) m_unheard.resize(m_stacks.size());
-  if (id.value >= m_unheard.size()) return false;  // made while running
+  if (id.value >= m_unheard.Size()) return false;  // made while running
   Unheard& unheard = m_unheard[id.value];
   if (!unheard.isKnown) unheard.address = m_source.LoneAddress(id);
   unheard.isKnown = true;
@@ -108,12 +114,15 @@ bool Network::CountUnheard(NetnsId id, int ifindex, const wire::Frame& frame) {
 }
 
 Stack& Network::Adopt(std::unique_ptr<kernel::Namespace> ns, uint32_t kernel) {
-  OVERLAYSIM_CHECK(ns->Id().value == m_stacks.size(), "namespace {} is not the next one", ns->Name());
+  OVERLAYSIM_CHECK(ns->Id().value == m_stacks.Size(), "namespace {} is not the next one", ns->Name());
   Backlog& backlog = KernelBacklog(kernel, ns->Id());
-  m_stacks.push_back(std::make_unique<Stack>(*this, std::move(ns), backlog));
-  m_cableAt.emplace_back();
-  if (onMade) onMade(*m_stacks.back());
-  return *m_stacks.back();
+  const NetnsId id = ns->Id();
+  m_stacks.Resize(m_stacks.Size() + 1);
+  m_cableAt.Resize(m_stacks.Size());
+  auto& stack = m_stacks[id.value];
+  stack = std::make_unique<Stack>(*this, std::move(ns), backlog);
+  if (onMade) onMade(*stack);
+  return *stack;
 }
 
 void Network::SettleFlows() {
@@ -138,8 +147,8 @@ void Network::EndRun() {
   for (const auto& cable : m_cables) cable->EndRun();
   for (const auto& kernel : m_kernels)
     if (kernel) kernel->EndRun();
-  for (size_t i = 0; i < m_stacks.size(); ++i)
-    if (m_stacks[i]) m_stacks[i]->EndRun();
+  for (size_t i = 0; i < m_stacks.Size(); ++i)
+    if (Stack* stack = FindMade(NetnsId(i))) stack->EndRun();
 }
 
 Backlog& Network::KernelBacklog(uint32_t kernel, NetnsId owner) {
@@ -161,7 +170,9 @@ Cable& Network::AddCable(const CableSettings& settings, CableEnd a, CableEnd b) 
 }
 
 Network::CableAt Network::FindCable(NetnsId netns, int ifindex) const {
-  for (const auto& [at, cable] : m_cableAt[netns.value])
+  const auto* cables = m_cableAt.Find(netns.value);
+  if (!cables) return {};
+  for (const auto& [at, cable] : *cables)
     if (at == ifindex) return cable;
   return {};
 }

@@ -11,6 +11,7 @@
 #include "models/host/flow_cache.h"
 #include "models/linux/namespace.h"
 #include "models/wire/frame.h"
+#include "sim/base/paged_vector.h"
 #include "sim/base/random.h"
 #include "sim/trace/record.h"
 
@@ -100,7 +101,7 @@ class Network {
   /// device will have counted the frame. False: the namespace has to look at the frame itself.
   bool CountUnheard(NetnsId id, int ifindex, const wire::Frame& frame);
   std::string NameOf(NetnsId id) const { return m_source.NameOf(id); }
-  size_t Count() const { return m_stacks.size(); }
+  size_t Count() const { return m_stacks.Size(); }
   /// Joins two devices; both must be Physical. The name is for people.
   Cable& AddCable(const CableSettings& settings, CableEnd a, CableEnd b);
   Cable& GetCable(CableId id) { return *m_cables[id.value]; }
@@ -144,17 +145,17 @@ class Network {
   CableAt FindCable(NetnsId netns, int ifindex) const;
 
   const Source& m_source;
-  std::vector<std::unique_ptr<Stack>> m_stacks;
+  PagedVector<std::unique_ptr<Stack>> m_stacks;
   std::vector<std::unique_ptr<Backlog>> m_kernels;
   std::vector<std::unique_ptr<Cable>> m_cables;
-  std::vector<std::vector<std::pair<int, CableAt>>> m_cableAt;  ///< by namespace
+  PagedVector<std::vector<std::pair<int, CableAt>>> m_cableAt;  ///< by namespace
   struct Unheard {
     uint32_t frames = 0, bytes = 0;
     int ifindex = 0;
     bool isKnown = false;  ///< its address has been asked for
     Ipv4Address address;
   };
-  std::vector<Unheard> m_unheard;  ///< by namespace
+  PagedVector<Unheard> m_unheard;  ///< by namespace of the plan
 };
 
 }  // namespace overlaysim::host
