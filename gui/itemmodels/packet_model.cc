@@ -71,9 +71,9 @@ QString PacketModel::SetFilter(const QString& text, replay::FilterError* error) 
     m_rows = static_cast<int>(std::min<uint64_t>(m_list->Count(), std::numeric_limits<int>::max()));
   endResetModel();
   if (m_isFiltered && m_list)
-    m_job = std::make_unique<replay::FilterJob>(
-        *m_run, m_source, std::move(*filter),
-        [this] { QMetaObject::invokeMethod(this, &PacketModel::TakeNews, Qt::QueuedConnection); });
+    m_job = std::make_unique<replay::FilterJob>(*m_run, m_source, std::move(*filter), [this] {
+      QMetaObject::invokeMethod(this, &PacketModel::TakeNews, Qt::QueuedConnection);
+    });
   return {};
 }
 
@@ -89,7 +89,8 @@ void PacketModel::TakeNews() {
   const bool isDone = m_job->IsDone();
   const auto found = m_job->TakeFound();
   const auto room = static_cast<size_t>(std::numeric_limits<int>::max() - m_rows);
-  m_found.insert(m_found.end(), found.begin(), found.begin() + static_cast<std::ptrdiff_t>(std::min(room, found.size())));
+  m_found.insert(m_found.end(), found.begin(),
+                 found.begin() + static_cast<std::ptrdiff_t>(std::min(room, found.size())));
   ShowRows(static_cast<int>(m_found.size()));
   emit Progressed(static_cast<int>(m_job->Progress() * 100));
   if (!isDone) return;
@@ -203,7 +204,8 @@ QString PacketModel::FilterOf(const replay::PacketRow& row, int column) const {
     if (name != address && m_run->Plan().Find(name) && m_run->Plan().Find(name)->role == replay::Role::Pod)
       return QStringLiteral("k8s.%1.pod == %2").arg(way, Quoted(name));
     const bool isV6 = address.find(':') != std::string::npos;
-    if (address.empty() || !IpAddress::Parse(address)) return address.empty() ? QString() : QStringLiteral("eth.%1 == %2").arg(way, QString::fromStdString(address));
+    if (address.empty() || !IpAddress::Parse(address))
+      return address.empty() ? QString() : QStringLiteral("eth.%1 == %2").arg(way, QString::fromStdString(address));
     return QStringLiteral("%1.%2 == %3").arg(QLatin1String(isV6 ? "ipv6" : "ip"), way, QString::fromStdString(address));
   };
   switch (column) {
@@ -219,10 +221,12 @@ QString PacketModel::FilterOf(const replay::PacketRow& row, int column) const {
       return end(row.destination, row.destinationAddress, QLatin1String("dst"));
     case ProtocolName: {
       static constexpr std::pair<replay::Protocol, const char*> kNames[] = {
-          {replay::Protocol::Arp, "arp"},       {replay::Protocol::Ipv4, "ip"},     {replay::Protocol::Ipv6, "ipv6"},
-          {replay::Protocol::Icmp, "icmp"},     {replay::Protocol::Icmpv6, "icmpv6"}, {replay::Protocol::Igmp, "igmp"},
-          {replay::Protocol::Udp, "udp"},       {replay::Protocol::Tcp, "tcp"},     {replay::Protocol::Vxlan, "vxlan"},
-          {replay::Protocol::Geneve, "geneve"}, {replay::Protocol::WireGuard, "wg"}, {replay::Protocol::Ethernet, "eth"}};
+          {replay::Protocol::Arp, "arp"},       {replay::Protocol::Ipv4, "ip"},
+          {replay::Protocol::Ipv6, "ipv6"},     {replay::Protocol::Icmp, "icmp"},
+          {replay::Protocol::Icmpv6, "icmpv6"}, {replay::Protocol::Igmp, "igmp"},
+          {replay::Protocol::Udp, "udp"},       {replay::Protocol::Tcp, "tcp"},
+          {replay::Protocol::Vxlan, "vxlan"},   {replay::Protocol::Geneve, "geneve"},
+          {replay::Protocol::WireGuard, "wg"},  {replay::Protocol::Ethernet, "eth"}};
       for (const auto& [protocol, name] : kNames)
         if (protocol == row.innermost && !row.protocol.empty()) return QLatin1String(name);
       return {};
@@ -231,7 +235,8 @@ QString PacketModel::FilterOf(const replay::PacketRow& row, int column) const {
       return QStringLiteral("frame.len == %1").arg(row.bytes);
     case Step:
       if (!row.isRecord) return {};
-      if (IsDrop(row.record.verdict)) return QStringLiteral("sim.drop == %1").arg(QLatin1String(VerdictName(row.record.verdict)));
+      if (IsDrop(row.record.verdict))
+        return QStringLiteral("sim.drop == %1").arg(QLatin1String(VerdictName(row.record.verdict)));
       return QStringLiteral("sim.stage == %1").arg(QLatin1String(StageName(row.record.stage)));
     case Info:
       return row.journey == 0
@@ -250,7 +255,8 @@ QVariant PacketModel::data(const QModelIndex& index, int role) const {
   }
   const uint64_t at = IndexAt(index.row());
   if (role == IndexRole) return static_cast<qulonglong>(at);
-  const bool isKnownRole = role == Qt::DisplayRole || role == Qt::ToolTipRole || (role > IndexRole && role <= FilterRole);
+  const bool isKnownRole =
+      role == Qt::DisplayRole || role == Qt::ToolTipRole || (role > IndexRole && role <= FilterRole);
   const replay::PacketRow* row = isKnownRole ? RowAt(at) : nullptr;
   if (isKnownRole && !row) return role == Qt::DisplayRole && index.column() == Info ? tr("cannot be read") : QVariant();
   switch (role) {

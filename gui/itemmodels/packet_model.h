@@ -51,9 +51,11 @@ class PacketModel : public QAbstractTableModel {
   uint64_t Total() const { return m_list ? m_list->Count() : 0; }  ///< rows without the filter
   /// The bytes and headers of a row; false when it cannot be read.
   bool Content(int row, replay::PacketContent& content);
-  uint64_t IndexAt(int row) const { return m_isFiltered ? m_found[static_cast<size_t>(row)] : static_cast<uint64_t>(row); }
-  int RowOf(uint64_t index) const;              ///< the row, or the first behind it that is shown; -1: none
-  int FirstAtOrAfter(int64_t timeNs);           ///< row; -1: none
+  uint64_t IndexAt(int row) const {
+    return m_isFiltered ? m_found[static_cast<size_t>(row)] : static_cast<uint64_t>(row);
+  }
+  int RowOf(uint64_t index) const;     ///< the row, or the first behind it that is shown; -1: none
+  int FirstAtOrAfter(int64_t timeNs);  ///< row; -1: none
   int RowOfRecord(uint64_t record) const { return m_source == replay::PacketSource::Trace ? RowOf(record) : -1; }
 
   int rowCount(const QModelIndex& parent = {}) const override;

@@ -88,7 +88,8 @@ class JourneyReader {
     hop.beforeLayer = LayerOf(record, heads.before, hop.beforeBytes);
     hop.afterLayer = LayerOf(record, heads.after, hop.afterBytes);
     hop.sinceStartNs = record.timeNs - m_journey.hops.front().record.timeNs;
-    hop.sinceLastNs = m_journey.hops.size() < 2 ? 0 : record.timeNs - m_journey.hops[m_journey.hops.size() - 2].record.timeNs;
+    hop.sinceLastNs =
+        m_journey.hops.size() < 2 ? 0 : record.timeNs - m_journey.hops[m_journey.hops.size() - 2].record.timeNs;
     Explain(m_run, stored, hop);
   }
 
@@ -166,8 +167,8 @@ class JourneyReader {
     if (!from.empty()) return fmt::format("{} {}: {}", packet.protocol, ends, packet.info);
     // The bytes are not known: what the plan says of the traffic.
     const auto& workloads = m_run.Plan().workloads;
-    const auto workload = std::find_if(workloads.begin(), workloads.end(),
-                                       [&](const Workload& w) { return w.id == first.record.flow; });
+    const auto workload =
+        std::find_if(workloads.begin(), workloads.end(), [&](const Workload& w) { return w.id == first.record.flow; });
     const std::string name = JourneyName(m_run.Plan(), m_journey.id);
     const bool isArp = std::any_of(m_journey.hops.begin(), m_journey.hops.end(),
                                    [](const Hop& hop) { return hop.record.stage == Stage::ArpProcess; });
@@ -179,7 +180,7 @@ class JourneyReader {
   Run& m_run;
   Journey m_journey;
   PacketHeads m_heads;
-  std::map<uint32_t, uint32_t> m_sizes;  ///< by packet
+  std::map<uint32_t, uint32_t> m_sizes;                      ///< by packet
   std::vector<std::pair<int64_t, uint64_t>> m_consequences;  ///< time and journey
 };
 

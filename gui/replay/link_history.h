@@ -43,7 +43,7 @@ class LinkHistory {
     int64_t timeNs;
     uint32_t mtu;
   };
-  std::vector<std::vector<Change>> m_changes;  ///< by cable; the first at the run's beginning
+  std::vector<std::vector<Change>> m_changes;                   ///< by cable; the first at the run's beginning
   std::unordered_map<uint64_t, std::vector<MtuChange>> m_mtus;  ///< by namespace and ifindex; only what differs
   std::vector<int64_t> m_times;
 };

@@ -68,7 +68,8 @@ std::unique_ptr<PacketList> PacketList::Open(Run& run, PacketSource source, std:
     return nullptr;
   }
   if (!run.Directory().Has(run_file::kPackets)) {
-    error = "The run has no captured packets: its scenario names no place to capture at, or it was made with --no-capture.";
+    error =
+        "The run has no captured packets: its scenario names no place to capture at, or it was made with --no-capture.";
     return nullptr;
   }
   list->m_capture = CaptureIndex::Open(run.Directory().File(run_file::kPackets), error);
@@ -120,7 +121,8 @@ bool PacketList::RowAt(uint64_t index, PacketRow& row) {
     row.bytes = frame.originalLength;
     row.journey = JourneyOf(plan, frame.comment);
     row.comment = std::move(frame.comment);
-    FillIn(plan, Dissect(frame.bytes, LayerOfInterface(frame.interface), frame.originalLength, m_run.VxlanPorts()), row);
+    FillIn(plan, Dissect(frame.bytes, LayerOfInterface(frame.interface), frame.originalLength, m_run.VxlanPorts()),
+           row);
     return true;
   }
   const auto head = m_run.HeadAt(index);

@@ -67,7 +67,7 @@ class PacketList {
   bool RowAt(uint64_t index, PacketRow& row);
   bool ContentAt(uint64_t index, PacketContent& content);
   bool Matches(const Filter& filter, uint64_t index);  ///< false too for a row that cannot be read
-  uint64_t FirstAtOrAfter(int64_t timeNs);  ///< Count(): none
+  uint64_t FirstAtOrAfter(int64_t timeNs);             ///< Count(): none
   Run& Of() { return m_run; }
 
  private:

@@ -101,7 +101,7 @@ class Run {
   int64_t m_endNs = 0;
   std::vector<uint16_t> m_vxlanPorts;
   std::vector<uint64_t> m_chunkBegin;  ///< index of each chunk's first record, and the count of all at the end
-  std::list<Chunk> m_cache;  ///< last used first
+  std::list<Chunk> m_cache;            ///< last used first
 };
 
 }  // namespace overlaysim::replay

@@ -399,7 +399,8 @@ std::string Topology::Index() {
   }
   for (const Workload& workload : workloads)
     for (const auto& end : {workload.from, workload.to})
-      if (end && *end >= count) return fmt::format("traffic \"{}\" is of namespace {}, of {}", workload.name, *end, count);
+      if (end && *end >= count)
+        return fmt::format("traffic \"{}\" is of namespace {}, of {}", workload.name, *end, count);
   Group(
       count, count,
       [&](uint32_t i, auto&& into) {

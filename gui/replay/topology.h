@@ -25,8 +25,8 @@ struct Device {
   uint32_t ifindex = 0;
   uint32_t mtu = 0;
   std::string name, mac;
-  std::string kind;                    ///< "vxlan", "bridge"; "" of lo, NICs and veths, and where the plan is an old one
-  std::string master;                  ///< the bridge that it is a port of; ""
+  std::string kind;    ///< "vxlan", "bridge"; "" of lo, NICs and veths, and where the plan is an old one
+  std::string master;  ///< the bridge that it is a port of; ""
   std::vector<std::string> addresses;  ///< "10.244.1.1/24"
   std::optional<uint32_t> vni;         ///< of a tunnel that has one for all its packets
   uint16_t port = 0;                   ///< UDP port of a tunnel; 0: it has none

@@ -23,10 +23,10 @@ namespace overlaysim::test {
 
 /// What a small run holds.
 struct SmallRunOptions {
-  uint32_t pings = 3;           ///< one a millisecond, each with its reply
-  bool hasDrop = false;         ///< behind them one more ping, whose TTL ends at the router
-  bool hasHeaderBytes = true;   ///< the trace tells the packets' first bytes
-  bool isComplete = true;       ///< the run ended by itself
+  uint32_t pings = 3;          ///< one a millisecond, each with its reply
+  bool hasDrop = false;        ///< behind them one more ping, whose TTL ends at the router
+  bool hasHeaderBytes = true;  ///< the trace tells the packets' first bytes
+  bool isComplete = true;      ///< the run ended by itself
   bool hasTrace = true, hasCapture = true, hasMetrics = true;
 };
 
@@ -154,17 +154,19 @@ class SmallRun {
                          R"("bitsPerSecond":10000000000,"delayNs":1000,"queueBytes":1000000,"up":true}})",
                          name, netns, port);
     };
-    std::string plan = R"({"name":"small","description":"Two nodes, one tunnel",)"
-                       R"("understood":"flannel vxlan, VNI 1, UDP 8472 · 2 nodes, 2 pods","cni":"flannel vxlan","seed":1,)"
-                       R"("namespaces":[{"id":0,"name":"router","role":"router","kernel":0,"devices":[)"
-                       R"({"ifindex":2,"name":"eth1","mac":"02:00:00:00:00:02","mtu":1500,"addresses":["172.16.1.1/24"]},)"
-                       R"({"ifindex":3,"name":"eth2","mac":"02:00:00:00:00:03","mtu":1500,"addresses":["172.16.2.1/24"]}]},)";
+    std::string plan =
+        R"({"name":"small","description":"Two nodes, one tunnel",)"
+        R"("understood":"flannel vxlan, VNI 1, UDP 8472 · 2 nodes, 2 pods","cni":"flannel vxlan","seed":1,)"
+        R"("namespaces":[{"id":0,"name":"router","role":"router","kernel":0,"devices":[)"
+        R"({"ifindex":2,"name":"eth1","mac":"02:00:00:00:00:02","mtu":1500,"addresses":["172.16.1.1/24"]},)"
+        R"({"ifindex":3,"name":"eth2","mac":"02:00:00:00:00:03","mtu":1500,"addresses":["172.16.2.1/24"]}]},)";
     plan += nodeText(kNode1, "node1", kFlannel1Mac, "172.16.1.11/24", "10.244.1") + ",";
     plan += nodeText(kNode2, "node2", kFlannel2Mac, "172.16.2.12/24", "10.244.2") + ",";
     plan += pod(kCart, "shop/cart", kNode1, kCartMac, "10.244.1.2/24") + ",";
     plan += pod(kRedis, "shop/redis", kNode2, kRedisMac, "10.244.2.2/24") + "],";
     plan += fmt::format(R"("cables":[{},{}],)", cable("node1-router", kNode1, 2), cable("node2-router", kNode2, 3));
-    plan += R"("workloads":[{"id":0,"name":"ping shop/cart -> shop/redis","kind":"ping","from":3,"startNs":0,"to":4}],)";
+    plan +=
+        R"("workloads":[{"id":0,"name":"ping shop/cart -> shop/redis","kind":"ping","from":3,"startNs":0,"to":4}],)";
     plan += R"("events":[{"atNs":1500000,"text":"link node2-router fails for 1 ms"}],"captures":[],"expectations":[]})";
     return plan + "\n";
   }
@@ -204,7 +206,12 @@ class SmallRun {
     for (const auto& [netns, name] : names) m_trace->NameNetns(netns, name);
     const auto row = [&](uint32_t netns, kernel::Table table, uint32_t id, const char* text, int64_t timeNs = 0,
                          kernel::TableChange::Op op = kernel::TableChange::Op::Add) {
-      m_trace->TableRow({.timeNs = timeNs, .netns = netns, .table = table, .op = op, .row = id, .version = ++m_version,
+      m_trace->TableRow({.timeNs = timeNs,
+                         .netns = netns,
+                         .table = table,
+                         .op = op,
+                         .row = id,
+                         .version = ++m_version,
                          .text = text});
     };
     using kernel::Table;
@@ -305,7 +312,8 @@ class SmallRun {
     const uint32_t otherPod = isReply ? kCart : kRedis, otherNode = isReply ? kNode1 : kNode2;
     const uint16_t router = isReply ? 3 : 2, routerOut = isReply ? 2 : 3;
     const std::string podMac = isReply ? kRedisMac : kCartMac, otherPodMac = isReply ? kCartMac : kRedisMac;
-    const std::string bridge = fmt::format("02:00:00:00:0{}:03", node), otherBridge = fmt::format("02:00:00:00:0{}:03", otherNode);
+    const std::string bridge = fmt::format("02:00:00:00:0{}:03", node),
+                      otherBridge = fmt::format("02:00:00:00:0{}:03", otherNode);
     Record(way, pod, 0, Stage::Send, Verdict::Continue, 0, {}, {}, way.bytes);
     Record(way, pod, kEth0, Stage::RouteOutput, Verdict::Continue, kRowDefault, Table::Route);
     PushEthernet(way, pod, kEth0, bridge.c_str(), podMac.c_str());

@@ -56,7 +56,7 @@ class CanvasState {
   bool isFocused = false;
   std::shared_ptr<const RunFacts> facts;  ///< null: nothing is known. Set by SetFacts()
   void SetFacts(std::shared_ptr<const RunFacts> known);
-  std::vector<uint16_t> vxlanPorts;       ///< of the run, for the packet's bricks
+  std::vector<uint16_t> vxlanPorts;  ///< of the run, for the packet's bricks
 
   // --- what is not shown
   /// By Kubernetes namespace, label, rack and VNI. A pod is hidden with its namespace or one of its labels, a node with

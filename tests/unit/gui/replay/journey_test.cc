@@ -24,8 +24,8 @@ struct Opened : test::OpenedRun {
 };
 
 const Hop& HopAt(const Journey& journey, Stage stage) {
-  const auto it = std::find_if(journey.hops.begin(), journey.hops.end(),
-                               [&](const Hop& hop) { return hop.record.stage == stage; });
+  const auto it =
+      std::find_if(journey.hops.begin(), journey.hops.end(), [&](const Hop& hop) { return hop.record.stage == stage; });
   EXPECT_NE(it, journey.hops.end());
   return *it;
 }
@@ -55,7 +55,8 @@ TEST(Journey, PutsTheBytesOfEveryStepTogether) {
   EXPECT_EQ(forward.before, SmallRun::EchoPacket(false, 1, 64));
   EXPECT_EQ(forward.after, SmallRun::EchoPacket(false, 1, 63));
   const Hop& encapsulate = HopAt(journey, Stage::Encapsulate);
-  const auto inner = SmallRun::WithEthernet(SmallRun::EchoPacket(false, 1, 63), "02:00:00:00:02:04", "02:00:00:00:01:04");
+  const auto inner =
+      SmallRun::WithEthernet(SmallRun::EchoPacket(false, 1, 63), "02:00:00:00:02:04", "02:00:00:00:01:04");
   EXPECT_EQ(encapsulate.before, inner);
   EXPECT_EQ(encapsulate.beforeLayer, LinkLayer::Ethernet);
   auto whole = SmallRun::OuterHeaders(false, 98);
@@ -75,7 +76,8 @@ TEST(Journey, QuotesTheLineThatDecided) {
   EXPECT_EQ(route.tableName, "route");
   EXPECT_EQ(route.line, "10.244.2.0/24 via 10.244.2.0 dev flannel.1 onlink");
   EXPECT_EQ(route.action, "route → flannel.1");
-  EXPECT_EQ(route.why, "This route has the way to 10.244.2.2 (shop/redis): out through flannel.1 to the next hop 10.244.2.0.");
+  EXPECT_EQ(route.why,
+            "This route has the way to 10.244.2.2 (shop/redis): out through flannel.1 to the next hop 10.244.2.0.");
   const Hop& fdb = HopAt(journey, Stage::VxlanFdbLookup);
   EXPECT_EQ(fdb.tableName, "fdb");
   EXPECT_EQ(fdb.why, "The FDB of flannel.1 has 02:00:00:00:02:04 at the remote VTEP 172.16.2.12 (node2).");

@@ -108,8 +108,8 @@ TEST(PacketList, SaysWhyThereIsNone) {
 
 TEST(FilterJob, FindsTheSameRowsAsLookingAtEach) {
   Opened opened({.pings = 5, .hasDrop = true});
-  for (const char* text : {"", "sim.drop", "k8s.src.pod == redis", "vxlan.vni == 1 && ip.ttl == 63", "sim.stage == Forward",
-                           "icmp.seq in {2..3} && eth"}) {
+  for (const char* text : {"", "sim.drop", "k8s.src.pod == redis", "vxlan.vni == 1 && ip.ttl == 63",
+                           "sim.stage == Forward", "icmp.seq in {2..3} && eth"}) {
     const auto list = opened.List(PacketSource::Trace);
     FilterError error;
     const auto filter = Filter::Compile(text, error);
@@ -136,7 +136,9 @@ TEST(FilterJob, FindsTheSameRowsAsLookingAtEach) {
 
 TEST(FilterJob, FindsCapturedFrames) {
   Opened opened;
-  EXPECT_EQ(Find(*opened.run, PacketSource::Capture, "frame.interface_name == \"shop/redis/eth0\" && icmp.type == 8").size(), 3u);
+  EXPECT_EQ(
+      Find(*opened.run, PacketSource::Capture, "frame.interface_name == \"shop/redis/eth0\" && icmp.type == 8").size(),
+      3u);
   EXPECT_EQ(Find(*opened.run, PacketSource::Capture, "vxlan").size(), 12u);  // 3 pings and 3 replies at two nodes
   EXPECT_EQ(Find(*opened.run, PacketSource::Capture, "k8s.node == node2").size(), 12u);
 }

@@ -42,7 +42,8 @@ TEST(Topology, RefusesWhatItsIdsDoNotFit) {
        {"", "[]", "{", "3", "null", "{\"namespaces\":[{\"id\":1,\"name\":\"a\"}]}",
         "{\"cables\":[{\"name\":\"c\",\"a\":{\"netns\":0,\"ifindex\":1},\"b\":{\"netns\":9,\"ifindex\":1}}]}",
         "{\"workloads\":[{\"id\":0,\"from\":4}]}", "{\"namespaces\":[{\"id\":-1}]}", "{\"namespaces\":[{\"id\":0.5}]}",
-        "{\"namespaces\":[{\"id\":99999999999999}]}", "{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["}) {
+        "{\"namespaces\":[{\"id\":99999999999999}]}",
+        "{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["}) {
     std::string error;
     EXPECT_FALSE(Topology::FromJson(text, error)) << text;
     EXPECT_TRUE(error.starts_with("no plan: ")) << error;
