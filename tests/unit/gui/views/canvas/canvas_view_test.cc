@@ -4,7 +4,7 @@
 #include <QFile>
 #include <QImage>
 #include <QMouseEvent>
-#include <QStandardPaths>
+#include <QTemporaryDir>
 #include <QTreeWidget>
 #include <QWheelEvent>
 
@@ -22,10 +22,11 @@ using test::SmallRun;
 
 class CanvasViewTest : public test::SessionTest {
  protected:
+  const QTemporaryDir m_config;
+
   CanvasViewTest() {
     ThemeSwitch::Instance().SetMotionReduced(true);
-    QStandardPaths::setTestModeEnabled(true);
-    QFile::remove(QStandardPaths::writableLocation(QStandardPaths::AppConfigLocation) + QStringLiteral("/canvas.json"));
+    qputenv("XDG_CONFIG_HOME", m_config.path().toLocal8Bit());  // tests run side by side
     m_view.resize(1000, 700);
     m_view.show();
   }
@@ -144,8 +145,6 @@ TEST_F(CanvasViewTest, ANodeThatWasDraggedStaysThereWhenTheRunIsOpenedAgain) {
   ASSERT_EQ(moved.count("node1"), 1u);
   m_session.Reload();
   EXPECT_EQ(m_view.State().Moved().at("node1"), moved.at("node1"));
-  QFile::remove(QStandardPaths::writableLocation(QStandardPaths::AppConfigLocation) +
-                QStringLiteral("/positions.json"));
 }
 
 TEST_F(CanvasViewTest, EveryLensAndLevelDrawsSomethingElse) {
