@@ -41,6 +41,7 @@ class Writer : public wire::ByteWriter {
     Put(buckets.data(), buckets.size() * sizeof(Histogram::Bucket));
     if (!buckets.empty()) Put(Extremes{histogram.Min(), histogram.Max(), histogram.Sum()});
   }
+  void Put(const std::optional<Nanoseconds>& time) { Put(time.value_or(Nanoseconds{-1})); }
   struct Extremes {
     int64_t min = 0, max = 0, sum = 0;
   };
@@ -55,6 +56,16 @@ class Reader : public wire::ByteReader {
     T value;
     OVERLAYSIM_CHECK(Take(value), "a result is cut short");
     return value;
+  }
+  template <typename T>
+  void Fill(T& value) {
+    value = Get<T>();
+  }
+  void Fill(std::string& text) { text = GetText(); }
+  void Fill(Histogram& histogram) { histogram = GetHistogram(); }
+  void Fill(std::optional<Nanoseconds>& time) {
+    const auto told = Get<Nanoseconds>();
+    time = told.count >= 0 ? std::optional(told) : std::nullopt;
   }
   std::string GetText() {
     const auto bytes = Get<uint64_t>();
@@ -76,34 +87,29 @@ class Reader : public wire::ByteReader {
   }
 };
 
-void PutResult(Writer& writer, const FlowResult& r) {
-  writer.Put(r.offeredPackets);
-  writer.Put(r.offeredBytes);
-  writer.Put(r.deliveredPackets);
-  writer.Put(r.deliveredBytes);
-  writer.Put(r.latencyNs);
-  writer.Put(r.rttNs);
-  writer.Put(r.error);
-  writer.Put(r.output);
-  writer.Put(r.errorOutput);
-  writer.Put(r.exit);
-  writer.Put(r.completion.value_or(Nanoseconds{-1}));
+/// What crosses of a result, the same for writing and reading; `each` gets one field after the other.
+template <typename Result, typename Each>
+void VisitResult(Result& r, Each&& each) {
+  each(r.offeredPackets);
+  each(r.offeredBytes);
+  each(r.deliveredPackets);
+  each(r.deliveredBytes);
+  each(r.latencyNs);
+  each(r.rttNs);
+  each(r.error);
+  each(r.output);
+  each(r.errorOutput);
+  each(r.exit);
+  each(r.completion);
 }
 
-FlowResult GetResult(Reader& reader) {
-  FlowResult r;
-  r.offeredPackets = reader.Get<uint64_t>();
-  r.offeredBytes = reader.Get<uint64_t>();
-  r.deliveredPackets = reader.Get<uint64_t>();
-  r.deliveredBytes = reader.Get<uint64_t>();
-  r.latencyNs = reader.GetHistogram();
-  r.rttNs = reader.GetHistogram();
-  r.error = reader.GetText();
-  r.output = reader.GetText();
-  r.errorOutput = reader.GetText();
-  r.exit = reader.Get<int>();
-  if (const auto took = reader.Get<Nanoseconds>(); took.count >= 0) r.completion = took;
-  return r;
+template <typename Outcome, typename Each>
+void VisitOutcome(Outcome& o, Each&& each) {
+  each(o.at);
+  each(o.text);
+  each(o.exit);
+  each(o.output);
+  each(o.error);
 }
 
 /// Of two halves. An error in sending comes after one in listening.
@@ -133,6 +139,7 @@ Simulation::Crossed Simulation::CrossedFrames() const {
 std::vector<uint8_t> Simulation::Results() const {
   std::vector<uint8_t> bytes;
   Writer writer(bytes);
+  const auto put = [&writer](const auto& field) { writer.Put(field); };
   writer.Put(engine::EventCount());
   writer.Put(m_network->verdicts);
 
@@ -155,7 +162,7 @@ std::vector<uint8_t> Simulation::Results() const {
     if (!m_flows[i]) continue;
     writer.Put(static_cast<uint32_t>(i));
     writer.Put(m_flows[i]->IsDone());
-    PutResult(writer, m_flows[i]->Result());
+    VisitResult(m_flows[i]->Result(), put);
     writer.Put(IsMine(m_plan.workloads[i].from));
   }
   writer.Put(UINT32_MAX);
@@ -163,11 +170,7 @@ std::vector<uint8_t> Simulation::Results() const {
   writer.Put(static_cast<uint64_t>(m_outcomes.size()));
   for (const auto& [moment, outcome] : m_outcomes) {
     writer.Put(moment);
-    writer.Put(outcome.at);
-    writer.Put(outcome.text);
-    writer.Put(outcome.exit);
-    writer.Put(outcome.output);
-    writer.Put(outcome.error);
+    VisitOutcome(outcome, put);
   }
 
   writer.Put(m_elsewhere.crossed);
@@ -178,6 +181,7 @@ std::vector<uint8_t> Simulation::Results() const {
 
 void Simulation::Absorb(std::span<const uint8_t> results) {
   Reader reader(results);
+  const auto fill = [&reader](auto& field) { reader.Fill(field); };
   m_elsewhere.events += reader.Get<uint64_t>();
   const auto verdicts = reader.Get<decltype(m_network->verdicts)>();
   for (size_t i = 0; i < verdicts.size(); ++i) m_network->verdicts[i] += verdicts[i];
@@ -195,7 +199,8 @@ void Simulation::Absorb(std::span<const uint8_t> results) {
 
   for (auto i = reader.Get<uint32_t>(); i != UINT32_MAX; i = reader.Get<uint32_t>()) {
     const bool isDone = reader.Get<bool>();
-    FlowResult told = GetResult(reader);
+    FlowResult told;
+    VisitResult(told, fill);
     const bool isSender = reader.Get<bool>();
     if (const traffic::Flow* known = m_flows.at(i).get()) {
       told = isSender ? Together(std::move(told), known->Result()) : Together(known->Result(), told);
@@ -208,11 +213,7 @@ void Simulation::Absorb(std::span<const uint8_t> results) {
   for (auto left = reader.Get<uint64_t>(); left > 0; --left) {
     const auto moment = reader.Get<engine::Moment>();
     EventOutcome outcome;
-    outcome.at = reader.Get<Nanoseconds>();
-    outcome.text = reader.GetText();
-    outcome.exit = reader.Get<int>();
-    outcome.output = reader.GetText();
-    outcome.error = reader.GetText();
+    VisitOutcome(outcome, fill);
     m_outcomes.emplace_back(moment, std::move(outcome));
   }
   std::stable_sort(m_outcomes.begin(), m_outcomes.end(),
