@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sim/cli/planned.h"
+#include "sim/plan/cluster.h"
 #include "sim/plan/distribution/partition.h"
 
 namespace overlaysim::cli {
@@ -97,7 +98,7 @@ void AddPlan(CLI::App& program, Action& run) {
   arguments->scenario.AddTo(*verb);
   verb->add_option("--ranks", arguments->ranks, "how many processes: as mpirun -n (docs/distributed.md)")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(size_t{1}, plan::kMaxNodes));
   AddFormat(*verb, arguments->json, "text");
   verb->callback([arguments, &run] { run = [arguments] { return Plan(*arguments); }; });
 }

@@ -74,6 +74,12 @@ class FromStandardInput(Cli):
         self.assertEqual(2, result.returncode)
         self.assertIn("x/mine.json:2:3: error: unknown key", result.stderr)
 
+    def test_a_number_of_ranks_that_cannot_be_is_told_with_those_that_can(self):
+        for ranks, words in (("0", "not in range 1 to 20000"), ("3", "at most 2 ranks, not 3")):
+            result = self.call("plan", TWO_NODES, "--ranks", ranks)
+            self.assertEqual(2, result.returncode)
+            self.assertIn(words, result.stderr)
+
     def test_progress_is_told_in_lines_of_json(self):
         process = subprocess.Popen([PROGRAM, "run", self.file("long.json", LONG), "--no-trace", "--no-capture", "--progress",
                                     "--out", self.dir / "long"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
