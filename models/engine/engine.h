@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
@@ -18,8 +19,8 @@ struct EventOrder {
   NetnsId receiver;
   uint32_t device = 0;    ///< ifindex of the receiving device; 0: a timer of the namespace
   uint64_t sequence = 0;  ///< the sender's; for a timer, the namespace's own
-  /// What the event will look at first: fetched into the cache shortly before. No part of the order.
-  const void* touches = nullptr;
+  /// What the event will look at: fetched into the cache shortly before. No part of the order.
+  std::array<const void*, 2> touches{};
 };
 
 /// ns-3's context (Simulator::GetContext()) while such an event happens has this bit set; the rest is the receiver.

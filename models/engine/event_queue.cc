@@ -17,13 +17,17 @@ EventQueue::Entry PopHeap(std::vector<EventQueue::Entry>& heap) {
   return entry;
 }
 
-/// With thousands of hosts nearly all that an event looks at has to come from memory; this lets a slot's events wait
-/// for it together.
+/// How many events happen between fetching what one touches and its turn.
+constexpr size_t kAhead = 6;
+
+/// With thousands of hosts nearly all that an event looks at has to come from memory; this lets it come while others
+/// happen.
 void Fetch(const EventQueue::Entry& entry) {
   constexpr size_t kLineBytes = 64, kLines = 4;
   __builtin_prefetch(entry.event);
-  for (size_t i = 0; entry.touches && i < kLines; ++i)
-    __builtin_prefetch(static_cast<const char*>(entry.touches) + i * kLineBytes);
+  for (const void* touched : entry.touches)
+    for (size_t i = 0; touched && i < kLines; ++i)
+      __builtin_prefetch(static_cast<const char*>(touched) + i * kLineBytes);
 }
 
 }  // namespace
@@ -64,8 +68,8 @@ void EventQueue::Advance() {
     m_spare.push_back(std::exchange(m_now, std::exchange(m_wheel[at], {})));
     m_used[at / kWordBits] &= ~(uint64_t{1} << at % kWordBits);
     m_inWheel -= m_now.size();
-    for (const Entry& entry : m_now) Fetch(entry);
     std::sort(m_now.begin(), m_now.end());
+    for (size_t i = 1; i <= std::min(kAhead, m_now.size()); ++i) Fetch(m_now[m_now.size() - i]);
   }
   while (!m_far.empty() && SlotOf(m_far.front().time) - m_slot < kSlots) Put(PopHeap(m_far));
 }
@@ -76,6 +80,7 @@ EventQueue::Entry EventQueue::TakeNext() {
   if (m_now.empty() || (!m_late.empty() && m_now.back() < m_late.front())) return PopHeap(m_late);
   const Entry entry = m_now.back();
   m_now.pop_back();
+  if (m_now.size() >= kAhead) Fetch(m_now[m_now.size() - kAhead]);
   return entry;
 }
 

@@ -75,7 +75,7 @@ uint64_t OrderedSimulator::Place(uint32_t context, const ns3::Time& delay, ns3::
                    .place = uint64_t{OrderOf(context)} << 32,
                    .sequence = m_made++,
                    .event = event,
-                   .touches = nullptr,
+                   .touches = {},
                    .isOurs = false});
   return time;
 }

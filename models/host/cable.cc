@@ -83,10 +83,10 @@ void Cable::Send(int side, wire::FramePtr frame) {
   const Nanoseconds arrival = std::max(departure + m_settings.delay, direction.notBefore);
   if (direction.boundary) [[unlikely]]
     return direction.boundary->Leave({m_id, side, arrival, direction.sequence++, m_cuts, std::move(frame)});
-  const wire::Frame* sent = frame.get();
+  const std::array<const void*, 2> touched{frame.get(), frame->expected};
   direction.underway.Append(std::move(frame));
   const CableEnd& to = End(1 - side);
-  engine::Schedule(arrival - now, {to.netns, static_cast<uint32_t>(to.ifindex), direction.sequence++, sent},
+  engine::Schedule(arrival - now, {to.netns, static_cast<uint32_t>(to.ifindex), direction.sequence++, touched},
                    [this, side, cuts = m_cuts] { Arrive(side, cuts); });
 }
 
@@ -97,7 +97,7 @@ void Cable::Enter(Crossing crossing) {
   direction.underway.Append(std::move(crossing.frame));
   const CableEnd& to = End(1 - crossing.side);
   engine::Schedule(crossing.arrival - engine::Now(),
-                   {to.netns, static_cast<uint32_t>(to.ifindex), crossing.sequence, sent},
+                   {to.netns, static_cast<uint32_t>(to.ifindex), crossing.sequence, {sent}},
                    [this, side = crossing.side, cuts = crossing.cuts] { Arrive(side, cuts); });
 }
 
@@ -119,7 +119,7 @@ void Cable::Arrive(int side, uint32_t cuts) {
   if (cuts != m_cuts) return stack.Refuse(Stage::Receive, Verdict::CableCut, std::move(frame), to.ifindex);
   if (stack.KernelBacklog().flows->Receive(stack, to.ifindex, frame)) return;
   frame->Linearise();
-  frame->trail = nullptr;
+  frame->trail = frame->expected = nullptr;
   frame->origin = 0;
   Backlog::Guard guard(stack.KernelBacklog());
   stack.Receive(to.ifindex, std::move(frame));

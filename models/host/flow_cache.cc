@@ -402,22 +402,17 @@ void FlowCache::SendOn(Entry& entry, wire::FramePtr frame, int64_t waiting) {
   entry.marks.WriteTo(*frame);
   frame->trail = &entry;
   frame->trailVersion = entry.version;
-  if (entry.next) {  // it will be wanted when the frame arrives
-    __builtin_prefetch(entry.next);
-    __builtin_prefetch(reinterpret_cast<const char*>(entry.next) + 64);
-    __builtin_prefetch(reinterpret_cast<const char*>(entry.next) + 128);
-  }
+  const bool isExpected = frame->origin != 0 && entry.nextOrigin == frame->origin;
+  frame->expected = isExpected ? entry.next : nullptr;
+  frame->expectedVersion = entry.nextVersion;
   entry.cable->Send(entry.side, std::move(frame), waiting);
 }
 
 /// The entry that took the last frame of the same origin. What a version of an entry sends first differs in nothing
 /// that a key holds; what a switch sends on may, because it does not look into tunnels.
 FlowCache::Entry* FlowCache::FindNext(const wire::Frame& frame) const {
-  const auto* from = static_cast<const Entry*>(frame.trail);
-  if (!from || from->version != frame.trailVersion || !from->next || from->next->version != from->nextVersion ||
-      frame.origin == 0 || from->nextOrigin != frame.origin)
-    return nullptr;
-  return from->next->owner == this ? from->next : nullptr;
+  auto* entry = static_cast<Entry*>(frame.expected);
+  return entry && entry->version == frame.expectedVersion && entry->owner == this ? entry : nullptr;
 }
 
 bool FlowCache::Receive(Stack& stack, int ifindex, wire::FramePtr& frame) {
@@ -432,6 +427,10 @@ bool FlowCache::Receive(Stack& stack, int ifindex, wire::FramePtr& frame) {
       from->nextVersion = entry->version;
       from->nextOrigin = frame->origin;
     }
+  }
+  if (entry) {
+    __builtin_prefetch(entry->account.get());
+    __builtin_prefetch(entry->socket.get());
   }
   const Nanoseconds now = engine::Now();
   std::optional<int64_t> room = 0;

@@ -220,7 +220,7 @@ class Stack {
   void After(Nanoseconds delay, F&& f);
   /// The same inside a quiet guard; `touches`: see engine::EventOrder.
   template <typename F>
-  void AfterQuietly(Nanoseconds delay, const void* touches, F&& f);
+  void AfterQuietly(Nanoseconds delay, std::array<const void*, 2> touches, F&& f);
 
  private:
   friend class WireguardDevice;

@@ -14,7 +14,7 @@ void Stack::After(Nanoseconds delay, F&& f) {
 }
 
 template <typename F>
-void Stack::AfterQuietly(Nanoseconds delay, const void* touches, F&& f) {
+void Stack::AfterQuietly(Nanoseconds delay, std::array<const void*, 2> touches, F&& f) {
   engine::Schedule(delay, {Id(), 0, NextSequence(), touches}, [this, function = std::forward<F>(f)]() mutable {
     Backlog::Guard guard(m_backlog, Backlog::Guard::kQuiet);
     function();

@@ -56,14 +56,14 @@ void RpcFlow::SendNext() {
   }
   WatchOldest();
   if (m_settings.interval.count > 0 && !m_sentAll)
-    m_from.AfterQuietly(m_settings.interval, this, [this] { SendNext(); });
+    m_from.AfterQuietly(m_settings.interval, {this}, [this] { SendNext(); });
 }
 
 /// Gives up requests that have waited too long.
 void RpcFlow::WatchOldest() {
   if (m_isWatched || m_underWay.empty()) return;
   m_isWatched = true;
-  m_from.AfterQuietly(m_underWay.front().at + m_settings.wait - engine::Now(), this, [this] {
+  m_from.AfterQuietly(m_underWay.front().at + m_settings.wait - engine::Now(), {this}, [this] {
     m_isWatched = false;
     while (!m_underWay.empty() && m_underWay.front().at + m_settings.wait <= engine::Now()) {
       m_underWay.erase(m_underWay.begin());
@@ -77,12 +77,12 @@ void RpcFlow::WatchOldest() {
 void RpcFlow::Ended() {
   if (IsDone()) return;
   if (m_sentAll && m_underWay.empty()) return Close();
-  if (m_settings.interval.count == 0) m_from.AfterQuietly({}, this, [this] { SendNext(); });
+  if (m_settings.interval.count == 0) m_from.AfterQuietly({}, {this}, [this] { SendNext(); });
 }
 
 /// The server's process answers when it runs, not in the softirq that brings the request.
 void RpcFlow::Take(const host::UdpDatagram& datagram) {
-  m_to->AfterQuietly({}, this,
+  m_to->AfterQuietly({}, {this},
                      [this, request = datagram.journey, from = datagram.destination, to = datagram.source,
                       port = datagram.sourcePort] { Answer(request, from, to, port); });
 }
@@ -117,7 +117,7 @@ void RpcFlow::Close() {
   if (m_isOpen) m_sinks.Close(*m_to, m_settings.destinationPort, m_settings.flow);
   m_isOpen = false;
   // Not in the middle of what the socket is told
-  m_from.AfterQuietly({}, this, [this] { m_from.CloseUdp({}, m_port); });
+  m_from.AfterQuietly({}, {this}, [this] { m_from.CloseUdp({}, m_port); });
   m_from.Forget(m_repeatedRequest);
   if (m_to) m_to->Forget(m_repeatedReply);
   Done();

@@ -149,9 +149,9 @@ void UdpFlow::SendNext() {
     }
   }
   // It closes once what it has sent is on its way, and errors that come at once have found it.
-  if (last) m_from.AfterQuietly({}, this, [this] { m_from.CloseUdpSender(m_settings.sourcePort); });
+  if (last) m_from.AfterQuietly({}, {this}, [this] { m_from.CloseUdpSender(m_settings.sourcePort); });
   if (IsDone()) return;
-  if (!last) return m_from.AfterQuietly(m_settings.interval, this, [this] { SendNext(); });
+  if (!last) return m_from.AfterQuietly(m_settings.interval, {this, m_repeated.slot.get()}, [this] { SendNext(); });
   EndSending();
 }
 

@@ -1,10 +1,11 @@
 #pragma once
 
+#include <boost/container/small_vector.hpp>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <span>
-#include <vector>
+#include <utility>
 
 #include "models/host/stack.h"
 #include "models/traffic/flow.h"
@@ -43,8 +44,8 @@ class UdpSinks {
   void Close(host::Stack& stack, uint16_t port, uint32_t flow);
 
  private:
-  /// By flow, in ascending order.
-  using Port = std::vector<std::pair<uint32_t, Taker*>>;
+  /// By flow, in ascending order; most ports serve one.
+  using Port = boost::container::small_vector<std::pair<uint32_t, Taker*>, 2>;
   static Port::iterator Find(Port& port, uint32_t flow);
   std::map<std::pair<NetnsId, uint16_t>, std::unique_ptr<Port>> m_ports;
 };
@@ -85,7 +86,7 @@ class UdpReceiver : private UdpSinks::Taker {
     uint64_t journey;
     Nanoseconds at;
   };
-  std::vector<Sent> m_underWay;  ///< as they were sent
+  boost::container::small_vector<Sent, 2> m_underWay;  ///< as they were sent
   std::optional<Arrival> m_firstArrival;
   Nanoseconds m_lastTaken;
   bool m_isOpen = false, m_isLastSent = false;

@@ -110,6 +110,9 @@ class Frame {
   /// first, 0: none.
   void* trail = nullptr;
   uint64_t trailVersion = 0, origin = 0;
+  /// The entry that took the last one like it where this one goes, and in which version; null: none is known.
+  void* expected = nullptr;
+  uint64_t expectedVersion = 0;
   bool isSound = false;       ///< made by a stack of ours and changed by nobody else: all its checksums are right
   uint16_t maxFragment = 0;   ///< IPCB(skb)->frag_max_size: largest fragment that a reassembled packet came in
   bool encapsulated = false;  ///< its open checksum is that of a tunnelled packet (skb->encapsulation)
