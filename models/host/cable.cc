@@ -142,6 +142,7 @@ void Cable::EndRun() {
   for (int side = 0; side < 2; ++side) {
     const CableEnd& to = End(1 - side);
     if (IsElsewhere(1 - side)) continue;
+    m_network.endedPart = 2 * uint64_t{m_id.value} + static_cast<uint64_t>(side);
     while (wire::FramePtr frame = m_directions[static_cast<size_t>(side)].underway.TakeFirst())
       m_network.Get(to.netns).Refuse(Stage::RunEnd, Verdict::Unfinished, std::move(frame), to.ifindex);
   }

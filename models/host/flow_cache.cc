@@ -474,7 +474,8 @@ bool FlowCache::Receive(Stack& stack, int ifindex, wire::FramePtr& frame) {
                              ip.Ttl(),
                              ip.Tos(),
                              frame->journey,
-                             frame->flow};
+                             frame->flow,
+                             frame->cause};
   const std::shared_ptr<UdpSocketEnd> socket = entry->socket;  // it may close itself
   socket->handler(datagram);
   return true;

@@ -144,11 +144,16 @@ void Network::ForgetFlows() {
 
 void Network::EndRun() {
   SettleFlows();
+  constexpr uint64_t kKernels = uint64_t{1} << 40, kNamespaces = uint64_t{2} << 40;  // behind all cables
   for (const auto& cable : m_cables) cable->EndRun();
-  for (const auto& kernel : m_kernels)
-    if (kernel) kernel->EndRun();
-  for (size_t i = 0; i < m_stacks.Size(); ++i)
+  for (size_t i = 0; i < m_kernels.size(); ++i) {
+    endedPart = kKernels + i;
+    if (m_kernels[i]) m_kernels[i]->EndRun();
+  }
+  for (size_t i = 0; i < m_stacks.Size(); ++i) {
+    endedPart = kNamespaces + i;
     if (Stack* stack = FindMade(NetnsId(i))) stack->EndRun();
+  }
 }
 
 Backlog& Network::KernelBacklog(uint32_t kernel, NetnsId owner) {

@@ -111,6 +111,8 @@ class Network {
   /// No event follows: ends each packet that is still under way, on a cable or in a queue, with Verdict::Unfinished.
   void EndRun();
 
+  /// Of EndRun(): what is being ended, in an order that is the same in every process of a run.
+  uint64_t endedPart = 0;
   /// The order in which Linux stamps frames of one instant: received ones when they come into a backlog
   /// (net.core.netdev_tstamp_prequeue), sent ones when they go.
   uint64_t arrivals = 0;       ///< how many have come into backlogs

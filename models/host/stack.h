@@ -65,6 +65,7 @@ struct UdpDatagram {
   uint8_t ttl, tos;
   uint64_t journey;
   uint32_t flow;
+  uint64_t cause = 0;  ///< journey that made its sender send it; 0: none
 };
 
 /// A bound UDP port: who takes its datagrams.

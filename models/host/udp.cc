@@ -233,7 +233,8 @@ void Stack::UdpReceive(kernel::Link& link, wire::FramePtr packet, uint32_t offse
                              message.Ttl(),
                              message.Tos(),
                              packet->journey,
-                             packet->flow};
+                             packet->flow,
+                             packet->cause};
   Trace(Stage::LocalDeliver, Verdict::Delivered, *packet, link.ifindex);
   CountEnd(Verdict::Delivered);
   FlowCache& flows = *m_backlog.flows;

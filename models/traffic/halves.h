@@ -11,10 +11,11 @@ namespace overlaysim::traffic {
 /// heard when the processes next meet: before any packet sent at that time can arrive.
 struct Word {
   enum class Kind : uint8_t {
-    Sent,         ///< a datagram: `number` is its journey
-    LastSent,     ///< no more will come; who waits for some closes `then`, as event `number` of the sender
-    ServerEnded,  ///< of TCP: `number` bytes have come, `isIntact`, `error`
-    GiveUp,       ///< of TCP: the client has failed
+    Sent,            ///< a datagram: `number` is its journey
+    LastSent,        ///< no more will come; who waits for some closes `then`, as event `number` of the sender
+    ServerEnded,     ///< of TCP: `number` bytes have come, `isIntact`, `error`
+    GiveUp,          ///< of TCP: the client has failed
+    NoMoreRequests,  ///< of requests and replies: the client has closed
   };
   Kind kind = Kind::Sent;
   uint32_t flow = 0;

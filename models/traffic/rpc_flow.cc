@@ -10,20 +10,60 @@
 
 namespace overlaysim::traffic {
 
-RpcFlow::RpcFlow(host::Stack& from, host::Stack* to, UdpSinks& sinks, const RpcSettings& settings)
-    : m_from(from),
-      m_to(to),
+// ------------------------------------------------------------------------------------------------ answering
+
+RpcServer::RpcServer(host::Stack& stack, UdpSinks& sinks, const RpcSettings& settings)
+    : m_stack(stack),
       m_sinks(sinks),
-      m_settings(settings),
-      m_request(SharedCountingBytes(settings.request)),
+      m_port(settings.destinationPort),
+      m_flow(settings.flow),
       m_reply(SharedCountingBytes(settings.reply)) {}
+
+bool RpcServer::Open() { return m_isOpen = m_sinks.Open(m_stack, m_port, m_flow, *this); }
+
+void RpcServer::Close() {
+  if (m_isOpen) m_sinks.Close(m_stack, m_port, m_flow);
+  m_isOpen = false;
+  m_stack.Forget(m_repeated);
+}
+
+/// Its process answers when it runs, not in the softirq that brings the request.
+void RpcServer::Take(const host::UdpDatagram& datagram) {
+  m_stack.AfterQuietly({}, {this},
+                       [this, request = datagram.journey, from = datagram.destination, to = datagram.source,
+                        port = datagram.sourcePort] { Answer(request, from, to, port); });
+}
+
+void RpcServer::Answer(uint64_t request, const IpAddress& from, const IpAddress& to, uint16_t toPort) {
+  const host::SendRequest answer{
+      .source = from, .destination = to, .pmtu = host::SendRequest::Pmtu::Want, .cause = request, .flow = m_flow};
+  host::Backlog::Guard guard(m_stack.KernelBacklog(), host::Backlog::Guard::kQuiet);
+  m_stack.SendUdp(answer, m_port, toPort, m_reply, m_repeated);
+}
+
+void RemoteRpcServer::Start() {
+  if (!m_server.Open()) m_result.error = std::strerror(EADDRINUSE);
+}
+
+void RemoteRpcServer::Hear(const Word&) { m_server.Close(); }
+
+// ------------------------------------------------------------------------------------------------ asking
+
+RpcFlow::RpcFlow(host::Stack& from, host::Stack* to, UdpSinks& sinks, const RpcSettings& settings)
+    : m_from(from), m_settings(settings), m_request(SharedCountingBytes(settings.request)) {
+  if (to) m_server.emplace(*to, sinks, settings);
+}
+
+RpcFlow::RpcFlow(host::Stack& from, Messenger& server, UdpSinks& sinks, const RpcSettings& settings)
+    : RpcFlow(from, nullptr, sinks, settings) {
+  m_messenger = &server;
+}
 
 void RpcFlow::Start() {
   m_port = TakeLocalPort(m_from, "flow", m_settings.flow, [this](uint16_t port) {
     return m_from.BindUdp({}, port, [this](const host::UdpDatagram& datagram) { TakeReply(datagram); }) == 0;
   });
-  if (m_to) m_isOpen = m_sinks.Open(*m_to, m_settings.destinationPort, m_settings.flow, *this);
-  if (m_to && !m_isOpen) m_result.error = std::strerror(EADDRINUSE);
+  if (m_server && !m_server->Open()) m_result.error = std::strerror(EADDRINUSE);
   SendNext();
 }
 
@@ -49,10 +89,9 @@ void RpcFlow::SendNext() {
     host::Backlog::Guard guard(m_from.KernelBacklog(), host::Backlog::Guard::kQuiet);
     const host::SendRequest request{
         .destination = m_settings.destination, .pmtu = host::SendRequest::Pmtu::Want, .flow = m_settings.flow};
-    if (const int error =
-            m_from.SendUdp(request, m_port, m_settings.destinationPort, m_request, m_repeatedRequest, &journey))
+    if (const int error = m_from.SendUdp(request, m_port, m_settings.destinationPort, m_request, m_repeated, &journey))
       m_result.error = std::strerror(error);
-    m_underWay.push_back({journey, 0, engine::Now()});
+    m_underWay.push_back({journey, engine::Now()});
   }
   WatchOldest();
   if (m_settings.interval.count > 0 && !m_sentAll)
@@ -80,30 +119,9 @@ void RpcFlow::Ended() {
   if (m_settings.interval.count == 0) m_from.AfterQuietly({}, {this}, [this] { SendNext(); });
 }
 
-/// The server's process answers when it runs, not in the softirq that brings the request.
-void RpcFlow::Take(const host::UdpDatagram& datagram) {
-  m_to->AfterQuietly({}, {this},
-                     [this, request = datagram.journey, from = datagram.destination, to = datagram.source,
-                      port = datagram.sourcePort] { Answer(request, from, to, port); });
-}
-
-void RpcFlow::Answer(uint64_t request, const IpAddress& from, const IpAddress& to, uint16_t toPort) {
-  const host::SendRequest answer{.source = from,
-                                 .destination = to,
-                                 .pmtu = host::SendRequest::Pmtu::Want,
-                                 .cause = request,
-                                 .flow = m_settings.flow};
-  uint64_t journey = 0;
-  host::Backlog::Guard guard(m_to->KernelBacklog(), host::Backlog::Guard::kQuiet);
-  if (m_to->SendUdp(answer, m_settings.destinationPort, toPort, m_reply, m_repeatedReply, &journey) != 0) return;
-  const auto call =
-      std::find_if(m_underWay.begin(), m_underWay.end(), [&](const Call& c) { return c.request == request; });
-  if (call != m_underWay.end()) call->reply = journey;
-}
-
 void RpcFlow::TakeReply(const host::UdpDatagram& datagram) {
-  const auto call = std::find_if(m_underWay.begin(), m_underWay.end(),
-                                 [&](const Call& c) { return c.reply != 0 && c.reply == datagram.journey; });
+  const auto call =
+      std::find_if(m_underWay.begin(), m_underWay.end(), [&](const Call& c) { return c.request == datagram.cause; });
   if (call == m_underWay.end()) return;
   ++m_result.deliveredPackets;
   m_result.deliveredBytes += datagram.bytes;
@@ -114,12 +132,12 @@ void RpcFlow::TakeReply(const host::UdpDatagram& datagram) {
 
 void RpcFlow::Close() {
   if (IsDone()) return;
-  if (m_isOpen) m_sinks.Close(*m_to, m_settings.destinationPort, m_settings.flow);
-  m_isOpen = false;
+  if (m_server) m_server->Close();
+  if (m_messenger)
+    m_messenger->Tell({.kind = Word::Kind::NoMoreRequests, .flow = m_settings.flow, .at = engine::Now()});
   // Not in the middle of what the socket is told
   m_from.AfterQuietly({}, {this}, [this] { m_from.CloseUdp({}, m_port); });
-  m_from.Forget(m_repeatedRequest);
-  if (m_to) m_to->Forget(m_repeatedReply);
+  m_from.Forget(m_repeated);
   Done();
 }
 

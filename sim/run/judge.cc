@@ -325,10 +325,7 @@ class JudgeOfRun {
     if (devices.empty()) return true;
     return std::any_of(devices.begin(), devices.end(), [&](const Expectation::Device& d) {
       if (d.netns != loss.netns) return false;
-      if (d.device.empty()) return true;
-      const host::Stack* stack = m_simulation.Net().FindMade(loss.netns);
-      const kernel::Link* link = stack ? stack->Ns().GetLink(loss.ifindex) : nullptr;
-      return link && link->name == d.device;
+      return d.device.empty() || m_simulation.DeviceName({loss.netns, loss.ifindex}) == d.device;
     });
   }
 

@@ -25,8 +25,9 @@ using kernel::TableChange;
 constexpr size_t kPeerRowsWritten = 200;
 constexpr uint32_t kPeerRowBit = 0x80000000;
 constexpr uint32_t kFirstOwnRow = 0x40000000;  // of rows that the kernel's tables do not number
-/// How many records and frames a killed run loses at most.
+/// How many frames a killed run loses at most.
 constexpr uint64_t kFlushEach = 1 << 16;
+constexpr uint32_t kRankShift = 20;  // of the numbers that a rank gives to packets: more copies no journey has
 constexpr uint16_t kIanaVxlanPort = 4789, kLinuxVxlanPort = 8472;
 
 /// The line that iproute2 prints of a changed row; "" where the row is gone.
@@ -120,20 +121,32 @@ std::optional<Ends> InnermostEnds(const uint8_t* p, size_t size, const std::unor
 
 }  // namespace
 
+void NameFlows(const ClusterPlan& plan, RunTrace& trace) {
+  for (const Workload& workload : plan.workloads) trace.NameFlow(workload.id.value, workload.name);
+}
+
 Recorder::Recorder(Simulation& simulation, const RecorderOptions& options)
     : m_simulation(simulation), m_account(simulation.Plan()), m_vxlanPorts{kIanaVxlanPort, kLinuxVxlanPort} {
   if (!options.packets.empty()) {
     m_packetFile = std::make_unique<PcapngWriter>(options.packets, options.application);
     AddCaptures();
   }
-  if (!options.order.empty()) m_order = std::make_unique<CaptureOrderWriter>(options.order);
   if (!options.trace.empty()) {
-    m_trace = std::make_unique<TraceWriter>(options.trace);
-    for (const Workload& workload : simulation.Plan().workloads) m_trace->NameFlow(workload.id.value, workload.name);
+    m_trace = std::make_unique<RunTrace>(options.trace);
+    NameFlows(simulation.Plan(), *m_trace);
+    m_sinks.push_back(m_trace.get());
+  }
+  if (options.ranks) {
+    m_order = std::make_unique<CaptureOrderWriter>(options.ranks->order);
+    m_firstPacket = (options.ranks->rank + 1) << kRankShift;
+  }
+  if (options.ranks && !options.ranks->log.empty()) {
+    m_log = std::make_unique<RankLog>(options.ranks->log, [&simulation] { return simulation.CurrentOrder(); });
+    m_sinks.push_back(m_log.get());
   }
   host::Network& net = simulation.Net();
   net.observer = this;
-  net.observeRecords = m_trace || options.account;
+  net.observeRecords = !m_sinks.empty() || options.account;
   net.onMade = [this](host::Stack& stack) { OnMade(stack); };
 }
 
@@ -170,10 +183,10 @@ void Recorder::AddCaptures() {
 
 std::string Recorder::Finish() {
   std::string error;
-  if (m_trace) {
-    WritePeerChanges(m_simulation.EndedAt());
-    m_trace->Finish();
-    error = m_trace->Error();
+  if (m_trace) error = m_trace->Finish(m_simulation.EndedAt());
+  if (m_log) {
+    std::string why = m_log->Finish();
+    if (error.empty()) error = std::move(why);
   }
   if (m_packetFile) {
     m_packetFile->Finish();
@@ -190,11 +203,8 @@ std::string Recorder::Finish() {
 
 void Recorder::OnMade(host::Stack& stack) {
   for (const kernel::Link* link : stack.Ns().Links()) BeginCaptures(stack, *link);
-  if (m_trace) {
-    WritePeerChanges(engine::Now());
-    m_trace->NameNetns(stack.Id().value, NameOf(stack.Id()));
-    WriteTables(stack);
-  }
+  for (TraceSink* sink : m_sinks) sink->NameNetns(engine::Now(), stack.Id().value, NameOf(stack.Id()));
+  if (!m_sinks.empty()) WriteTables(stack);
   stack.SetTableListener([this, &stack](const TableChange& change) { OnTableChange(stack, change); });
 }
 
@@ -202,30 +212,26 @@ void Recorder::OnTableChange(host::Stack& stack, const TableChange& change) {
   if (change.table == Table::Link && change.op != TableChange::Op::Delete) {
     const auto& link = *static_cast<const kernel::Link*>(change.row);
     if (change.op == TableChange::Op::Add) BeginCaptures(stack, link);
-    if (m_trace) m_trace->NameDevice(stack.Id().value, static_cast<uint32_t>(link.ifindex), link.name);
+    NameDevice(stack.Ns(), link);
   }
-  if (!m_trace) return;
-  WritePeerChanges(engine::Now());
-  WriteRow(stack.Ns(), change);
+  if (!m_sinks.empty()) WriteRow(stack.Ns(), change);
 }
 
-/// What agents have written in directories meanwhile: nothing else happens then, so nobody has told.
-void Recorder::WritePeerChanges(Nanoseconds until) {
-  while (!m_peerChanges.empty() && m_peerChanges.begin()->first <= until) {
-    const auto [id, change] = std::move(m_peerChanges.begin()->second);
-    m_peerChanges.erase(m_peerChanges.begin());
-    const kernel::Namespace& ns = m_simulation.Net().Get(id).Ns();
-    const auto write = [&ns, &change = change, this](Table table, const auto& row) {
-      IsNews(ns.Id(), row.rowId);
-      WriteRow(ns,
-               {change.isThere ? TableChange::Op::Add : TableChange::Op::Delete, table, row.rowId, ns.Version(), &row,
-                change.ifindex},
-               change.at);
-    };
-    constexpr std::array kTables = {Table::Route,      Table::Neighbour, Table::VxlanFdb,
-                                    Table::TunnelPeer, Table::Route6,    Table::Neighbour6};
-    std::visit([&, table = kTables.at(change.row.index())](const auto& row) { write(table, row); }, change.row);
-  }
+void Recorder::NameDevice(const kernel::Namespace& ns, const kernel::Link& link) {
+  for (TraceSink* sink : m_sinks)
+    sink->NameDevice(engine::Now(), ns.Id().value, static_cast<uint32_t>(link.ifindex), link.name);
+}
+
+/// What an agent will write in a directory at a time to come: nobody will tell of it then.
+void Recorder::WritePeerChange(const kernel::Namespace& ns, const kernel::PeerChange& change) {
+  constexpr std::array kTables = {Table::Route,      Table::Neighbour, Table::VxlanFdb,
+                                  Table::TunnelPeer, Table::Route6,    Table::Neighbour6};
+  const auto write = [&](const auto& row) {
+    IsNews(ns.Id(), row.rowId);
+    const auto op = change.isThere ? TableChange::Op::Add : TableChange::Op::Delete;
+    WriteRow(ns, {op, kTables.at(change.row.index()), row.rowId, ns.Version(), &row, change.ifindex}, change.at);
+  };
+  std::visit(write, change.row);
 }
 
 void Recorder::BeginCaptures(host::Stack& stack, const kernel::Link& link) {
@@ -239,19 +245,22 @@ void Recorder::BeginCaptures(host::Stack& stack, const kernel::Link& link) {
 uint32_t Recorder::RowIdOf(const kernel::Namespace& ns, const TableChange& change) {
   const std::string key = RowKey(change);
   if (key.empty()) return change.rowId;
-  return m_rowIds.try_emplace(fmt::format("{} {}", ns.Id().value, key), kFirstOwnRow + m_rowIds.size()).first->second;
+  auto& ids = m_rowIds[ns.Id().value];
+  return ids.try_emplace(key, kFirstOwnRow + ids.size()).first->second;
 }
 
 void Recorder::WriteRow(const kernel::Namespace& ns, const TableChange& change) { WriteRow(ns, change, engine::Now()); }
 
 void Recorder::WriteRow(const kernel::Namespace& ns, const TableChange& change, Nanoseconds at) {
-  m_trace->TableRow({.timeNs = at.count,
-                     .netns = ns.Id().value,
-                     .table = change.table,
-                     .op = change.op,
-                     .row = RowIdOf(ns, change),
-                     .version = change.version,
-                     .text = RowText(ns, change)});
+  const std::string text = RowText(ns, change);
+  const TableRowChange row{.timeNs = at.count,
+                           .netns = ns.Id().value,
+                           .table = change.table,
+                           .op = change.op,
+                           .row = RowIdOf(ns, change),
+                           .version = change.version,
+                           .text = text};
+  for (TraceSink* sink : m_sinks) sink->TableRow(engine::Now(), row);
 }
 
 void Recorder::WriteTables(host::Stack& stack) {
@@ -266,10 +275,9 @@ void Recorder::WriteTables(host::Stack& stack) {
   if (peers && !m_hasManyPeers) m_hasManyPeers = CountPeerRows(ns) > kPeerRowsWritten;
   if (m_hasManyPeers.value_or(false)) ns.peers = nullptr;
   if (ns.peers)
-    for (kernel::PeerChange& change : ns.peers->ChangesAfter(engine::Now()))
-      m_peerChanges.emplace(change.at, std::pair{ns.Id(), std::move(change)});
+    for (const kernel::PeerChange& change : ns.peers->ChangesAfter(engine::Now())) WritePeerChange(ns, change);
   for (const kernel::Link* link : ns.Links()) {
-    m_trace->NameDevice(ns.Id().value, static_cast<uint32_t>(link->ifindex), link->name);
+    NameDevice(ns, *link);
     write(Table::Link, static_cast<uint32_t>(link->ifindex), link);
   }
   for (const kernel::Address& address : ns.Addresses()) write(Table::Address, 0, &address, address.ifindex);
@@ -307,15 +315,18 @@ void Recorder::WriteTables(host::Stack& stack) {
 
 void Recorder::WriteRule(const kernel::Namespace& ns, const kernel::FilterTable& table,
                          const kernel::FilterChain& chain, const kernel::FilterRule& rule) {
-  m_trace->TableRow({.timeNs = engine::Now().count,
-                     .netns = ns.Id().value,
-                     .table = Table::Filter,
-                     .row = rule.rowId,
-                     .version = ns.Version(),
-                     .text = rule.byNft ? fmt::format("nft add rule {} {} {} {}", iproute2::NftFamilyName(table.family),
-                                                      table.name, chain.name, iproute2::NftRuleText(table, rule))
-                                        : (table.name == "filter" ? "" : "-t " + table.name + " ") +
-                                              iproute2::FilterRuleLine(chain.name, rule)});
+  const std::string text =
+      rule.byNft
+          ? fmt::format("nft add rule {} {} {} {}", iproute2::NftFamilyName(table.family), table.name, chain.name,
+                        iproute2::NftRuleText(table, rule))
+          : (table.name == "filter" ? "" : "-t " + table.name + " ") + iproute2::FilterRuleLine(chain.name, rule);
+  const TableRowChange row{.timeNs = engine::Now().count,
+                           .netns = ns.Id().value,
+                           .table = Table::Filter,
+                           .row = rule.rowId,
+                           .version = ns.Version(),
+                           .text = text};
+  for (TraceSink* sink : m_sinks) sink->TableRow(engine::Now(), row);
 }
 
 /// Rows that nobody has told of before a record names them: of very many peers, and rules that iptables has added.
@@ -360,13 +371,19 @@ void Recorder::WriteNamedRow(const TraceRecord& record) {
 // ------------------------------------------------------------------------------------------------ packets
 
 void Recorder::OnRecord(const TraceRecord& record, const HeaderChange& change) {
-  if (m_trace) {
-    WritePeerChanges({record.timeNs});
-    if ((record.row & kPeerRowBit) || (record.row != 0 && record.table == Table::Filter)) WriteNamedRow(record);
-    m_trace->Append(record, change);
-    FlushNowAndThen();
-  }
-  m_account.Add(record, change);
+  const bool isNamed = (record.row & kPeerRowBit) || (record.row != 0 && record.table == Table::Filter);
+  if (isNamed && !m_sinks.empty()) WriteNamedRow(record);
+  for (TraceSink* sink : m_sinks) sink->Append(record, change);
+  if (!m_log) m_account.Add(record, change);
+}
+
+/// Among several ranks, one that no other gives; the one that it stands for is known when all are put together.
+uint32_t Recorder::NextPacket(uint64_t journey) {
+  const uint32_t count = ++m_packets[journey];
+  OVERLAYSIM_CHECK(!m_log || count >> kRankShift == 0, "{} copies of one packet", count);
+  const uint32_t number = m_firstPacket + count;
+  if (m_log) m_log->NewPacket(journey, number);
+  return number;
 }
 
 void Recorder::OnFrame(const host::Stack& stack, const kernel::Link& link, const wire::Frame& frame, bool outgoing) {
@@ -382,10 +399,7 @@ void Recorder::OnFrame(const host::Stack& stack, const kernel::Link& link, const
                          .bytes = bytes,
                          .direction = outgoing ? CaptureDirection::Outbound : CaptureDirection::Inbound,
                          .comment = comment});
-    if (m_order) {
-      const engine::Moment moment = engine::CurrentMoment();
-      m_order->Write({moment.time.count, moment.place, moment.sequence, m_simulation.PartOfEvent()});
-    }
+    if (m_order) m_order->Write(m_simulation.CurrentOrder());
     FlushNowAndThen();
   }
 }
@@ -393,7 +407,6 @@ void Recorder::OnFrame(const host::Stack& stack, const kernel::Link& link, const
 void Recorder::FlushNowAndThen() {
   if (++m_sinceFlush < kFlushEach) return;
   m_sinceFlush = 0;
-  if (m_trace) m_trace->Flush();
   if (m_packetFile) m_packetFile->Flush();
   if (m_order) m_order->Flush();
 }

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,7 +15,8 @@
 #include "sim/trace/capture_filter.h"
 #include "sim/trace/capture_merge.h"
 #include "sim/trace/capture_writer.h"
-#include "sim/trace/trace_writer.h"
+#include "sim/trace/rank_log.h"
+#include "sim/trace/run_trace.h"
 
 namespace overlaysim {
 
@@ -26,12 +26,22 @@ inline LinkType LinkTypeOf(const CapturePoint& point) {
 
 class Simulation;
 
+/// Tells the trace of the plan's lines of traffic.
+void NameFlows(const ClusterPlan& plan, RunTrace& trace);
+
+/// One of several ranks: what it tells is put together with what the others tell when the run has ended.
+struct RankFiles {
+  uint32_t rank = 0;
+  std::filesystem::path order;  ///< of its frames among those of other ranks
+  std::filesystem::path log;    ///< "": records are not wanted; else what MergeRankLogs() reads
+};
+
 struct RecorderOptions {
   std::filesystem::path trace;    ///< "": no trace.bin
   std::filesystem::path packets;  ///< "": no packets.pcapng
-  std::filesystem::path order;    ///< "": none; else where the order of the frames among those of other ranks goes
   std::string application;        ///< shb_userappl
-  bool account = false;           ///< keep Account() even without a trace
+  bool account = false;           ///< keep Account() even without a trace; of several ranks, it is for who puts them together
+  std::optional<RankFiles> ranks;
 };
 
 /// Writes down what passes in a simulation: its records and tables into trace.bin, the frames of captured devices into
@@ -44,7 +54,7 @@ class Recorder final : public host::Observer {
 
   void OnRecord(const TraceRecord& record, const HeaderChange& change) override;
   void OnFrame(const host::Stack& stack, const kernel::Link& link, const wire::Frame& frame, bool outgoing) override;
-  uint32_t NextPacket(uint64_t journey) override { return ++m_packets[journey]; }
+  uint32_t NextPacket(uint64_t journey) override;
 
   const FlowAccount& Account() const { return m_account; }
   FlowAccount& Account() { return m_account; }
@@ -65,10 +75,11 @@ class Recorder final : public host::Observer {
   void OnTableChange(host::Stack& stack, const kernel::TableChange& change);
   void BeginCaptures(host::Stack& stack, const kernel::Link& link);
   void WriteTables(host::Stack& stack);
+  void NameDevice(const kernel::Namespace& ns, const kernel::Link& link);
   uint32_t RowIdOf(const kernel::Namespace& ns, const kernel::TableChange& change);
   void WriteRow(const kernel::Namespace& ns, const kernel::TableChange& change);
   void WriteRow(const kernel::Namespace& ns, const kernel::TableChange& change, Nanoseconds at);
-  void WritePeerChanges(Nanoseconds until);
+  void WritePeerChange(const kernel::Namespace& ns, const kernel::PeerChange& change);
   void WriteRule(const kernel::Namespace& ns, const kernel::FilterTable& table, const kernel::FilterChain& chain,
                  const kernel::FilterRule& rule);
   void WriteNamedRow(const TraceRecord& record);
@@ -79,7 +90,10 @@ class Recorder final : public host::Observer {
   const std::string& NameOf(NetnsId netns);
 
   Simulation& m_simulation;
-  std::unique_ptr<TraceWriter> m_trace;
+  std::unique_ptr<RunTrace> m_trace;
+  std::unique_ptr<RankLog> m_log;
+  std::vector<TraceSink*> m_sinks;  ///< those of the two that are there
+  uint32_t m_firstPacket = 0;       ///< before the first packet number that this rank gives
   std::unique_ptr<PcapngWriter> m_packetFile;
   std::unique_ptr<CaptureOrderWriter> m_order;  ///< of its frames; null: nobody asks
   std::unordered_map<NetnsId, std::vector<Capture>> m_captures;
@@ -88,12 +102,12 @@ class Recorder final : public host::Observer {
   std::optional<bool>
       m_hasManyPeers;  ///< as the first namespace with peers has; counting those of each would cost too much
   FlatMap<uint64_t, bool> m_known;  ///< rows of peers and filters that the trace has, by namespace and row
-  std::multimap<Nanoseconds, std::pair<NetnsId, kernel::PeerChange>> m_peerChanges;  ///< to come
-  std::unordered_map<std::string, uint32_t> m_rowIds;  ///< of links, addresses and sysctls
+  std::unordered_map<uint32_t, std::unordered_map<std::string, uint32_t>>
+      m_rowIds;                               ///< of links, addresses and sysctls, by namespace
   std::unordered_set<uint16_t> m_vxlanPorts;           ///< UDP ports behind which a frame begins
   std::unordered_map<uint32_t, std::string> m_namesByAddress;
   std::unordered_map<uint32_t, std::string> m_namesById;
-  uint64_t m_sinceFlush = 0;  ///< records and frames
+  uint64_t m_sinceFlush = 0;  ///< frames
 };
 
 }  // namespace overlaysim

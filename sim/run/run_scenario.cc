@@ -19,13 +19,13 @@
 #include "sim/plan/compile.h"
 #include "sim/plan/flow_sizes.h"
 #include "sim/run/distribution/distribution.h"
+#include "sim/run/distribution/rank_parts.h"
 #include "sim/run/plan_json.h"
 #include "sim/run/prompt.h"
 #include "sim/run/recorder.h"
 #include "sim/run/simulation.h"
 #include "sim/run/version.h"
 #include "sim/trace/capture_filter.h"
-#include "sim/trace/capture_merge.h"
 #include "sim/trace/digest.h"
 
 namespace overlaysim {
@@ -241,36 +241,6 @@ std::optional<CaptureOutcome> RunCapture(const ClusterPlan& plan, const fs::path
 
 namespace {
 
-/// What several ranks cannot do yet; "": nothing that is asked for.
-std::string FindUnsupported(const ClusterPlan& plan, const RunRequest& request, const Partition& partition) {
-  if (request.writeTrace) return "trace.bin cannot be written by several ranks yet: give --no-trace";
-  if (!plan.expectations.empty())
-    return "expectations cannot be judged among several ranks yet: run the scenario in one process";
-  for (const Workload& w : plan.workloads)
-    if (w.kind == WorkloadKind::Rpc && !w.to.IsNone() && partition.RankOf(w.from) != partition.RankOf(w.to))
-      return fmt::format("requests and replies between ranks are not supported yet (those from {} to {})", w.fromName,
-                         w.toName);
-  return {};
-}
-
-/// The part of a capture that a rank has, in the run directory until it is put together with the others.
-CapturePart PartOf(const fs::path& directory, uint32_t rank) {
-  return {directory / fmt::format("packets.rank{}.pcapng", rank),
-          directory / fmt::format("packets.rank{}.order", rank)};
-}
-
-std::string MergeParts(const fs::path& directory, uint32_t ranks) {
-  std::vector<CapturePart> parts;
-  for (uint32_t rank = 0; rank < ranks; ++rank) parts.push_back(PartOf(directory, rank));
-  if (std::string error = MergeCaptures(parts, directory / run_file::kPackets); !error.empty()) return error;
-  std::error_code ignored;
-  for (const CapturePart& part : parts) {
-    fs::remove(part.packets, ignored);
-    fs::remove(part.order, ignored);
-  }
-  return {};
-}
-
 /// Rank 0 learns what all have come to. False, on rank 0, with the error that a rank has met.
 bool GatherResults(engine::Transport& ranks, Simulation& simulation, const std::string& failure, uint64_t& frames,
                    std::string& error) {
@@ -314,7 +284,7 @@ std::optional<RunOutcome> RunScenario(LoadedPlan& loaded, const RunRequest& requ
   std::optional<Distribution> distribution;
   if (ranks) {
     partition = DividePlan(plan, ranks->Ranks(), error);
-    if (!partition || failed(FindUnsupported(plan, request, *partition))) return std::nullopt;
+    if (!partition) return std::nullopt;
     distribution.emplace(*partition, *ranks);
   }
 
@@ -349,12 +319,18 @@ std::optional<RunOutcome> RunScenario(LoadedPlan& loaded, const RunRequest& requ
   RunOutcome outcome;
   outcome.directory = isFirst ? directory->Path() : path;
   Simulation simulation(plan, distribution ? &*distribution : nullptr);
-  const CapturePart packets = ranks ? PartOf(path, ranks->Rank()) : CapturePart{file(run_file::kPackets), {}};
-  Recorder recorder(simulation, {.trace = request.writeTrace ? file(run_file::kTrace) : fs::path(),
-                                 .packets = packets.packets,
-                                 .order = packets.order,
-                                 .application = kApplication,
-                                 .account = !plan.expectations.empty()});
+  RecorderOptions recording{.packets = file(run_file::kPackets),
+                            .application = kApplication,
+                            .account = !plan.expectations.empty()};
+  if (request.writeTrace) recording.trace = file(run_file::kTrace);
+  if (ranks) {
+    const RankParts parts(path, ranks->Rank());
+    recording.packets = parts.packets;
+    if (request.writeTrace) recording.trace = parts.trace;
+    recording.ranks = RankFiles{ranks->Rank(), parts.order, {}};
+    if (request.writeTrace || recording.account) recording.ranks->log = parts.log;
+  }
+  Recorder recorder(simulation, recording);
   PrepareJudging(plan, recorder.Account());
   simulation.Net().usesFlowCaches = request.usesFlowCaches;
   Cost cost;
@@ -363,7 +339,9 @@ std::optional<RunOutcome> RunScenario(LoadedPlan& loaded, const RunRequest& requ
   } catch (const engine::RankLost& lost) {
     recorder.Finish();
     throw engine::RankLost(
-        fmt::format("{}; what rank {} has captured is in {}", lost.what(), ranks->Rank(), packets.packets.string()));
+        fmt::format("{}; what rank {} has captured is in {}", lost.what(), ranks->Rank(),
+                    recording.trace.empty() ? recording.packets.string()
+                                            : recording.packets.string() + " and " + recording.trace.string()));
   }
   cost.End();
   const std::string written = recorder.Finish();
@@ -372,7 +350,9 @@ std::optional<RunOutcome> RunScenario(LoadedPlan& loaded, const RunRequest& requ
   if (failed(written)) return std::nullopt;
   outcome.complete = !simulation.WasInterrupted();
   if (!isFirst) return outcome;
-  if (ranks && failed(MergeParts(path, ranks->Ranks()))) return std::nullopt;
+  outcome.records = recorder.RecordCount();
+  if (ranks && failed(MergeParts(path, ranks->Ranks(), recording, simulation, recorder.Account(), outcome.records)))
+    return std::nullopt;
 
   outcome.unaccounted = simulation.FindUnaccounted();
   outcome.metrics = simulation.Metrics();
@@ -390,7 +370,6 @@ std::optional<RunOutcome> RunScenario(LoadedPlan& loaded, const RunRequest& requ
         outcome.losses.Add(verdict, outcome.metrics.verdicts.Get(verdict));
   outcome.crossings = account.Crossings();
   outcome.fragmented = account.Fragmented();
-  outcome.records = recorder.RecordCount();
   outcome.events = simulation.Outcomes();
   TakeOutputs(simulation, outcome);
   if (failed(directory->Finish(

@@ -122,8 +122,10 @@ void Simulation::ScheduleAll() {
     if (IsMine(workload.from) || HasReceiverHere(workload))
       engine::Schedule(workload.start, {workload.from, 0, kWorkloadSequence | i}, [this, i] { StartWorkload(i); });
   }
-  for (NetnsId id : m_plan.NodesWithAgentWrites())
+  for (NetnsId id : m_plan.NodesWithAgentWrites()) {
+    BeginPart(id.value);
     if (IsMine(id)) ScheduleAgent(id);
+  }
   if (m_plan.duration.count == 0) m_lastEvent = std::max(m_lastEvent, m_plan.AgentsSettled());
   if (m_plan.duration.count > 0)
     StopAt(m_plan.duration);
@@ -166,6 +168,7 @@ void Simulation::Run() {
     m_endedAt = engine::Now();
     m_interrupted = engine::WasInterrupted();
   }
+  m_isEnding = true;
   m_network->EndRun();
   if (m_distribution) TakeAccount();
 }
@@ -174,7 +177,8 @@ bool Simulation::IsMine(NetnsId id) const { return !m_distribution || m_distribu
 
 /// Of a line of traffic whose sender is on another rank.
 bool Simulation::HasReceiverHere(const Workload& w) const {
-  const bool hasReceiver = w.kind == WorkloadKind::Udp || w.kind == WorkloadKind::Inject || w.kind == WorkloadKind::Tcp;
+  const bool hasReceiver = w.kind == WorkloadKind::Udp || w.kind == WorkloadKind::Rpc ||
+                           w.kind == WorkloadKind::Inject || w.kind == WorkloadKind::Tcp;
   return hasReceiver && !IsMine(w.from) && !w.to.IsNone() && IsMine(w.to);
 }
 
@@ -193,10 +197,12 @@ void Simulation::StartWorkload(size_t index) {
   const Workload& workload = m_plan.workloads[index];
   const bool isSender = IsMine(workload.from);
   if (!isSender) engine::DontCount();
+  BeginPart(isSender ? 0 : 1);  // a single process makes the sender's end, then the receiver's
   host::Stack& stack = m_network->Get(isSender ? workload.from : workload.to);
   host::Backlog::Guard guard(stack.KernelBacklog());
   m_flows[index] = isSender ? MakeFlow(workload) : MakeReceivingHalf(workload);
   m_flows[index]->onDone = [this, flow = m_flows[index].get()] { WorkloadEnded(*flow); };
+  if (isSender) BeginPart(2);
   m_flows[index]->Start();
 }
 
@@ -235,6 +241,18 @@ traffic::UdpSettings Simulation::UdpSettingsOf(const Workload& w) const {
   return s;
 }
 
+traffic::RpcSettings Simulation::RpcSettingsOf(const Workload& w) {
+  return {.destination = w.destination,
+          .destinationPort = w.destinationPort,
+          .count = w.count,
+          .interval = w.interval,
+          .until = w.until,
+          .request = static_cast<uint32_t>(w.up),
+          .reply = static_cast<uint32_t>(w.down),
+          .wait = w.timeout.value_or(kListenAfterLast),
+          .flow = w.id.value};
+}
+
 traffic::TcpSettings Simulation::TcpSettingsOf(const Workload& w) {
   traffic::TcpSettings s{.source = w.source, .destination = w.destination};
   s.sourcePort = w.sourcePort;
@@ -254,15 +272,17 @@ std::unique_ptr<traffic::Flow> Simulation::MakeReceivingHalf(const Workload& w) 
   host::Stack& to = m_network->Get(w.to);
   if (w.kind == WorkloadKind::Udp)
     return std::make_unique<traffic::RemoteUdpFlow>(w.from, to, m_sinks, UdpSettingsOf(w));
+  if (w.kind == WorkloadKind::Rpc) return std::make_unique<traffic::RemoteRpcServer>(to, m_sinks, RpcSettingsOf(w));
   if (w.kind == WorkloadKind::Inject)
     return std::make_unique<traffic::RemoteInject>(w.from,
                                                    traffic::Inject::Listener{&to, w.listenAddress, w.listenPort});
   return std::make_unique<traffic::RemoteTcpServer>(TcpEdgeOf(w.to), MessengerTo(w.from), TcpSettingsOf(w));
 }
 
-/// What a name of the plan has of addresses: as it is now, or of another rank's as it was at first.
+/// What a name of the plan has of addresses: as it is now, or where nothing has touched it, and on another rank, as it
+/// was at first.
 const kernel::Namespace& Simulation::NamedNamespace(NetnsId id) {
-  if (IsMine(id)) return m_network->Get(id).Ns();
+  if (const host::Stack* made = m_network->FindMade(id)) return made->Ns();
   auto& ns = m_asPlanned[id];
   if (!ns) ns = m_plan.Materialise(id);
   return *ns;
@@ -296,15 +316,8 @@ std::unique_ptr<traffic::Flow> Simulation::MakeFlow(const Workload& w) {
       return std::make_unique<traffic::UdpFlow>(from, w.to.IsNone() ? nullptr : &m_network->Get(w.to), m_sinks, s);
     }
     case WorkloadKind::Rpc: {
-      const traffic::RpcSettings s{.destination = w.destination,
-                                   .destinationPort = w.destinationPort,
-                                   .count = w.count,
-                                   .interval = w.interval,
-                                   .until = w.until,
-                                   .request = static_cast<uint32_t>(w.up),
-                                   .reply = static_cast<uint32_t>(w.down),
-                                   .wait = w.timeout.value_or(kListenAfterLast),
-                                   .flow = w.id.value};
+      const traffic::RpcSettings s = RpcSettingsOf(w);
+      if (isElsewhere) return std::make_unique<traffic::RpcFlow>(from, MessengerTo(w.to), m_sinks, s);
       return std::make_unique<traffic::RpcFlow>(from, w.to.IsNone() ? nullptr : &m_network->Get(w.to), m_sinks, s);
     }
     case WorkloadKind::Inject: {
@@ -368,9 +381,8 @@ void Simulation::CarryOut(size_t index) {
     case TimedEvent::Kind::CableDown:
     case TimedEvent::Kind::CableUp: {
       host::Cable& cable = m_network->GetCable(event.cable);
-      m_partOfEvent = cable.IsElsewhere(0) ? 1 : 0;  // its ends hear of it one after the other
+      BeginPart(cable.IsElsewhere(0) ? 1 : 0);  // its ends hear of it one after the other
       cable.SetUp(event.kind == TimedEvent::Kind::CableUp);
-      m_partOfEvent = 0;
       break;
     }
     case TimedEvent::Kind::CableChange:
@@ -390,7 +402,7 @@ void Simulation::Reconverge(uint32_t epoch) {
   for (size_t i = 0; i < m_network->Count(); ++i) {
     const NetnsRole role = m_plan.Info(NetnsId(i)).role;
     if (role == NetnsRole::Pod || role == NetnsRole::Lab || role == NetnsRole::Node || !IsMine(NetnsId(i))) continue;
-    m_partOfEvent = static_cast<uint32_t>(i);
+    BeginPart(i);
     kernel::Namespace& ns = m_network->Get(NetnsId(i)).Ns();
     std::vector<kernel::Route> wanted = m_plan.UnderlayRoutes(NetnsId(i), epoch);
     ns.FlushRoutes([&](const kernel::Route& r) {
@@ -411,7 +423,6 @@ void Simulation::Reconverge(uint32_t epoch) {
     for (const kernel::Route6& route : wanted6)
       ns.Ipv6().AddRoute(route, kernel::Namespace::kCreate | kernel::Namespace::kExclusive);
   }
-  m_partOfEvent = 0;
 }
 
 std::vector<EventOutcome> Simulation::Outcomes() const {
@@ -420,7 +431,22 @@ std::vector<EventOutcome> Simulation::Outcomes() const {
   return out;
 }
 
-/// "" while nothing has touched its namespace.
+RankOrder Simulation::CurrentOrder() const {
+  if (m_isEnding) return {m_endedAt.count, UINT64_MAX, UINT64_MAX, m_network->endedPart};
+  const engine::Moment moment = engine::CurrentMoment();
+  return {moment.time.count, moment.place, moment.sequence, moment == m_partBegan ? m_part : 0};
+}
+
+/// What happens from now on at this moment is that part of an event, of which other ranks carry out others.
+void Simulation::BeginPart(uint64_t part) {
+  m_part = part;
+  m_partBegan = engine::CurrentMoment();
+}
+
+void Simulation::NameElsewhere(const host::CableEnd& device, std::string_view name) {
+  m_elsewhere.deviceNames[{device.netns.value, device.ifindex}] = name;
+}
+
 std::string Simulation::DeviceName(const host::CableEnd& end) const {
   if (const auto told = m_elsewhere.deviceNames.find({end.netns.value, end.ifindex});
       told != m_elsewhere.deviceNames.end())

@@ -15,9 +15,11 @@
 #include "sim/run/event_outcome.h"
 #include "sim/run/live_namespaces.h"
 #include "sim/trace/metrics.h"
+#include "sim/trace/rank_order.h"
 
 namespace overlaysim::traffic {
 class TcpEdge;
+struct RpcSettings;
 struct TcpSettings;
 }  // namespace overlaysim::traffic
 
@@ -46,8 +48,12 @@ class Simulation {
   void Absorb(std::span<const uint8_t> results);
   /// See host::FindUnaccounted(); with what others have told.
   std::vector<std::string> FindUnaccounted() const;
-  /// Which part of an event that all ranks carry out is under way: orders what ranks have recorded of it.
-  uint32_t PartOfEvent() const { return m_partOfEvent; }
+  /// Where what happens now stands among what happens on all ranks.
+  RankOrder CurrentOrder() const;
+  /// What another rank has told of a device.
+  void NameElsewhere(const host::CableEnd& device, std::string_view name);
+  /// "" while nothing has touched its namespace, on any rank.
+  std::string DeviceName(const host::CableEnd& end) const;
 
   /// nullptr: it has not started.
   const traffic::Flow* FlowOf(FlowId id) const { return m_flows[id.value].get(); }
@@ -64,6 +70,7 @@ class Simulation {
   void StartWorkload(size_t index);
   std::unique_ptr<traffic::Flow> MakeFlow(const Workload& workload);
   traffic::UdpSettings UdpSettingsOf(const Workload& workload) const;
+  static traffic::RpcSettings RpcSettingsOf(const Workload& workload);
   std::unique_ptr<traffic::Flow> MakeReceivingHalf(const Workload& workload);
   traffic::TcpSettings TcpSettingsOf(const Workload& workload);
   traffic::Messenger& MessengerTo(NetnsId other);
@@ -71,9 +78,9 @@ class Simulation {
   bool HasReceiverHere(const Workload& workload) const;
   const kernel::Namespace& NamedNamespace(NetnsId id);
   void Reconverge(uint32_t epoch);
+  void BeginPart(uint64_t part);
   void StopAt(Nanoseconds time);
   std::optional<Nanoseconds> EndAfter(Nanoseconds lastEnded);
-  std::string DeviceName(const host::CableEnd& end) const;
   traffic::TcpEdge& TcpEdgeOf(NetnsId id);
   void CarryOut(size_t event);
   void WorkloadEnded(const traffic::Flow& flow);
@@ -96,14 +103,16 @@ class Simulation {
   /// What the results of others say, and the accounts of all.
   struct Elsewhere {
     uint64_t events = 0;
-    std::map<std::pair<uint32_t, int>, std::string> deviceNames;  ///< of ends of cables
+    std::map<std::pair<uint32_t, int>, std::string> deviceNames;
     std::vector<std::string> unaccounted;
     Crossed crossed;
   };
   Elsewhere m_elsewhere;
   std::vector<std::unique_ptr<traffic::Messenger>> m_messengers;
-  std::map<NetnsId, std::unique_ptr<kernel::Namespace>> m_asPlanned;  ///< of other ranks, as they were at time 0
-  uint32_t m_partOfEvent = 0;
+  std::map<NetnsId, std::unique_ptr<kernel::Namespace>> m_asPlanned;  ///< that nothing has touched here, as they were
+  uint64_t m_part = 0;         ///< of the event at that moment
+  engine::Moment m_partBegan;
+  bool m_isEnding = false;
   size_t m_running = 0;
   Nanoseconds m_lastEvent;
   Nanoseconds m_endedAt;

@@ -44,7 +44,7 @@ class PartReader {
   const std::string& Error() const { return m_error; }
 
   std::vector<uint8_t> block;
-  CaptureOrder order;  ///< of a frame
+  RankOrder order;  ///< of a frame
 
  private:
   bool Fail(const char* why) {
@@ -58,7 +58,7 @@ class PartReader {
 
 }  // namespace
 
-void CaptureOrderWriter::Write(const CaptureOrder& order) {
+void CaptureOrderWriter::Write(const RankOrder& order) {
   AppendLe(m_buffer, order.timeNs);
   AppendLe(m_buffer, order.place);
   AppendLe(m_buffer, order.sequence);

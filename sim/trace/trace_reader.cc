@@ -6,6 +6,7 @@
 
 #include "sim/trace/digest.h"
 #include "sim/trace/little_endian.h"
+#include "sim/trace/record_codec.h"
 
 namespace overlaysim {
 
@@ -13,7 +14,6 @@ using namespace trace_format;
 
 namespace {
 
-constexpr auto kLastTable = kernel::Table::TunnelPeer;
 constexpr auto kLastOp = kernel::TableChange::Op::Delete;
 
 bool ReadCounts(ByteCursor& in, uint64_t count, bool isWide, TraceCounts& counts) {
@@ -41,39 +41,6 @@ bool ReadFooter(const ChunkInfo& chunk, std::span<const uint8_t> footer, TraceRe
   uint64_t journey = 0;
   for (uint32_t i = 0; i < journeys; ++i) summary.journeys.push_back(journey += in.Varint());
   return in.Ok() && in.Left() == 0 && std::is_sorted(summary.journeys.begin(), summary.journeys.end());
-}
-
-/// The record at the cursor; false when it is malformed.
-bool ReadRecord(ByteCursor& in, TraceRecord& record, HeaderChange& change) {
-  const auto core = in.Bytes(kRecordBytes);
-  if (!in.Ok()) return false;
-  const uint8_t* at = core.data();
-  record.timeNs = GetLe<int64_t>(at);
-  record.journey = GetLe<uint64_t>(at + 8);
-  record.packet = GetLe<uint32_t>(at + 16);
-  record.flow = GetLe<uint32_t>(at + 20);
-  record.netns = GetLe<uint32_t>(at + 24);
-  record.ifindex = GetLe<uint32_t>(at + 28);
-  record.sizeBytes = GetLe<uint32_t>(at + 32);
-  record.row = GetLe<uint32_t>(at + 36);
-  record.tableVersion = GetLe<uint32_t>(at + 40);
-  record.stage = static_cast<Stage>(at[44]);
-  record.verdict = static_cast<Verdict>(at[45]);
-  record.table = static_cast<kernel::Table>(at[46]);
-  const uint8_t flags = at[47];
-  if (record.stage >= Stage::Count || record.verdict >= Verdict::Count || record.table > kLastTable ||
-      (flags & ~(kHasCause | kHasHeaderChange)))
-    return false;
-  record.cause = flags & kHasCause ? in.Get<uint64_t>() : 0;
-  change = {};
-  if (flags & kHasHeaderChange) {
-    change.offset = in.Get<uint16_t>();
-    const auto before = in.Get<uint8_t>();
-    const auto after = in.Get<uint8_t>();
-    change.before = in.Bytes(before);
-    change.after = in.Bytes(after);
-  }
-  return in.Ok();
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "sim/base/check.h"
 #include "sim/trace/digest.h"
 #include "sim/trace/little_endian.h"
+#include "sim/trace/record_codec.h"
 #include "sim/trace/trace_format.h"
 
 namespace overlaysim {
@@ -24,32 +25,8 @@ TraceWriter::~TraceWriter() { Finish(); }
 
 void TraceWriter::Append(const TraceRecord& record, const HeaderChange& change) {
   OVERLAYSIM_CHECK(!m_finished, "a record at {} ns after the trace was finished", record.timeNs);
-  const bool hasChange = !change.IsEmpty();
-  uint8_t* at = m_payload.data() + m_payloadBytes;
-  at = PutLe(at, record.timeNs);
-  at = PutLe(at, record.journey);
-  at = PutLe(at, record.packet);
-  at = PutLe(at, record.flow);
-  at = PutLe(at, record.netns);
-  at = PutLe(at, record.ifindex);
-  at = PutLe(at, record.sizeBytes);
-  at = PutLe(at, record.row);
-  at = PutLe(at, record.tableVersion);
-  *at++ = static_cast<uint8_t>(record.stage);
-  *at++ = static_cast<uint8_t>(record.verdict);
-  *at++ = static_cast<uint8_t>(record.table);
-  *at++ = static_cast<uint8_t>((record.cause != 0 ? kHasCause : 0) | (hasChange ? kHasHeaderChange : 0));
-  if (record.cause != 0) at = PutLe(at, record.cause);
-  if (hasChange) {
-    const auto before = change.before.first(std::min(change.before.size(), HeaderChange::kMaxBytes));
-    const auto after = change.after.first(std::min(change.after.size(), HeaderChange::kMaxBytes));
-    at = PutLe(at, change.offset);
-    *at++ = static_cast<uint8_t>(before.size());
-    *at++ = static_cast<uint8_t>(after.size());
-    at = std::copy(before.begin(), before.end(), at);
-    at = std::copy(after.begin(), after.end(), at);
-  }
-  m_payloadBytes = static_cast<size_t>(at - m_payload.data());
+  const uint8_t* end = PutRecord(m_payload.data() + m_payloadBytes, record, change);
+  m_payloadBytes = static_cast<size_t>(end - m_payload.data());
 
   m_firstNs = m_chunkRecords == 0 ? record.timeNs : std::min(m_firstNs, record.timeNs);
   m_lastNs = m_chunkRecords == 0 ? record.timeNs : std::max(m_lastNs, record.timeNs);

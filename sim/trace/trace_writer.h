@@ -7,26 +7,14 @@
 #include <unordered_map>
 #include <vector>
 
-#include "models/linux/namespace.h"
 #include "sim/base/flat_map.h"
 #include "sim/trace/files.h"
 #include "sim/trace/record.h"
 #include "sim/trace/trace_counts.h"
 #include "sim/trace/trace_format.h"
+#include "sim/trace/trace_sink.h"
 
 namespace overlaysim {
-
-/// One row of one table as it was from a moment on, in the words of iproute2.
-struct TableRowChange {
-  int64_t timeNs = 0;
-  uint32_t netns = 0;      ///< whose table; of a directory's row: who is not shown it (the node that the row leads to)
-  uint32_t directory = 0;  ///< 0: the namespace's own row; else the shared directory that it belongs to
-  kernel::Table table{};
-  kernel::TableChange::Op op = kernel::TableChange::Op::Add;
-  uint32_t row = 0;       ///< unique in its namespace, or among all directories (those have the top bit set)
-  uint32_t version = 0;   ///< of the namespace's tables, or of the directory, after the change
-  std::string_view text;  ///< the line that `ip` or `bridge` prints; may be empty for Delete
-};
 
 /// Writes trace.bin. Records go into chunks that are written whole, so that a run that is killed loses the last one at
 /// most. Whatever is said of tables and names before a record stands before it in the file.

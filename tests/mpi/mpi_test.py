@@ -36,7 +36,8 @@ FAULTS = racks(
             {"at": "5ms", "set": {"link": ["leaf2", "spine2"], "delay": "3us", "rate": "1Gbps"}},
             {"at": "7ms", "exec": "ip neigh flush dev flannel.1", "on": "node3"},
             {"at": "12ms", "exec": "iptables -I FORWARD -p udp -j DROP", "on": "node5"}],
-    capture=[{"on": "node1/eth0"}, {"on": "node5/flannel.1"}, {"on": "spine1/swp2"}, {"on": "web12/eth0"}])
+    capture=[{"on": "node1/eth0"}, {"on": "node5/flannel.1"}, {"on": "spine1/swp2"}, {"on": "web12/eth0"}],
+    expect=[{"reach": {"from": "web1", "to": "web9"}}, {"drops": {"verdict": "FilterDrop", "on": "node5"}, "min": 1}])
 
 
 def drawn(seed):
@@ -87,7 +88,7 @@ class Ranks(unittest.TestCase):
     def run_on(self, ranks, scenario):
         """Name of each file -> its bytes; the manifest without facts of the machine."""
         out = self.folder / f"on-{ranks}"
-        done = subprocess.run(self.command(ranks, "run", scenario, "--no-trace", "--out", out), env=ENVIRONMENT,
+        done = subprocess.run(self.command(ranks, "run", scenario, "--out", out), env=ENVIRONMENT,
                               capture_output=True, text=True, timeout=300, check=False)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         files = {file.name: file.read_bytes() for file in out.iterdir()}

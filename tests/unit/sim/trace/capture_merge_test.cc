@@ -13,7 +13,7 @@ namespace {
 
 /// A frame of one byte, at its place in the order of all.
 struct Frame {
-  CaptureOrder order;
+  RankOrder order;
   uint8_t byte;
 };
 
