@@ -99,10 +99,12 @@ class Ranks(unittest.TestCase):
         return files
 
     def assert_alike(self, content):
-        scenario = self.scenario(content)
+        self.assert_alike_for((1, 2, 3, 4), self.scenario(content))
+
+    def assert_alike_for(self, numbers, scenario):
         alone = self.run_on(0, scenario)
         self.assertNotEqual(alone["manifest.json"]["resultDigest"], "")
-        for ranks in (1, 2, 3, 4):
+        for ranks in numbers:
             together = self.run_on(ranks, scenario)
             self.assertEqual(alone["manifest.json"], together["manifest.json"], f"{ranks} ranks")
             self.assertEqual(alone.keys(), together.keys())
@@ -118,6 +120,12 @@ class SameResults(Ranks):
         for seed in range(4):
             with self.subTest(seed=seed):
                 self.assert_alike(drawn(seed))
+
+    def test_tutorials_with_what_they_expect(self):
+        folder = pathlib.Path(__file__).resolve().parents[2] / "scenarios" / "tutorial"
+        for name in ("leaf-spine", "link-failure", "dual-stack", "calico-cross-subnet", "calico-wireguard"):
+            with self.subTest(scenario=name):
+                self.assert_alike_for((2,), folder / f"{name}.json")
 
     def test_frames_larger_than_a_message(self):
         content = racks(4, traffic=[{"type": "udp", "from": "web1", "to": "web16", "packets": 20, "interval": "50us",
