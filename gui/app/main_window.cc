@@ -465,8 +465,11 @@ void MainWindow::ShowPlaceMenu(const views::Place& place, const QPoint& where) {
       if (dialog.exec() == QDialog::Accepted) Do(dialog.Wish());
     });
   menu.addSeparator();
-  for (const PlaceEdit& edit : EditsFor(run->Plan(), place))
-    menu.addAction(edit.words, this, [this, edit] { Edit(edit); });
+  QMenu* group = nullptr;
+  for (const PlaceEdit& edit : EditsFor(run->Plan(), place)) {
+    if (!edit.group.isEmpty() && (!group || group->title() != edit.group)) group = menu.addMenu(edit.group);
+    (edit.group.isEmpty() ? &menu : group)->addAction(edit.words, this, [this, edit] { Edit(edit); });
+  }
   menu.exec(where);
 }
 
@@ -543,7 +546,7 @@ void MainWindow::TakeOtherEnd() {
   m_message->hide();
   const std::string text = m_editor->Text().toStdString();
   Change(isCable ? document::AppendItem(text, {"underlay", "links"}, document::LinkJson(edit.name, end.name))
-                 : document::AppendItem(text, {"traffic"}, document::PingJson(edit.name, end.name)));
+                 : document::AppendItem(text, {"traffic"}, document::TrafficJson(edit.traffic, edit.name, end.name)));
 }
 
 void MainWindow::UseTheme(bool dark) {
@@ -603,7 +606,7 @@ bool MainWindow::MayDiscard() {
 void MainWindow::showEvent(QShowEvent* event) {
   QMainWindow::showEvent(event);
   if (std::exchange(m_hasOwnDocks, true)) return;
-  resizeDocks({findChild<QDockWidget*>(QStringLiteral("journey"))}, {std::max(580, width() * 36 / 100)},
+  resizeDocks({findChild<QDockWidget*>(QStringLiteral("journey"))}, {std::max(480, width() * 36 / 100)},
               Qt::Horizontal);
   resizeDocks({findChild<QDockWidget*>(QStringLiteral("packets"))}, {std::max(190, height() * 26 / 100)}, Qt::Vertical);
 }

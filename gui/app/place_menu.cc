@@ -108,7 +108,14 @@ std::vector<PlaceEdit> EditsFor(const replay::Topology& plan, const views::Place
     out.push_back({PlaceEdit::Kind::Connect, Tr("Connect %1 with a cable…").arg(name), netns.name});
     out.push_back({PlaceEdit::Kind::Remove, Tr("Remove the node %1").arg(name), netns.name});
   } else if (netns.role == Role::Pod) {
-    out.push_back({PlaceEdit::Kind::AddTraffic, Tr("Add traffic from %1…").arg(name), netns.name});
+    using document::TrafficKind;
+    for (const auto& [kind, words] : {std::pair(TrafficKind::Ping, QT_TRANSLATE_NOOP("PlaceMenu", "&Ping to…")),
+                                      {TrafficKind::Udp, QT_TRANSLATE_NOOP("PlaceMenu", "&UDP datagrams to…")},
+                                      {TrafficKind::Tcp, QT_TRANSLATE_NOOP("PlaceMenu", "&TCP connection to…")},
+                                      {TrafficKind::Rpc, QT_TRANSLATE_NOOP("PlaceMenu", "&Requests and replies to…")},
+                                      {TrafficKind::Bulk, QT_TRANSLATE_NOOP("PlaceMenu", "&Bulk transfer to…")}})
+      out.push_back(
+          {PlaceEdit::Kind::AddTraffic, Tr(words), netns.name, {}, Tr("Add traffic from %1").arg(name), kind});
     out.push_back({PlaceEdit::Kind::Remove, Tr("Remove the pod %1").arg(name), netns.name});
     constexpr size_t kMostTraffic = 8;
     size_t listed = 0;

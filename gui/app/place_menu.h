@@ -26,6 +26,8 @@ struct PlaceEdit {
   QString words;
   std::string name;        ///< of the node or pod; one end of the cable or traffic
   std::string other = {};  ///< the other end
+  QString group = {};      ///< the menu that it stands in; "": that of the place
+  document::TrafficKind traffic = document::TrafficKind::Ping;
 };
 std::vector<PlaceEdit> EditsFor(const replay::Topology& plan, const views::Place& place);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <functional>
+#include <utility>
 
 #include "gui/document/json_outline.h"
 #include "sim/base/units.h"
@@ -148,8 +149,24 @@ std::string PodJson(std::string_view name, std::string_view node) {
                      Quoted(name.substr(0, slash)), Quoted(node));
 }
 
-std::string PingJson(std::string_view from, std::string_view to) {
-  return fmt::format("{{ \"type\": \"ping\", \"from\": {}, \"to\": {}, \"count\": 3 }}", Quoted(from), Quoted(to));
+std::string TrafficJson(TrafficKind kind, std::string_view from, std::string_view to) {
+  // How much it is stands there to be changed.
+  const auto [type, amount] = [kind]() -> std::pair<std::string_view, std::string_view> {
+    switch (kind) {
+      case TrafficKind::Ping:
+        break;
+      case TrafficKind::Udp:
+        return {"udp", R"("packets": 10, "payload": "1000B")"};
+      case TrafficKind::Tcp:
+        return {"tcp", R"("up": "100kB")"};
+      case TrafficKind::Rpc:
+        return {"rpc", R"("count": 10, "request": "100B", "reply": "1kB")"};
+      case TrafficKind::Bulk:
+        return {"bulk", R"("count": 1, "sizes": "1MB")"};
+    }
+    return {"ping", R"("count": 3)"};
+  }();
+  return fmt::format(R"({{ "type": "{}", "from": {}, "to": {}, {} }})", type, Quoted(from), Quoted(to), amount);
 }
 
 std::string LinkJson(std::string_view a, std::string_view b) {

@@ -34,7 +34,9 @@ std::optional<TextEdit> RemoveTraffic(std::string_view text, std::string_view fr
 // Items of a scenario's lists.
 std::string Quoted(std::string_view text);                          ///< as a JSON string
 std::string PodJson(std::string_view name, std::string_view node);  ///< name: "pod-a" or "shop/cart"
-std::string PingJson(std::string_view from, std::string_view to);
+/// Those kinds of traffic that need no more than two ends.
+enum class TrafficKind : uint8_t { Ping, Udp, Tcp, Rpc, Bulk };
+std::string TrafficJson(TrafficKind kind, std::string_view from, std::string_view to);
 std::string LinkJson(std::string_view a, std::string_view b);
 
 /// What a click can do to a cluster that runs, as an item of "events".

@@ -105,7 +105,8 @@ std::vector<Scene> Scenes(std::unique_ptr<QWidget>& dialog) {
        [](MainWindow& window) {
          window.Canvas().Fit();
          layout::Shown what;
-         what.collapsed.namespaces = {"default", "shop"};
+         for (const replay::Netns& netns : window.GetSession().Run()->Plan().netns)
+           if (netns.role == replay::Role::Pod) what.collapsed.namespaces.insert(std::string(netns.PodNamespace()));
          if (const auto leaf = window.GetSession().Run()->Plan().Find("leaf2")) what.hidden.racks = {leaf->name};
          window.Canvas().SetShown(what);
          window.Canvas().SetListShown(true);
@@ -207,7 +208,8 @@ std::vector<Scene> Scenes(std::unique_ptr<QWidget>& dialog) {
          window.findChild<views::CommandPalette*>()->hide();
          window.ShowView(QStringLiteral("scenario"));
          const std::string text = window.Editor().Text().toStdString();
-         if (const auto edit = document::AppendItem(text, {"traffic"}, document::PingJson("pod-a", "nobody")))
+         if (const auto edit = document::AppendItem(
+                 text, {"traffic"}, document::TrafficJson(document::TrafficKind::Ping, "pod-a", "nobody")))
            window.Editor().Apply(*edit);
          return &window;
        }},

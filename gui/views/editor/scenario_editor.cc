@@ -51,8 +51,10 @@ ScenarioEditor::ScenarioEditor(QWidget* parent) : QWidget(parent) {
   auto* splitter = new QSplitter(Qt::Vertical, this);
   splitter->addWidget(m_code);
   splitter->addWidget(m_list);
-  splitter->setStretchFactor(0, 4);
-  splitter->setStretchFactor(1, 1);
+  splitter->setStretchFactor(0, 1);
+  const int line = m_list->fontMetrics().height() + 4;
+  m_list->setMinimumHeight(line);
+  splitter->setSizes({8 * line, 2 * line});
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
   layout->setSpacing(0);
@@ -132,6 +134,8 @@ void ScenarioEditor::Apply(const document::TextEdit& edit) {
   cursor.setPosition(position(edit.offset + edit.length), QTextCursor::KeepAnchor);
   cursor.insertText(QString::fromStdString(edit.text));
   cursor.endEditBlock();
+  // What has been put in is seen from its line's beginning on.
+  cursor.movePosition(QTextCursor::StartOfBlock);
   m_code->setTextCursor(cursor);
   m_code->centerCursor();
 }

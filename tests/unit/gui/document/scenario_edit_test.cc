@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "gui/document/check_scenario.h"
 #include "gui/document/json_outline.h"
 
 namespace overlaysim::document {
@@ -67,6 +68,17 @@ TEST(ScenarioEdit, RemovesCablesAndTrafficByTheirEnds) {
   EXPECT_EQ(RemoveLink(text, "a", "c"), std::nullopt);
   EXPECT_NE(After(text, RemoveTraffic(text, "p", "q")).find(R"("traffic": [])"), std::string::npos);
   EXPECT_EQ(RemoveTraffic(text, "q", "p"), std::nullopt) << "traffic has a direction";
+}
+
+TEST(ScenarioEdit, EachKindOfTrafficIsOneThatThePlanTakes) {
+  const std::string_view text = R"({ "format": 1, "cluster": { "nodes": ["a", "b"], "pods": [
+    { "name": "p", "node": "a" }, { "name": "q", "node": "b" }] } })";
+  for (const TrafficKind kind :
+       {TrafficKind::Ping, TrafficKind::Udp, TrafficKind::Tcp, TrafficKind::Rpc, TrafficKind::Bulk}) {
+    const std::string after = After(text, AppendItem(text, {"traffic"}, TrafficJson(kind, "p", "q")));
+    const ScenarioCheck check = CheckScenario("x.json", after);
+    EXPECT_TRUE(check.problems.empty()) << after << (check.problems.empty() ? "" : check.problems[0].message);
+  }
 }
 
 TEST(ScenarioEdit, KeepsCommentsAndRefusesWhatIsNoJson) {
