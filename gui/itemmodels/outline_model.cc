@@ -1,6 +1,7 @@
 #include "gui/itemmodels/outline_model.h"
 
 #include <algorithm>
+#include <limits>
 #include <unordered_map>
 
 namespace overlaysim::itemmodels {
@@ -29,6 +30,7 @@ OutlineModel::Node OutlineModel::Unpack(quintptr id) {
 void OutlineModel::SetTopology(const Topology* topology) {
   beginResetModel();
   m_topology = topology;
+  m_links = nullptr;
   m_groups.clear();
   m_groupOf.clear();
   m_rowOf.clear();
@@ -72,6 +74,18 @@ void OutlineModel::SetTopology(const Topology* topology) {
     }
   }
   endResetModel();
+}
+
+void OutlineModel::SetTime(const replay::LinkHistory* links, int64_t timeNs) {
+  const replay::LinkHistory* history = links ? links : m_links;
+  const auto beginning = std::numeric_limits<int64_t>::min();  // as the plan has it
+  const int64_t from = m_links ? m_timeNs : beginning, to = links ? timeNs : beginning;
+  m_links = links;
+  m_timeNs = timeNs;
+  if (!m_topology || !history) return;
+  for (const replay::CableEnd& end : history->MtuChangesBetween(from, to))
+    if (const QModelIndex row = IndexOf(end.netns, end.ifindex); row.isValid())
+      emit dataChanged(row.siblingAtColumn(1), row.siblingAtColumn(1), {Qt::DisplayRole, Qt::AccessibleTextRole});
 }
 
 std::vector<uint32_t> OutlineModel::ShownDevices(uint32_t netns) const {
@@ -240,7 +254,8 @@ QVariant OutlineModel::data(const QModelIndex& index, int role) const {
       what = tr("device");
       QStringList words;
       for (const std::string& address : device.addresses) words << Text(address);
-      if (device.mtu > 0) words << tr("mtu %1").arg(device.mtu);
+      const uint32_t mtu = m_links ? m_links->MtuAt(node.number, device, m_timeNs) : device.mtu;
+      if (mtu > 0) words << tr("mtu %1").arg(mtu);
       about = words.join(QStringLiteral("  "));
       break;
     }
@@ -251,7 +266,8 @@ QVariant OutlineModel::data(const QModelIndex& index, int role) const {
     case Qt::AccessibleTextRole:
       return index.column() == 0 ? QStringLiteral("%1, %2").arg(what, name) : about;
     case Qt::ToolTipRole:
-      return QStringLiteral("%1 · %2").arg(name, what);
+      return about.isEmpty() || about == what ? QStringLiteral("%1 · %2").arg(name, what)
+                                              : QStringLiteral("%1 · %2 · %3").arg(name, what, about);
     default:
       return {};
   }

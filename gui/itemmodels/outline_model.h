@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "gui/replay/link_history.h"
 #include "gui/replay/topology.h"
 
 namespace overlaysim::itemmodels {
@@ -17,6 +18,8 @@ class OutlineModel : public QAbstractItemModel {
 
   /// Null: empty. The topology must live until the next call.
   void SetTopology(const replay::Topology* topology);
+  /// MTUs are those of that time. Null: the plan's. The history must live until the next call, or SetTopology().
+  void SetTime(const replay::LinkHistory* links, int64_t timeNs);
 
   /// What a row is: a rack's heading is its switch with isHeading.
   struct Entry {
@@ -53,6 +56,8 @@ class OutlineModel : public QAbstractItemModel {
     std::vector<uint32_t> sites;
   };
   const replay::Topology* m_topology = nullptr;
+  const replay::LinkHistory* m_links = nullptr;
+  int64_t m_timeNs = 0;
   std::vector<Group> m_groups;
   std::vector<uint32_t> m_groupOf, m_rowOf;  ///< by NetnsId: of a site, or a pod's row below its site
 };

@@ -149,10 +149,14 @@ class Parser {
       : m_bytes(bytes), m_vxlanPorts(vxlanPorts), m_out(out), m_end(std::max(wireBytes, uint32_t(bytes.size()))) {}
 
   void Parse(LinkLayer first) {
-    if (first == LinkLayer::Ethernet)
-      Ethernet(0, m_end);
-    else
-      Ip(0, m_end);
+    switch (first) {
+      case LinkLayer::Ethernet:
+        return Ethernet(0, m_end);
+      case LinkLayer::Ip:
+        return Ip(0, m_end);
+      case LinkLayer::Payload:
+        return LooksLikeWireguard(0, m_end) ? Wireguard(0, m_end) : Data(0, m_end);
+    }
   }
 
  private:

@@ -56,7 +56,8 @@ struct Dissection {
   const Field* Find(std::string_view field) const;
 };
 
-enum class LinkLayer : uint8_t { Ethernet, Ip };
+/// What a packet's bytes begin with. Payload: no header stands in front yet, as of what a tunnel has just encrypted.
+enum class LinkLayer : uint8_t { Ethernet, Ip, Payload };
 
 /// Takes apart what is there; never fails: what is cut short or malformed becomes a layer that says so.
 /// @param wireBytes of the whole packet, of which `bytes` may be the beginning only

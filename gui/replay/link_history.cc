@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <string_view>
+#include <utility>
 
 namespace overlaysim::replay {
 namespace {
@@ -91,6 +92,19 @@ uint32_t LinkHistory::MtuAt(uint32_t netns, const Device& device, int64_t timeNs
   const auto after = std::upper_bound(found->second.begin(), found->second.end(), timeNs,
                                       [](int64_t t, const MtuChange& change) { return t < change.timeNs; });
   return after == found->second.begin() ? device.mtu : std::prev(after)->mtu;
+}
+
+std::vector<CableEnd> LinkHistory::MtuChangesBetween(int64_t a, int64_t b) const {
+  if (a > b) std::swap(a, b);
+  std::vector<CableEnd> ends;
+  for (const auto& [key, changes] : m_mtus)
+    if (std::any_of(changes.begin(), changes.end(),
+                    [&](const MtuChange& change) { return change.timeNs > a && change.timeNs <= b; }))
+      ends.push_back({static_cast<uint32_t>(key >> 32), static_cast<uint32_t>(key)});
+  std::sort(ends.begin(), ends.end(), [](const CableEnd& x, const CableEnd& y) {
+    return std::pair(x.netns, x.ifindex) < std::pair(y.netns, y.ifindex);
+  });
+  return ends;
 }
 
 bool LinkHistory::IsUp(uint32_t cable, int64_t timeNs) const {

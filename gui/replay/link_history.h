@@ -29,6 +29,8 @@ class LinkHistory {
 
   bool IsUp(uint32_t cable, int64_t timeNs) const;
   uint32_t MtuAt(uint32_t netns, const Device& device, int64_t timeNs) const;
+  /// Devices whose MTU has changed after the one time and up to the other, in either order; ascending.
+  std::vector<CableEnd> MtuChangesBetween(int64_t a, int64_t b) const;
   /// Times at which any cable changed, ascending.
   const std::vector<int64_t>& Changes() const { return m_times; }
 

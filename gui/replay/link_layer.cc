@@ -19,7 +19,11 @@ LinkLayer LayerOf(const TraceRecord& record, std::span<const uint8_t> head, uint
     if (type == wire::kEtherTypeIpv4 || type == wire::kEtherTypeIpv6 || type == wire::kEtherTypeArp)
       return LinkLayer::Ethernet;
   }
-  return HasEthernetHeader(record) ? LinkLayer::Ethernet : LinkLayer::Ip;
+  if (HasEthernetHeader(record)) return LinkLayer::Ethernet;
+  // What a tunnel makes of its own, or has encrypted, gets its headers in the next step.
+  const bool isBare = (record.stage == Stage::Send || record.stage == Stage::TunnelRoute) && !head.empty() &&
+                      head[0] >> 4 != 4 && head[0] >> 4 != 6;
+  return isBare ? LinkLayer::Payload : LinkLayer::Ip;
 }
 
 }  // namespace overlaysim::replay

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "sim/trace/files.h"
 #include "sim/trace/packet_heads.h"
@@ -17,15 +16,15 @@ constexpr size_t kChunksKept = 6;  // some 8 MiB each
 constexpr uint64_t kMaxMetricsBytes = uint64_t{1} << 30;
 constexpr uint16_t kIanaVxlanPort = 4789, kLinuxVxlanPort = 8472;
 
-/// Numbers that stand behind a word of a text.
-void FindPorts(std::string_view text, std::string_view word, std::vector<uint16_t>& ports) {
-  for (size_t at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1)) {
-    uint16_t port = 0;
-    const char* begin = text.data() + at + word.size();
-    if (std::from_chars(begin, text.data() + text.size(), port).ec == std::errc() && port != 0 &&
-        std::find(ports.begin(), ports.end(), port) == ports.end())
-      ports.push_back(port);
-  }
+/// Those that the kernel knows without being told, and those of the plan's devices.
+std::vector<uint16_t> VxlanPortsOf(const Topology& plan) {
+  std::vector<uint16_t> ports{kIanaVxlanPort, kLinuxVxlanPort};
+  for (const Netns& netns : plan.netns)
+    for (const Device& device : netns.devices)
+      if (device.kind == "vxlan" && device.port != 0 &&
+          std::find(ports.begin(), ports.end(), device.port) == ports.end())
+        ports.push_back(device.port);
+  return ports;
 }
 
 }  // namespace
@@ -43,9 +42,7 @@ std::unique_ptr<Run> Run::Open(const fs::path& directory, std::string& error) {
   std::unique_ptr<Run> run(new Run);
   run->m_directory = std::move(*opened);
   run->m_plan = std::make_shared<const Topology>(std::move(*plan));
-  run->m_vxlanPorts = {kIanaVxlanPort, kLinuxVxlanPort};
-  const std::string& understood = run->m_plan->understood;
-  if (understood.find("vxlan") != std::string::npos) FindPorts(understood, "UDP ", run->m_vxlanPorts);
+  run->m_vxlanPorts = VxlanPortsOf(*run->m_plan);
   run->OpenRest();
   return run;
 }

@@ -7,6 +7,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <unordered_map>
 
 #include "gui/views/format.h"
 
@@ -486,12 +487,16 @@ void CanvasPainter::PaintDevice(const DeviceBox& device, bool isNode) {
   for (const std::string& address : info->addresses) texts << Text(address);
   if (info->mtu > 0) texts << mtu;
   if (info->vni) texts << Tr("vni %1").arg(*info->vni);
+  // The half of an address says nothing.
+  const QFontMetricsF small(m_small);
+  const auto isTooWide = [&](const QString& text) { return small.horizontalAdvance(text) > box.width() - 4; };
+  texts.erase(std::remove_if(texts.begin() + 1, texts.end(), isTooWide), texts.end());
   const auto room = static_cast<qsizetype>(box.height() / (m_smallLine * 0.98));
   if (room < 1 || box.width() < 24) return;
   if (room < texts.size()) {
     // On one line, if it is wide enough; else what stands first.
     const QString joined = texts.join(QStringLiteral("  "));
-    if (QFontMetricsF(m_small).horizontalAdvance(joined) <= box.width() - 6)
+    if (small.horizontalAdvance(joined) <= box.width() - 6)
       texts = {joined};
     else
       texts = texts.mid(0, room);
@@ -541,14 +546,16 @@ void CanvasPainter::PaintPod(const layout::PodBox& pod) {
   std::vector<std::pair<QString, bool>> texts;  // and whether it is the name
   const bool isTall = box.height() >= 2 * m_smallLine;
   const QString full = Text(netns.name);
-  const bool fits = QFontMetricsF(m_small).horizontalAdvance(full) <= box.width() - 6;
-  texts.emplace_back(fits ? full : Text(WithoutNamespace(netns.name)), true);
+  const QFontMetricsF small(m_small);
+  const auto fits = [&](const QString& text) { return small.horizontalAdvance(text) <= box.width() - 6; };
+  texts.emplace_back(fits(full) ? full : Text(WithoutNamespace(netns.name)), true);
   if (isTall) {
     if (pod.isHostNetwork) texts.emplace_back(Tr("host network"), false);
     for (const replay::Device& device : netns.devices) {
       if (device.name == "lo") continue;
       for (const std::string& address : device.addresses)
-        texts.emplace_back(Text(std::string_view(address).substr(0, address.find('/'))), false);
+        if (const QString text = Text(std::string_view(address).substr(0, address.find('/'))); fits(text))
+          texts.emplace_back(text, false);
     }
   }
   const auto room = static_cast<size_t>(box.height() / m_smallLine);
@@ -569,12 +576,22 @@ void CanvasPainter::PaintPod(const layout::PodBox& pod) {
 // --- tunnels and flows
 
 QPainterPath CanvasPainter::CurveBetween(QPointF a, QPointF b) const {
-  QPainterPath path(a);
   const QLineF line(a, b);
-  const double bow = std::min(line.length() * 0.18, 160.0);
   const QPointF normal = line.length() > 0 ? QPointF(line.dy(), -line.dx()) / line.length() : QPointF();
-  path.quadTo((a + b) / 2 + normal * bow * 1.6, b);
-  return path;
+  const bool isInSight = m_window.contains(a) && m_window.contains(b);
+  constexpr double kEdge = 6;
+  const QRectF room = m_window.adjusted(kEdge, kEdge, -kEdge, -kEdge).united(QRectF(a, b).normalized());
+  for (double bow = std::min(line.length() * 0.29, 256.0);; bow *= 0.8) {
+    QPainterPath path(a);
+    path.quadTo((a + b) / 2 + normal * bow, b);
+    if (bow < 1 || !isInSight || room.contains(path.boundingRect())) return path;
+  }
+}
+
+uint32_t CanvasPainter::ClosedSiteOf(uint32_t netns) const {
+  if (netns >= m_state.Layout().siteOf.size()) return kNone;
+  const uint32_t site = m_state.Layout().siteOf[netns];
+  return site == kNone || IsInsideDrawn(m_state, site, m_camera.scale) ? kNone : site;
 }
 
 void CanvasPainter::PaintEdges() {
@@ -683,14 +700,35 @@ void CanvasPainter::PaintPath() {
   m_painter.setRenderHint(QPainter::Antialiasing, true);
   m_painter.setBrush(Qt::NoBrush);
   QPainterPath done, ahead;
+  // Of a box whose inside is not drawn, the edge says that the packet comes by.
+  std::unordered_map<uint32_t, bool> passed;
+  const auto isInside = [this](uint32_t site, Point a, Point b) {
+    if (site == kNone) return false;
+    const Box box = m_state.Layout().sites[site].box.Grown(1);
+    return box.Contains(a) && box.Contains(b);
+  };
   for (size_t i = 0; i < m_state.Legs().size(); ++i) {
     const Leg& leg = m_state.Legs()[i];
-    if (leg.points.size() < 2) continue;
-    QPainterPath& path = static_cast<int>(i) <= m_state.step ? done : ahead;
-    path.moveTo(m_camera.ToWindow(leg.points[0]));
-    for (size_t p = 1; p < leg.points.size(); ++p) path.lineTo(m_camera.ToWindow(leg.points[p]));
+    const bool isDone = static_cast<int>(i) <= m_state.step;
+    const uint32_t from = ClosedSiteOf(leg.from), to = ClosedSiteOf(leg.to);
+    if (to != kNone) passed.emplace(to, isDone);  // the first time that it comes counts
+    QPainterPath& path = isDone ? done : ahead;
+    for (size_t p = 1; p < leg.points.size(); ++p) {
+      const Point &a = leg.points[p - 1], &b = leg.points[p];
+      if (isInside(from, a, b) || isInside(to, a, b)) continue;
+      const QPointF begin = m_camera.ToWindow(a);
+      if (path.isEmpty() || path.currentPosition() != begin) path.moveTo(begin);
+      path.lineTo(m_camera.ToWindow(b));
+    }
   }
   const double width = m_detail == Detail::Tile ? 2.5 : 4;
+  for (const layout::Site& site : m_state.Layout().sites) {
+    const auto found = passed.find(static_cast<uint32_t>(&site - m_state.Layout().sites.data()));
+    if (found == passed.end() || !IsSeen(site.box)) continue;
+    m_painter.setPen(QPen(m_theme.accent, width * 0.6, found->second ? Qt::SolidLine : Qt::DotLine));
+    const double radius = site.box.width * m_camera.scale < 90 ? 0 : 4;
+    m_painter.drawRoundedRect(m_camera.ToWindow(site.box), radius, radius);
+  }
   QPen halo(m_theme.canvas, width + 3);
   halo.setJoinStyle(Qt::RoundJoin);
   halo.setCapStyle(Qt::RoundCap);
@@ -945,8 +983,10 @@ void CanvasPainter::PaintLegend() {
   QRectF box(10, m_window.height() - height - 10, width, height);
   for (const QPointF corner : {box.topLeft(), QPointF(10, 10), QPointF(m_window.width() - width - 10, 10)}) {
     const layout::Box covered = m_camera.ToCanvas(QRectF(corner, box.size()));
+    const auto isCovered = [&](const auto& thing) { return thing.box.Intersects(covered); };
     const auto& sites = m_state.Layout().sites;
-    if (std::any_of(sites.begin(), sites.end(), [&](const layout::Site& s) { return s.box.Intersects(covered); }))
+    const auto& racks = m_state.Layout().racks;
+    if (std::any_of(sites.begin(), sites.end(), isCovered) || std::any_of(racks.begin(), racks.end(), isCovered))
       continue;
     box.moveTopLeft(corner);
     break;

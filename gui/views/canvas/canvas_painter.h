@@ -67,7 +67,10 @@ class CanvasPainter {
 
   bool IsSeen(const layout::Box& box) const { return box.Intersects(m_seen); }
   bool IsOnScreen(const QRectF& box) const { return m_window.intersects(box); }
+  /// As a whole in the window, if both its ends are.
   QPainterPath CurveBetween(QPointF a, QPointF b) const;
+  /// The site of that namespace while nothing of its inside is drawn; kNone: it is, or it has no site.
+  uint32_t ClosedSiteOf(uint32_t netns) const;
   /// Small boxes have square corners, and so have all with radius 0.
   void PaintBox(const QRectF& box, const QColor& fill, const QColor& border, double radius,
                 Qt::PenStyle style = Qt::SolidLine);

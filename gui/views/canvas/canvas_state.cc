@@ -509,6 +509,7 @@ void CanvasState::FindLegs() {
       m_legs.push_back(std::move(leg));
       continue;
     }
+    leg.from = leg.to = record.netns;
     // A copy or fragment goes on from where its original was last seen in that namespace.
     std::optional<size_t> before;
     if (const auto same = lastOfPacket.find(record.packet); same != lastOfPacket.end())
@@ -521,6 +522,7 @@ void CanvasState::FindLegs() {
     } else {
       const TraceRecord& from = m_journey->hops[*before].record;
       leg.beginNs = from.timeNs;
+      leg.from = from.netns;
       leg.points.push_back(m_legs[*before].points.back());
       const uint32_t cable = m_topology->CableAt({from.netns, from.ifindex});
       if (cable != kNone && from.netns != record.netns) {

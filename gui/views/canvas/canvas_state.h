@@ -35,6 +35,7 @@ struct Edge {
 /// One step's part of the followed packet's way, in canvas units: from where the packet was to where it is now.
 struct Leg {
   std::vector<layout::Point> points;
+  uint32_t from = layout::kNone, to = layout::kNone;  ///< namespaces
   uint32_t cable = layout::kNone;  ///< along which it goes
   int64_t beginNs = 0, endNs = 0;
   layout::Point At(double share) const;

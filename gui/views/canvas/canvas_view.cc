@@ -144,20 +144,19 @@ CanvasView::CanvasView(Session& session, QWidget* parent)
   connect(m_surface, &CanvasSurface::MenuRequested, this, &CanvasView::MenuRequested);
   connect(&session, &Session::FactsProgressed, this, [this](int percent) {
     m_reading->setText(tr("Reading link activity %1 %").arg(percent));
-    m_reading->show();
+    m_reading->setToolTip(m_reading->text());
     m_cancel->show();
   });
   connect(&session, &Session::FactsChanged, this, [this] {
     m_surface->State().SetFacts(m_session.Facts());
     m_list->SetState(&m_surface->State());
-    m_reading->hide();
+    m_reading->clear();
     m_cancel->hide();
     m_surface->update();
   });
   connect(&session, &Session::FactsFailed, this, [this](const QString& sentence) {
     m_reading->setText(tr("Link activity is not known"));
     m_reading->setToolTip(sentence);
-    m_reading->show();
     m_cancel->hide();
   });
   ShowRun();
@@ -214,14 +213,14 @@ void CanvasView::MakeBar() {
   m_arrange->setToolTip(tr("Drag nodes and racks' switches to other places; they stay there"));
   connect(m_arrange, &QToolButton::toggled, m_surface, &CanvasSurface::SetArranging);
   row->addWidget(m_arrange);
-  row->addStretch(1);
   m_reading = new QLabel(m_bar);
+  m_reading->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
+  m_reading->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
   m_cancel = new QPushButton(tr("Cancel"), m_bar);
   m_cancel->setAccessibleName(tr("Stop reading link activity"));
   connect(m_cancel, &QPushButton::clicked, &m_session, &Session::StopReadingFacts);
-  row->addWidget(m_reading);
+  row->addWidget(m_reading, 1);
   row->addWidget(m_cancel);
-  m_reading->hide();
   m_cancel->hide();
   const auto add = [&](const QString& text, const QString& tip, auto slot) {
     auto* button = new QToolButton(m_bar);
@@ -238,7 +237,7 @@ void CanvasView::MakeBar() {
 }
 
 void CanvasView::ShowRun() {
-  m_reading->hide();
+  m_reading->clear();
   m_cancel->hide();
   CanvasState& state = m_surface->State();
   replay::Run* run = m_session.Run();
@@ -394,8 +393,9 @@ void CanvasView::SaveChoices() {
   const CanvasState& state = m_surface->State();
   if (!state.Topology()) return;
   const std::string error = Store().Save(state.Topology()->name, {state.Moved(), state.GetShown()});
-  if (!error.empty()) m_reading->setText(tr("What is shown where is not kept: %1").arg(QString::fromStdString(error)));
-  m_reading->setVisible(!error.empty() || m_session.IsReadingFacts());
+  if (error.empty()) return;
+  m_reading->setText(tr("What is shown where is not kept: %1").arg(QString::fromStdString(error)));
+  m_reading->setToolTip(m_reading->text());
 }
 
 void CanvasView::SayWhatIsHidden() {

@@ -1,6 +1,7 @@
 #include "gui/views/canvas/outline_view.h"
 
 #include <QHeaderView>
+#include <utility>
 
 #include "gui/itemmodels/outline_model.h"
 
@@ -18,8 +19,16 @@ OutlineView::OutlineView(Session& session, QWidget* parent)
   header()->setResizeContentsPrecision(0);
   header()->setSectionResizeMode(1, QHeaderView::Stretch);
   connect(&session, &Session::RunAboutToChange, this, [this] { m_model->SetTopology(nullptr); });
-  const auto show = [this] {
+  const auto showTime = [this] {
+    // The model looks at the old ones until it has the new.
+    const auto before = std::exchange(m_facts, m_session.Facts());
+    m_model->SetTime(m_facts ? &m_facts->links : nullptr, m_session.Time());
+  };
+  connect(&session, &Session::TimeChanged, this, showTime);
+  connect(&session, &Session::FactsChanged, this, showTime);
+  const auto show = [this, showTime] {
     m_model->SetTopology(m_session.Run() ? &m_session.Run()->Plan() : nullptr);
+    showTime();
     constexpr int kFewGroups = 12;
     if (m_model->rowCount() <= kFewGroups) expandToDepth(0);
     ShowSelection();

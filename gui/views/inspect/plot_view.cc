@@ -101,7 +101,15 @@ PlotView::PlotView(Session& session, QWidget* parent) : QWidget(parent), m_sessi
   connect(&m_scan, &CounterScan::Finished, this, [this, say] {
     m_canvas->Show(m_scan.Series());
     ShowDistribution();
-    say(m_session.Run() && !m_session.Run()->HasTrace() ? tr("this run has no trace") : QString());
+    const replay::Run* run = m_session.Run();
+    const auto isSilent = [](const TimeSeries& one) {
+      return std::all_of(one.sums.begin(), one.sums.end(), [](double sum) { return sum == 0; });
+    };
+    const bool isNothing = std::all_of(m_scan.Series().begin(), m_scan.Series().end(), isSilent);
+    say(!run               ? QString()
+        : !run->HasTrace() ? tr("this run has no trace")
+        : isNothing        ? tr("no %1 %2 in this run").arg(m_choice->currentText(), m_title->text())
+                           : QString());
     m_settled.start();
   });
   connect(&session, &Session::SelectionChanged, this, &PlotView::FollowSelection);

@@ -129,9 +129,9 @@ QString TextOf(replay::Run& run, const replay::Journey& journey, bool everyStep)
 }
 
 QString RelationText(const replay::Journey& cause, const replay::Journey& consequence, bool fromCause) {
-  const bool isError = consequence.title.find("ICMP") != std::string::npos || cause.isDropped;
-  const bool isQuestion =
-      consequence.title.find("ARP") != std::string::npos || consequence.title.find("neighbour") != std::string::npos;
+  const auto isCalled = [&](const char* word) { return consequence.title.find(word) != std::string::npos; };
+  const bool isError = isCalled("ICMP") || cause.isDropped;
+  const bool isQuestion = isCalled("ARP") || isCalled("Neighbor Solicitation");
   if (fromCause)
     return isQuestion ? Tr("This asks on behalf of")
            : isError  ? Tr("This reports what happened to")

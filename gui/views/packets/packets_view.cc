@@ -97,14 +97,14 @@ PacketsView::PacketsView(Session& session, QWidget* parent)
   header->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
   header->setSectionsMovable(true);
   const int digit = QFontMetrics(font()).horizontalAdvance(QLatin1Char('0'));
-  for (const auto& [section, digits] : {std::pair<int, int>(PacketModel::Number, 8),
-                                        {PacketModel::Time, 14},
-                                        {PacketModel::Where, 18},
-                                        {PacketModel::Source, 14},
-                                        {PacketModel::Destination, 14},
-                                        {PacketModel::ProtocolName, 9},
-                                        {PacketModel::Length, 8},
-                                        {PacketModel::Step, 19}})
+  for (const auto& [section, digits] : {std::pair<int, int>(PacketModel::Number, 6),
+                                        {PacketModel::Time, 12},
+                                        {PacketModel::Where, 16},
+                                        {PacketModel::Source, 13},
+                                        {PacketModel::Destination, 13},
+                                        {PacketModel::ProtocolName, 8},
+                                        {PacketModel::Length, 7},
+                                        {PacketModel::Step, 18}})
     header->resizeSection(section, digits * digit + 10);
   m_panes = new PacketPanes(splitter);
   splitter->addWidget(m_table);

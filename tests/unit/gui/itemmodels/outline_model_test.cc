@@ -1,8 +1,12 @@
 #include "gui/itemmodels/outline_model.h"
 
 #include <QAbstractItemModelTester>
+#include <QSignalSpy>
 
+#include "sim/trace/trace_reader.h"
+#include "sim/trace/trace_writer.h"
 #include "support/gui/topologies.h"
+#include "support/temporary_directory.h"
 
 namespace overlaysim::itemmodels {
 namespace {
@@ -41,6 +45,38 @@ TEST(OutlineModel, FindsEveryNamespaceAndDeviceThatItShows) {
     }
   }
   EXPECT_FALSE(model.IndexOf(100000, 0).isValid());
+}
+
+TEST(OutlineModel, SaysTheMtuOfTheChosenTime) {
+  const replay::Topology lab = test::Lab({"a", "b"}, {{0, 1}});
+  const test::TemporaryDirectory folder;
+  {
+    TraceWriter writer(folder / "trace.bin");
+    TableRowChange change;
+    change.table = kernel::Table::Link;
+    change.row = 1;
+    change.timeNs = 300;
+    change.text = "2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1400 qdisc noqueue";
+    writer.TableRow(change);
+  }
+  std::string error;
+  auto trace = TraceReader::Open(folder / "trace.bin", error);
+  ASSERT_TRUE(trace) << error;
+  TableHistory tables;
+  ASSERT_TRUE(trace->ReadTables(tables));
+  const replay::LinkHistory links(lab, &tables);
+  OutlineModel model;
+  model.SetTopology(&lab);
+  const QModelIndex about = model.IndexOf(0, 2).siblingAtColumn(1);
+  ASSERT_TRUE(about.data().toString().endsWith(QStringLiteral("mtu 1500"))) << about.data().toString().toStdString();
+  QSignalSpy changed(&model, &QAbstractItemModel::dataChanged);
+  model.SetTime(&links, 299);
+  EXPECT_EQ(changed.count(), 0);
+  model.SetTime(&links, 300);
+  EXPECT_EQ(changed.count(), 1);
+  EXPECT_TRUE(about.data().toString().endsWith(QStringLiteral("mtu 1400"))) << about.data().toString().toStdString();
+  model.SetTime(nullptr, 300);
+  EXPECT_EQ(changed.count(), 2) << "as the plan has it again";
 }
 
 TEST(OutlineModel, IsEmptyWithoutATopology) {

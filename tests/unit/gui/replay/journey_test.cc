@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "gui/replay/link_layer.h"
 #include "gui/replay/run.h"
 #include "support/opened_run.h"
 
@@ -115,6 +116,20 @@ TEST(Journey, SaysWhichPacketsTheTraceDoesNotHave) {
   std::string error;
   EXPECT_TRUE(ReadJourney(*opened.run, 77, error).hops.empty());
   EXPECT_EQ(error, "The trace does not have packet 77.");
+}
+
+TEST(LayerOf, WhatATunnelHasEncryptedHasNoHeaderYet) {
+  TraceRecord record;
+  record.stage = Stage::TunnelRoute;
+  std::vector<uint8_t> message(32);
+  message[0] = 4;  // transport data
+  EXPECT_EQ(LayerOf(record, message, 32), LinkLayer::Payload);
+  const Dissection packet = Dissect(message, LinkLayer::Payload, 32, {});
+  ASSERT_EQ(packet.layers.size(), 2u);
+  EXPECT_EQ(packet.layers[0].protocol, Protocol::WireGuard);
+  EXPECT_EQ(packet.layers[1].protocol, Protocol::Data);
+  record.stage = Stage::RouteInput;  // there an IP header has been looked for
+  EXPECT_EQ(LayerOf(record, message, 32), LinkLayer::Ip);
 }
 
 }  // namespace

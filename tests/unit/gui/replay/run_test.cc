@@ -31,12 +31,13 @@ TEST(Run, OpensARunDirectory) {
   EXPECT_EQ(run->EndNs(), 2 * SmallRun::kIntervalNs + 4 * 1100);  // the last reply crosses four cables of 1.1 us
 }
 
-TEST(Run, TakesAPortForVxlansOnlyWhereVxlanIsInUse) {
+TEST(Run, TakesAPortForVxlansOnlyWhereADeviceOfThatKindHasIt) {
   for (const bool isVxlan : {true, false}) {
     const SmallRun small({.isComplete = false});
     std::string plan = SmallRun::Plan();
-    const std::string_view old = "flannel vxlan, VNI 1, UDP 8472";
-    plan.replace(plan.find(old), old.size(), isVxlan ? "flannel vxlan, VNI 1, UDP 5000" : "flannel wireguard, UDP 5000");
+    const std::string_view old = R"("kind":"vxlan","vni":1,"port":8472)";
+    plan.replace(plan.find(old), old.size(),
+                 isVxlan ? R"("kind":"vxlan","vni":1,"port":5000)" : R"("kind":"wireguard","port":5000)");
     Overwrite(small.File(run_file::kPlan), plan);
     std::string error;
     const auto run = Run::Open(small.Path(), error);

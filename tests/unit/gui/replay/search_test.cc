@@ -66,6 +66,9 @@ TEST(LinkHistory, ACableIsDownWhileOneOfItsEndsIs) {
   EXPECT_EQ(links.MtuAt(0, eth0, 299), 1500u) << "as the plan has it";
   EXPECT_EQ(links.MtuAt(0, eth0, 300), 1400u);
   EXPECT_EQ(links.MtuAt(1, eth0, 300), 1500u) << "the other namespace's";
+  EXPECT_EQ(links.MtuChangesBetween(0, 300), (std::vector<CableEnd>{{0, 2}}));
+  EXPECT_EQ(links.MtuChangesBetween(300, 0), (std::vector<CableEnd>{{0, 2}}));
+  EXPECT_TRUE(links.MtuChangesBetween(300, 400).empty());
   EXPECT_TRUE(LinkHistory(topology, nullptr).IsUp(0, 200));
   EXPECT_TRUE(LinkHistory().IsUp(7, 0));
 }
