@@ -416,7 +416,7 @@ FlowCache::Entry* FlowCache::FindNext(const wire::Frame& frame) const {
 }
 
 bool FlowCache::Receive(Stack& stack, int ifindex, wire::FramePtr& frame) {
-  if (!stack.Net().CachesFlows()) return false;
+  if (!stack.Net().CachesFlows() || frame->isRecorded) return false;
   Key key;
   Entry* entry = FindNext(*frame);
   if (!entry) {
@@ -483,7 +483,9 @@ bool FlowCache::Receive(Stack& stack, int ifindex, wire::FramePtr& frame) {
 
 bool FlowCache::Send(Stack& stack, wire::FramePtr& packet) {
   Key key;
-  if (!stack.Net().CachesFlows() || !ReadKey(stack, 0, *packet, true, key)) return false;
+  if (!stack.Net().CachesFlows() || stack.SamplesNext(packet->flow, packet->cause) ||
+      !ReadKey(stack, 0, *packet, true, key))
+    return false;
   Entry* entry = Find(key);
   const Nanoseconds now = engine::Now();
   const auto room =
@@ -502,7 +504,8 @@ bool FlowCache::Send(Stack& stack, wire::FramePtr& packet) {
 bool FlowCache::SendUdp(Stack& stack, Slot& slot, std::span<const uint8_t> data, const SendRequest& request,
                         uint64_t* journey) {
   const Nanoseconds now = engine::Now();
-  if (!slot || !stack.Net().CachesFlows() || !IsValid(*slot, now)) return false;
+  if (!slot || !stack.Net().CachesFlows() || !IsValid(*slot, now) || stack.SamplesNext(request.flow, request.cause))
+    return false;
   Entry& entry = *slot;
   const auto room = entry.cable->RoomFor(entry.side, entry.frameBytes);
   if (!room) return false;

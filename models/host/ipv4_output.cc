@@ -133,8 +133,8 @@ int Stack::Ipv4Append(const SendRequest& request, const RouteOut& out, std::span
   const bool df =
       request.pmtu == SendRequest::Pmtu::Do || (request.pmtu == SendRequest::Pmtu::Want && total <= pathMtu);
   wire::FramePtr packet = wire::MakeFrame(total);
-  StartJourney(*packet, request.cause);
   packet->flow = request.flow;
+  StartJourney(*packet, request.cause);
   packet->mark = request.mark;
   packet->hash = request.socketHash;
   packet->socketHash = request.socketHash != 0;

@@ -105,8 +105,8 @@ int Stack::SendIpv6(const SendRequest& request, std::span<const uint8_t> payload
   if (payload.size() > 0xffff) return EMSGSIZE;
   if (request.pmtu == SendRequest::Pmtu::Do && total > OutputMtu(*routed, destination)) return EMSGSIZE;
   wire::FramePtr packet = wire::MakeFrame(total);
-  StartJourney(*packet, request.cause);
   packet->flow = request.flow;
+  StartJourney(*packet, request.cause);
   packet->mark = request.mark;
   packet->hash = request.socketHash;
   packet->ignoreDf = request.pmtu != SendRequest::Pmtu::Do;  // ip6_sk_ignore_df()

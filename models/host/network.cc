@@ -91,7 +91,7 @@ Stack& Network::Get(NetnsId id) {
 }
 
 bool Network::CountUnheard(NetnsId id, int ifindex, const wire::Frame& frame) {
-  if (observeRecords || FindMade(id)) return false;
+  if (observeRecords || frame.isRecorded || FindMade(id)) return false;
   const uint8_t* p = frame.Data();
   if (frame.LinearBytes() < wire::kEthernetHeaderBytes + wire::kArpBytes || !wire::GetMac(p).IsBroadcast() ||
       wire::Ethernet{const_cast<uint8_t*>(p)}.Type() != wire::kEtherTypeArp)

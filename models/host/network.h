@@ -24,8 +24,10 @@ class Stack;
 class Observer {
  public:
   virtual ~Observer() = default;
-  /// Every step of every packet. Only called while Network::observeRecords is set.
-  virtual void OnRecord(const TraceRecord& record, const HeaderChange& change) = 0;
+  /// Every step of every packet while Network::observeRecords is set; while samplesRecords is, of those of the sample.
+  virtual void OnRecord(const TraceRecord& record, const HeaderChange& change, bool isOfSample) = 0;
+  /// Whether a packet belongs to the sample; asked while Network::samplesRecords is set, by its maker.
+  virtual bool IsSampled(uint64_t /*journey*/, uint32_t /*flow*/, uint64_t /*cause*/) { return false; }
   /// A frame on a device that is captured (Stack::SetCaptured), Ethernet header first.
   virtual void OnFrame(const Stack& stack, const kernel::Link& link, const wire::Frame& frame, bool outgoing) = 0;
   /// A new number for a fragment or copy of that journey.
@@ -119,6 +121,7 @@ class Network {
   uint64_t servedArrival = 0;  ///< number of the one that is being received; 0: none
   Observer* observer = nullptr;
   bool observeRecords = false;
+  bool samplesRecords = false;
   bool usesFlowCaches = true;  ///< results are the same without
   bool CachesFlows() const { return usesFlowCaches && !observeRecords; }
   void ForgetFlows();                  ///< something was changed that no table tells of

@@ -59,7 +59,7 @@ bool Stack::RunProgram(kernel::ProgramHook hook, const kernel::Link& link, wire:
   m_backlog.flows->Abandon();  // what a program looks at is its own affair
   constexpr uint32_t kShown = wire::kEthernetHeaderBytes + wire::kIpv4HeaderBytes;  // what programs change is in there
   std::vector<uint8_t> before;
-  if (Tracing()) before.assign(frame->Data(), frame->Data() + std::min(frame->Size(), kShown));
+  if (Tracing(*frame)) before.assign(frame->Data(), frame->Data() + std::min(frame->Size(), kShown));
   const int ifindex = link.ifindex;
   const kernel::ProgramResult result = m_ns->programs->Run(hook, link, *frame);
   const std::span<const uint8_t> after(frame->Data(), before.size());

@@ -29,7 +29,7 @@ Stack::Stack(Network& network, std::unique_ptr<kernel::Namespace> ns, Backlog& b
 Stack::~Stack() = default;
 
 void Stack::Trace(Stage stage, Verdict verdict, const wire::Frame& frame, int ifindex, Row row) {
-  if (!Tracing()) return;
+  if (!Tracing(frame)) return;
   TraceRecord record;
   record.timeNs = engine::Now().count;
   record.journey = frame.journey;
@@ -44,7 +44,7 @@ void Stack::Trace(Stage stage, Verdict verdict, const wire::Frame& frame, int if
   record.stage = stage;
   record.verdict = verdict;
   record.table = row.table;
-  m_network.observer->OnRecord(record, FindHeadChange(frame));
+  m_network.observer->OnRecord(record, FindHeadChange(frame), frame.isRecorded);
   RememberHead(frame);
 }
 
@@ -95,19 +95,20 @@ void Stack::Finish(Stage stage, Verdict verdict, wire::FramePtr frame, int ifind
 wire::FramePtr Stack::Copy(const wire::Frame& frame) {
   wire::FramePtr copy = wire::CloneFrame(frame);
   ++m_madePackets;
-  if (Tracing()) copy->packet = m_network.observer->NextPacket(frame.journey);
+  if (Tracing(frame)) copy->packet = m_network.observer->NextPacket(frame.journey);
   return copy;
 }
 
 wire::FramePtr Stack::Derive(const wire::Frame& of, uint32_t size) {
   wire::FramePtr derived = wire::MakeFrameLike(of, size);
   ++m_madePackets;
-  if (Tracing()) derived->packet = m_network.observer->NextPacket(of.journey);
+  if (Tracing(of)) derived->packet = m_network.observer->NextPacket(of.journey);
   return derived;
 }
 
 void Stack::StartJourney(wire::Frame& frame, uint64_t cause) {
   ++m_madePackets;
+  frame.isRecorded = SamplesNext(frame.flow, cause);
   frame.journey = NewJourney();
   frame.cause = cause;
 }

@@ -214,6 +214,11 @@ class Stack {
   uint64_t EndedPackets() const { return m_endedPackets; }  ///< here, with whatever verdict
   /// Frames on their way to that device which it never received.
   uint64_t RefusedFrames(int ifindex) const;
+  /// Whether the next packet that it makes will belong to the sample of those that are recorded.
+  bool SamplesNext(uint32_t flow, uint64_t cause) const {
+    return m_network.samplesRecords &&
+           m_network.observer->IsSampled((uint64_t{Id().value} + 1) << 32 | (m_journeys + 1), flow, cause);
+  }
   uint64_t NewJourney() { return (uint64_t{Id().value} + 1) << 32 | ++m_journeys; }
   uint64_t NextSequence() { return ++m_sequence; }
   /// A timer of this namespace: runs inside a Backlog::Guard.
@@ -226,7 +231,7 @@ class Stack {
  private:
   friend class WireguardDevice;
   friend class FlowCache;
-  bool Tracing() const { return m_network.observeRecords; }
+  bool Tracing(const wire::Frame& frame) const { return m_network.observeRecords || frame.isRecorded; }
   void Trace(Stage stage, Verdict verdict, const wire::Frame& frame, int ifindex, Row row = {});
   /// Ends a frame: counts the verdict, and records it.
   void Finish(Stage stage, Verdict verdict, wire::FramePtr frame, int ifindex = 0, Row row = {});

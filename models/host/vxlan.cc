@@ -295,8 +295,8 @@ wire::FramePtr Stack::VxlanCheckPmtu(kernel::Link& link, wire::Frame& frame, uin
   const uint32_t quoted = std::min(size, 576 - wire::kIpv4HeaderBytes - wire::kIcmpHeaderBytes);
   const uint32_t total = wire::kIpv4HeaderBytes + wire::kIcmpHeaderBytes + quoted;
   wire::FramePtr answer = wire::MakeFrame(wire::kEthernetHeaderBytes + total);
-  StartJourney(*answer, frame.journey);
   answer->flow = frame.flow;
+  StartJourney(*answer, frame.journey);
   const wire::Ethernet to{frame.Data()};
   wire::Ethernet{answer->Data()}.Write(to.Source(), to.Destination(), wire::kEtherTypeIpv4);
   uint8_t* p = answer->Data() + wire::kEthernetHeaderBytes;
@@ -343,8 +343,8 @@ wire::FramePtr Stack::VxlanCheckPmtu6(kernel::Link& link, wire::Frame& frame, ui
   const uint32_t quoted = std::min(size, wire::kIpv6LeastMtu - wire::kIpv6HeaderBytes - wire::kIcmpHeaderBytes);
   const uint32_t bytes = wire::kIcmpHeaderBytes + quoted;
   wire::FramePtr answer = wire::MakeFrame(wire::kEthernetHeaderBytes + wire::kIpv6HeaderBytes + bytes);
-  StartJourney(*answer, frame.journey);
   answer->flow = frame.flow;
+  StartJourney(*answer, frame.journey);
   const wire::Ethernet to{frame.Data()};
   wire::Ethernet{answer->Data()}.Write(to.Source(), to.Destination(), wire::kEtherTypeIpv6);
   uint8_t* p = answer->Data() + wire::kEthernetHeaderBytes;

@@ -142,6 +142,7 @@ FramePtr MakeFrameLike(const Frame& like, uint32_t size) {
   frame->packet = like.packet;
   frame->cause = like.cause;
   frame->flow = like.flow;
+  frame->isRecorded = like.isRecorded;
   frame->hash = like.hash;
   frame->socketHash = like.socketHash;
   frame->mark = like.mark;

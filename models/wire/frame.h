@@ -113,6 +113,7 @@ class Frame {
   /// The entry that took the last one like it where this one goes, and in which version; null: none is known.
   void* expected = nullptr;
   uint64_t expectedVersion = 0;
+  bool isRecorded = false;    ///< of a sample of packets: its steps are recorded (host::Network::samplesRecords)
   bool isSound = false;       ///< made by a stack of ours and changed by nobody else: all its checksums are right
   uint16_t maxFragment = 0;   ///< IPCB(skb)->frag_max_size: largest fragment that a reassembled packet came in
   bool encapsulated = false;  ///< its open checksum is that of a tunnelled packet (skb->encapsulation)

@@ -20,7 +20,8 @@ enum Flags : uint16_t {
   kHasTail = 128,
   kTunnelChecksum = 256,
   kTunnelDontFragment = 512,
-  kAllFlags = 1023,
+  kIsRecorded = 1024,
+  kAllFlags = 2047,
 };
 
 struct Head {
@@ -119,6 +120,7 @@ void EncodeFrame(const Frame& frame, std::span<const uint8_t> known, ByteWriter&
   set(kSocketHash, frame.socketHash);
   set(kIgnoreDf, frame.ignoreDf);
   set(kIsSound, frame.isSound);
+  set(kIsRecorded, frame.isRecorded);
   set(kEncapsulated, frame.encapsulated);
   set(kHasOptions, frame.options.bytes != 0);
   set(kHasTunnel, !frame.tunnel.remote.IsZero());
@@ -180,6 +182,7 @@ FramePtr DecodeFrame(ByteReader& from, std::span<const uint8_t> known) {
   frame->socketHash = head.flags & kSocketHash;
   frame->ignoreDf = head.flags & kIgnoreDf;
   frame->isSound = head.flags & kIsSound;
+  frame->isRecorded = head.flags & kIsRecorded;
   frame->encapsulated = head.flags & kEncapsulated;
   if (head.flags & kHasTail) {
     Tail tail;

@@ -9,6 +9,7 @@
 #include "models/linux/namespace.h"
 #include "sim/plan/agent_report.h"
 #include "sim/plan/expectation.h"
+#include "sim/plan/recorded_packets.h"
 #include "sim/plan/workload.h"
 
 namespace overlaysim {
@@ -74,6 +75,7 @@ class ClusterPlan {
   std::vector<TimedEvent> events;  ///< by time
   std::vector<CapturePoint> captures;
   std::vector<Expectation> expectations;
+  RecordedPackets recorded;
 
   virtual size_t NetnsCount() const = 0;
   virtual NetnsInfo Info(NetnsId id) const = 0;

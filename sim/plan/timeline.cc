@@ -8,6 +8,7 @@ void PlanTimeline(const Context& context, ClusterPlan& plan, CompiledPlan* clust
   PlanTraffic(context, finder, plan, cluster);
   PlanEvents(context, finder, plan, cluster);
   PlanExpectations(context, finder, plan);
+  PlanRecorded(context, finder, plan);
   DelayUntilPodsAreReady(context, plan, cluster);
   PlanCaptures(context, finder, plan, cluster);
 }

@@ -16,6 +16,8 @@ void PlanAgents(const Context& context, ClusterPlan& plan, CompiledPlan* cluster
 void DelayUntilPodsAreReady(const Context& context, ClusterPlan& plan, const CompiledPlan* cluster);
 void PlanEvents(const Context& context, const EndpointFinder& finder, ClusterPlan& plan, CompiledPlan* cluster);
 void PlanCaptures(const Context& context, const EndpointFinder& finder, ClusterPlan& plan, const CompiledPlan* cluster);
+/// After the traffic, that of expectations included.
+void PlanRecorded(const Context& context, const EndpointFinder& finder, ClusterPlan& plan);
 void PlanExpectations(const Context& context, const EndpointFinder& finder, ClusterPlan& plan);
 
 }  // namespace overlaysim::plan

@@ -38,7 +38,7 @@ class Keeper final : public host::Observer {
       if (host::Stack* stack = net.FindMade(NetnsId(i))) stack->SetTableListener(nullptr);
   }
 
-  void OnRecord(const TraceRecord&, const HeaderChange&) override {}
+  void OnRecord(const TraceRecord&, const HeaderChange&, bool) override {}
   uint32_t NextPacket(uint64_t) override { return 0; }
   void OnFrame(const host::Stack& stack, const kernel::Link& link, const wire::Frame& frame, bool) override {
     const auto& points = m_simulation.Plan().captures;

@@ -146,14 +146,15 @@ Recorder::Recorder(Simulation& simulation, const RecorderOptions& options)
   }
   host::Network& net = simulation.Net();
   net.observer = this;
-  net.observeRecords = !m_sinks.empty() || options.account;
+  net.samplesRecords = !m_sinks.empty() && !simulation.Plan().recorded.IsAll();
+  net.observeRecords = (!m_sinks.empty() && !net.samplesRecords) || options.account;
   net.onMade = [this](host::Stack& stack) { OnMade(stack); };
 }
 
 Recorder::~Recorder() {
   host::Network& net = m_simulation.Net();
   net.observer = nullptr;
-  net.observeRecords = false;
+  net.observeRecords = net.samplesRecords = false;
   net.onMade = nullptr;
   for (size_t i = 0; i < net.Count(); ++i)
     if (host::Stack* stack = net.FindMade(NetnsId(i))) stack->SetTableListener(nullptr);
@@ -203,18 +204,25 @@ std::string Recorder::Finish() {
 
 void Recorder::OnMade(host::Stack& stack) {
   for (const kernel::Link* link : stack.Ns().Links()) BeginCaptures(stack, *link);
+  if (!m_simulation.Net().samplesRecords) TellOf(stack);
+  stack.SetTableListener([this, &stack](const TableChange& change) { OnTableChange(stack, change); });
+}
+
+/// Its name and tables. In a sample's trace there are those that its packets meet, from then on.
+void Recorder::TellOf(host::Stack& stack) {
   for (TraceSink* sink : m_sinks) sink->NameNetns(engine::Now(), stack.Id().value, NameOf(stack.Id()));
   if (!m_sinks.empty()) WriteTables(stack);
-  stack.SetTableListener([this, &stack](const TableChange& change) { OnTableChange(stack, change); });
 }
 
 void Recorder::OnTableChange(host::Stack& stack, const TableChange& change) {
   if (change.table == Table::Link && change.op != TableChange::Op::Delete) {
     const auto& link = *static_cast<const kernel::Link*>(change.row);
     if (change.op == TableChange::Op::Add) BeginCaptures(stack, link);
-    NameDevice(stack.Ns(), link);
   }
-  if (!m_sinks.empty()) WriteRow(stack.Ns(), change);
+  if (m_sinks.empty() || (m_simulation.Net().samplesRecords && !m_told.contains(stack.Id().value))) return;
+  if (change.table == Table::Link && change.op != TableChange::Op::Delete)
+    NameDevice(stack.Ns(), *static_cast<const kernel::Link*>(change.row));
+  WriteRow(stack.Ns(), change);
 }
 
 void Recorder::NameDevice(const kernel::Namespace& ns, const kernel::Link& link) {
@@ -370,11 +378,23 @@ void Recorder::WriteNamedRow(const TraceRecord& record) {
 
 // ------------------------------------------------------------------------------------------------ packets
 
-void Recorder::OnRecord(const TraceRecord& record, const HeaderChange& change) {
+void Recorder::OnRecord(const TraceRecord& record, const HeaderChange& change, bool isOfSample) {
+  if (!m_log) m_account.Add(record, change);
+  if (m_simulation.Net().samplesRecords) {
+    if (!isOfSample) return;
+    m_sampled.insert(record.journey);  // another rank may have made it
+    if (m_told.insert(record.netns).second) TellOf(m_simulation.Net().Get(NetnsId(record.netns)));
+  }
   const bool isNamed = (record.row & kPeerRowBit) || (record.row != 0 && record.table == Table::Filter);
   if (isNamed && !m_sinks.empty()) WriteNamedRow(record);
   for (TraceSink* sink : m_sinks) sink->Append(record, change);
-  if (!m_log) m_account.Add(record, change);
+}
+
+/// What a packet of the sample causes belongs to it too.
+bool Recorder::IsSampled(uint64_t journey, uint32_t flow, uint64_t cause) {
+  const bool isSampled = (cause != 0 && m_sampled.contains(cause)) || m_simulation.Plan().recorded.Has(journey, flow);
+  if (isSampled) m_sampled.insert(journey);
+  return isSampled;
 }
 
 /// Among several ranks, one that no other gives; the one that it stands for is known when all are put together.

@@ -52,9 +52,10 @@ class Recorder final : public host::Observer {
   Recorder(Simulation& simulation, const RecorderOptions& options);
   ~Recorder() override;
 
-  void OnRecord(const TraceRecord& record, const HeaderChange& change) override;
+  void OnRecord(const TraceRecord& record, const HeaderChange& change, bool isOfSample) override;
   void OnFrame(const host::Stack& stack, const kernel::Link& link, const wire::Frame& frame, bool outgoing) override;
   uint32_t NextPacket(uint64_t journey) override;
+  bool IsSampled(uint64_t journey, uint32_t flow, uint64_t cause) override;
 
   const FlowAccount& Account() const { return m_account; }
   FlowAccount& Account() { return m_account; }
@@ -72,6 +73,7 @@ class Recorder final : public host::Observer {
 
   void AddCaptures();
   void OnMade(host::Stack& stack);
+  void TellOf(host::Stack& stack);
   void OnTableChange(host::Stack& stack, const kernel::TableChange& change);
   void BeginCaptures(host::Stack& stack, const kernel::Link& link);
   void WriteTables(host::Stack& stack);
@@ -107,6 +109,8 @@ class Recorder final : public host::Observer {
   std::unordered_set<uint16_t> m_vxlanPorts;           ///< UDP ports behind which a frame begins
   std::unordered_map<uint32_t, std::string> m_namesByAddress;
   std::unordered_map<uint32_t, std::string> m_namesById;
+  std::unordered_set<uint64_t> m_sampled;  ///< journeys whose records are wanted, of a trace that has a sample
+  std::unordered_set<uint32_t> m_told;     ///< namespaces of which such a trace has told
   uint64_t m_sinceFlush = 0;  ///< frames
 };
 

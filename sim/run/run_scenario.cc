@@ -131,6 +131,12 @@ std::vector<RunInput> InputsOf(const LoadedPlan& loaded, const RunRequest& reque
   return inputs;
 }
 
+/// "": the usual.
+std::string MeaningOfTrace(const RecordedPackets& recorded) {
+  if (recorded.IsAll()) return {};
+  return fmt::format("every step of {} and of what they cause, and all tables that these met", recorded.text);
+}
+
 /// When the last line of traffic will have sent its last packet, or the duration.
 Nanoseconds ExpectedEnd(const ClusterPlan& plan) {
   if (plan.duration.count > 0) return plan.duration;
@@ -303,7 +309,7 @@ std::optional<RunOutcome> RunScenario(LoadedPlan& loaded, const RunRequest& requ
     if (directory && !failed(directory->AddFile(run_file::kPlan)) &&
         !failed(ReplaceFile(directory->File(run_file::kPlan), writePlan)) &&
         !failed(directory->AddFile(run_file::kPackets)) && request.writeTrace)
-      failed(directory->AddFile(run_file::kTrace));
+      failed(directory->AddFile(run_file::kTrace, MeaningOfTrace(plan.recorded)));
   }
   if (ranks) error = ranks->Share(error);
   if (!error.empty()) return std::nullopt;

@@ -21,7 +21,7 @@ namespace overlaysim::scenario {
               X(Listen, MakeListen) X(Event, MakeEvent) X(LinkTarget, MakeLinkTarget) X(LinkChange, MakeLinkChange)   \
                   X(Capture, MakeCapture) X(Expect, MakeExpect) X(Probe, MakeProbe) X(DropSelector, MakeDropSelector) \
                       X(Comparison<Nanoseconds>, MakeComparison) X(ControlPlane, MakeControlPlane)                    \
-                          X(DelayRange, MakeDelayRange)
+                          X(DelayRange, MakeDelayRange) X(TraceSelection, MakeTraceSelection)
 #define OVERLAYSIM_X(T, make) \
   template <>                 \
   const ObjectType& Describe<T>();
@@ -149,6 +149,7 @@ ObjectType MakeScenario() {
   o.Add("capture", &Scenario::capture, "Where packets are recorded for packets.pcapng.")
       .Otherwise(
           "eth0 and the tunnel device of each node, and eth0 of each pod that takes part in traffic, up to 20 nodes");
+  o.Add("trace", &Scenario::trace, "Which packets' steps are recorded in trace.bin.").Otherwise("those of all packets");
   o.Add("expect", &Scenario::expect, "What must hold at the end; if not, the run's exit code is 1.");
   o.Add("duration", &Scenario::duration, "When the run ends.")
       .Otherwise("when the traffic has ended and agents have done all that there is for them");
@@ -541,6 +542,18 @@ ObjectType MakeControlPlane() {
         "From a node's joining until the cluster gives it a pod CIDR.");
   o.Add("watchLatency", &ControlPlane::watchLatency, "From a change at the API server until an agent hears of it.");
   o.Add("operation", &ControlPlane::operation, "An agent's time for one netlink operation, or one write of a map.");
+  return o.Build();
+}
+
+ObjectType MakeTraceSelection() {
+  ObjectBuilder<TraceSelection> o("trace", "what is recorded of packets",
+                                  "Which packets' steps trace.bin has. What these packets cause is recorded with them: "
+                                  "ARP, answers, errors.");
+  o.Shorthand("sample");
+  o.Add("sample", &TraceSelection::sample, "One packet of so many, drawn at random.").Range(1, UINT32_MAX);
+  o.Add("from", &TraceSelection::from, std::string("Only traffic that they send: ") + kEndpoint)
+      .Otherwise("everybody's, and what is no line's of traffic");
+  o.Add("to", &TraceSelection::to, "Only traffic to them.").Otherwise("to anybody");
   return o.Build();
 }
 

@@ -324,6 +324,13 @@ struct ControlPlane {
   Place place;
 };
 
+/// Which packets' steps trace.bin has.
+struct TraceSelection {
+  Located<uint32_t> sample{1};
+  OptionalText from, to;
+  Place place;
+};
+
 /// A topology given as the commands that build it. Namespaces and their devices are what the commands make.
 struct Lab {
   std::vector<Text> netns;  ///< made before the commands; the commands may make more
@@ -509,6 +516,7 @@ struct Scenario {
   std::vector<Event> events;
   std::vector<Capture> capture;
   std::vector<Expect> expect;
+  std::optional<TraceSelection> trace;  ///< left out: all packets
   Optional<Nanoseconds> duration;  ///< left out: until the traffic has ended
 
   std::string name;                      ///< the file's, without folders and ending

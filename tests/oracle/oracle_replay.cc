@@ -65,7 +65,7 @@ class PcapFiles : public host::Observer {
   ~PcapFiles() override {
     for (auto& [point, file] : m_files) Flush(file);
   }
-  void OnRecord(const TraceRecord&, const HeaderChange&) override {}
+  void OnRecord(const TraceRecord&, const HeaderChange&, bool) override {}
   uint32_t NextPacket(uint64_t) override { return 0; }
   void OnFrame(const host::Stack& stack, const kernel::Link& link, const wire::Frame& frame, bool outgoing) override {
     const auto found = m_files.find(stack.Ns().Name() + "." + link.name);

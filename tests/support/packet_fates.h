@@ -45,7 +45,7 @@ class PacketFates : public host::Observer {
     return it == m_ends.end() ? 0 : it->second;
   }
 
-  void OnRecord(const TraceRecord& record, const HeaderChange& change) override {
+  void OnRecord(const TraceRecord& record, const HeaderChange& change, bool) override {
     const auto [last, isNew] = m_last.try_emplace({record.journey, record.packet}, record);
     if (isNew && record.packet == 0 && record.stage != Stage::Send) Problem(record, "it was not sent");
     if (isNew && record.packet != 0 && record.packet > m_packets[record.journey]) Problem(record, "nobody made it");

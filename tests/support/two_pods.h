@@ -77,7 +77,7 @@ class TwoPods : public host::Network::Source, public host::Observer {
     return ns;
   }
 
-  void OnRecord(const TraceRecord&, const HeaderChange&) override {}
+  void OnRecord(const TraceRecord&, const HeaderChange&, bool) override {}
   void OnFrame(const host::Stack& stack, const kernel::Link&, const wire::Frame& frame, bool outgoing) override {
     frames.push_back({stack.Id(), outgoing, engine::Now(), {frame.Data(), frame.Data() + frame.Size()}});
   }

@@ -111,7 +111,7 @@ class World : public host::Network::Source, public host::Observer {
   uint32_t KernelOf(NetnsId id) const override { return m_kernels[id.value]; }
   std::string NameOf(NetnsId id) const override { return m_names[id.value]; }
   std::unique_ptr<kernel::Namespace> Make(NetnsId id) const override { return std::move(m_made[id.value]); }
-  void OnRecord(const TraceRecord& record, const HeaderChange&) override {
+  void OnRecord(const TraceRecord& record, const HeaderChange&, bool) override {
     records.push_back({m_names[record.netns], record});
   }
   void OnFrame(const host::Stack& stack, const kernel::Link& link, const wire::Frame& frame, bool outgoing) override {

@@ -1,6 +1,7 @@
 #include "sim/run/recorder.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "running.h"
@@ -146,6 +147,76 @@ TEST(Recorder, CopiesForThoseWhomTheyDoNotConcernAreNoLoss) {
     "traffic": [{"type": "ping", "from": "pod-a", "to": "pod-b", "count": 3}], "capture": [{"on": "node1/cni0"}]})");
   EXPECT_GT(ran.outcome->metrics.verdicts.Get(Verdict::OtherHost), 0u);
   EXPECT_EQ(ran.outcome->losses.Drops(), 0u);
+}
+
+/// A leaf-spine with two nodes in each rack and lines of traffic of every kind.
+std::string MixedTraffic(const std::string& rest) {
+  return R"({"format": 1, "cluster": {"nodes": [{"generate": 4, "name": "node{i}"}], "cni": {"type": "flannel"},
+      "pods": [{"generate": 2, "per": "node", "name": "web{i}"}]},
+      "underlay": {"type": "leaf-spine", "spines": 2, "nodesPerLeaf": 2},
+      "traffic": [{"type": "udp", "from": "web*", "to": "web*", "pairs": {"random": 20}, "packets": 30, "interval": "50us",
+                   "payload": "2000B"},
+                  {"type": "ping", "from": "web1", "to": "web8", "count": 20, "interval": "1ms"},
+                  {"type": "tcp", "from": "web2", "to": "web7", "up": "100000B"}])" +
+         rest + "}";
+}
+
+/// The records of those journeys.
+std::vector<TraceRecord> RecordsOf(const std::vector<TraceRecord>& all, const std::set<uint64_t>& journeys) {
+  std::vector<TraceRecord> out;
+  std::copy_if(all.begin(), all.end(), std::back_inserter(out),
+               [&](const TraceRecord& r) { return journeys.contains(r.journey); });
+  return out;
+}
+
+std::set<uint64_t> JourneysOf(const std::vector<TraceRecord>& records) {
+  std::set<uint64_t> journeys;
+  for (const TraceRecord& r : records) journeys.insert(r.journey);
+  return journeys;
+}
+
+/// A sample changes what is recorded, and nothing else: its packets are told of as in a whole trace, with what they
+/// cause, and every record finds the row that decided.
+TEST(Recorder, ASampleIsPartOfTheWhole) {
+  const Ran whole(MixedTraffic("")), sampled(MixedTraffic(R"(, "trace": {"sample": 10})"));
+  const ReadTrace all(whole), some(sampled);
+  const std::set<uint64_t> journeys = JourneysOf(some.records);
+  const std::vector<TraceRecord> expected = RecordsOf(all.records, journeys);
+  EXPECT_EQ(some.records, expected);
+  // 600 datagrams, 20 requests and some hundred segments, of which a tenth is drawn
+  EXPECT_GT(journeys.size(), JourneysOf(all.records).size() / 20);
+  EXPECT_LT(journeys.size(), JourneysOf(all.records).size() / 4);
+  for (const TraceRecord& r : all.records) {
+    const bool isCaused = r.cause != 0 && journeys.contains(r.cause);
+    EXPECT_TRUE(!isCaused || journeys.contains(r.journey)) << r.journey;
+  }
+  for (const TraceRecord& r : some.records)
+    EXPECT_EQ(some.history.LineOf(r), all.history.LineOf(r)) << StageName(r.stage);
+  EXPECT_EQ(sampled.Bytes(run_file::kMetrics), whole.Bytes(run_file::kMetrics));
+}
+
+TEST(Recorder, ASampleWithExpectationsIsTheSame) {
+  const std::string trace = R"(, "trace": {"sample": 10})";
+  const Ran alone(MixedTraffic(trace));
+  const Ran judged(MixedTraffic(trace + R"(, "expect": [{"loss": {"from": "web1", "to": "web8"}, "is": "0%"}])"));
+  EXPECT_TRUE(judged.outcome->AllHeld());
+  EXPECT_EQ(ReadTrace(judged).records, ReadTrace(alone).records);
+}
+
+TEST(Recorder, ATraceOfSomeEndsHasTheirTrafficAndWhatItCauses) {
+  const Ran ran(MixedTraffic(R"(, "trace": {"from": "web1", "to": "web8"})"));
+  const ReadTrace trace(ran);
+  const auto isPing = [&](uint32_t flow) { return ran.Plan().workloads.at(flow).kind == WorkloadKind::Ping; };
+  size_t requests = 0, answers = 0, others = 0;
+  for (const TraceRecord& r : trace.records) {
+    if (r.stage != Stage::Send) continue;
+    const bool isOwn = r.flow < ran.Plan().workloads.size() && isPing(r.flow);
+    (!isOwn ? others : r.cause == 0 ? requests : answers) += 1;
+    EXPECT_TRUE(isOwn || r.cause != 0);
+  }
+  EXPECT_EQ(requests, 20u);
+  EXPECT_EQ(answers, 20u);
+  EXPECT_GT(others, 0u);  // ARP on the way
 }
 
 }  // namespace
