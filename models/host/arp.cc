@@ -101,7 +101,7 @@ void Stack::ArpReceive(kernel::Link& link, wire::FramePtr frame) {
   if (operation == wire::kArpRequest && (mayProxy || MayBeLocal(*m_ns, tip))) {
     // ip_route_input(tip, sip): a sender that is one of our own addresses, or a martian, gets no answer
     const bool sane = !tip.IsZero() && !sip.IsMulticast() && !sip.IsLimitedBroadcast() && !sip.IsLoopback() &&
-                      !m_ns->IsLocalAddress(sip) && ValidateSource(link, sip, tip, 0, 0) == Verdict::Continue;
+                      !m_ns->IsLocalAddress(sip) && ValidateSource(link, sip, tip, 0, 0, 0) == Verdict::Continue;
     kernel::RouteAnswer route = m_ns->Lookup({.dst = tip, .src = sip, .iif = link.ifindex});
     if (sane && route.error == 0 && route.route.type == kernel::RouteType::Local) {
       if (mayAnswer()) {

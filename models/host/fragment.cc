@@ -157,6 +157,8 @@ wire::FramePtr Stack::Reassemble(wire::FramePtr fragment, ReassemblyUser user) {
   const uint32_t firstHeader = wire::Ipv4{const_cast<uint8_t*>(first.Data())}.HeaderBytes();
   wire::FramePtr whole = Derive(first, firstHeader + done.totalBytes);
   std::memcpy(whole->Data(), first.Data(), firstHeader);
+  constexpr uint32_t kLink = wire::kEthernetHeaderBytes;  // which ESP puts before what it has decrypted
+  if (m_ns->hasIpsec && first.Begin() >= kLink) std::memcpy(whole->Data() - kLink, first.Data() - kLink, kLink);
   for (const auto& piece : done.pieces) {
     const uint32_t pieceHeader = wire::Ipv4{piece.frame->Data()}.HeaderBytes();
     std::memcpy(whole->Data() + firstHeader + piece.begin, piece.frame->Data() + pieceHeader, piece.end - piece.begin);

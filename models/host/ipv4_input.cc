@@ -98,7 +98,7 @@ Stack::InputRoute Stack::RouteInput(kernel::Link& link, const wire::Frame& packe
     result.broadcast = result.answer.route.type == RouteType::Broadcast;
     return result;
   }
-  auto validated = [&] { return ValidateSource(link, source, destination, tos, packet.mark); };
+  auto validated = [&] { return ValidateSource(link, source, destination, tos, packet.mark, packet.spi); };
   if (destination.IsMulticast()) {  // ip_mc_validate_source()
     if (!m_ns->HasJoined(link.ifindex, destination)) return fail(Verdict::GroupNotJoined);
     if (source.IsMulticast() || source.IsLimitedBroadcast()) return fail(Verdict::InvalidSource);
@@ -166,8 +166,8 @@ Stack::InputRoute Stack::RouteInput(kernel::Link& link, const wire::Frame& packe
 
 /// fib_validate_source().
 Verdict Stack::ValidateSource(const kernel::Link& link, Ipv4Address source, Ipv4Address destination, uint8_t tos,
-                              uint32_t mark) {
-  const uint8_t rpf = m_ns->RpFilter(link.ifindex);
+                              uint32_t mark, uint32_t spi) {
+  const uint8_t rpf = spi != 0 ? uint8_t{0} : m_ns->RpFilter(link.ifindex);
   const bool acceptLocal = m_ns->allConf.acceptLocal || m_ns->GetConf(link.ifindex).acceptLocal;
   const bool customRules = m_ns->Rules().size() > 3;
   if (rpf == 0 && !customRules) {
@@ -224,6 +224,12 @@ void Stack::Ipv4Deliver(kernel::Link& link, wire::FramePtr packet, bool broadcas
   }
   if (!PassesHook(Hook::Input, packet, {.in = link.ifindex})) return;
   const wire::Ipv4 ip{packet->Data()};
+  if (m_ns->hasIpsec && ip.Protocol() != wire::kIpProtoEsp)
+    if (const Verdict verdict = CheckPolicy(*packet); verdict != Verdict::Continue) {
+      Count(Snmp::IpInDelivers);
+      if (ip.Protocol() == wire::kIpProtoUdp) Count(Snmp::UdpInErrors);
+      return Finish(Stage::LocalDeliver, verdict, std::move(packet), link.ifindex);
+    }
   const Received received{*packet, ip, ip.Payload(), packet->Size() - ip.HeaderBytes()};
   switch (ip.Protocol()) {
     case wire::kIpProtoIcmp:
@@ -248,6 +254,12 @@ void Stack::Ipv4Deliver(kernel::Link& link, wire::FramePtr packet, bool broadcas
         if (IpipReceive(packet)) return;
         IcmpSend(*packet, wire::kIcmpDestUnreach, wire::kIcmpPortUnreach, 0);  // tunnel4_rcv()
         return Finish(Stage::Decapsulate, Verdict::TunnelNoDevice, std::move(packet), link.ifindex);
+      }
+      [[fallthrough]];
+    case wire::kIpProtoEsp:
+      if (m_ns->hasIpsec && ip.Protocol() == wire::kIpProtoEsp) {  // else the module is not loaded
+        Count(Snmp::IpInDelivers);
+        return EspReceive(link, std::move(packet), ip.HeaderBytes(), false);
       }
       [[fallthrough]];
     default:
@@ -289,20 +301,28 @@ void Stack::RedirectSender(const wire::Frame& packet, const kernel::Link& link, 
 }
 
 /// ip_forward().
-void Stack::Ipv4Forward(kernel::Link& link, wire::FramePtr packet, const kernel::RouteAnswer& answer) {
-  const Row row{Table::Route, answer.route.rowId};
+void Stack::Ipv4Forward(kernel::Link& link, wire::FramePtr packet, const kernel::RouteAnswer& routed) {
+  const Row row{Table::Route, routed.route.rowId};
   if (packet->type != wire::PacketType::Host)
     return Finish(Stage::Forward, Verdict::UnicastInLinkBroadcast, std::move(packet), link.ifindex, row);
+  const bool wasDecrypted = packet->spi != 0;
+  if (m_ns->hasIpsec)
+    if (const Verdict verdict = CheckPolicy(*packet); verdict != Verdict::Continue)
+      return Finish(Stage::Forward, verdict, std::move(packet), link.ifindex, row);
   wire::Ipv4 ip{packet->Data()};
   if (ip.Ttl() <= 1) {
     Count(Snmp::IpInHdrErrors);
     IcmpSend(*packet, wire::kIcmpTimeExceeded, 0, 0);
     return Finish(Stage::Forward, Verdict::TtlExpired, std::move(packet), link.ifindex, row);
   }
+  RouteOut way{.answer = routed};
+  if (m_ns->hasIpsec && ApplyPolicy(ip.Source(), ip.Destination(), ip.Tos(), packet->mark, way) != 0)
+    return Finish(Stage::Forward, Verdict::IpsecNoRoute, std::move(packet), link.ifindex, row);
+  const kernel::RouteAnswer& answer = way.answer;
   Count(Snmp::IpForwDatagrams);
   // __mkroute_input(): back out of the device that it came in on, from a sender that is on that network
-  const bool mayRedirect =
-      answer.nextHop.ifindex == link.ifindex && packet->options.sourceRoute == 0 && IsOnLink(link, ip.Source());
+  const bool mayRedirect = routed.nextHop.ifindex == link.ifindex && !wasDecrypted &&
+                           packet->options.sourceRoute == 0 && IsOnLink(link, ip.Source());
   // ip_dst_mtu_maybe_forward(): the route's own MTU, else the device's; what was learnt only if ip_forward_use_pmtu
   // says so.
   const kernel::Link* out = m_ns->GetLink(answer.nextHop.ifindex);
@@ -319,10 +339,13 @@ void Stack::Ipv4Forward(kernel::Link& link, wire::FramePtr packet, const kernel:
   }
   ip.DecrementTtl();
   Trace(Stage::Forward, Verdict::Continue, *packet, link.ifindex, row);
-  if (mayRedirect) RedirectSender(*packet, *out, answer);
+  if (mayRedirect) RedirectSender(*packet, *out, routed);
   if (!PassesHook(Hook::Forward, packet, {.in = link.ifindex, .out = out->ifindex})) return;
   if (packet->options.bytes != 0) ForwardOptions(*packet, answer);
-  Ipv4Output(std::move(packet), answer, mtu);
+  if (way.ipsec)
+    IpsecOutput(std::move(packet), way);
+  else
+    Ipv4Output(std::move(packet), answer, mtu);
 }
 
 }  // namespace overlaysim::host

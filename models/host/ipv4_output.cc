@@ -77,6 +77,10 @@ Stack::RouteOut Stack::RouteOutput(const SendRequest& request) {
     else
       out.source = PreferredSource(out.answer);
   }
+  if (m_ns->hasIpsec && !out.toLocal && !out.broadcast) {  // ip_route_output_flow()
+    out.error = ApplyPolicy(out.source, destination, request.tos, request.mark, out);
+    if (out.ipsec || out.error != 0) return out;
+  }
   if (!out.toLocal && !out.broadcast)
     if (const auto it = m_redirects.find(destination.value);
         it != m_redirects.end() && engine::Now() < it->second.expires) {
@@ -200,6 +204,7 @@ int Stack::Ipv4LocalOut(wire::FramePtr packet, const RouteOut& out) {
     const HookPlace place{.out = out.answer.nextHop.ifindex, .route = &changed};
     if (!WalkHook(Hook::Output, packet, place)) return changed.error != 0 ? changed.error : EPERM;
   }
+  if (route->ipsec) return IpsecOutput(std::move(packet), *route);
   const uint32_t mtu = OutputMtu(*route, wire::Ipv4{packet->Data()}.Destination());
   wire::FramePtr own = route->broadcast ? Copy(*packet) : nullptr;
   const int error = Ipv4Output(std::move(packet), route->answer, mtu);

@@ -16,7 +16,7 @@ bool IsKnown(const wire::Frame& frame) { return frame.seenHead && frame.seenHead
 /// How much of the frame's front is kept: what was in sight and still is, with what was put before it.
 uint32_t SizeInSight(const wire::Frame& frame) {
   const uint32_t first = std::min(frame.Size(), kFirstBytes);
-  if (!IsKnown(frame) || frame.seenHead->begin == SeenHead::kElsewhere) return first;
+  if (!IsKnown(frame) || frame.seenHead->begin >= SeenHead::kRewritten) return first;
   const uint32_t end = frame.seenHead->begin + frame.seenHead->size;
   return end <= frame.Begin() ? first : std::min({end - frame.Begin(), frame.Size(), SeenHead::kMaxBytes});
 }
@@ -40,6 +40,7 @@ HeaderChange FindHeadChange(const wire::Frame& frame) {
   if (!IsKnown(frame)) return {0, {}, now};
   const SeenHead& seen = *frame.seenHead;
   const std::span<const uint8_t> then = seen.Bytes();
+  if (seen.begin == SeenHead::kRewritten) return {0, then, now};
   const bool isElsewhere = seen.begin == SeenHead::kElsewhere;
   const size_t pulled = !isElsewhere && frame.Begin() > seen.begin ? frame.Begin() - seen.begin : 0;
   const size_t pushed = !isElsewhere && frame.Begin() < seen.begin ? seen.begin - frame.Begin() : 0;

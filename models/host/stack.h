@@ -81,6 +81,7 @@ struct Row {
 };
 
 class WireguardDevice;
+struct IpsecWay;
 
 /// The Linux network stack of one namespace: its tables (kernel::Namespace) and the packet path in kernel order, on
 /// flat frames, from cable or socket to cable or socket. Inside a kernel a packet moves by calls; a cable is an event.
@@ -88,7 +89,7 @@ class WireguardDevice;
 /// The functions are named for the kernel's steps and stand in the files device.cc, bridge.cc, arp.cc, ndisc.cc,
 /// neighbour.cc, ipv4_input.cc, ipv4_output.cc, fragment.cc, netfilter.cc, icmp.cc, ipv6_input.cc, ipv6_output.cc,
 /// ipv6_fragment.cc, icmpv6.cc, mld.cc, udp.cc, tcp.cc, vxlan.cc, geneve.cc, ipip.cc, programs.cc, wireguard.cc,
-/// flanneld.cc.
+/// flanneld.cc, ipsec.cc.
 class Stack {
  public:
   Stack(Network& network, std::unique_ptr<kernel::Namespace> ns, Backlog& backlog);
@@ -145,6 +146,7 @@ class Stack {
     kernel::RouteAnswer answer;
     bool toLocal = false;
     bool broadcast = false;
+    std::shared_ptr<const IpsecWay> ipsec;  ///< the tunnel that policy sends it through; null: none
   };
   RouteOut RouteOutput(const SendRequest& request);
   uint32_t OutputMtu(const RouteOut& out, Ipv4Address destination) const;  ///< with what was learnt
@@ -332,7 +334,7 @@ class Stack {
   };
   InputRoute RouteInput(kernel::Link& link, const wire::Frame& packet);
   Verdict ValidateSource(const kernel::Link& link, Ipv4Address source, Ipv4Address destination, uint8_t tos,
-                         uint32_t mark);
+                         uint32_t mark, uint32_t spi);
   bool PassesOptions(kernel::Link& link, wire::FramePtr& packet, const InputRoute& route);
   void Ipv4Deliver(kernel::Link& link, wire::FramePtr packet, bool broadcast);
   void Ipv4Forward(kernel::Link& link, wire::FramePtr packet, const kernel::RouteAnswer& answer);
@@ -422,6 +424,13 @@ class Stack {
   const kernel::Link* FlanneldSocket(Ipv4Address to, uint16_t port) const;
   void FlanneldReceive(kernel::Link& link, wire::FramePtr packet, uint32_t udpOffset);
   void FlanneldUnreachable(const kernel::Link& link, const wire::Frame& packet);
+
+  // ipsec.cc
+  int ApplyPolicy(Ipv4Address source, Ipv4Address destination, uint8_t tos, uint32_t mark, RouteOut& out);
+  Verdict CheckPolicy(wire::Frame& packet);
+  int IpsecOutput(wire::FramePtr packet, const RouteOut& out);
+  void EspReceive(kernel::Link& link, wire::FramePtr packet, uint32_t offset, bool isInUdp);
+  bool CharonReceive(kernel::Link& link, wire::FramePtr& packet, uint32_t udpOffset);
 
   // ipv6_input.cc
   void Ipv6Receive(kernel::Link& link, wire::FramePtr frame);

@@ -205,6 +205,7 @@ void Stack::UdpReceive(kernel::Link& link, wire::FramePtr packet, uint32_t offse
     if (wireguard) return Wireguard(wireguard->ifindex).Receive(link.ifindex, std::move(packet), offset);
     return FlanneldReceive(*m_ns->GetLink(flanneld->ifindex), std::move(packet), offset);
   }
+  if (m_ns->hasIpsec && !isV6 && !socket && rightChecksum && CharonReceive(link, packet, offset)) return;
   if (!socket) {
     if (!rightChecksum) return checksumError(Verdict::UdpChecksum);
     if (m_udpElsewhere && m_udpElsewhere({*packet, message.ip, udp.p, length})) {

@@ -229,12 +229,12 @@ bool WireguardDevice::SendData(Peer& peer, const TunnelPeer& settings, Staged st
   sealed->inner = staged.packet->sealed;
   message->sealed = sealed;
   // iptunnel_xmit() counts from the inner network header on: padding and tag too
-  return SendTo(peer, settings, std::move(message), tos, sealBytes) && bytes != 0;
+  return SendTo(peer, settings, std::move(message), tos, sealBytes, staged.packet.get()) && bytes != 0;
 }
 
 /// send4() of socket.c and udp_tunnel_xmit_skb().
 bool WireguardDevice::SendTo(Peer& peer, const TunnelPeer& settings, wire::FramePtr message, uint8_t tos,
-                             uint32_t countedBytes) {
+                             uint32_t countedBytes, const wire::Frame* inner) {
   kernel::Link& link = Link();
   const bool isLearnt = !peer.endpoint.IsZero();
   const Ipv4Address endpoint = isLearnt ? peer.endpoint : settings.endpoint;
@@ -258,7 +258,7 @@ bool WireguardDevice::SendTo(Peer& peer, const TunnelPeer& settings, wire::Frame
     m_stack.Finish(Stage::TunnelRoute, Verdict::TunnelNoRoute, std::move(message), m_ifindex, row);
     return false;
   }
-  m_stack.Trace(Stage::TunnelRoute, Verdict::Continue, *message, out.answer.nextHop.ifindex, row);
+  m_stack.Trace(Stage::TunnelRoute, Verdict::Continue, inner ? *inner : *message, out.answer.nextHop.ifindex, row);
   const uint32_t messageBytes = message->Size();
   message->ResetConnection();
   message->mark = request.mark;
@@ -276,6 +276,7 @@ bool WireguardDevice::SendTo(Peer& peer, const TunnelPeer& settings, wire::Frame
   message->maxFragment = 0;
   message->type = wire::PacketType::Outgoing;
   message->iif = 0;
+  if (inner) message->MarkRewritten();
   m_stack.Trace(Stage::Encapsulate, Verdict::Continue, *message, m_ifindex, {Table::TunnelPeer, settings.rowId});
   m_stack.Count(Snmp::IpOutRequests);
   if (m_stack.Ipv4LocalOut(std::move(message), out) != 0) {
@@ -537,6 +538,7 @@ void WireguardDevice::Deliver(Peer& peer, wire::FramePtr packet, uint8_t outerTo
   TunnelPeer allowed;
   if (!m_stack.Ns().FindTunnelPeer(m_ifindex, ip.Source(), allowed) || allowed.publicKey != peer.key)
     return dishonest(Verdict::WireguardForbiddenSource, &LinkStats::rxFrameErrors);
+  packet->MarkRewritten();
   m_stack.Trace(Stage::Decapsulate, Verdict::Continue, *packet, m_ifindex, {Table::TunnelPeer, allowed.rowId});
   packet->ResetConnection();
   packet->mark = 0;

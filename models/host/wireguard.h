@@ -85,8 +85,9 @@ class WireguardDevice {
   void SendStaged(Peer& peer);
   void SendKeepalive(Peer& peer);
   bool SendData(Peer& peer, const kernel::TunnelPeer& settings, Staged staged);
+  /// `inner`: what it carries; null: it is of the device's own making.
   bool SendTo(Peer& peer, const kernel::TunnelPeer& settings, wire::FramePtr message, uint8_t tos,
-              uint32_t countedBytes);
+              uint32_t countedBytes, const wire::Frame* inner = nullptr);
   void QueueInitiation(Peer& peer, bool isRetry);
   void SendResponse(Peer& peer, const kernel::TunnelPeer& settings);
   wire::FramePtr NewMessage(uint32_t bytes, uint64_t cause);

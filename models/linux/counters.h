@@ -6,8 +6,8 @@
 
 namespace overlaysim::kernel {
 
-/// The counters of a namespace under nstat's names (/proc/net/snmp, /proc/net/netstat and /proc/net/snmp6).
-/// Source: net/ipv4/proc.c, net/ipv6/proc.c.
+/// The counters of a namespace under nstat's names (/proc/net/snmp, /proc/net/netstat and /proc/net/snmp6), and those
+/// of /proc/net/xfrm_stat, which nstat does not read. Source: net/ipv4/proc.c, net/ipv6/proc.c, net/xfrm/xfrm_proc.c.
 // clang-format off
 #define OVERLAYSIM_SNMP_COUNTERS(X) \
   X(IpInReceives) X(IpInHdrErrors) X(IpInAddrErrors) X(IpForwDatagrams) X(IpInUnknownProtos) X(IpInDiscards) \
@@ -43,7 +43,14 @@ namespace overlaysim::kernel {
   X(Icmp6OutRouterAdvertisements) X(Icmp6OutNeighborSolicits) X(Icmp6OutNeighborAdvertisements) X(Icmp6OutRedirects) \
   X(Icmp6OutMLDv2Reports) \
   X(Udp6InDatagrams) X(Udp6NoPorts) X(Udp6InErrors) X(Udp6OutDatagrams) X(Udp6RcvbufErrors) X(Udp6SndbufErrors) \
-  X(Udp6InCsumErrors) X(Udp6IgnoredMulti) X(Udp6MemErrors)
+  X(Udp6InCsumErrors) X(Udp6IgnoredMulti) X(Udp6MemErrors) \
+  X(XfrmInError) X(XfrmInBufferError) X(XfrmInHdrError) X(XfrmInNoStates) X(XfrmInStateProtoError) \
+  X(XfrmInStateModeError) X(XfrmInStateSeqError) X(XfrmInStateExpired) X(XfrmInStateMismatch) X(XfrmInStateInvalid) \
+  X(XfrmInTmplMismatch) X(XfrmInNoPols) X(XfrmInPolBlock) X(XfrmInPolError) X(XfrmOutError) \
+  X(XfrmOutBundleGenError) X(XfrmOutBundleCheckError) X(XfrmOutNoStates) X(XfrmOutStateProtoError) \
+  X(XfrmOutStateModeError) X(XfrmOutStateSeqError) X(XfrmOutStateExpired) X(XfrmOutPolBlock) X(XfrmOutPolDead) \
+  X(XfrmOutPolError) X(XfrmFwdHdrError) X(XfrmOutStateInvalid) X(XfrmAcquireError) X(XfrmOutStateDirError) \
+  X(XfrmInStateDirError) X(XfrmInIptfsError) X(XfrmOutNoQueueSpace)
 // clang-format on
 
 enum class Snmp : uint8_t {
@@ -53,6 +60,7 @@ enum class Snmp : uint8_t {
       Count
 };
 const char* SnmpName(Snmp counter);
+inline constexpr Snmp kFirstXfrmCounter = Snmp::XfrmInError;
 
 class SnmpCounters {
  public:

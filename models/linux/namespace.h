@@ -63,6 +63,7 @@ class PeerTables {
   /// By an inner address that is allowed, or by key.
   virtual bool FindTunnelPeer(int, Ipv4Address, TunnelPeer&) const { return false; }
   virtual bool FindTunnelPeer(int, const WireguardKey&, TunnelPeer&) const { return false; }
+  virtual bool FindIpsecPeer(uint32_t, TunnelPeer&) const { return false; }  ///< by the SPI of what comes in
   virtual std::vector<TunnelPeer> TunnelPeers(int) const { return {}; }
   // The IPv6 side; unless the cluster has one, there is nothing.
   virtual bool FindRoute6(const Ipv6Address&, Route6&) const { return false; }
@@ -180,13 +181,17 @@ class Namespace {
   std::vector<VxlanFdbEntry> AllVxlanFdb(int ifindex) const;  ///< peers' included, by address
   void FdbChanged(Table table, TableChange::Op op, const void* row, uint32_t rowId, int ifindex);
 
-  // --- the other ends of wireguard devices and of flanneld's TUN device: own, then the directory's
+  // --- the other ends of wireguard devices, of flanneld's TUN device, and (ifindex 0) of IPsec: own, then the
+  // directory's
   int SetTunnelPeer(int ifindex,
                     TunnelPeer peer);  ///< in place of the one with its key; takes its addresses from others
-  int DeleteTunnelPeer(int ifindex, const WireguardKey& key);
+  int DeleteTunnelPeer(int ifindex, const TunnelPeer& peer);  ///< the one with its key, or without one, its endpoint
   bool FindTunnelPeer(int ifindex, Ipv4Address inner, TunnelPeer& out) const;  ///< longest allowed range first
   bool FindTunnelPeer(int ifindex, const WireguardKey& key, TunnelPeer& out) const;
+  bool FindIpsecPeer(uint32_t spiIn, TunnelPeer& out) const;
   std::vector<TunnelPeer> TunnelPeers(int ifindex) const;
+  bool hasIpsec = false;  ///< strongSwan's charon is there, with the kernel's ESP: policies are asked for each packet
+  std::map<std::pair<Ipv4Address, uint32_t>, IpsecActivity> ipsecActivity;  ///< of states, by destination and SPI
   /// By public key.
   std::map<WireguardKey, WireguardActivity>& ActivityOf(int ifindex) { return m_wireguardActivity[ifindex]; }
   const WireguardActivity* FindActivity(int ifindex, const WireguardKey& key) const;

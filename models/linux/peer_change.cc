@@ -33,7 +33,7 @@ struct Writer {
     if (isThere)
       ns.SetTunnelPeer(ifindex, peer);
     else
-      ns.DeleteTunnelPeer(ifindex, peer.publicKey);
+      ns.DeleteTunnelPeer(ifindex, peer);
   }
   void operator()(const Route6& route) const {
     if (isThere)

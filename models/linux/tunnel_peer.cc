@@ -53,10 +53,35 @@ std::optional<WireguardKey> WireguardKey::Parse(std::string_view base64) {
   return key.ToString() == base64 ? std::optional(key) : std::nullopt;
 }
 
+uint32_t IpsecMtu(const IpsecTunnel& tunnel, uint32_t mtu) {
+  const uint32_t headers = 20 + kEspHeaderBytes + kEspIvBytes + kEspIcvBytes + (tunnel.udpPort != 0 ? 8 : 0);
+  const uint32_t encrypted = (mtu - std::min(mtu, headers)) / kEspAlignment * kEspAlignment;
+  return encrypted - std::min(encrypted, kEspTrailerBytes);
+}
+
+bool IpsecActivity::Accepts(uint32_t number) const {
+  if (number == 0) return false;
+  if (number > sequence) return true;
+  const uint32_t below = sequence - number;
+  return below < kWindow && !(seen >> below & 1);
+}
+
+void IpsecActivity::Advance(uint32_t number) {
+  if (number <= sequence) {
+    seen |= 1u << (sequence - number);
+    return;
+  }
+  const uint32_t above = number - sequence;
+  seen = above < kWindow ? seen << above | 1 : 1;
+  sequence = number;
+}
+
 /// set_peer() of drivers/net/wireguard/netlink.c: an address that another peer had is this one's now.
 int Namespace::SetTunnelPeer(int ifindex, TunnelPeer peer) {
-  const Link* link = GetLink(ifindex);
-  if (!link) return ENODEV;
+  if (peer.ipsec)
+    hasIpsec = true;
+  else if (!GetLink(ifindex))
+    return ENODEV;
   std::vector<TunnelPeer>& own = m_tunnelPeers[ifindex];
   for (TunnelPeer& other : own)
     if (!IsSame(other, peer))
@@ -72,9 +97,9 @@ int Namespace::SetTunnelPeer(int ifindex, TunnelPeer peer) {
   return 0;
 }
 
-int Namespace::DeleteTunnelPeer(int ifindex, const WireguardKey& key) {
+int Namespace::DeleteTunnelPeer(int ifindex, const TunnelPeer& peer) {
   std::vector<TunnelPeer>& own = m_tunnelPeers[ifindex];
-  auto there = std::find_if(own.begin(), own.end(), [&](const TunnelPeer& p) { return p.publicKey == key; });
+  auto there = std::find_if(own.begin(), own.end(), [&](const TunnelPeer& p) { return IsSame(p, peer); });
   if (there == own.end()) return ENOENT;
   Changed(Table::TunnelPeer, TableChange::Op::Delete, &*there, there->rowId, ifindex);
   own.erase(there);
@@ -100,6 +125,16 @@ bool Namespace::FindTunnelPeer(int ifindex, const WireguardKey& key, TunnelPeer&
         return true;
       }
   return peers && peers->FindTunnelPeer(ifindex, key, out);
+}
+
+bool Namespace::FindIpsecPeer(uint32_t spiIn, TunnelPeer& out) const {
+  if (auto own = m_tunnelPeers.find(0); own != m_tunnelPeers.end())
+    for (const TunnelPeer& peer : own->second)
+      if (peer.ipsec && peer.ipsec->spiIn == spiIn) {
+        out = peer;
+        return true;
+      }
+  return peers && peers->FindIpsecPeer(spiIn, out);
 }
 
 std::vector<TunnelPeer> Namespace::TunnelPeers(int ifindex) const {

@@ -156,6 +156,7 @@ FramePtr MakeFrameLike(const Frame& like, uint32_t size) {
   frame->options = like.options;
   frame->sealed = like.sealed;
   frame->tunnel = like.tunnel;
+  frame->spi = like.spi;
   if (like.seenHead) {
     frame->seenHead = std::make_unique<SeenHead>(*like.seenHead);
     frame->seenHead->begin = SeenHead::kElsewhere;

@@ -40,10 +40,11 @@ struct FrameDeleter;
 /// The first bytes of a packet as they were when they were last recorded (host::Stack::Trace).
 struct SeenHead {
   static constexpr uint32_t kMaxBytes = 255;
-  static constexpr uint32_t kElsewhere = UINT32_MAX;
+  static constexpr uint32_t kElsewhere = UINT32_MAX, kRewritten = UINT32_MAX - 1;
 
   uint32_t packet = 0;          ///< Frame::packet then; another number: the packet itself has not been recorded yet
-  uint32_t begin = kElsewhere;  ///< of Data() in the buffer then; kElsewhere: that was another frame's buffer
+  uint32_t begin = kElsewhere;  ///< of Data() in the buffer then; kElsewhere: that was another frame's buffer;
+                                ///< kRewritten: nothing of it is left, the packet has been encrypted or decrypted
   uint32_t size = 0;
   std::array<uint8_t, kMaxBytes> bytes;
 
@@ -121,8 +122,12 @@ class Frame {
   std::shared_ptr<const Sealed>
       sealed;        ///< what it carries encrypted; fragments have it from their whole; null: nothing
   TunnelKey tunnel;  ///< skb_tunnel_info()
+  uint32_t spi = 0;  ///< of the ESP that it came in, until policy has been asked (skb_sec_path()); 0: none
   mutable std::unique_ptr<SeenHead> seenHead;  ///< null: none of it has been recorded
   uint32_t Begin() const { return m_begin; }   ///< of Data() in the buffer; as SeenHead::begin
+  void MarkRewritten() const {
+    if (seenHead) seenHead->begin = SeenHead::kRewritten;
+  }
 
  private:
   friend class FramePool;

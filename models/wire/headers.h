@@ -99,6 +99,9 @@ enum Icmpv6UnreachCode : uint8_t {
 enum Icmpv6ParameterCode : uint8_t { kIcmpv6HeaderField = 0, kIcmpv6UnknownNextHeader = 1, kIcmpv6UnknownOption = 2 };
 enum Icmpv6TimeCode : uint8_t { kIcmpv6HopLimit = 0, kIcmpv6ReassemblyTime = 1 };
 
+/// RFC 3948: ESP in UDP.
+inline constexpr uint16_t kNatTraversalPort = 4500;
+
 inline constexpr uint16_t kIpDf = 0x4000;
 inline constexpr uint16_t kIpMf = 0x2000;
 inline constexpr uint16_t kIpOffsetMask = 0x1fff;

@@ -24,6 +24,7 @@ constexpr Program kPrograms[] = {
     {"conntrack", RunConntrack},
     {"nstat", RunNstat},
     {"wg", RunWg},
+    {"cat", RunCat},
 };
 
 const Program* FindProgram(std::string_view word) {
@@ -190,12 +191,12 @@ void RunIp(Session& session, Words& words) {
   // in the order in which an abbreviation is looked up
   static constexpr Object kObjects[] = {
       {"address", IpAddressCommand}, {"route", IpRoute}, {"rule", IpRule},   {"neighbor", IpNeighbour},
-      {"neighbour", IpNeighbour},    {"link", IpLink},   {"netns", IpNetns},
+      {"neighbour", IpNeighbour},    {"link", IpLink},   {"netns", IpNetns}, {"xfrm", IpXfrm},
   };
   static constexpr const char* kOthers[] = {"addrlabel",   "amt",      "fou",     "ila",    "ioam",   "l2tp",
                                             "macsec",      "maddress", "monitor", "mptcp",  "mroute", "mrule",
                                             "netconf",     "nexthop",  "ntable",  "ntbl",   "sr",     "tap",
-                                            "tcp_metrics", "token",    "tunnel",  "tuntap", "vrf",    "xfrm"};
+                                            "tcp_metrics", "token",    "tunnel",  "tuntap", "vrf"};
   if (words.Done()) throw Failure{255, "Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }\n"};
   const std::string word = words.Next();
   for (const Object& object : kObjects)

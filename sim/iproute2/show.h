@@ -140,8 +140,14 @@ std::string NeighLine(const kernel::Namespace& ns, const kernel::Neighbour6& nei
 std::string BridgeFdbLine(const kernel::Namespace& ns, int bridge, const kernel::BridgeFdbEntry& entry);
 /// One line as `bridge fdb` has it for each destination, joined by "; " when there are several.
 std::string VxlanFdbLine(const kernel::Namespace& ns, int ifindex, const kernel::VxlanFdbEntry& entry);
-/// A peer of a wireguard device in one line, or a route of flanneld's.
+/// A peer of a wireguard device in one line, a route of flanneld's, or IpsecLine().
 std::string TunnelPeerLine(const kernel::Namespace& ns, int ifindex, const kernel::TunnelPeer& peer);
+/// A node that IPsec reaches in one line, and what `ip xfrm policy` and `ip xfrm state nokeys` show.
+std::string IpsecLine(const kernel::TunnelPeer& peer);
+std::string XfrmPolicyShow(const kernel::Namespace& ns);
+std::string XfrmStateShow(const kernel::Namespace& ns);
+/// /proc/net/xfrm_stat.
+std::string XfrmCounters(const kernel::Namespace& ns);
 /// `wg show`: of one device, or of all (0); `now` tells how long ago the last handshakes were.
 std::string WireguardShow(const kernel::Namespace& ns, int ifindex, Nanoseconds now);
 std::string RuleLine(const kernel::Namespace& ns, const kernel::Rule& rule);

@@ -94,7 +94,7 @@ std::string CountersShow(const kernel::Namespace& ns, bool zeros, Format format)
   out.Text("#kernel\n");
   out.OpenObject();
   out.OpenObject("kernel");
-  for (size_t i = 0; i < static_cast<size_t>(kernel::Snmp::Count); ++i) {
+  for (size_t i = 0; i < static_cast<size_t>(kernel::kFirstXfrmCounter); ++i) {
     const auto counter = static_cast<kernel::Snmp>(i);
     const uint64_t value = ns.snmp.Get(counter);
     if (value == 0 && !zeros) continue;

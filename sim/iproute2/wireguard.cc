@@ -94,6 +94,7 @@ std::string DeviceText(const Namespace& ns, const Link& link, Nanoseconds now) {
 }  // namespace
 
 std::string TunnelPeerLine(const Namespace& ns, int ifindex, const TunnelPeer& peer) {
+  if (peer.ipsec) return IpsecLine(peer);
   std::string out = fmt::format("dev {} ", DeviceName(ns, ifindex));
   if (!peer.publicKey.IsZero()) out += fmt::format("peer {} ", peer.publicKey.ToString());
   if (!peer.endpoint.IsZero()) out += fmt::format("endpoint {}:{} ", peer.endpoint.ToString(), peer.port);

@@ -117,6 +117,8 @@ void IpAddressCommand(Session& session, Words& words);
 void IpRoute(Session& session, Words& words);
 void IpRule(Session& session, Words& words);
 void IpNeighbour(Session& session, Words& words);
+void IpXfrm(Session& session, Words& words);
+void RunCat(Session& session, Words& words);
 void IpNetns(Session& session, Words& words);
 
 /// The selectors that `ip link show` and `ip addr show` share; false: `word` is none of them.

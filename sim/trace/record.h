@@ -268,7 +268,19 @@ enum class Fate : uint8_t {
   X(OvsSpoofed, Dropped, "OVS_DROP_LAST_ACTION", "ovs_dp_process_packet",                                              \
     "Antrea's SpoofGuard: source MAC or address is not the pod's")                                                     \
   X(OvsTtlExpired, Dropped, "OVS_DROP_LAST_ACTION", "ovs_dp_process_packet",                                           \
-    "dec_ttl of a packet with TTL 0 or 1: handed to the controller")
+    "dec_ttl of a packet with TTL 0 or 1: handed to the controller")                                                   \
+  X(EspHeaderCut, Dropped, "NOT_SPECIFIED", "xfrm_input", "fewer than 8 bytes of ESP")                                 \
+  X(EspNoState, Dropped, "NOT_SPECIFIED", "xfrm_input", "no state has that destination and SPI")                       \
+  X(EspMismatch, Dropped, "NOT_SPECIFIED", "xfrm_input",                                                               \
+    "in UDP, and its state is for ESP without it, or the other way round")                                             \
+  X(EspReplayed, Dropped, "NOT_SPECIFIED", "xfrm_input",                                                               \
+    "that sequence number is zero, has come before, or is 32 or more below the highest")                               \
+  X(EspNotAuthentic, Dropped, "NOT_SPECIFIED", "xfrm_input",                                                           \
+    "it does not decrypt: damaged, cut short, or not made by the state's other end")                                   \
+  X(IpsecRequired, Dropped, "XFRM_POLICY", "ip_forward",                                                               \
+    "policy wants it to come by the peer's ESP tunnel, and it has not")                                                \
+  X(IpsecNoPolicy, Dropped, "XFRM_POLICY", "ip_forward", "it came by an ESP tunnel, and no policy lets its addresses") \
+  X(IpsecNoRoute, Dropped, "XFRM_POLICY", "ip_forward", "no route to the other end of the ESP tunnel")
 
 enum class Verdict : uint8_t {
 #define OVERLAYSIM_X(name, fate, reason, function, condition) name,

@@ -91,7 +91,7 @@ TEST_F(WireguardText, AnAddressIsOfOnePeerOnly) {
   kernel::TunnelPeer found;
   ASSERT_TRUE(Ns().FindTunnelPeer(link.ifindex, *Ipv4Address::Parse("10.2.3.4"), found));
   EXPECT_EQ(found.publicKey, two);
-  EXPECT_EQ(Ns().DeleteTunnelPeer(link.ifindex, two), 0);
+  EXPECT_EQ(Ns().DeleteTunnelPeer(link.ifindex, {.publicKey = two}), 0);
   EXPECT_FALSE(Ns().FindTunnelPeer(link.ifindex, *Ipv4Address::Parse("10.2.3.4"), found));
 }
 
