@@ -354,6 +354,7 @@ class Exporter {
     }
     if (flannel.mtu.value > 0) cni.mtu = flannel.mtu.value;
     if (flannel.directRouting.IsGiven()) cni.directRouting = flannel.directRouting.value;
+    if (flannel.udpEncap.IsGiven()) cni.udpEncap = flannel.udpEncap.value;
     std::vector<std::string> left;
     auto leave = [&](const auto& setting, std::string_view key) {
       if (setting.IsGiven()) left.emplace_back(key);
@@ -369,7 +370,6 @@ class Exporter {
     leave(flannel.listenPort, "ListenPort");
     leave(flannel.listenPortV6, "ListenPortV6");
     leave(flannel.persistentKeepaliveInterval, "PersistentKeepaliveInterval");
-    leave(flannel.udpEncap, "UDPEncap");
     leave(flannel.espProposal, "ESPProposal");
     if (!isVxlan) leave(flannel.port, "Port");
     if (!left.empty()) m_report.ignored.push_back(fmt::format("of net-conf.json: {}", JoinNames(left)));

@@ -154,6 +154,7 @@ std::string Understood(const Profile& profile, const Cluster& cluster) {
   if (const Tunnel* tunnel = profile.FindTunnel(kernel::LinkKind::Wireguard))
     out += fmt::format(", UDP {}", tunnel->wireguard.listenPort);
   if (const Tunnel* tunnel = profile.FindTunnel(kernel::LinkKind::Tun)) out += fmt::format(", UDP {}", tunnel->udpPort);
+  if (profile.ipsec) out += profile.ipsec->udpPort != 0 ? fmt::format(", UDP {}", profile.ipsec->udpPort) : ", ESP";
   if (cluster.HasIpv6()) out += ", dual-stack";
   return fmt::format("{} · {}, {}", out, Plural(cluster.nodes.size(), "node"), Plural(cluster.pods.rows.size(), "pod"));
 }

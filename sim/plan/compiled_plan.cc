@@ -629,6 +629,7 @@ std::unique_ptr<kernel::Namespace> CompiledPlan::MakeNode(NetnsId id, NodeId nod
             {.dst = range.cidr, .type = kernel::RouteType::Blackhole, .protocol = profile.pools[range.pool].protocol},
             kernel::Namespace::kCreate);
 
+  ns->hasIpsec = profile.ipsec.has_value();
   auto view = std::make_shared<PeerView>(m_overlay, ViewOf(nodeId));
   if (nodesWithOwnTables.contains(nodeId))
     view->CopyInto(*ns);

@@ -59,6 +59,24 @@ kernel::WireguardKey WireguardKeyFromName(std::string_view node) {
   return key;
 }
 
+namespace {
+
+constexpr uint32_t kSpiBits = 28, kSpiMin = 0xc0000000;
+
+uint32_t SpiMask(Ipv4Address receiver) {
+  return static_cast<uint32_t>(HashName(receiver.ToString() + "/spi") >> (64 - kSpiBits));
+}
+
+}  // namespace
+
+uint32_t EspSpi(Ipv4Address receiver, NodeId sender) {
+  return kSpiMin | ((sender.value & ((1u << kSpiBits) - 1)) ^ SpiMask(receiver));
+}
+
+NodeId EspSender(Ipv4Address receiver, uint32_t spi) {
+  return NodeId((spi & ((1u << kSpiBits) - 1)) ^ SpiMask(receiver));
+}
+
 bool MatchesPattern(std::string_view pattern, std::string_view name) {
   size_t p = 0, n = 0;
   size_t star = std::string_view::npos, resume = 0;

@@ -6,6 +6,7 @@
 
 #include "models/linux/tunnel_peer.h"
 #include "sim/base/addresses.h"
+#include "sim/base/ids.h"
 
 namespace overlaysim::plan {
 
@@ -32,6 +33,11 @@ MacAddress CalicoVtepMac(std::string_view node);
 
 /// Public key of a node's wireguard device, whose agent draws it at random: SHA-256 of a text with the node's name.
 kernel::WireguardKey WireguardKeyFromName(std::string_view node);
+
+/// SPI of the ESP that a node sends to another, which draws it from 0xc0000000 to 0xcfffffff (charon.spi_min, spi_max):
+/// here its last 28 bits are the sender's number under a mask that is the receiver's own, so that no two are the same.
+uint32_t EspSpi(Ipv4Address receiver, NodeId sender);
+NodeId EspSender(Ipv4Address receiver, uint32_t spi);
 
 /// Whether `name` matches a pattern of people: '*' is any text, '?' one character.
 bool MatchesPattern(std::string_view pattern, std::string_view name);

@@ -20,12 +20,21 @@ void FlowAccount::Add(const TraceRecord& record, const HeaderChange& change) {
       !isProbe()) {
     const auto added = static_cast<uint32_t>(change.after.size());
     const bool isAnswer = JourneyMaker(record.journey) != m_plan.workloads[record.flow].from;
-    const uint32_t outerIpBytes = (change.after[0] & 0xfu) * 4;
-    Crossing crossing{isAnswer, record.sizeBytes - added, outerIpBytes, added, 0, false};
+    const uint8_t* outer = change.after.data();
+    const bool isV6 = outer[0] >> 4 == 6;
+    const uint32_t outerIpBytes = isV6 ? wire::kIpv6HeaderBytes : (outer[0] & 0xfu) * 4;
+    Crossing crossing{.isAnswer = isAnswer,
+                      .innerBytes = record.sizeBytes - added,
+                      .outerIpBytes = outerIpBytes,
+                      .addedBytes = added,
+                      .isV6 = isV6,
+                      .hasUdp = outer[isV6 ? 6 : 9] == wire::kIpProtoUdp};
     if (!change.before.empty()) {  // encrypted: the inner IPv4 header says how much of the rest is the packet
-      const uint32_t innerBytes = wire::Ipv4{const_cast<uint8_t*>(change.before.data())}.TotalBytes();
-      crossing.trailerBytes = crossing.innerBytes - innerBytes;
-      crossing.innerBytes = innerBytes;
+      constexpr uint32_t kEncryptionBytes = 16;  // WireGuard's header; ESP's with AES-GCM's IV
+      crossing.innerBytes = wire::Ipv4{const_cast<uint8_t*>(change.before.data())}.TotalBytes();
+      crossing.addedBytes = outerIpBytes + (crossing.hasUdp ? wire::kUdpHeaderBytes : 0) + kEncryptionBytes;
+      crossing.trailerBytes = record.sizeBytes - crossing.addedBytes - crossing.innerBytes;
+      crossing.isEsp = !crossing.hasUdp || wire::Get16(outer + outerIpBytes + 2) == wire::kNatTraversalPort;
     }
     if (crossing.IsVxlan())  // Geneve has its protocol where VXLAN has zeros
       crossing.isGeneve =

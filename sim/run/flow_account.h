@@ -41,19 +41,22 @@ class FlowAccount {
 
   /// Packets of one kind that were put into a tunnel.
   struct Crossing {
-    bool isAnswer;          ///< not made by the flow's sender
-    uint32_t innerBytes;    ///< of the frame that is carried
-    uint32_t outerIpBytes;  ///< of the outer IPv4 header
-    uint32_t addedBytes;    ///< of all outer headers but Ethernet's
-    uint32_t trailerBytes;  ///< behind the packet: padding and tag of what is encrypted
-    bool isGeneve;          ///< or VXLAN: of what IsVxlan() says
+    bool isAnswer = false;      ///< not made by the flow's sender
+    uint32_t innerBytes = 0;    ///< of the frame that is carried
+    uint32_t outerIpBytes = 0;  ///< of the outer IP header
+    uint32_t addedBytes = 0;    ///< of all outer headers but Ethernet's
+    uint32_t trailerBytes = 0;  ///< behind the packet: padding and tag of what is encrypted
+    bool isGeneve = false;      ///< or VXLAN: of what IsVxlan() says
+    bool isEsp = false;         ///< or WireGuard: of what is encrypted
+    bool isV6 = false;          ///< the outer IP header
+    bool hasUdp = false;        ///< behind it
 
     /// Told apart by what stands around the packet: an IP header, that and UDP, a trailer too; else it is VXLAN or
     /// Geneve.
     bool IsIpip() const { return addedBytes == outerIpBytes; }
     bool IsUdp() const { return addedBytes == outerIpBytes + wire::kUdpHeaderBytes; }
-    bool IsWireguard() const { return trailerBytes != 0; }
-    bool IsVxlan() const { return !IsIpip() && !IsUdp() && !IsWireguard(); }
+    bool IsEncrypted() const { return trailerBytes != 0; }
+    bool IsVxlan() const { return !IsIpip() && !IsUdp() && !IsEncrypted(); }
     /// VXLAN wraps the frame with its Ethernet header, so the wire has one more of those.
     uint32_t AddedOnWire() const { return addedBytes + trailerBytes + (IsVxlan() ? wire::kEthernetHeaderBytes : 0); }
     auto operator<=>(const Crossing&) const = default;

@@ -69,7 +69,12 @@ std::string EncapsulationText(std::span<const uint8_t> head) {
   const std::string from = isV6 ? wire::GetIpv6(p + 8).ToString() : wire::GetIpv4(p + 12).ToString();
   const std::string to = isV6 ? wire::GetIpv6(p + 24).ToString() : wire::GetIpv4(p + 16).ToString();
   if (!isV6 && p[9] == wire::kIpProtoIpip) return fmt::format("{} → {}, IP in IP", from, to);
+  if (!isV6 && p[9] == wire::kIpProtoEsp && head.size() >= ip + 4)
+    return fmt::format("{} → {}, ESP, SPI 0x{:08x}", from, to, wire::Get32(p + ip));
   if (head.size() < ip + wire::kUdpHeaderBytes) return {};
+  if (wire::Get16(p + ip + 2) == wire::kNatTraversalPort && head.size() >= ip + wire::kUdpHeaderBytes + 4)
+    return fmt::format("{}:{} → {}:{}, ESP, SPI 0x{:08x}", from, wire::Get16(p + ip), to, wire::Get16(p + ip + 2),
+                       wire::Get32(p + ip + wire::kUdpHeaderBytes));
   const char* ends = isV6 ? "[{}]:{} → [{}]:{}{}" : "{}:{} → {}:{}{}";
   return fmt::format(fmt::runtime(ends), from, wire::Get16(p + ip), to, wire::Get16(p + ip + 2),
                      TunnelText(head.subspan(ip + wire::kUdpHeaderBytes)));

@@ -72,7 +72,7 @@ size_t CountPeerRows(const kernel::Namespace& ns) {
   const auto later = std::count_if(changes.begin(), changes.end(), [](const kernel::PeerChange& change) {
     return change.isThere && std::holds_alternative<kernel::Route>(change.row);
   });
-  size_t count = ns.peers->Routes().size() + static_cast<size_t>(later);
+  size_t count = std::max(ns.peers->Routes().size() + static_cast<size_t>(later), ns.peers->TunnelPeers(0).size());
   for (const kernel::Link* link : ns.Links()) count = std::max(count, ns.peers->TunnelPeers(link->ifindex).size());
   return count;
 }
@@ -314,6 +314,7 @@ void Recorder::WriteTables(host::Stack& stack) {
     for (const kernel::TunnelPeer& peer : ns.TunnelPeers(link->ifindex))
       write(Table::TunnelPeer, peer.rowId, &peer, link->ifindex);
   }
+  for (const kernel::TunnelPeer& peer : ns.TunnelPeers(0)) write(Table::TunnelPeer, peer.rowId, &peer);
   for (const auto& table : ns.netfilter.Tables())
     for (const auto& chain : table->chains)
       for (const kernel::FilterRule& rule : chain->rules)
@@ -369,6 +370,7 @@ void Recorder::WriteNamedRow(const TraceRecord& record) {
         if (link->kind == kernel::LinkKind::Vxlan) writeFrom(ns.peers->VxlanFdbEntries(link->ifindex), link->ifindex);
       return;
     case Table::TunnelPeer:
+      writeFrom(ns.peers->TunnelPeers(0), 0);
       for (const kernel::Link* link : ns.Links()) writeFrom(ns.peers->TunnelPeers(link->ifindex), link->ifindex);
       return;
     default:

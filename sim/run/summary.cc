@@ -65,15 +65,21 @@ std::string OverlayLine(const ClusterPlan& plan, const RunOutcome& outcome) {
   const uint32_t added = first->AddedOnWire();
   std::string headers = fmt::format("+{}: ", added);
   if (first->IsVxlan()) headers += fmt::format("Ethernet {}, ", wire::kEthernetHeaderBytes);
-  headers += fmt::format("IPv4 {}", first->outerIpBytes);
-  if (!first->IsIpip()) headers += fmt::format(", UDP {}", wire::kUdpHeaderBytes);
-  if (const uint32_t more = first->addedBytes - first->outerIpBytes; more > wire::kUdpHeaderBytes)
+  headers += fmt::format("{} {}", first->isV6 ? "IPv6" : "IPv4", first->outerIpBytes);
+  uint32_t more = first->addedBytes - first->outerIpBytes;
+  if (first->hasUdp) {
+    headers += fmt::format(", UDP {}", wire::kUdpHeaderBytes);
+    more -= wire::kUdpHeaderBytes;
+  }
+  if (more > 0)
     headers += fmt::format(", {} {}",
-                           first->IsWireguard() ? "WireGuard"
-                           : first->isGeneve    ? "Geneve"
-                                                : "VXLAN",
-                           more - wire::kUdpHeaderBytes);
-  if (first->IsWireguard()) headers += fmt::format(", padding and tag {}", first->trailerBytes);
+                           first->isEsp           ? "ESP"
+                           : first->IsEncrypted() ? "WireGuard"
+                           : first->isGeneve      ? "Geneve"
+                                                  : "VXLAN",
+                           more);
+  if (first->IsEncrypted())
+    headers += fmt::format(", {} {}", first->isEsp ? "trailer and ICV" : "padding and tag", first->trailerBytes);
   if (sameSize)
     out +=
         fmt::format(": {} bytes {}from the {}, {} on the wire ({})", first->innerBytes, there + back > 1 ? "each " : "",

@@ -453,6 +453,9 @@ ObjectType MakeCni() {
   o.Add("ipMasq", &Cni::ipMasq, "Packets from pods to outside the cluster get the node's address.")
       .For({flannel, canal})
       .Default(Value::Bool(true));
+  o.Add("udpEncap", &Cni::udpEncap, "With backend \"ipsec\", ESP goes in UDP of port 4500.")
+      .For({flannel})
+      .Default(Value::Bool(false), Condition{"backend", "ipsec"});
   o.Add("vxlanMode", &Cni::vxlanMode, "When to tunnel over VXLAN.").For({calico}).Default("Always", {"ipipMode", ""});
   o.Add("ipipMode", &Cni::ipipMode, "When to tunnel over IPIP.").For({calico}).Default("Never", {"ipipMode", ""});
   o.Add("blockSize", &Cni::blockSize, "Prefix length of an allocation block.")

@@ -276,6 +276,7 @@ struct Cni {
   OptionalText device;     ///< left out: as the product names it
   Optional<bool> directRouting, learning;
   Optional<bool> ipMasq;
+  Optional<bool> udpEncap;                  ///< flannel ipsec
   Optional<EncapMode> vxlanMode, ipipMode;  ///< calico
   Optional<uint8_t> blockSize;              ///< calico
   Optional<bool> natOutgoing;               ///< calico

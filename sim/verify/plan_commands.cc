@@ -336,6 +336,7 @@ class Exporter {
   }
 
   void SetLinks(const Namespace& ns) {
+    if (ns.hasIpsec) throw Unsayable(fmt::format("the ESP of {} is of a kind that is not supported yet", ns.Name()));
     std::vector<const Link*> links = ns.Links();
     std::stable_sort(links.begin(), links.end(),
                      [](const Link* a, const Link* b) { return a->port.portNo < b->port.portNo; });

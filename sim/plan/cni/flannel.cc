@@ -69,6 +69,24 @@ PeerRows ReachWireguard(const Profile& profile, const NodeView&, const Vtep& pee
   return {.tunnelPeer = WireguardPeerOf(profile, peer)};
 }
 
+constexpr uint32_t kIpsecReqid = 11;          // defaultReqID: pkg/backend/ipsec/ipsec_network.go
+constexpr uint32_t kIpsecOverheadBytes = 77;  // ipsecOverhead, room for AES-CBC and SHA-256: the same file
+
+/// pkg/backend/ipsec/handle_xfrm.go and handle_charon.go: policies for the two pod CIDRs, and the states that charon
+/// makes for them. No route: packets take the default route as far as the policy.
+PeerRows ReachIpsec(const Profile& profile, const NodeView& self, const Vtep& peer, const PodRange& range) {
+  return {.tunnelPeer = kernel::TunnelPeer{.endpoint = peer.underlay,
+                                           .port = profile.ipsec->udpPort,
+                                           .allowedIps = {range.cidr},
+                                           .ipsec = kernel::IpsecTunnel{.local = self.address,
+                                                                        .localRange = self.podCidr,
+                                                                        .spiIn = EspSpi(self.address, peer.node),
+                                                                        .spiOut = EspSpi(peer.underlay, self.node),
+                                                                        .reqid = kIpsecReqid,
+                                                                        .keyBits = profile.ipsec->keyBits,
+                                                                        .udpPort = profile.ipsec->udpPort}}};
+}
+
 /// pkg/backend/udp/udp_network_amd64.go: setRoute() of the proxy.
 PeerRows ReachUdp(const Profile& profile, const NodeView&, const Vtep& peer, const PodRange& range) {
   const uint16_t port = profile.FindTunnel(kernel::LinkKind::Tun)->udpPort;
@@ -180,6 +198,21 @@ Flavour FlannelUdp() {
                        .masquerades = true},
           .connectPod = ConnectToBridge,
           .reach = ReachUdp,
+          .rules = FlannelRules,
+          .habits = Habits()};
+}
+
+Flavour FlannelIpsec() {
+  return {.type = scenario::CniType::Flannel,
+          .backend = scenario::FlannelBackend::Ipsec,
+          .name = "flannel ipsec",
+          .defaults = {.name = "flannel ipsec",
+                       .ipsec = Ipsec{.overheadBytes = kIpsecOverheadBytes},
+                       .bridge = "cni0",
+                       .acceptForwarded = true,
+                       .masquerades = true},
+          .connectPod = ConnectToBridge,
+          .reach = ReachIpsec,
           .rules = FlannelRules,
           .habits = Habits()};
 }

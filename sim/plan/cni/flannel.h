@@ -9,6 +9,7 @@ Flavour FlannelHostGw();
 Flavour FlannelIpip();
 Flavour FlannelWireguard();
 Flavour FlannelUdp();
+Flavour FlannelIpsec();
 
 /// flannel's VXLAN between the nodes, Calico's pods on them: addresses from the node's pod CIDR, cali* veths, no
 /// bridge. Source: projectcalico/calico manifests/canal.yaml.

@@ -11,8 +11,8 @@ namespace overlaysim::plan {
 
 const std::vector<Flavour>& Flavours() {
   static const std::vector<Flavour> flavours = {FlannelVxlan(), FlannelHostGw(), FlannelIpip(), FlannelWireguard(),
-                                                FlannelUdp(),   Canal(),         Calico(),      Cilium(),
-                                                Antrea(),       GenericVxlan()};
+                                                FlannelUdp(),   FlannelIpsec(),  Canal(),       Calico(),
+                                                Cilium(),       Antrea(),        GenericVxlan()};
   return flavours;
 }
 
@@ -43,11 +43,12 @@ uint32_t PodMtu(const Profile& profile, uint32_t outerMtu) {
   if (profile.mtu) return *profile.mtu;
   uint32_t mtu = outerMtu;
   for (const Tunnel& tunnel : profile.tunnels) mtu = std::min(mtu, TunnelMtu(profile, tunnel, outerMtu));
+  if (profile.ipsec) mtu -= std::min(mtu, profile.ipsec->overheadBytes);
   return mtu;
 }
 
 uint32_t LargestOverhead(const Profile& profile) {
-  uint32_t bytes = 0;
+  uint32_t bytes = profile.ipsec ? profile.ipsec->overheadBytes : 0;
   for (const Tunnel& tunnel : profile.tunnels) bytes = std::max(bytes, tunnel.overheadBytes);
   return bytes;
 }

@@ -211,9 +211,18 @@ bool PeerView::FindTunnelPeer(int ifindex, const kernel::WireguardKey& key, kern
   return true;
 }
 
+bool PeerView::FindIpsecPeer(uint32_t spiIn, kernel::TunnelPeer& out) const {
+  if (!m_overlay->profile.ipsec) return false;
+  const NodeId sender = EspSender(m_self.address, spiIn);
+  PeerRows rows = RowsOf(m_overlay->directory.FindByNode(sender, Has(Step::TunnelPeer)));
+  if (!rows.tunnelPeer || rows.tunnelPeer->ipsec->spiIn != spiIn) return false;
+  out = std::move(*rows.tunnelPeer);
+  return true;
+}
+
 std::vector<kernel::TunnelPeer> PeerView::TunnelPeers(int ifindex) const {
   std::vector<kernel::TunnelPeer> out;
-  if (ifindex != m_peersIfindex || ifindex == 0) return out;
+  if (ifindex != m_peersIfindex || (ifindex == 0 && !m_overlay->profile.ipsec)) return out;
   ForEach(Step::TunnelPeer, [&](uint32_t entry, uint32_t) {
     if (PeerRows rows = RowsOf(entry); rows.tunnelPeer) out.push_back(std::move(*rows.tunnelPeer));
   });

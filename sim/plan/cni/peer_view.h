@@ -64,6 +64,7 @@ class PeerView final : public kernel::PeerTables {
   std::vector<kernel::VxlanFdbEntry> VxlanFdbEntries(int ifindex) const override;
   bool FindTunnelPeer(int ifindex, Ipv4Address inner, kernel::TunnelPeer& out) const override;
   bool FindTunnelPeer(int ifindex, const kernel::WireguardKey& key, kernel::TunnelPeer& out) const override;
+  bool FindIpsecPeer(uint32_t spiIn, kernel::TunnelPeer& out) const override;
   std::vector<kernel::TunnelPeer> TunnelPeers(int ifindex) const override;
   bool FindRoute6(const Ipv6Address& dst, kernel::Route6& out) const override;
   bool FindNeighbour6(int ifindex, const Ipv6Address& ip, kernel::Neighbour6& out) const override;
@@ -97,7 +98,7 @@ class PeerView final : public kernel::PeerTables {
   NodeView m_self;
   AgentView m_agent;
   int m_vxlanIfindex, m_vxlan6Ifindex;  ///< 0: no such tunnel
-  int m_peersIfindex;                   ///< of the device that has tunnel peers: Wireguard, Tun; 0: none
+  int m_peersIfindex;                   ///< of the device that has tunnel peers: Wireguard, Tun; 0: none, or IPsec's
   int m_neighbourIfindex;               ///< where peers have permanent neighbours
 };
 

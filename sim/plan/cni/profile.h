@@ -33,6 +33,13 @@ struct Tunnel {
   std::optional<uint32_t> deviceMtu;  ///< of the device alone, whatever fits through it
 };
 
+/// ESP between nodes, which policies lead into without a device or a route.
+struct Ipsec {
+  uint32_t keyBits = 128;  ///< of AES-GCM
+  uint16_t udpPort = 0;    ///< ESP in UDP, at both ends; 0: IP protocol 50
+  uint32_t overheadBytes = 0;
+};
+
 /// When nodes reach each other through a tunnel.
 using scenario::EncapMode;
 
@@ -53,6 +60,7 @@ struct Pool {
 struct Profile {
   std::string name;             ///< "flannel vxlan"
   std::vector<Tunnel> tunnels;  ///< at most one of each kind and family
+  std::optional<Ipsec> ipsec;
   std::string bridge;           ///< that the pods' veths are ports of; "": they are routed
   std::optional<uint32_t> mtu;  ///< of the tunnels and of the pods; unset: the outer device's minus the headers
   bool directRouting = false;   ///< no tunnel between nodes on one subnet

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <vector>
 
 #include "sim/plan/cni/antrea.h"
@@ -68,6 +69,33 @@ void TakeWireguardSettings(const Context& context, const import::FlannelConfig* 
   if (!conf) return;
   tunnel.persistentKeepalive = static_cast<uint16_t>(conf->persistentKeepaliveInterval.value);
   if (const auto key = PresharedKeyOf(context, *conf)) tunnel.presharedKey = *key;
+}
+
+/// pkg/backend/ipsec/ipsec.go, RegisterNetwork(), and ipsec_network.go, MTU().
+void TakeIpsecSettings(const Context& context, const import::FlannelConfig* conf, Ipsec& ipsec) {
+  constexpr uint16_t kNatTraversalPort = 4500;
+  constexpr uint32_t kUdpEncapOverheadBytes = 8;
+  constexpr size_t kMinPasswordLength = 96;
+  constexpr std::pair<std::string_view, uint32_t> kProposals[] = {
+      {"aes128gcm16", 128}, {"aes192gcm16", 192}, {"aes256gcm16", 256}};
+  if (Given(context.scenario.cluster.cni.udpEncap, conf ? &conf->udpEncap : nullptr).value_or(false)) {
+    ipsec.udpPort = kNatTraversalPort;
+    ipsec.overheadBytes += kUdpEncapOverheadBytes;
+  }
+  if (!conf) return;
+  if (conf->psk.value.size() < kMinPasswordLength)
+    context.Error({.origin = conf->psk.IsGiven() ? conf->psk.origin : conf->origin},
+                  "the PSK is too short: flannel's ipsec backend wants {} characters", kMinPasswordLength);
+  const std::string& proposal = conf->espProposal.value;
+  const auto known = std::find_if(std::begin(kProposals), std::end(kProposals),
+                                  [&](const auto& p) { return proposal.substr(0, proposal.find('-')) == p.first; });
+  if (known == std::end(kProposals))
+    context.Error({.origin = conf->espProposal.origin},
+                  "the ESPProposal \"{}\" is not supported yet (supported: those that begin with aes128gcm16, "
+                  "aes192gcm16 or aes256gcm16)",
+                  proposal);
+  else
+    ipsec.keyBits = known->second;
 }
 
 /// The smallest prefix that holds all pod CIDRs of the cluster's own nodes.
@@ -162,6 +190,7 @@ std::optional<CniPlan> ResolveCni(const Context& context) {
   if (backend == FlannelBackend::Udp && isFlannel)
     if (auto port = Given(cni.port, conf ? &conf->port : nullptr); port && *port != 0)
       profile.tunnels.front().udpPort = *port;
+  if (profile.ipsec) TakeIpsecSettings(context, conf, *profile.ipsec);
   if (conf && !conf->enableIpv4.value)
     context.Error({.origin = conf->enableIpv4.origin}, "a cluster without IPv4 is not supported yet");
   TakeIpv6(context, conf, *plan.flavour, profile);

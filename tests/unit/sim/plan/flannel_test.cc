@@ -103,6 +103,42 @@ TEST(FlannelWireguard, OneRouteLeadsIntoTheDeviceAndPeersHaveThePodCidrs) {
   EXPECT_FALSE(node->FindTunnelPeer(link.ifindex, *Ipv4Address::Parse("10.244.1.9"), found));
 }
 
+// ipsec_network.go: no device and no route; 1500 - 77 bytes for the pods, and 8 more for UDP.
+TEST(FlannelIpsec, PoliciesJoinThePodCidrsAndNoRouteLeadsThere) {
+  const std::string nodes = R"("nodes": [{"name": "node1", "rack": "a"}, {"name": "node2", "rack": "b"}],)";
+  const std::string pods = R"("pods": [{"name": "p", "node": "node1"}])";
+  const Planned planned = PlanText(WithCluster(nodes + R"("cni": {"type": "flannel", "backend": "ipsec"},)" + pods));
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  EXPECT_EQ(planned.Route("node1"),
+            "default via 172.16.1.1 dev eth0 \n"
+            "10.244.1.0/24 dev cni0 proto kernel scope link src 10.244.1.1 \n"
+            "172.16.1.0/24 dev eth0 proto kernel scope link src 172.16.1.11 \n");
+  EXPECT_EQ(planned.Mtu("node1", "cni0"), 1423u);
+  EXPECT_EQ(planned.Mtu("p", "eth0"), 1423u);
+  const auto one = planned->Materialise(planned->Find("node1")), two = planned->Materialise(planned->Find("node2"));
+  EXPECT_TRUE(one->hasIpsec);
+  const auto peers = one->TunnelPeers(0), back = two->TunnelPeers(0);
+  ASSERT_EQ(peers.size(), 1u);
+  ASSERT_EQ(back.size(), 1u);
+  ASSERT_TRUE(peers[0].ipsec && back[0].ipsec);
+  EXPECT_EQ(peers[0].endpoint.ToString(), "172.16.2.12");
+  EXPECT_EQ(peers[0].allowedIps, std::vector{*Ipv4Prefix::Parse("10.244.2.0/24")});
+  EXPECT_EQ(peers[0].ipsec->localRange, *Ipv4Prefix::Parse("10.244.1.0/24"));
+  EXPECT_EQ(peers[0].ipsec->local.ToString(), "172.16.1.11");
+  EXPECT_EQ(peers[0].ipsec->reqid, 11u);
+  EXPECT_EQ(peers[0].ipsec->spiIn >> 28, 0xcu);
+  EXPECT_EQ(peers[0].ipsec->spiIn, back[0].ipsec->spiOut);
+  EXPECT_EQ(peers[0].ipsec->spiOut, back[0].ipsec->spiIn);
+  kernel::TunnelPeer found;
+  EXPECT_TRUE(one->FindIpsecPeer(peers[0].ipsec->spiIn, found));
+  EXPECT_EQ(found, peers[0]);
+  EXPECT_FALSE(one->FindIpsecPeer(peers[0].ipsec->spiIn ^ 1, found));
+  const Planned inUdp =
+      PlanText(WithCluster(nodes + R"("cni": {"type": "flannel", "backend": "ipsec", "udpEncap": true},)" + pods));
+  EXPECT_EQ(inUdp.Mtu("p", "eth0"), 1415u);
+  EXPECT_EQ(inUdp->Materialise(inUdp->Find("node1"))->TunnelPeers(0).at(0).ipsec->udpPort, 4500);
+}
+
 TEST(FlannelUdp, OneRouteLeadsIntoTheTunDevice) {
   const Planned planned = PlanText(WithCluster(
       R"("nodes": ["node1", "node2"], "cni": {"type": "flannel", "backend": "udp", "port": 9000},

@@ -38,6 +38,8 @@ std::string Printed(const ClusterPlan& plan) {
     if (ns->FindTable(1)) section("ip route show table 1", iproute2::RouteShow(*ns, {.table = 1}, options));
     section("ip neigh", iproute2::NeighShow(*ns, {}, options));
     section("bridge fdb", iproute2::FdbShow(*ns, {}, options));
+    section("ip xfrm policy", iproute2::XfrmPolicyShow(*ns));
+    section("ip xfrm state nokeys", iproute2::XfrmStateShow(*ns));
     section("wg show", iproute2::WireguardShow(*ns, 0, {}));
     section("iptables -S", Rules(*ns, "filter"));
     section("iptables -t nat -S", Rules(*ns, "nat"));
@@ -79,8 +81,8 @@ INSTANTIATE_TEST_SUITE_P(Tutorial, PlanGolden,
                                          "three-nodes-bridged", "leaf-spine", "link-failure", "imported",
                                          "firewall-closed", "mtu", "calico-vxlan", "calico-cross-subnet", "calico-ipip",
                                          "calico-route-reflector", "canal", "flannel-ipip", "flannel-wireguard",
-                                         "flannel-udp", "calico-wireguard", "dual-stack", "cilium-vxlan",
-                                         "cilium-geneve", "cilium-native", "antrea-geneve"),
+                                         "flannel-udp", "flannel-ipsec", "calico-wireguard", "dual-stack",
+                                         "cilium-vxlan", "cilium-geneve", "cilium-native", "antrea-geneve"),
                          [](const auto& param) {
                            std::string name = param.param;
                            std::replace(name.begin(), name.end(), '-', '_');

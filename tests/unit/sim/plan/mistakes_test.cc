@@ -104,9 +104,9 @@ TEST(PlanMistakes, AllAreReportedInOneGo) {
 }
 
 TEST(PlanMistakes, OtherFlavoursAreNamedAsNotSupportedYet) {
-  EXPECT_SAYS(WithCluster(R"("nodes": ["a"], "cni": {"type": "flannel", "backend": "ipsec"}, "pods": [])"),
-              "CNI flannel with backend \"ipsec\" is not supported yet (supported: flannel vxlan, flannel host-gw, "
-              "flannel ipip, flannel wireguard, flannel udp, canal, calico, cilium, antrea, vxlan)");
+  EXPECT_SAYS(WithCluster(R"("nodes": ["a"], "cni": {"type": "canal", "backend": "ipsec"}, "pods": [])"),
+              "CNI canal with backend \"ipsec\" is not supported yet (supported: flannel vxlan, flannel host-gw, "
+              "flannel ipip, flannel wireguard, flannel udp, flannel ipsec, canal, calico, cilium, antrea, vxlan)");
 }
 
 TEST(PlanMistakes, LoopOfSwitches) {

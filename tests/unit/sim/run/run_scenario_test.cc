@@ -78,8 +78,8 @@ INSTANTIATE_TEST_SUITE_P(All, TutorialCaptures,
                                          "three-nodes-bridged", "imported", "leaf-spine", "link-failure",
                                          "firewall-closed", "mtu", "calico-vxlan", "calico-cross-subnet", "calico-ipip",
                                          "calico-route-reflector", "canal", "flannel-ipip", "flannel-wireguard",
-                                         "flannel-udp", "calico-wireguard", "cilium-vxlan", "cilium-geneve",
-                                         "cilium-native", "antrea-geneve"));
+                                         "flannel-udp", "flannel-ipsec", "calico-wireguard", "cilium-vxlan",
+                                         "cilium-geneve", "cilium-native", "antrea-geneve"));
 
 }  // namespace
 }  // namespace overlaysim

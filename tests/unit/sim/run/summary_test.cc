@@ -23,6 +23,31 @@ TEST(Summary, SaysWhatTheOverlayAdded) {
   EXPECT_NE(text.find("\ndropped        nothing\n"), std::string::npos) << text;
 }
 
+/// The summary of two nodes whose pods ping each other over that flavour.
+std::string TextOver(const std::string& cni) {
+  std::string scenario = TwoNodes(kThreePings);
+  constexpr std::string_view kFlannel = R"({"type": "flannel"})";
+  scenario.replace(scenario.find(kFlannel), kFlannel.size(), cni);
+  return TextOf(Ran(scenario));
+}
+
+// 84 bytes in WireGuard are padded to 96, with a tag of 16; in ESP to 86 with the trailer and then 88, with an ICV
+// of 16.
+TEST(Summary, TellsWhatEncryptionAdded) {
+  const std::string wireguard = TextOver(R"({"type": "flannel", "backend": "wireguard"})");
+  EXPECT_NE(wireguard.find(": 98 bytes each from the pod, 170 on the wire (+72: IPv4 20, UDP 8, WireGuard 16, padding "
+                           "and tag 28)\n"),
+            std::string::npos)
+      << wireguard;
+  const std::string esp = TextOver(R"({"type": "flannel", "backend": "ipsec"})");
+  EXPECT_NE(esp.find(": 98 bytes each from the pod, 154 on the wire (+56: IPv4 20, ESP 16, trailer and ICV 20)\n"),
+            std::string::npos)
+      << esp;
+  const std::string inUdp = TextOver(R"({"type": "flannel", "backend": "ipsec", "udpEncap": true})");
+  EXPECT_NE(inUdp.find("162 on the wire (+64: IPv4 20, UDP 8, ESP 16, trailer and ICV 20)\n"), std::string::npos)
+      << inUdp;
+}
+
 TEST(Summary, SaysNothingOfAnOverlayThatNobodyUsed) {
   const std::string text =
       TextOf(Ran(TwoNodes(R"("traffic": [{"type": "ping", "from": "node1", "to": "node2", "count": 1}])")));
