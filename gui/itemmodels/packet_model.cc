@@ -226,7 +226,8 @@ QString PacketModel::FilterOf(const replay::PacketRow& row, int column) const {
           {replay::Protocol::Icmpv6, "icmpv6"}, {replay::Protocol::Igmp, "igmp"},
           {replay::Protocol::Udp, "udp"},       {replay::Protocol::Tcp, "tcp"},
           {replay::Protocol::Vxlan, "vxlan"},   {replay::Protocol::Geneve, "geneve"},
-          {replay::Protocol::WireGuard, "wg"},  {replay::Protocol::Ethernet, "eth"}};
+          {replay::Protocol::WireGuard, "wg"},  {replay::Protocol::Esp, "esp"},
+          {replay::Protocol::Ethernet, "eth"}};
       for (const auto& [protocol, name] : kNames)
         if (protocol == row.innermost && !row.protocol.empty()) return QLatin1String(name);
       return {};

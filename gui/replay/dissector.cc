@@ -16,6 +16,7 @@ namespace {
 constexpr size_t kMaxLayers = 32;  // a packet has a dozen; a hostile one may nest tunnels up to its last byte
 constexpr size_t kMaxOptions = 64;
 constexpr uint16_t kGenevePort = 6081;
+constexpr uint32_t kEspHeaderBytes = 8, kEspIvBytes = 8;
 constexpr uint8_t kTypeEchoReply = 0, kTypeUnreachable = 3, kTypeRedirect = 5, kTypeEcho = 8, kTypeTimeExceeded = 11,
                   kTypeParameterProblem = 12;
 
@@ -555,6 +556,8 @@ class Parser {
         return Udp(at, end);
       case wire::kIpProtoIcmpv6:
         return Icmpv6(at, end);
+      case wire::kIpProtoEsp:
+        return Esp(at, end);
       default:
         return Data(at, end);
     }
@@ -771,6 +774,9 @@ class Parser {
     if (next >= dataEnd) return;
     if (std::find(m_vxlanPorts.begin(), m_vxlanPorts.end(), to) != m_vxlanPorts.end()) return Vxlan(next, dataEnd);
     if (to == kGenevePort) return Geneve(next, dataEnd);
+    if (to == wire::kNatTraversalPort && bytes > kEspHeaderBytes && next + 4 <= m_bytes.size() &&
+        wire::Get32(At(next)) != 0)
+      return Esp(next, dataEnd);
     if (LooksLikeWireguard(next, dataEnd)) return Wireguard(next, dataEnd);
     Data(next, dataEnd);
   }
@@ -950,6 +956,20 @@ class Parser {
       Ethernet(at, end);
     else
       Ip(at, end);
+  }
+
+  /// The IV is that of AES-GCM (RFC 4106); which cipher it is stands nowhere in the packet.
+  void Esp(uint32_t at, uint32_t end) {
+    if (!Need(at, kEspHeaderBytes, end, "ESP") ||
+        !Begin(Protocol::Esp, "ESP", "esp", at, kEspHeaderBytes + kEspIvBytes))
+      return;
+    const auto spi = static_cast<uint32_t>(Number("esp.spi", "SPI", at, 4, Base::Hex8));
+    const auto sequence = Number("esp.sequence", "Sequence Number", at + 4, 4, Base::Decimal);
+    if (at + kEspHeaderBytes + kEspIvBytes <= m_bytes.size()) Raw("esp.iv", "IV", at + kEspHeaderBytes, kEspIvBytes);
+    const std::string text = fmt::format("SPI=0x{:08x}, sequence={}", spi, sequence);
+    Summary(text);
+    Info("ESP", text);
+    Data(at + kEspHeaderBytes + kEspIvBytes, end, "encrypted");
   }
 
   /// As Wireshark's heuristic: a known type, three zero bytes, and the length that this type has.

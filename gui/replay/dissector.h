@@ -32,6 +32,7 @@ enum class Protocol : uint8_t {
   Vxlan,
   Geneve,
   WireGuard,
+  Esp,
   Data,
   Malformed
 };

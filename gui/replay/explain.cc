@@ -290,7 +290,7 @@ class Explainer {
       if (layer.tunnelDepth != 0) break;
       hasPorts |= layer.protocol == Protocol::Udp;
       if (layer.protocol == Protocol::Vxlan || layer.protocol == Protocol::Geneve ||
-          layer.protocol == Protocol::WireGuard)
+          layer.protocol == Protocol::WireGuard || layer.protocol == Protocol::Esp)
         tunnel = &layer;
     }
     const bool isV6 = from.find(':') != std::string_view::npos;
@@ -301,6 +301,7 @@ class Explainer {
     return fmt::format("{} → {}, {}", end(from, Value(packet, "udp.srcport")), end(to, Value(packet, "udp.dstport")),
                        !tunnel                                   ? "IP in IP"
                        : tunnel->protocol == Protocol::WireGuard ? "WireGuard"
+                       : tunnel->protocol == Protocol::Esp       ? "ESP"
                                                                  : tunnel->summary);
   }
   /// "IPv4 20 + UDP 8 + VXLAN 8": the outermost headers, if they are what the packet has grown by.

@@ -145,6 +145,7 @@ QColor Theme::ColourOf(replay::Protocol protocol) const {
     case P::Geneve:
       return shade(0xcc79a7);
     case P::WireGuard:
+    case P::Esp:
       return shade(0x8b3a62);
     case P::Data:
       return shade(0xd3d8df);
