@@ -16,7 +16,7 @@ namespace {
 constexpr size_t kMaxLayers = 32;  // a packet has a dozen; a hostile one may nest tunnels up to its last byte
 constexpr size_t kMaxOptions = 64;
 constexpr uint16_t kGenevePort = 6081;
-constexpr uint32_t kEspHeaderBytes = 8, kEspIvBytes = 8;
+constexpr uint32_t kEspHeaderBytes = 8;
 constexpr uint8_t kTypeEchoReply = 0, kTypeUnreachable = 3, kTypeRedirect = 5, kTypeEcho = 8, kTypeTimeExceeded = 11,
                   kTypeParameterProblem = 12;
 
@@ -958,18 +958,15 @@ class Parser {
       Ip(at, end);
   }
 
-  /// The IV is that of AES-GCM (RFC 4106); which cipher it is stands nowhere in the packet.
+  /// Where the IV ends stands nowhere in the packet.
   void Esp(uint32_t at, uint32_t end) {
-    if (!Need(at, kEspHeaderBytes, end, "ESP") ||
-        !Begin(Protocol::Esp, "ESP", "esp", at, kEspHeaderBytes + kEspIvBytes))
-      return;
+    if (!Need(at, kEspHeaderBytes, end, "ESP") || !Begin(Protocol::Esp, "ESP", "esp", at, kEspHeaderBytes)) return;
     const auto spi = static_cast<uint32_t>(Number("esp.spi", "SPI", at, 4, Base::Hex8));
     const auto sequence = Number("esp.sequence", "Sequence Number", at + 4, 4, Base::Decimal);
-    if (at + kEspHeaderBytes + kEspIvBytes <= m_bytes.size()) Raw("esp.iv", "IV", at + kEspHeaderBytes, kEspIvBytes);
     const std::string text = fmt::format("SPI=0x{:08x}, sequence={}", spi, sequence);
     Summary(text);
     Info("ESP", text);
-    Data(at + kEspHeaderBytes + kEspIvBytes, end, "encrypted");
+    Data(at + kEspHeaderBytes, end, "encrypted");
   }
 
   /// As Wireshark's heuristic: a known type, three zero bytes, and the length that this type has.

@@ -26,7 +26,6 @@ constexpr FieldInfo kFields[] = {
     {"data.data", Bytes, "the bytes that no header explains"},
     {"data.len", Number, "how many bytes no header explains"},
     {"esp", Protocol, "Encapsulating Security Payload (IPsec)"},
-    {"esp.iv", Bytes, "the part of the IV that is sent"},
     {"esp.sequence", Number, "sequence number"},
     {"esp.spi", Number, "security parameters index: which state of the receiver"},
     {"eth", Protocol, "Ethernet, outer or inner"},

@@ -59,7 +59,7 @@ std::string_view StateCommand(StateTable table) {
     case StateTable::Rule:
       return "ip rule";
     case StateTable::Tunnel:
-      return "wg show";
+      return "wg show, ip xfrm";
     case StateTable::Sysctl:
       return "sysctl";
     case StateTable::Count:

@@ -163,6 +163,7 @@ int Stack::IpsecOutput(wire::FramePtr packet, const RouteOut& out) {
 
 /// xfrm_input() and esp_input(): `offset` is where ESP begins.
 void Stack::EspReceive(kernel::Link& link, wire::FramePtr packet, uint32_t offset, bool isInUdp) {
+  m_backlog.flows->Abandon();
   Row row;
   auto drop = [&](Verdict verdict, Snmp counter) {
     Count(counter);

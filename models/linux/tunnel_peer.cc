@@ -54,7 +54,9 @@ std::optional<WireguardKey> WireguardKey::Parse(std::string_view base64) {
 }
 
 uint32_t IpsecMtu(const IpsecTunnel& tunnel, uint32_t mtu) {
-  const uint32_t headers = 20 + kEspHeaderBytes + kEspIvBytes + kEspIcvBytes + (tunnel.udpPort != 0 ? 8 : 0);
+  constexpr uint32_t kIpv4HeaderBytes = 20, kUdpHeaderBytes = 8;
+  const uint32_t headers =
+      kIpv4HeaderBytes + (tunnel.udpPort != 0 ? kUdpHeaderBytes : 0) + kEspHeaderBytes + kEspIvBytes + kEspIcvBytes;
   const uint32_t encrypted = (mtu - std::min(mtu, headers)) / kEspAlignment * kEspAlignment;
   return encrypted - std::min(encrypted, kEspTrailerBytes);
 }

@@ -50,7 +50,8 @@ std::string IpsecLine(const TunnelPeer& peer) {
   std::string out = fmt::format("esp tunnel endpoint {} local {} src {}", peer.endpoint.ToString(),
                                 tunnel.local.ToString(), Text(tunnel.localRange));
   for (const Ipv4Prefix& range : peer.allowedIps) out += " dst " + Text(range);
-  out += fmt::format(" reqid {} spi in 0x{:08x} out 0x{:08x}", tunnel.reqid, tunnel.spiIn, tunnel.spiOut);
+  out += fmt::format(" reqid {} aes{}gcm16 spi in 0x{:08x} out 0x{:08x}", tunnel.reqid, tunnel.keyBits, tunnel.spiIn,
+                     tunnel.spiOut);
   return tunnel.udpPort == 0 ? out : out + fmt::format(" encap espinudp {}", tunnel.udpPort);
 }
 

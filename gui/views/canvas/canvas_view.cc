@@ -375,7 +375,9 @@ void CanvasView::FindTunnels() {
       }
       const auto look = [&](kernel::Table table, std::string_view key) {
         for (const TableRow& row : tables->RowsAt(node, table, state.timeNs)) {
-          const auto found = nodeOf.find(WordAfter(row.text, key));
+          const std::string_view end = WordAfter(row.text, key);
+          auto found = nodeOf.find(end);
+          if (found == nodeOf.end()) found = nodeOf.find(end.substr(0, end.rfind(':')));  // without its port
           if (found == nodeOf.end() || found->second == node || tunnels.size() >= kMostTunnels) continue;
           const replay::Device* device = run->Plan().netns[node].Find(WordAfter(row.text, "dev"));
           const Edge edge{node, found->second, 1, device ? device->vni : std::nullopt};

@@ -46,7 +46,7 @@ QString CommandOf(kernel::Table table) {
     case Table::Rule6:
       return QStringLiteral("ip -6 rule");
     case Table::TunnelPeer:
-      return QStringLiteral("wg show");
+      return QStringLiteral("wg show, ip xfrm");
   }
   return {};
 }

@@ -181,8 +181,8 @@ TEST_P(AgainstTshark, AllFieldsHaveTheSameNamesAndValues) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Dissector, AgainstTshark,
-                         testing::Values("two-nodes", "dual-stack", "antrea-geneve", "flannel-ipip", "flannel-wireguard",
-                                         "mtu", "cilium-geneve"),
+                         testing::Values("two-nodes", "dual-stack", "antrea-geneve", "flannel-ipip",
+                                         "flannel-wireguard", "flannel-ipsec", "mtu", "cilium-geneve"),
                          [](const auto& scenario) {
                            std::string name = scenario.param;
                            std::replace(name.begin(), name.end(), '-', '_');

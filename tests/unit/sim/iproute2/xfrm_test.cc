@@ -77,7 +77,7 @@ TEST_F(XfrmText, PeersGoByTheirEndpoint) {
   ASSERT_EQ(Ns().TunnelPeers(0).size(), 1u);
   EXPECT_EQ(IpsecLine(Ns().TunnelPeers(0)[0]),
             "esp tunnel endpoint 192.168.10.3 local 192.168.10.2 src 10.244.0.0/24 dst 10.244.1.0/24 reqid 11 "
-            "spi in 0xc0000001 out 0xc0000002");
+            "aes128gcm16 spi in 0xc0000001 out 0xc0000002");
 }
 
 TEST_F(XfrmText, CountersStandInAFileOfTheirOwn) {

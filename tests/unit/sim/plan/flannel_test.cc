@@ -1,4 +1,7 @@
+#include <fstream>
+
 #include "planning.h"
+#include "support/temporary_directory.h"
 
 namespace overlaysim {
 namespace {
@@ -137,6 +140,37 @@ TEST(FlannelIpsec, PoliciesJoinThePodCidrsAndNoRouteLeadsThere) {
       PlanText(WithCluster(nodes + R"("cni": {"type": "flannel", "backend": "ipsec", "udpEncap": true},)" + pods));
   EXPECT_EQ(inUdp.Mtu("p", "eth0"), 1415u);
   EXPECT_EQ(inUdp->Materialise(inUdp->Find("node1"))->TunnelPeers(0).at(0).ipsec->udpPort, 4500);
+}
+
+/// Two nodes whose flannel reads a net-conf.json with that Backend.
+Planned WithBackend(const std::string& backend) {
+  test::TemporaryDirectory directory;
+  std::ofstream(directory / "net-conf.json") << R"({"Network": "10.244.0.0/16", "Backend": )" + backend + "}";
+  std::ofstream(directory / "test.json")
+      << R"({"format": 1, "cluster": {"nodes": ["node1", "node2"], "cni": {"type": "flannel", "import": "net-conf.json"},
+             "pods": [{"name": "p"}]}})";
+  Planned out;
+  const auto scenario = scenario::LoadScenario((directory / "test.json").string(), {}, out.diagnostics);
+  if (scenario) out.plan = CompilePlan(*scenario, import::ImportFiles, out.diagnostics);
+  return out;
+}
+
+TEST(FlannelIpsec, ReadsItsKeysFromNetConf) {
+  const std::string psk = std::string(96, 'k');
+  const Planned planned = WithBackend(R"({"Type": "ipsec", "UDPEncap": true, "ESPProposal": "aes256gcm16-sha384-ecp384",
+                                          "PSK": ")" +
+                                      psk + "\"}");
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  const auto peers = planned->Materialise(planned->Find("node1"))->TunnelPeers(0);
+  ASSERT_EQ(peers.size(), 1u);
+  EXPECT_EQ(peers[0].ipsec->udpPort, 4500);
+  EXPECT_EQ(peers[0].ipsec->keyBits, 256u);
+  const auto said = [](const std::string& backend) { return WithBackend(backend).diagnostics.Format(); };
+  EXPECT_NE(said(R"({"Type": "ipsec", "PSK": "short"})").find("the PSK is too short"), std::string::npos);
+  EXPECT_NE(said(R"({"Type": "ipsec"})").find("flannel's ipsec backend wants 96 characters"), std::string::npos);
+  EXPECT_NE(said(R"({"Type": "ipsec", "ESPProposal": "aes256-sha256", "PSK": ")" + psk + "\"}")
+                .find("the ESPProposal \"aes256-sha256\" is not supported yet"),
+            std::string::npos);
 }
 
 TEST(FlannelUdp, OneRouteLeadsIntoTheTunDevice) {

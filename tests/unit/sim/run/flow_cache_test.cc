@@ -59,6 +59,14 @@ TEST(FlowCache, RepeatsUnderEachFlavour) {
     EXPECT_GT(ExpectTheSameOf(Cluster(cni, R"("traffic": [)" + kDatagrams + "]")), 1000u) << cni;
 }
 
+// Each packet has a number of its own on the wire.
+TEST(FlowCache, LeavesWhatIsEncryptedAlone) {
+  for (const char* cni :
+       {R"({"type": "flannel", "backend": "wireguard"})", R"({"type": "flannel", "backend": "ipsec"})",
+        R"({"type": "flannel", "backend": "ipsec", "udpEncap": true})"})
+    ExpectTheSameOf(Cluster(cni, R"("traffic": [)" + kDatagrams + "]"));
+}
+
 TEST(FlowCache, RepeatsSegmentsOfTcp) {
   EXPECT_GT(ExpectTheSameOf(
                 Cluster(kFlannel, R"("traffic": [{"type": "tcp", "from": "web1", "to": "web12", "up": "500kB"}])")),
