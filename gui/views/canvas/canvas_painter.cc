@@ -780,7 +780,14 @@ void CanvasPainter::PaintTraffic() {
 void CanvasPainter::PaintPacket() {
   const auto at = m_state.PacketAt();
   if (!at || !m_state.Journey()) return;
-  const QPointF p = m_camera.ToWindow(*at);
+  const replay::Hop& hop = m_state.Journey()->hops[static_cast<size_t>(m_state.step)];
+  QPointF p = m_camera.ToWindow(*at);
+  // A box that is closed shows its name; the packet stands at its lower edge.
+  const uint32_t closed = m_detail == Detail::Tile ? kNone : ClosedSiteOf(hop.record.netns);
+  if (closed != kNone && m_state.Layout().sites[closed].box.Contains(*at)) {
+    const QRectF box = m_camera.ToWindow(m_state.Layout().sites[closed].box);
+    p = {box.center().x(), box.bottom()};
+  }
   if (!IsOnScreen(QRectF(p, QSizeF(1, 1)).adjusted(-60, -60, 60, 60))) return;
   m_painter.setRenderHint(QPainter::Antialiasing, true);
   if (m_state.pulse >= 0) {
@@ -790,7 +797,6 @@ void CanvasPainter::PaintPacket() {
     m_painter.setPen(QPen(ring, 3));
     m_painter.drawEllipse(p, 8 + 26 * m_state.pulse, 8 + 26 * m_state.pulse);
   }
-  const replay::Hop& hop = m_state.Journey()->hops[static_cast<size_t>(m_state.step)];
   const bool isDrop = IsDrop(hop.record.verdict);
   m_painter.setPen(QPen(m_theme.canvas, 2));
   m_painter.setBrush(isDrop ? m_theme.bad : m_theme.accent);

@@ -160,9 +160,9 @@ void TimeAxis::paintEvent(QPaintEvent*) {
   painter.setPen(QPen(theme.accent, 2));
   painter.drawLine(QPointF(x, kMarkHeight - 4), QPointF(x, area.bottom()));
   QPainterPath handle;
-  handle.moveTo(x, area.bottom() + 1);
-  handle.lineTo(x - 6, area.bottom() + 8);
-  handle.lineTo(x + 6, area.bottom() + 8);
+  handle.moveTo(x, area.bottom() - 8);
+  handle.lineTo(x - 6, area.bottom());
+  handle.lineTo(x + 6, area.bottom());
   handle.closeSubpath();
   painter.fillPath(handle, theme.accent);
   if (m_drag == Drag::Range) {
