@@ -53,9 +53,9 @@ constexpr NamedValue kIpProtocols[] = {{0, "IPv6 Hop-by-Hop Option"},
                                        {59, "IPv6 No Next Header"},
                                        {60, "Destination Options for IPv6"}};
 constexpr NamedValue kIcmpTypes[] = {
-    {0, "Echo (ping) reply"},           {3, "Destination unreachable"}, {4, "Source quench (flow control)"},
-    {5, "Redirect"},                    {8, "Echo (ping) request"},     {11, "Time-to-live exceeded"},
-    {12, "Parameter problem"},          {13, "Timestamp request"},      {14, "Timestamp reply"}};
+    {0, "Echo (ping) reply"},  {3, "Destination unreachable"}, {4, "Source quench (flow control)"},
+    {5, "Redirect"},           {8, "Echo (ping) request"},     {11, "Time-to-live exceeded"},
+    {12, "Parameter problem"}, {13, "Timestamp request"},      {14, "Timestamp reply"}};
 constexpr NamedValue kUnreachableCodes[] = {{0, "Network unreachable"},
                                             {1, "Host unreachable"},
                                             {2, "Protocol unreachable"},
@@ -100,26 +100,23 @@ constexpr NamedValue kNdOptions[] = {{1, "Source link-layer address"},
                                      {4, "Redirected header"},
                                      {5, "MTU"},
                                      {14, "Nonce"}};
-constexpr NamedValue kGroupRecords[] = {{1, "Include"},
-                                        {2, "Exclude"},
-                                        {3, "Changed to include"},
-                                        {4, "Changed to exclude"},
-                                        {5, "Allow new sources"},
-                                        {6, "Block old sources"}};
+constexpr NamedValue kGroupRecords[] = {
+    {1, "Include"},           {2, "Exclude"},          {3, "Changed to include"}, {4, "Changed to exclude"},
+    {5, "Allow new sources"}, {6, "Block old sources"}};
 constexpr NamedValue kIgmpTypes[] = {{0x11, "Membership Query"},
                                      {0x12, "Membership Report"},
                                      {0x16, "Membership Report"},
                                      {0x17, "Leave Group"},
                                      {0x22, "Membership Report"}};
 constexpr NamedValue kIpv6OptionTypes[] = {{0, "Pad1"}, {1, "PadN"}, {5, "Router Alert"}};
-constexpr NamedValue kTcpOptionKinds[] = {{0, "End of Option List"},     {1, "No-Operation"}, {2, "Maximum segment size"},
-                                          {3, "Window scale"},           {4, "SACK permitted"}, {5, "SACK"},
+constexpr NamedValue kTcpOptionKinds[] = {{0, "End of Option List"}, {1, "No-Operation"},   {2, "Maximum segment size"},
+                                          {3, "Window scale"},       {4, "SACK permitted"}, {5, "SACK"},
                                           {8, "Timestamps"}};
 constexpr NamedValue kWgTypes[] = {
     {1, "Handshake Initiation"}, {2, "Handshake Response"}, {3, "Cookie Reply"}, {4, "Transport Data"}};
-constexpr NamedValue kDscp[] = {{0, "CS0"},   {8, "CS1"},   {16, "CS2"},  {24, "CS3"},  {32, "CS4"}, {40, "CS5"},
-                                {48, "CS6"},  {56, "CS7"},  {10, "AF11"}, {18, "AF21"}, {26, "AF31"}, {34, "AF41"},
-                                {46, "EF PHB"}};
+constexpr NamedValue kDscp[] = {{0, "CS0"},   {8, "CS1"},   {16, "CS2"},   {24, "CS3"},  {32, "CS4"},
+                                {40, "CS5"},  {48, "CS6"},  {56, "CS7"},   {10, "AF11"}, {18, "AF21"},
+                                {26, "AF31"}, {34, "AF41"}, {46, "EF PHB"}};
 constexpr NamedValue kEcn[] = {{0, "Not-ECT"}, {1, "ECT(1)"}, {2, "ECT(0)"}, {3, "CE"}};
 
 /// How a number is written where a filter reads it: as Wireshark has it for that field.
@@ -220,8 +217,8 @@ class Parser {
     uint64_t value = 0;
     for (uint32_t i = 0; i < length; ++i) value = value << 8 | m_bytes[at + i];
     std::string text = Written(value, base);
-    std::string label = meaning.empty() ? fmt::format("{}: {}", title, text)
-                                        : fmt::format("{}: {} ({})", title, meaning, text);
+    std::string label =
+        meaning.empty() ? fmt::format("{}: {}", title, text) : fmt::format("{}: {} ({})", title, meaning, text);
     Put(name, at, length, std::move(text), std::move(label));
     return value;
   }
@@ -267,10 +264,7 @@ class Parser {
     const uint16_t value = wire::Get16(At(at));
     const bool isAbsent = mayBeAbsent && value == 0;
     const bool isGood = wire::ChecksumFold(sum) == 0;
-    const std::string_view word = isAbsent     ? "not used"
-                                  : !isKnown   ? "unverified"
-                                  : isGood     ? "correct"
-                                               : "incorrect";
+    const std::string_view word = isAbsent ? "not used" : !isKnown ? "unverified" : isGood ? "correct" : "incorrect";
     Put(name, at, 2, Written(value, Base::Hex4), fmt::format("{}: 0x{:04x} [{}]", title, value, word)).isSuspicious =
         isKnown && !isAbsent && !isGood;
     const std::string_view number = isAbsent ? "3" : !isKnown ? "2" : isGood ? "1" : "0";
@@ -314,7 +308,8 @@ class Parser {
   }
 
   void Arp(uint32_t at, uint32_t end) {
-    if (!Need(at, 8, end, "ARP") || !Begin(Protocol::Arp, "ARP", "arp", at, std::min(end - at, wire::kArpBytes))) return;
+    if (!Need(at, 8, end, "ARP") || !Begin(Protocol::Arp, "ARP", "arp", at, std::min(end - at, wire::kArpBytes)))
+      return;
     Number("arp.hw.type", "Hardware type", at, 2, Base::Decimal, wire::Get16(At(at)) == 1 ? "Ethernet" : "");
     Number("arp.proto.type", "Protocol type", at + 2, 2, Base::Hex4, NameOf(kEtherTypes, wire::Get16(At(at + 2)), ""));
     Number("arp.hw.size", "Hardware size", at + 4, 1, Base::Decimal);
@@ -375,8 +370,8 @@ class Parser {
     length.isSuspicious = header < wire::kIpv4HeaderBytes;
     const uint8_t dsfield = m_bytes[at + 1];
     Put("ip.dsfield", at + 1, 1, Written(dsfield, Base::Hex2),
-        fmt::format("Differentiated Services Field: 0x{:02x} (DSCP: {}, ECN: {})", dsfield,
-                    NameOf(kDscp, dsfield >> 2), NameOf(kEcn, dsfield & 3u)));
+        fmt::format("Differentiated Services Field: 0x{:02x} (DSCP: {}, ECN: {})", dsfield, NameOf(kDscp, dsfield >> 2),
+                    NameOf(kEcn, dsfield & 3u)));
     {
       const Nested nested(*this);
       Bits("ip.dsfield.dscp", "Differentiated Services Codepoint", at + 1, 1, 0, 6, Base::Decimal,
@@ -385,7 +380,8 @@ class Parser {
            NameOf(kEcn, dsfield & 3u));
     }
     Number("ip.len", "Total Length", at + 2, 2, Base::Decimal);
-    if (total < header || (total > end - at && !m_isQuoted && !m_isFragment)) m_out.layers.back().fields.back().isSuspicious = true;
+    if (total < header || (total > end - at && !m_isQuoted && !m_isFragment))
+      m_out.layers.back().fields.back().isSuspicious = true;
     const auto id = static_cast<uint16_t>(Number("ip.id", "Identification", at + 4, 2, Base::Hex4));
     Bits("ip.flags", "Flags", at + 6, 1, 0, 3, Base::Hex2);
     bool more = false;
@@ -396,7 +392,8 @@ class Parser {
       more = Bits("ip.flags.mf", "More fragments", at + 6, 1, 2, 1) != 0;
     }
     const uint32_t offset = (wire::Get16(At(at + 6)) & wire::kIpOffsetMask) * 8u;
-    Field& fragment = Put("ip.frag_offset", at + 6, 2, fmt::format("{}", offset), fmt::format("Fragment Offset: {}", offset));
+    Field& fragment =
+        Put("ip.frag_offset", at + 6, 2, fmt::format("{}", offset), fmt::format("Fragment Offset: {}", offset));
     fragment.firstBit = 3;
     fragment.bits = 13;
     const auto ttl = Number("ip.ttl", "Time to Live", at + 8, 1, Base::Decimal);
@@ -407,7 +404,8 @@ class Parser {
              hasHeader ? SumOf(m_bytes.subspan(at, header)) : 0);
     const std::string from = Ipv4("ip.src", "Source Address", at + 12);
     const std::string to = Ipv4("ip.dst", "Destination Address", at + 16);
-    if (header > wire::kIpv4HeaderBytes && at + header <= m_bytes.size()) Ipv4Options(at + wire::kIpv4HeaderBytes, at + header);
+    if (header > wire::kIpv4HeaderBytes && at + header <= m_bytes.size())
+      Ipv4Options(at + wire::kIpv4HeaderBytes, at + header);
     Summary(fmt::format("{} → {}, ttl {}", from, to, ttl));
     Info("IPv4", fmt::format("{} ({})", NameOf(kIpProtocols, protocol), protocol));
     m_pseudo = SumOf(m_bytes.subspan(at + 12, 8)) + protocol;
@@ -418,7 +416,8 @@ class Parser {
       const std::string text = fmt::format("Fragmented IP protocol (proto={} {}, off={}, ID={:04x})",
                                            NameOf(kIpProtocols, protocol), protocol, offset, id);
       Info("IPv4", text);
-      Summary(fmt::format("{} → {}, ttl {}, fragment at {}{}", from, to, ttl, offset, more ? ", more follow" : ", the last"));
+      Summary(fmt::format("{} → {}, ttl {}, fragment at {}{}", from, to, ttl, offset,
+                          more ? ", more follow" : ", the last"));
       if (offset != 0) return Data(at + header, packetEnd);
       m_isFragment = true;
     }
@@ -456,12 +455,15 @@ class Parser {
          fmt::format("DSCP: {}, ECN: {}", NameOf(kDscp, tclass >> 2), NameOf(kEcn, tclass & 3)));
     {
       const Nested nested(*this);
-      Bits("ipv6.tclass.dscp", "Differentiated Services Codepoint", at, 4, 4, 6, Base::Decimal, NameOf(kDscp, tclass >> 2));
-      Bits("ipv6.tclass.ecn", "Explicit Congestion Notification", at, 4, 10, 2, Base::Decimal, NameOf(kEcn, tclass & 3));
+      Bits("ipv6.tclass.dscp", "Differentiated Services Codepoint", at, 4, 4, 6, Base::Decimal,
+           NameOf(kDscp, tclass >> 2));
+      Bits("ipv6.tclass.ecn", "Explicit Congestion Notification", at, 4, 10, 2, Base::Decimal,
+           NameOf(kEcn, tclass & 3));
     }
     Bits("ipv6.flow", "Flow Label", at + 1, 3, 4, 20, Base::Hex6);
     const auto payload = static_cast<uint32_t>(Number("ipv6.plen", "Payload Length", at + 4, 2, Base::Decimal));
-    if (payload > end - at - wire::kIpv6HeaderBytes && !m_isQuoted && !m_isFragment) m_out.layers.back().fields.back().isSuspicious = true;
+    if (payload > end - at - wire::kIpv6HeaderBytes && !m_isQuoted && !m_isFragment)
+      m_out.layers.back().fields.back().isSuspicious = true;
     const uint8_t next = m_bytes[at + 6];
     Number("ipv6.nxt", "Next Header", at + 6, 1, Base::Decimal, NameOf(kIpProtocols, next));
     m_hopLimit = static_cast<uint8_t>(Number("ipv6.hlim", "Hop Limit", at + 7, 1, Base::Decimal));
@@ -643,8 +645,7 @@ class Parser {
     constexpr bool kIsV6 = kAddressBytes == 16;
     for (uint64_t i = 0; i < std::min<uint64_t>(count, kMaxOptions); ++i) {
       if (at + 4 + kAddressBytes > std::min<uint64_t>(end, m_bytes.size())) return;
-      const std::string group =
-          kIsV6 ? wire::GetIpv6(At(at + 4)).ToString() : wire::GetIpv4(At(at + 4)).ToString();
+      const std::string group = kIsV6 ? wire::GetIpv6(At(at + 4)).ToString() : wire::GetIpv4(At(at + 4)).ToString();
       const uint8_t type = m_bytes[at];
       const uint32_t sources = wire::Get16(At(at + 2));
       const uint32_t length = 4 + kAddressBytes + sources * kAddressBytes + m_bytes[at + 1] * 4u;
@@ -798,7 +799,8 @@ class Parser {
     Put("tcp.len", at + 12, 1, fmt::format("{}", bytes), fmt::format("TCP Segment Len: {}", bytes));
     const auto seq = Number("tcp.seq_raw", "Sequence Number (raw)", at + 4, 4, Base::Decimal);
     const auto ack = Number("tcp.ack_raw", "Acknowledgment number (raw)", at + 8, 4, Base::Decimal);
-    Field& length = Put("tcp.hdr_len", at + 12, 1, fmt::format("{}", header), fmt::format("Header Length: {} bytes", header));
+    Field& length =
+        Put("tcp.hdr_len", at + 12, 1, fmt::format("{}", header), fmt::format("Header Length: {} bytes", header));
     length.bits = 4;
     length.isSuspicious = header < 20 || header > end - at;
     std::string flags;
@@ -831,7 +833,8 @@ class Parser {
     Checksum("tcp.checksum", "tcp.checksum.status", "Checksum", at + 16, isKnown, sum);
     Number("tcp.urgent_pointer", "Urgent Pointer", at + 18, 2, Base::Decimal);
     std::string options;
-    if (header > 20 && at + header <= std::min<uint64_t>(end, m_bytes.size())) TcpOptions(at + 20, at + header, options);
+    if (header > 20 && at + header <= std::min<uint64_t>(end, m_bytes.size()))
+      TcpOptions(at + 20, at + header, options);
     const std::string acknowledged = flags.find("ACK") == std::string::npos ? "" : fmt::format(" Ack={}", ack);
     Summary(fmt::format("{} → {} [{}], {} bytes", from, to, flags, bytes));
     Info("TCP", fmt::format("{} → {} [{}] Seq={}{} Win={} Len={}{}", from, to, flags, seq, acknowledged, window, bytes,
@@ -907,7 +910,8 @@ class Parser {
     const uint32_t options = (m_bytes[at] & 0x3fu) * 4;
     if (!Begin(Protocol::Geneve, "Geneve", "geneve", at, wire::Geneve::kBytes + options)) return;
     if (Bits("geneve.version", "Version", at, 1, 0, 2)) m_out.layers.back().fields.back().isSuspicious = true;
-    Field& length = Put("geneve.option.length", at, 1, fmt::format("{}", options), fmt::format("Length: {} bytes", options));
+    Field& length =
+        Put("geneve.option.length", at, 1, fmt::format("{}", options), fmt::format("Length: {} bytes", options));
     length.firstBit = 2;
     length.bits = 6;
     Number("geneve.flags", "Flags", at + 1, 1, Base::Hex2);
@@ -918,10 +922,12 @@ class Parser {
       Bits("geneve.flags.reserved", "Reserved", at + 1, 1, 2, 6);
     }
     const uint16_t protocol = wire::Get16(At(at + 2));
-    Number("geneve.proto_type", "Protocol Type", at + 2, 2, Base::Hex4,
-           protocol == wire::Geneve::kProtocolEthernet ? "Transparent Ethernet bridging" : NameOf(kEtherTypes, protocol));
+    Number(
+        "geneve.proto_type", "Protocol Type", at + 2, 2, Base::Hex4,
+        protocol == wire::Geneve::kProtocolEthernet ? "Transparent Ethernet bridging" : NameOf(kEtherTypes, protocol));
     const uint32_t vni = Get24(At(at + 4));
-    Put("geneve.vni", at + 4, 3, Written(vni, Base::Hex6), fmt::format("Virtual Network Identifier (VNI): 0x{:06x} ({})", vni, vni));
+    Put("geneve.vni", at + 4, 3, Written(vni, Base::Hex6),
+        fmt::format("Virtual Network Identifier (VNI): 0x{:06x} ({})", vni, vni));
     Summary(fmt::format("VNI {}", vni));
     Info("Geneve", fmt::format("VNI {}", vni));
     const uint32_t header = wire::Geneve::kBytes + options;
@@ -1031,10 +1037,9 @@ class Parser {
   uint8_t m_tunnelDepth = 0;
   bool m_isQuoted = false;
   bool m_isFragment = false;  ///< the first one: what it carries goes on in others
-  uint8_t m_depth = 0;      ///< of the fields being made
-  uint8_t m_hopLimit = 0;   ///< of the last IP header
-  uint64_t m_pseudo = 0;    ///< sum of its pseudo header without the length
-
+  uint8_t m_depth = 0;        ///< of the fields being made
+  uint8_t m_hopLimit = 0;     ///< of the last IP header
+  uint64_t m_pseudo = 0;      ///< sum of its pseudo header without the length
 };
 
 }  // namespace

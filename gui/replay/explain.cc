@@ -34,8 +34,8 @@ class Explainer {
         m_device(DeviceName()) {}
 
   void Explain() {
-    m_hop.isKey = m_record.row != 0 || FateOf(m_record.verdict) != Fate::Ongoing ||
-                  m_record.verdict == Verdict::Redirected;
+    m_hop.isKey =
+        m_record.row != 0 || FateOf(m_record.verdict) != Fate::Ongoing || m_record.verdict == Verdict::Redirected;
     switch (m_record.stage) {
       case Stage::Send:
         Sent();
@@ -57,8 +57,9 @@ class Explainer {
         Forwarded();
         break;
       case Stage::Fragment:
-        Say("fragment", fmt::format("With {} bytes the packet is longer than the MTU{} of {}: it is cut into fragments.",
-                                    m_record.sizeBytes, Mtu(), m_hop.place));
+        Say("fragment",
+            fmt::format("With {} bytes the packet is longer than the MTU{} of {}: it is cut into fragments.",
+                        m_record.sizeBytes, Mtu(), m_hop.place));
         break;
       case Stage::NeighbourLookup:
         Resolved();
@@ -89,13 +90,15 @@ class Explainer {
                          : fmt::format("{} has looked at the ARP message{}.", m_namespace, Told(": ", m_after.info)));
         break;
       case Stage::IpReceive:
-        Say("IP", fmt::format("The IP header is whole and its checksum right: {} goes on with the packet.", m_namespace));
+        Say("IP",
+            fmt::format("The IP header is whole and its checksum right: {} goes on with the packet.", m_namespace));
         break;
       case Stage::Reassemble:
         if (m_record.verdict == Verdict::Continue)
           Say("reassemble", "The last missing fragment has come: the datagram is whole again.");
         else
-          Say("reassemble", fmt::format("A fragment for {} itself: it is kept until the others have come.", m_namespace));
+          Say("reassemble",
+              fmt::format("A fragment for {} itself: it is kept until the others have come.", m_namespace));
         m_hop.isKey = true;
         break;
       case Stage::VxlanFdbLookup:
@@ -154,7 +157,9 @@ class Explainer {
     if (!field && !v6.empty()) field = packet.Find(v6);
     return field ? std::string_view(field->value) : std::string_view();
   }
-  std::string_view Destination() const { return Value(m_before.layers.empty() ? m_after : m_before, "ip.dst", "ipv6.dst"); }
+  std::string_view Destination() const {
+    return Value(m_before.layers.empty() ? m_after : m_before, "ip.dst", "ipv6.dst");
+  }
   /// The neighbour whose entry decided: the first word of its line.
   std::string NextHop(std::string_view otherwise) const {
     return m_hop.line.empty() ? std::string(otherwise) : m_hop.line.substr(0, m_hop.line.find(' '));
@@ -177,7 +182,7 @@ class Explainer {
 
   void Routed() {
     const bool isOuter = m_record.stage == Stage::VxlanRoute || m_record.stage == Stage::TunnelRoute;
-    const std::string to = isOuter                ? std::string("the tunnel's other end")
+    const std::string to = isOuter                 ? std::string("the tunnel's other end")
                            : Destination().empty() ? std::string("the destination")
                                                    : WithOwner(Destination());
     if (m_hop.line.empty()) {
@@ -224,17 +229,19 @@ class Explainer {
     const std::string_view mac = WordAfter(m_hop.line, "lladdr");
     if (mac.empty())
       return Say("neighbour", fmt::format("The neighbour table of {} was asked for the next hop.", m_namespace));
-    Say("neighbour", fmt::format("The next hop {} has the link address {} on {}: the frame will carry it as its destination.",
-                                 WithOwner(NextHop("")), mac, m_device));
+    Say("neighbour",
+        fmt::format("The next hop {} has the link address {} on {}: the frame will carry it as its destination.",
+                    WithOwner(NextHop("")), mac, m_device));
   }
 
   void Transmitted() {
     const Topology& plan = m_run.Plan();
     const uint32_t cable = plan.CableAt({m_record.netns, m_record.ifindex});
     const bool hasNewHeader = m_stored.before.empty() && m_stored.after.size() == 14;
-    const std::string header = hasNewHeader && m_after.Find("eth.dst")
-                                   ? fmt::format(" An Ethernet header is put in front, to {}.", Value(m_after, "eth.dst"))
-                                   : std::string();
+    const std::string header =
+        hasNewHeader && m_after.Find("eth.dst")
+            ? fmt::format(" An Ethernet header is put in front, to {}.", Value(m_after, "eth.dst"))
+            : std::string();
     if (cable == Topology::kNone)
       return Say("transmit", fmt::format("{} takes the frame to send it.{}", m_device, header));
     const Cable& c = plan.cables[cable];
@@ -258,11 +265,13 @@ class Explainer {
     const std::string mac(Value(m_after, "eth.dst"));
     const std::string to = mac.empty() ? "the destination's link address" : mac;
     if (m_record.verdict == Verdict::Flooded)
-      return Say("flood", fmt::format("{} is not in the bridge's FDB or is a group: a copy goes to the host and to every "
-                                      "other port of {}.",
-                                      Capitalised(to), m_device));
+      return Say("flood",
+                 fmt::format("{} is not in the bridge's FDB or is a group: a copy goes to the host and to every "
+                             "other port of {}.",
+                             Capitalised(to), m_device));
     if (m_hop.line.empty())
-      return Say("flood", fmt::format("The FDB of {} names no port for {}: the frame goes to every other port.", m_device, to));
+      return Say("flood",
+                 fmt::format("The FDB of {} names no port for {}: the frame goes to every other port.", m_device, to));
     const std::string_view port = WordAfter(m_hop.line, "dev");
     if (port == m_device)
       return Say("bridge: to the host",
@@ -275,9 +284,8 @@ class Explainer {
       return Say("fdb: flood", fmt::format("The FDB of {} has several remotes for it: a copy goes to each.", m_device));
     const std::string_view remote = WordAfter(m_hop.line, "dst");
     if (remote.empty()) return Say("fdb", fmt::format("The FDB of {} was asked for the remote VTEP.", m_device));
-    Say(fmt::format("fdb → {}", remote),
-        fmt::format("The FDB of {} has {} at the remote VTEP {}.", m_device, m_hop.line.substr(0, m_hop.line.find(' ')),
-                    WithOwner(remote)));
+    Say(fmt::format("fdb → {}", remote), fmt::format("The FDB of {} has {} at the remote VTEP {}.", m_device,
+                                                     m_hop.line.substr(0, m_hop.line.find(' ')), WithOwner(remote)));
   }
 
   /// "172.16.1.11:44212 → 172.16.2.12:8472, VNI 1" of a packet's outermost headers.
@@ -329,9 +337,9 @@ class Explainer {
   void Decapsulated() {
     m_hop.isKey = true;
     const std::string ends = OuterEnds(m_before);
-    Say("decapsulate", fmt::format("{} has checked the outer headers{} and takes them off: {} bytes become {}.", m_device,
-                                   ends.empty() ? "" : fmt::format(" ({})", ends), m_hop.beforeBytes,
-                                   m_hop.afterBytes));
+    Say("decapsulate",
+        fmt::format("{} has checked the outer headers{} and takes them off: {} bytes become {}.", m_device,
+                    ends.empty() ? "" : fmt::format(" ({})", ends), m_hop.beforeBytes, m_hop.afterBytes));
   }
 
   void Delivered() {
@@ -346,8 +354,8 @@ class Explainer {
     m_hop.isKey = true;
     std::string changes;
     const std::pair<std::string_view, std::string_view> fields[] = {
-        {"ip.src", "source"},       {"ip.dst", "destination"},      {"ipv6.src", "source"},
-        {"ipv6.dst", "destination"}, {"tcp.srcport", "source port"}, {"tcp.dstport", "destination port"},
+        {"ip.src", "source"},           {"ip.dst", "destination"},          {"ipv6.src", "source"},
+        {"ipv6.dst", "destination"},    {"tcp.srcport", "source port"},     {"tcp.dstport", "destination port"},
         {"udp.srcport", "source port"}, {"udp.dstport", "destination port"}};
     for (const auto& [name, word] : fields) {
       const std::string_view from = Value(m_before, name), to = Value(m_after, name);

@@ -231,9 +231,9 @@ constexpr bool IsByName() {
 static_assert(IsByName(), "names are searched for by halving");
 
 constexpr std::pair<std::string_view, std::array<std::string_view, 2>> kEither[] = {
-    {"eth.addr", {"eth.src", "eth.dst"}},      {"ip.addr", {"ip.src", "ip.dst"}},
-    {"ipv6.addr", {"ipv6.src", "ipv6.dst"}},   {"k8s.ns", {"k8s.src.ns", "k8s.dst.ns"}},
-    {"k8s.pod", {"k8s.src.pod", "k8s.dst.pod"}}, {"tcp.port", {"tcp.srcport", "tcp.dstport"}},
+    {"eth.addr", {"eth.src", "eth.dst"}},         {"ip.addr", {"ip.src", "ip.dst"}},
+    {"ipv6.addr", {"ipv6.src", "ipv6.dst"}},      {"k8s.ns", {"k8s.src.ns", "k8s.dst.ns"}},
+    {"k8s.pod", {"k8s.src.pod", "k8s.dst.pod"}},  {"tcp.port", {"tcp.srcport", "tcp.dstport"}},
     {"udp.port", {"udp.srcport", "udp.dstport"}},
 };
 
@@ -245,7 +245,8 @@ size_t Distance(std::string_view a, std::string_view b) {
   for (size_t i = 1; i <= a.size(); ++i)
     for (size_t j = 1; j <= b.size(); ++j) {
       d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] != b[j - 1] ? 1 : 0)});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
     }
   return d[a.size()][b.size()];
 }
@@ -273,7 +274,8 @@ std::vector<std::string_view> SimilarFields(std::string_view wrong) {
   for (const FieldInfo& field : kFields) {
     const bool isPart = wrong.size() >= 3 && field.name.find(wrong) != std::string_view::npos;
     const size_t distance = isPart ? 1 : Distance(wrong, field.name);
-    if (distance <= std::max<size_t>(1, std::min<size_t>(3, wrong.size() / 3))) found.emplace_back(distance, field.name);
+    if (distance <= std::max<size_t>(1, std::min<size_t>(3, wrong.size() / 3)))
+      found.emplace_back(distance, field.name);
   }
   std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<std::string_view> names;

@@ -80,7 +80,8 @@ void Run::OpenRest() {
   std::string why;
   m_cache.clear();
   const RunManifest& manifest = m_directory.manifest;
-  if (!manifest.complete) m_warnings.push_back("The run has not ended yet, or was interrupted: what it has written so far is shown.");
+  if (!manifest.complete)
+    m_warnings.push_back("The run has not ended yet, or was interrupted: what it has written so far is shown.");
   if (m_directory.Has(run_file::kMetrics)) {
     const auto text = ReadWholeFile(m_directory.File(run_file::kMetrics), kMaxMetricsBytes, why);
     if (text) m_metrics = MetricsFromJson(*text, why);
@@ -91,7 +92,8 @@ void Run::OpenRest() {
     if (!m_trace)
       m_warnings.push_back(fmt::format("The packets cannot be shown: {}", why));
     else if (manifest.complete && !m_trace->IsComplete())
-      m_warnings.push_back(fmt::format("The trace is damaged: its last {} bytes cannot be read.", m_trace->LostBytes()));
+      m_warnings.push_back(
+          fmt::format("The trace is damaged: its last {} bytes cannot be read.", m_trace->LostBytes()));
   } else {
     m_warnings.push_back("The run has no trace: it was made with --no-trace, or another program made it.");
   }
@@ -156,11 +158,12 @@ size_t Run::ChunkOf(uint64_t index) const {
 void Run::PutHeadsTogether(Chunk& chunk) {
   PacketHeads heads;
   if (chunk.number > 0)  // many packets were made shortly before
-    m_trace->VisitChunk(m_trace->RecordChunks()[chunk.number - 1], [&](const TraceRecord& record, const HeaderChange& change) {
-      heads.Apply(record, change);
-      heads.ForgetEnded(record);
-      return true;
-    });
+    m_trace->VisitChunk(m_trace->RecordChunks()[chunk.number - 1],
+                        [&](const TraceRecord& record, const HeaderChange& change) {
+                          heads.Apply(record, change);
+                          heads.ForgetEnded(record);
+                          return true;
+                        });
   chunk.headBegin.reserve(chunk.records.size() + 1);
   for (const StoredRecord& stored : chunk.records) {
     const auto head = heads.Apply(stored.record, {stored.changeOffset, stored.before, stored.after}).after;
@@ -177,7 +180,8 @@ std::span<const uint8_t> Run::HeadAt(uint64_t index) {
   Chunk& chunk = *ReadChunk(number);
   if (chunk.headBegin.empty()) PutHeadsTogether(chunk);
   const auto at = static_cast<size_t>(index - m_chunkBegin[number]);
-  return std::span<const uint8_t>(chunk.heads).subspan(chunk.headBegin[at], chunk.headBegin[at + 1] - chunk.headBegin[at]);
+  return std::span<const uint8_t>(chunk.heads)
+      .subspan(chunk.headBegin[at], chunk.headBegin[at + 1] - chunk.headBegin[at]);
 }
 
 uint64_t Run::FirstAtOrAfter(int64_t timeNs) {

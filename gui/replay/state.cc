@@ -14,7 +14,8 @@ std::span<const Table> TablesOf(StateTable table) {
   static constexpr Table kLink[] = {Table::Link}, kAddress[] = {Table::Address, Table::Address6},
                          kRoute[] = {Table::Route, Table::Route6}, kNeighbour[] = {Table::Neighbour, Table::Neighbour6},
                          kFdb[] = {Table::BridgeFdb, Table::VxlanFdb}, kFilter[] = {Table::Filter},
-                         kRule[] = {Table::Rule, Table::Rule6}, kTunnel[] = {Table::TunnelPeer}, kSysctl[] = {Table::Sysctl};
+                         kRule[] = {Table::Rule, Table::Rule6}, kTunnel[] = {Table::TunnelPeer},
+                         kSysctl[] = {Table::Sysctl};
   switch (table) {
     case StateTable::Link:
       return kLink;

@@ -19,7 +19,7 @@ class EventQueue {
     uint64_t sequence;  ///< the sender's, or the order of making
     void* event;
     std::array<const void*, 2> touches;  ///< what the event will look at; null: unknown
-    bool isOurs;          ///< an Event, not one of ns-3's
+    bool isOurs;                         ///< an Event, not one of ns-3's
     /// "Less" means "later": the greatest is the next.
     bool operator<(const Entry& o) const {
       if (time != o.time) return time > o.time;

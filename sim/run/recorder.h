@@ -40,7 +40,7 @@ struct RecorderOptions {
   std::filesystem::path trace;    ///< "": no trace.bin
   std::filesystem::path packets;  ///< "": no packets.pcapng
   std::string application;        ///< shb_userappl
-  bool account = false;           ///< keep Account() even without a trace; of several ranks, it is for who puts them together
+  bool account = false;  ///< keep Account() even without a trace; of several ranks, it is for who puts them together
   std::optional<RankFiles> ranks;
 };
 
@@ -106,12 +106,12 @@ class Recorder final : public host::Observer {
   FlatMap<uint64_t, bool> m_known;  ///< rows of peers and filters that the trace has, by namespace and row
   std::unordered_map<uint32_t, std::unordered_map<std::string, uint32_t>>
       m_rowIds;                               ///< of links, addresses and sysctls, by namespace
-  std::unordered_set<uint16_t> m_vxlanPorts;           ///< UDP ports behind which a frame begins
+  std::unordered_set<uint16_t> m_vxlanPorts;  ///< UDP ports behind which a frame begins
   std::unordered_map<uint32_t, std::string> m_namesByAddress;
   std::unordered_map<uint32_t, std::string> m_namesById;
   std::unordered_set<uint64_t> m_sampled;  ///< journeys whose records are wanted, of a trace that has a sample
   std::unordered_set<uint32_t> m_told;     ///< namespaces of which such a trace has told
-  uint64_t m_sinceFlush = 0;  ///< frames
+  uint64_t m_sinceFlush = 0;               ///< frames
 };
 
 }  // namespace overlaysim

@@ -325,9 +325,8 @@ std::optional<RunOutcome> RunScenario(LoadedPlan& loaded, const RunRequest& requ
   RunOutcome outcome;
   outcome.directory = isFirst ? directory->Path() : path;
   Simulation simulation(plan, distribution ? &*distribution : nullptr);
-  RecorderOptions recording{.packets = file(run_file::kPackets),
-                            .application = kApplication,
-                            .account = !plan.expectations.empty()};
+  RecorderOptions recording{
+      .packets = file(run_file::kPackets), .application = kApplication, .account = !plan.expectations.empty()};
   if (request.writeTrace) recording.trace = file(run_file::kTrace);
   if (ranks) {
     const RankParts parts(path, ranks->Rank());
@@ -344,10 +343,10 @@ std::optional<RunOutcome> RunScenario(LoadedPlan& loaded, const RunRequest& requ
     RunWatched(simulation, isFirst ? request.progress : nullptr);
   } catch (const engine::RankLost& lost) {
     recorder.Finish();
-    throw engine::RankLost(
-        fmt::format("{}; what rank {} has captured is in {}", lost.what(), ranks->Rank(),
-                    recording.trace.empty() ? recording.packets.string()
-                                            : recording.packets.string() + " and " + recording.trace.string()));
+    throw engine::RankLost(fmt::format("{}; what rank {} has captured is in {}", lost.what(), ranks->Rank(),
+                                       recording.trace.empty()
+                                           ? recording.packets.string()
+                                           : recording.packets.string() + " and " + recording.trace.string()));
   }
   cost.End();
   const std::string written = recorder.Finish();

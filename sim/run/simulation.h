@@ -110,7 +110,7 @@ class Simulation {
   Elsewhere m_elsewhere;
   std::vector<std::unique_ptr<traffic::Messenger>> m_messengers;
   std::map<NetnsId, std::unique_ptr<kernel::Namespace>> m_asPlanned;  ///< that nothing has touched here, as they were
-  uint64_t m_part = 0;         ///< of the event at that moment
+  uint64_t m_part = 0;                                                ///< of the event at that moment
   engine::Moment m_partBegan;
   bool m_isEnding = false;
   size_t m_running = 0;

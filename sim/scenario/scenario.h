@@ -518,7 +518,7 @@ struct Scenario {
   std::vector<Capture> capture;
   std::vector<Expect> expect;
   std::optional<TraceSelection> trace;  ///< left out: all packets
-  Optional<Nanoseconds> duration;  ///< left out: until the traffic has ended
+  Optional<Nanoseconds> duration;       ///< left out: until the traffic has ended
 
   std::string name;                      ///< the file's, without folders and ending
   std::vector<std::string> sources{""};  ///< files, and settings such as "--set underlay.spines=4"

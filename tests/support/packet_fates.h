@@ -83,7 +83,7 @@ class PacketFates : public host::Observer {
   host::Network& m_network;
   std::map<std::pair<uint64_t, uint32_t>, TraceRecord> m_last;  ///< by journey and packet
   PacketHeads m_heads;
-  std::map<uint64_t, uint32_t> m_packets;                       ///< made of each journey, besides the first
+  std::map<uint64_t, uint32_t> m_packets;  ///< made of each journey, besides the first
   std::map<Verdict, uint64_t> m_ends;
   std::vector<std::string> m_problems;
   uint64_t m_digest = 0xcbf29ce484222325;

@@ -36,7 +36,7 @@ struct Edge {
 struct Leg {
   std::vector<layout::Point> points;
   uint32_t from = layout::kNone, to = layout::kNone;  ///< namespaces
-  uint32_t cable = layout::kNone;  ///< along which it goes
+  uint32_t cable = layout::kNone;                     ///< along which it goes
   int64_t beginNs = 0, endNs = 0;
   layout::Point At(double share) const;
 };

@@ -27,7 +27,7 @@ class OutlineView : public QTreeView {
   Session& m_session;
   itemmodels::OutlineModel* m_model;
   std::shared_ptr<const RunFacts> m_facts;  ///< whose MTUs the model shows
-  bool m_isFollowing = false;  ///< the session's selection is being shown: not to be told back
+  bool m_isFollowing = false;               ///< the session's selection is being shown: not to be told back
 };
 
 }  // namespace overlaysim::views

@@ -42,7 +42,8 @@ TEST(Dissector, NamesEveryHeaderOfATunnelledPing) {
     names.push_back(layer.name);
     depths.push_back(layer.tunnelDepth);
   }
-  EXPECT_EQ(names, (std::vector<std::string_view>{"Ethernet", "IPv4", "UDP", "VXLAN", "Ethernet", "IPv4", "ICMP", "Data"}));
+  EXPECT_EQ(names,
+            (std::vector<std::string_view>{"Ethernet", "IPv4", "UDP", "VXLAN", "Ethernet", "IPv4", "ICMP", "Data"}));
   EXPECT_EQ(depths, (std::vector<int>{0, 0, 0, 0, 1, 1, 1, 1}));
   EXPECT_EQ(packet.protocol, "ICMP");
   EXPECT_EQ(packet.info, "Echo (ping) request  id=0x0001, seq=1/256, ttl=63");
@@ -121,8 +122,10 @@ std::string Attribute(std::string_view tag, std::string_view name) {
 /// What tshark says of the packets' fields, in our vocabulary.
 std::vector<Values> RunTsharkOn(const std::filesystem::path& capture) {
   const std::string command =
-      "tshark -n -d udp.port==8472,vxlan -o ip.check_checksum:TRUE -o udp.check_checksum:TRUE -o tcp.check_checksum:TRUE "
-      "-o ip.defragment:FALSE -o ipv6.defragment:FALSE -o tcp.desegment_tcp_streams:FALSE --disable-protocol dns -T pdml -r '" +
+      "tshark -n -d udp.port==8472,vxlan -o ip.check_checksum:TRUE -o udp.check_checksum:TRUE -o "
+      "tcp.check_checksum:TRUE "
+      "-o ip.defragment:FALSE -o ipv6.defragment:FALSE -o tcp.desegment_tcp_streams:FALSE --disable-protocol dns -T "
+      "pdml -r '" +
       capture.string() + "' 2>/dev/null";
   FILE* pipe = popen(command.c_str(), "r");
   std::string text;

@@ -16,7 +16,8 @@ namespace {
 
 /// Writes other bytes into a file of a run whose digest nobody checks.
 void Overwrite(const std::filesystem::path& path, std::string_view content) {
-  std::ofstream(path, std::ios::binary | std::ios::trunc).write(content.data(), static_cast<std::streamsize>(content.size()));
+  std::ofstream(path, std::ios::binary | std::ios::trunc)
+      .write(content.data(), static_cast<std::streamsize>(content.size()));
 }
 
 TEST(Run, OpensARunDirectory) {
