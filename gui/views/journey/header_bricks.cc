@@ -124,6 +124,14 @@ QFont Bold(QFont font) {
   return font;
 }
 
+/// As large as the text fits into `width`, within reason.
+QFont Fitting(QFont font, const QString& text, qreal width) {
+  constexpr qreal kSmallest = 0.75;
+  const qreal needed = QFontMetricsF(font).horizontalAdvance(text);
+  if (needed > width) font.setPointSizeF(font.pointSizeF() * std::max(kSmallest, width / needed));
+  return font;
+}
+
 void PaintBrick(QPainter& painter, const QRectF& rect, const Brick& brick, const Theme& theme, const QFont& font) {
   using Change = Brick::Change;
   const QColor fill = theme.ColourOf(brick.protocol);
@@ -146,13 +154,14 @@ void PaintBrick(QPainter& painter, const QRectF& rect, const Brick& brick, const
   const QRectF inner = rect.adjusted(7, 5, -6, -5);
   const QFont bold = Bold(font), small = Smaller(font);
   const QFontMetricsF boldMetrics(bold), smallMetrics(small);
-  qreal nameWidth = inner.width();
+  const qreal bytesTop = inner.bottom() - smallMetrics.height();
+  qreal bytesLeft = inner.left();
   if (brick.change != Change::Same) {
     const QString sign = brick.change == Change::Added     ? QStringLiteral("+")
                          : brick.change == Change::Removed ? QStringLiteral("−")
                                                            : QStringLiteral("≠");
-    const qreal side = boldMetrics.height();
-    const QRectF badge(inner.right() - side + 2, inner.top() - 1, side, side);
+    const qreal side = smallMetrics.height();
+    const QRectF badge(inner.left() - 2, bytesTop, side, side);
     painter.setPen(Qt::NoPen);
     painter.setBrush(theme.surface);
     painter.drawEllipse(badge);
@@ -161,14 +170,15 @@ void PaintBrick(QPainter& painter, const QRectF& rect, const Brick& brick, const
                                                      : theme.warning);
     painter.setFont(bold);
     painter.drawText(badge, Qt::AlignCenter, sign);
-    nameWidth -= side;
+    bytesLeft = badge.right();
   }
+  const QFont name = Fitting(bold, brick.name, inner.width());
   painter.setPen(text);
-  painter.setFont(bold);
-  painter.drawText(QRectF(inner.left(), inner.top(), nameWidth, boldMetrics.height()), Qt::AlignLeft | Qt::AlignVCenter,
-                   boldMetrics.elidedText(brick.name, Qt::ElideRight, nameWidth));
+  painter.setFont(name);
+  painter.drawText(QRectF(inner.left(), inner.top(), inner.width(), boldMetrics.height()),
+                   Qt::AlignLeft | Qt::AlignVCenter,
+                   QFontMetricsF(name).elidedText(brick.name, Qt::ElideRight, inner.width()));
   painter.setFont(small);
-  const qreal bytesTop = inner.bottom() - smallMetrics.height();
   const QRectF summary(inner.left(), inner.top() + boldMetrics.height(), inner.width(),
                        bytesTop - inner.top() - boldMetrics.height());
   QString rest = brick.summary;
@@ -188,9 +198,9 @@ void PaintBrick(QPainter& painter, const QRectF& rect, const Brick& brick, const
     rest = rest.mid(take).trimmed();
     y += smallMetrics.height();
   }
-  painter.drawText(QRectF(inner.left(), bytesTop, inner.width(), smallMetrics.height()),
+  painter.drawText(QRectF(bytesLeft, bytesTop, inner.right() - bytesLeft, smallMetrics.height()),
                    Qt::AlignRight | Qt::AlignVCenter,
-                   smallMetrics.elidedText(BytesText(brick.bytes), Qt::ElideRight, inner.width()));
+                   smallMetrics.elidedText(BytesText(brick.bytes), Qt::ElideRight, inner.right() - bytesLeft));
   painter.restore();
 }
 
