@@ -165,7 +165,8 @@ void Recorder::AddCaptures() {
   const ClusterPlan& plan = m_simulation.Plan();
   for (size_t i = 0; i < plan.NetnsCount() && !plan.captures.empty(); ++i) {
     if (plan.Info(NetnsId(i)).role != NetnsRole::Node) continue;
-    for (const kernel::Link* link : plan.Materialise(NetnsId(i))->Links())
+    const auto node = plan.Materialise(NetnsId(i));
+    for (const kernel::Link* link : node->Links())
       if (kernel::IsUdpTunnel(link->kind)) m_vxlanPorts.insert(link->vxlan.dstPort);
     break;
   }
