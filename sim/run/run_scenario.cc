@@ -291,6 +291,10 @@ std::optional<RunOutcome> RunScenario(LoadedPlan& loaded, const RunRequest& requ
   if (ranks) {
     partition = DividePlan(plan, ranks->Ranks(), error);
     if (!partition) return std::nullopt;
+    if (request.writeTrace && !plan.recorded.IsAll() && !plan.expectations.empty() &&
+        failed("a sample of packets cannot be recorded among several ranks while expectations are judged, which want "
+               "the records of all: give --no-trace (not supported yet)"))
+      return std::nullopt;
     distribution.emplace(*partition, *ranks);
   }
 
