@@ -7,6 +7,7 @@
 
 #include "models/engine/engine.h"
 #include "models/host/network.h"
+#include "models/host/seen_head.h"
 #include "models/host/stack.h"
 #include "models/wire/checksum.h"
 #include "models/wire/headers.h"
@@ -15,10 +16,12 @@
 namespace overlaysim::host {
 namespace {
 
-constexpr uint32_t kKeyBytes = 104;       // the longest: TCP in IPv4 in Ethernet in VXLAN
-constexpr uint32_t kHeaderBytes = 128;    // headers that a packet can gain, with those of a datagram
-constexpr uint32_t kShownBytes = 192;     // of a frame, compared before it is cached
-constexpr size_t kMostEntries = 1 << 16;  // per kernel
+constexpr uint32_t kKeyBytes = 104;                         // the longest: TCP in IPv4 in Ethernet in VXLAN
+constexpr uint32_t kHeaderBytes = 128;                      // headers that a packet can gain, with those of a datagram
+constexpr uint32_t kShownBytes = 192;                       // of a frame, compared before it is cached
+constexpr size_t kMostEntries = 1 << 16;                    // per kernel
+constexpr uint64_t kMostRecordBytes = uint64_t{256} << 20;  // of records to be repeated, in all kernels
+constexpr uint32_t kMostTtlSteps = 8;                       // of a packet whose records are repeated
 constexpr Nanoseconds kForever{std::numeric_limits<int64_t>::max()};
 constexpr uint32_t kDatagramHeaderBytes = wire::kIpv4HeaderBytes + wire::kUdpHeaderBytes;
 
@@ -117,9 +120,52 @@ struct alignas(64) FlowCache::Entry {
   std::shared_ptr<UdpSocketEnd> socket;
   Stack* stack = nullptr;  ///< where it is delivered
   Key key;
+  // Where records are written:
+  std::shared_ptr<RecordTemplate> records;  ///< null: nowhere
+  uint32_t flow = 0;
+  uint32_t headBefore = 0, headAfter = 0;  ///< how much of the packet's front is in sight (SeenHead)
+  uint32_t ipAt = 0;                       ///< where the IP header whose TTL is counted down is at the exit
+};
+
+/// What of a packet goes into the records of its steps: how it came in and how it left, and the checksum of its IP
+/// header with each TTL that it had in between.
+struct FlowCache::Image {
+  static constexpr uint32_t kBefore = 0, kAfter = kShownBytes, kChecksums = 2 * kShownBytes;
+  std::array<uint8_t, kChecksums + 2 * (kMostTtlSteps + 1)> bytes;
+
+  /// Where the checksum is that the header had so many steps before the exit.
+  static constexpr uint16_t ChecksumAt(uint32_t steps) { return static_cast<uint16_t>(kChecksums + 2 * steps); }
+
+  void SetBefore(const wire::Frame& frame) {
+    std::memcpy(&bytes[kBefore], frame.Data(), std::min(kShownBytes, frame.LinearBytes()));
+  }
+  void SetAfter(const wire::Frame& frame) { CopyHead(frame, &bytes[kAfter], std::min(kShownBytes, frame.Size())); }
+  /// `sum` is that of the header as it leaves, without its checksum. False: a step changes another number of bytes than
+  /// usual.
+  bool SetChecksums(uint64_t sum, uint32_t steps) {
+    for (uint32_t step = 0; step <= steps; ++step) {
+      wire::Put16(&bytes[ChecksumAt(step)], wire::ChecksumFold(sum + (uint64_t{step} << 8)));
+      if (bytes[ChecksumAt(step) + 1u] != bytes[ChecksumAt(0) + 1u]) return false;
+    }
+    return true;
+  }
+  /// The same; `header` is as it came in.
+  bool SetChecksumsFrom(const uint8_t* header, uint32_t steps) {
+    std::array<uint8_t, wire::kIpv4HeaderBytes> copy;
+    std::memcpy(copy.data(), header, copy.size());
+    copy[8] = static_cast<uint8_t>(copy[8] - steps);
+    wire::Put16(&copy[10], 0);
+    return SetChecksums(wire::ChecksumAdd(copy.data(), copy.size()), steps);
+  }
 };
 
 struct FlowCache::Watch {
+  struct Step {
+    TraceRecord record;
+    uint16_t offset;
+    uint16_t before, after;  ///< bytes of the change
+    size_t bytesAt;          ///< in stepBytes
+  };
   struct StackBefore {
     Stack* stack;
     kernel::ConntrackStatistics tracking;
@@ -156,6 +202,10 @@ struct FlowCache::Watch {
   Marks marks;
   uint32_t afterBytes = 0;
   std::array<uint8_t, kShownBytes> after{};
+  // records
+  std::vector<Step> steps;
+  std::vector<uint8_t> stepBytes;
+  uint32_t headBefore = 0, headAfter = 0;
 
   void Leave(Exit how, const wire::Frame& frame) {
     if (exit != Exit::None || frame.HasOpenChecksum() || frame.packet != 0 || frame.maxFragment != 0 ||
@@ -165,6 +215,7 @@ struct FlowCache::Watch {
     marks = Marks::Of(frame);
     afterBytes = frame.Size();
     std::memcpy(after.data(), frame.Data(), std::min(kShownBytes, afterBytes));
+    headAfter = UnchangedHead(frame);
   }
   void End() {
     for (const StackBefore& s : stacks) {
@@ -178,6 +229,8 @@ struct FlowCache::Watch {
     stamps.clear();
     tracked.clear();
     identified.clear();
+    steps.clear();
+    stepBytes.clear();
     socket = nullptr;
   }
 };
@@ -195,6 +248,7 @@ void FlowCache::EntryDeleter::operator()(Entry* entry) const {
   entry->next = nullptr;
   entry->account = nullptr;
   entry->socket = nullptr;
+  entry->records = nullptr;
   FreeEntries().push_back(entry);
 }
 
@@ -398,6 +452,29 @@ void FlowCache::WriteHeader(Entry& entry, uint8_t* to) {
   }
 }
 
+/// Of the IP header that its next datagram leaves with, without its checksum.
+uint64_t FlowCache::NextSum(const Entry& entry) {
+  std::array<uint8_t, wire::kIpv4HeaderBytes> header;
+  std::memcpy(header.data(), &entry.header[entry.ipAt], header.size());
+  wire::Put16(&header[10], 0);
+  uint64_t sum = wire::ChecksumAdd(header.data(), header.size());
+  for (size_t i = 0; i < entry.identifiedCount; ++i) {
+    if (entry.identified[i].offset != entry.ipAt) continue;
+    uint16_t next = *entry.identified[i].counter;
+    for (size_t j = 0; j <= i; ++j)  // others may draw from the same counter before
+      if (entry.identified[j].counter == entry.identified[i].counter && ++next == 0) ++next;
+    sum += next;
+  }
+  return sum;
+}
+
+void FlowCache::RepeatRecords(Entry& entry, Stack& stack, wire::Frame& frame, Image& image) {
+  image.SetAfter(frame);
+  stack.Net().observer->OnRepeated(entry.records,
+                                   {engine::Now().count, frame.journey, frame.cause, image.bytes.data()});
+  frame.seenBytes = entry.headAfter;
+}
+
 void FlowCache::SendOn(Entry& entry, wire::FramePtr frame, int64_t waiting) {
   entry.marks.WriteTo(*frame);
   frame->trail = &entry;
@@ -435,7 +512,14 @@ bool FlowCache::Receive(Stack& stack, int ifindex, wire::FramePtr& frame) {
   const Nanoseconds now = engine::Now();
   std::optional<int64_t> room = 0;
   if (entry && entry->exit == Exit::Cable) room = entry->cable->RoomFor(entry->side, entry->frameBytes);
-  if (!entry || !IsValid(*entry, now) || !room) {
+  Image image;
+  const auto fitsRecords = [&] {
+    if (!entry->records) return !stack.Net().observeRecords;
+    if (frame->flow != entry->flow || UnchangedHead(*frame) != entry->headBefore) return false;
+    image.SetBefore(*frame);
+    return image.SetChecksumsFrom(frame->Data() + entry->pull, entry->ttlSteps);
+  };
+  if (!entry || !IsValid(*entry, now) || !room || !fitsRecords()) {
     frame->Linearise();  // what is compared at the end must be there
     return WatchFrame(stack, entry ? entry->key : key, entry, false, *frame);
   }
@@ -447,6 +531,7 @@ bool FlowCache::Receive(Stack& stack, int ifindex, wire::FramePtr& frame) {
   if (entry->exit == Exit::Cable) {
     Repeat(*entry, now);
     WriteHeader(*entry, frame->Push(entry->push));
+    if (entry->records) RepeatRecords(*entry, stack, *frame, image);
     SendOn(*entry, std::move(frame), *room);
     return true;
   }
@@ -463,6 +548,7 @@ bool FlowCache::Receive(Stack& stack, int ifindex, wire::FramePtr& frame) {
     return true;
   }
   Repeat(*entry, now);
+  if (entry->records) RepeatRecords(*entry, stack, *frame, image);
   const wire::Udp udp{ip.Payload()};
   const bool hasTail = frame->Size() > frame->LinearBytes();
   const UdpDatagram datagram{ip.Source(),
@@ -490,12 +576,20 @@ bool FlowCache::Send(Stack& stack, wire::FramePtr& packet) {
   const Nanoseconds now = engine::Now();
   const auto room =
       entry && IsValid(*entry, now) ? entry->cable->RoomFor(entry->side, entry->frameBytes) : std::nullopt;
-  if (!room) return WatchFrame(stack, key, entry, true, *packet);
+  Image image;
+  const auto fitsRecords = [&] {
+    if (!entry->records) return !stack.Net().observeRecords;
+    if (packet->flow != entry->flow || (packet->cause != 0) != entry->records->HasCause()) return false;
+    image.SetBefore(*packet);
+    return image.SetChecksumsFrom(packet->Data(), entry->ttlSteps);
+  };
+  if (!room || !fitsRecords()) return WatchFrame(stack, key, entry, true, *packet);
   Repeat(*entry, now);
   packet->journey = stack.NewJourney();
   const wire::Ipv4 ip{packet->Data()};
   for (uint8_t i = 0; i < entry->ttlSteps; ++i) ip.DecrementTtl();
   WriteHeader(*entry, packet->Push(entry->push));
+  if (entry->records) RepeatRecords(*entry, stack, *packet, image);
   packet->origin = entry->version;
   SendOn(*entry, std::move(packet), *room);
   return true;
@@ -509,6 +603,13 @@ bool FlowCache::SendUdp(Stack& stack, Slot& slot, std::span<const uint8_t> data,
   Entry& entry = *slot;
   const auto room = entry.cable->RoomFor(entry.side, entry.frameBytes);
   if (!room) return false;
+  Image image;
+  if (entry.records) {
+    if (request.flow != entry.flow || (request.cause != 0) != entry.records->HasCause()) return false;
+    if (!image.SetChecksums(NextSum(entry), entry.ttlSteps)) return false;
+  } else if (stack.Net().observeRecords) {
+    return false;
+  }
   Repeat(entry, now);
   wire::FramePtr frame = wire::MakeFrame(entry.push);
   frame->SetTail(data);
@@ -519,6 +620,7 @@ bool FlowCache::SendUdp(Stack& stack, Slot& slot, std::span<const uint8_t> data,
   frame->cause = request.cause;
   frame->flow = request.flow;
   if (journey) *journey = frame->journey;
+  if (entry.records) RepeatRecords(entry, stack, *frame, image);
   SendOn(entry, std::move(frame), *room);
   return true;
 }
@@ -555,6 +657,7 @@ bool FlowCache::WatchFrame(Stack& stack, const Key& key, Entry* known, bool isSe
   if (!BeginWatch(stack, key, known)) return false;
   m_watch->isSend = isSend;
   m_watch->beforeBytes = frame.Size();
+  if (stack.Net().observeRecords) m_watch->headBefore = UnchangedHead(frame);
   std::memcpy(m_watch->before.data(), frame.Data(), std::min(kShownBytes, frame.LinearBytes()));
   return false;
 }
@@ -586,6 +689,14 @@ void FlowCache::Touch(kernel::Link& link) {
 }
 
 std::vector<kernel::RuleCounters>* FlowCache::Counted() { return IsWatching() ? &m_watch->rules : nullptr; }
+
+void FlowCache::Recorded(const TraceRecord& record, const HeaderChange& change) {
+  Watch& w = *m_watch;
+  w.steps.push_back({record, change.offset, static_cast<uint16_t>(change.before.size()),
+                     static_cast<uint16_t>(change.after.size()), w.stepBytes.size()});
+  w.stepBytes.insert(w.stepBytes.end(), change.before.begin(), change.before.end());
+  w.stepBytes.insert(w.stepBytes.end(), change.after.begin(), change.after.end());
+}
 
 void FlowCache::Stamp(Nanoseconds& stamp) { m_watch->stamps.push_back(&stamp); }
 
@@ -776,6 +887,79 @@ bool FlowCache::Complete(Entry& e) {
     w.deltas.push_back({rule.bytes, rule.size});
   }
   e.account = FindAccount();
+  e.records = nullptr;
+  return !w.origin->Net().observeRecords || CompleteRecords(e);
+}
+
+/// The records of the watched steps, for others to come. False: there is something in them of which it is not known how
+/// it comes from the packet.
+bool FlowCache::CompleteRecords(Entry& e) const {
+  const Watch& w = *m_watch;
+  if (e.exit == Exit::Tcp || w.steps.empty() || RecordTemplate::BytesInUse() > kMostRecordBytes) return false;
+  const bool isSlot = w.slot != nullptr;
+  e.ipAt = isSlot ? e.push - kDatagramHeaderBytes : e.push;
+  if (isSlot && w.steps.front().after > wire::kIpv4HeaderBytes)
+    e.ttlSteps = static_cast<uint8_t>(w.stepBytes[8] - w.after[e.ipAt + 8]);
+  if (e.ttlSteps > kMostTtlSteps) return false;
+  e.flow = w.steps.front().record.flow;
+  e.headBefore = w.isSend ? 0 : w.headBefore;
+  e.headAfter = e.exit == Exit::Cable ? w.headAfter : 0;
+  if ((!w.isSend && e.headBefore == 0) || (e.exit == Exit::Cable && e.headAfter == 0)) return false;
+  const uint32_t packetBytes = w.afterBytes - e.ipAt;  // from that IP header on
+  const uint8_t* leaving = w.after.data() + e.ipAt;
+  Image image;
+  std::array<uint8_t, wire::kIpv4HeaderBytes> header;
+  std::memcpy(header.data(), leaving, header.size());
+  wire::Put16(&header[10], 0);
+  if (!image.SetChecksums(wire::ChecksumAdd(header.data(), header.size()), e.ttlSteps)) return false;
+  std::memcpy(&image.bytes[Image::kBefore], w.before.data(), kShownBytes);
+  std::memcpy(&image.bytes[Image::kAfter], w.after.data(), kShownBytes);
+
+  auto records = std::make_shared<RecordTemplate>();
+  std::vector<RecordTemplate::Varying> varying;
+  for (const Watch::Step& step : w.steps) {
+    const TraceRecord& record = step.record;
+    if (record.journey != w.steps.front().record.journey || record.packet != 0 || record.flow != e.flow) return false;
+    const std::span<const uint8_t> bytes{w.stepBytes.data() + step.bytesAt, size_t{step.before} + step.after};
+    varying.clear();
+    const uint32_t sizeBefore = record.sizeBytes + step.before - step.after;
+    const bool isPush = step.before == 0 && step.offset == 0, isPull = step.after == 0 && step.offset == 0;
+    const bool isWhole = w.isSend && isPush && &step == &w.steps.front();  // nothing of it was recorded before
+    if (record.sizeBytes < packetBytes || (sizeBefore < packetBytes && !isWhole)) return false;
+    const uint32_t ipBefore = sizeBefore - packetBytes, ipNow = record.sizeBytes - packetBytes;  // where it begins
+    const auto take = [&](uint32_t at, uint32_t from, uint32_t count) {
+      varying.push_back({static_cast<uint16_t>(at), static_cast<uint16_t>(from), static_cast<uint16_t>(count)});
+    };
+    if (bytes.empty()) {
+    } else if (isWhole) {
+      if (record.sizeBytes != packetBytes || e.ipAt + step.after > kShownBytes) return false;
+      const uint32_t steps = bytes[8] - leaving[8];
+      if (steps > e.ttlSteps) return false;
+      take(0, Image::kAfter + e.ipAt, 8);
+      take(10, Image::ChecksumAt(steps), 2);
+      take(12, Image::kAfter + e.ipAt + 12, step.after - 12u);
+    } else if ((isPush || isPull) && bytes.size() == wire::kEthernetHeaderBytes) {
+      // the same for all packets of the flow
+    } else if (isPush) {
+      if (ipNow > e.ipAt || e.ipAt - ipNow + bytes.size() > e.ipAt) return false;
+      take(0, Image::kAfter + e.ipAt - ipNow, step.after);
+    } else if (isPull) {
+      if (w.isSend || ipBefore > e.pull || bytes.size() > ipBefore) return false;
+      take(0, Image::kBefore + e.pull - ipBefore, step.before);
+    } else {  // the TTL, and the checksum's first byte
+      if (step.before != 3 || step.after != 3 || step.offset != ipNow + 8) return false;
+      const uint32_t before = bytes[0] - leaving[8], after = bytes[3] - leaving[8];
+      if (before > e.ttlSteps || after > e.ttlSteps) return false;
+      take(2, Image::ChecksumAt(before), 1);
+      take(5, Image::ChecksumAt(after), 1);
+    }
+    for (const RecordTemplate::Varying& v : varying)
+      if (std::memcmp(bytes.data() + v.at, &image.bytes[v.from], v.bytes) != 0) return false;
+    const HeaderChange change{step.offset, bytes.first(step.before), bytes.subspan(step.before)};
+    records->Add(record, change, varying);
+    if (uint64_t* counter = w.origin->Net().observer->CounterOf(record, change)) records->raisedOnce.push_back(counter);
+  }
+  e.records = std::move(records);
   return true;
 }
 

@@ -13,6 +13,7 @@
 #include "models/linux/netfilter.h"
 #include "models/wire/frame.h"
 #include "sim/base/units.h"
+#include "sim/trace/record.h"
 
 namespace overlaysim::host {
 
@@ -68,6 +69,7 @@ class FlowCache {
   /// `isSteady`: the packet has changed nothing but how long the connection lives.
   void Refreshed(kernel::Connection& connection, bool isSteady, Nanoseconds now);
   void Identified(uint16_t& counter);
+  void Recorded(const TraceRecord& record, const HeaderChange& change);
   std::vector<kernel::RuleCounters>* Counted();  ///< gets what has counted the packet; null: nobody watches
   void SentOn(Cable& cable, int side, const wire::Frame& frame);
   void DeliveredUdp(Stack& stack, const std::shared_ptr<UdpSocketEnd>& socket, const UdpDatagram& datagram,
@@ -86,6 +88,7 @@ class FlowCache {
   struct Key;
   struct Watch;
   struct Account;
+  struct Image;
   bool ReadKey(const Stack& stack, int ifindex, const wire::Frame& frame, bool isAtIp, Key& key);
   Entry* Find(const Key& key) const;
   static std::vector<Entry*>& FreeEntries();
@@ -101,8 +104,11 @@ class FlowCache {
   void Repeat(Entry& entry, Nanoseconds now);
   void SendOn(Entry& entry, wire::FramePtr frame, int64_t waiting);
   bool Complete(Entry& entry);
+  bool CompleteRecords(Entry& entry) const;
   std::shared_ptr<Account> FindAccount();
   static void WriteHeader(Entry& entry, uint8_t* to);
+  static uint64_t NextSum(const Entry& entry);
+  static void RepeatRecords(Entry& entry, Stack& stack, wire::Frame& frame, Image& image);
 
   std::vector<Entry*> m_slots;  ///< open addressing, a power of two
   std::vector<Slot> m_entries;

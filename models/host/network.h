@@ -14,6 +14,7 @@
 #include "sim/base/paged_vector.h"
 #include "sim/base/random.h"
 #include "sim/trace/record.h"
+#include "sim/trace/record_template.h"
 
 namespace overlaysim::host {
 
@@ -26,6 +27,12 @@ class Observer {
   virtual ~Observer() = default;
   /// Every step of every packet while Network::observeRecords is set; while samplesRecords is, of those of the sample.
   virtual void OnRecord(const TraceRecord& record, const HeaderChange& change, bool isOfSample) = 0;
+  /// Whether steps may be told of all at once that a flow cache repeats, by OnRepeated().
+  virtual bool TakesRepeated() const { return false; }
+  /// A counter that a record like that, which has been told, raises by one; null: none.
+  virtual uint64_t* CounterOf(const TraceRecord& /*record*/, const HeaderChange& /*change*/) { return nullptr; }
+  virtual void OnRepeated(const std::shared_ptr<RecordTemplate>& /*records*/,
+                          const RecordTemplate::Packet& /*packet*/) {}
   /// Whether a packet belongs to the sample; asked while Network::samplesRecords is set, by its maker.
   virtual bool IsSampled(uint64_t /*journey*/, uint32_t /*flow*/, uint64_t /*cause*/) { return false; }
   /// A frame on a device that is captured (Stack::SetCaptured), Ethernet header first.
@@ -123,7 +130,7 @@ class Network {
   bool observeRecords = false;
   bool samplesRecords = false;
   bool usesFlowCaches = true;  ///< results are the same without
-  bool CachesFlows() const { return usesFlowCaches && !observeRecords; }
+  bool CachesFlows() const { return usesFlowCaches && (!observeRecords || observer->TakesRepeated()); }
   void ForgetFlows();                  ///< something was changed that no table tells of
   uint64_t RepeatedPackets() const;    ///< how often a flow cache has spared a packet a kernel's whole path
   void SettleFlows();                  ///< before somebody from outside looks at counters or changes tables

@@ -15,6 +15,7 @@ bool IsKnown(const wire::Frame& frame) { return frame.seenHead && frame.seenHead
 
 /// How much of the frame's front is kept: what was in sight and still is, with what was put before it.
 uint32_t SizeInSight(const wire::Frame& frame) {
+  if (frame.seenBytes != 0) return frame.seenBytes;
   const uint32_t first = std::min(frame.Size(), kFirstBytes);
   if (!IsKnown(frame) || frame.seenHead->begin >= SeenHead::kRewritten) return first;
   const uint32_t end = frame.seenHead->begin + frame.seenHead->size;
@@ -36,6 +37,7 @@ size_t FirstDifference(const uint8_t* a, const uint8_t* b, size_t size) {
 }  // namespace
 
 HeaderChange FindHeadChange(const wire::Frame& frame) {
+  if (frame.seenBytes != 0) return {};
   const std::span<const uint8_t> now(frame.Data(), SizeInSight(frame));
   if (!IsKnown(frame)) return {0, {}, now};
   const SeenHead& seen = *frame.seenHead;
@@ -65,7 +67,22 @@ void RememberHead(const wire::Frame& frame) {
   seen.packet = frame.packet;
   seen.begin = frame.Begin();
   seen.size = size;
-  std::memcpy(seen.bytes.data(), frame.Data(), size);
+  CopyHead(frame, seen.bytes.data(), size);
+  frame.seenBytes = 0;
+}
+
+uint32_t UnchangedHead(const wire::Frame& frame) {
+  if (frame.seenBytes != 0) return frame.seenBytes;
+  if (!IsKnown(frame) || frame.seenHead->begin != frame.Begin()) return 0;
+  const SeenHead& seen = *frame.seenHead;
+  if (seen.size > frame.LinearBytes()) return 0;
+  return std::memcmp(seen.bytes.data(), frame.Data(), seen.size) == 0 ? seen.size : 0;
+}
+
+void CopyHead(const wire::Frame& frame, uint8_t* to, uint32_t bytes) {
+  const uint32_t linear = std::min(bytes, frame.LinearBytes());
+  std::memcpy(to, frame.Data(), linear);
+  if (bytes > linear) std::memcpy(to + linear, frame.Tail(), bytes - linear);
 }
 
 }  // namespace overlaysim::host

@@ -9,5 +9,9 @@ namespace overlaysim::host {
 /// whole beginning of a packet that was never recorded. The spans point into the frame and its SeenHead.
 HeaderChange FindHeadChange(const wire::Frame& frame);
 void RememberHead(const wire::Frame& frame);
+/// How much of the packet's front was in sight when it was last recorded, if nothing has changed it since; else 0.
+uint32_t UnchangedHead(const wire::Frame& frame);
+/// The frame's first bytes, of which it has at least so many.
+void CopyHead(const wire::Frame& frame, uint8_t* to, uint32_t bytes);
 
 }  // namespace overlaysim::host

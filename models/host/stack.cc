@@ -44,7 +44,9 @@ void Stack::Trace(Stage stage, Verdict verdict, const wire::Frame& frame, int if
   record.stage = stage;
   record.verdict = verdict;
   record.table = row.table;
-  m_network.observer->OnRecord(record, FindHeadChange(frame), frame.isRecorded);
+  const HeaderChange change = FindHeadChange(frame);
+  m_network.observer->OnRecord(record, change, frame.isRecorded);
+  if (m_backlog.flows->IsWatching()) m_backlog.flows->Recorded(record, change);
   RememberHead(frame);
 }
 

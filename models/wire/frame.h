@@ -124,7 +124,10 @@ class Frame {
   TunnelKey tunnel;  ///< skb_tunnel_info()
   uint32_t spi = 0;  ///< of the ESP that it came in, until policy has been asked (skb_sec_path()); 0: none
   mutable std::unique_ptr<SeenHead> seenHead;  ///< null: none of it has been recorded
-  uint32_t Begin() const { return m_begin; }   ///< of Data() in the buffer; as SeenHead::begin
+  /// Of host::FlowCache, which has repeated the last records: so many bytes of its front are in sight and as recorded,
+  /// and seenHead is of before; 0: seenHead says it.
+  mutable uint32_t seenBytes = 0;
+  uint32_t Begin() const { return m_begin; }  ///< of Data() in the buffer; as SeenHead::begin
   void MarkRewritten() const {
     if (seenHead) seenHead->begin = SeenHead::kRewritten;
   }

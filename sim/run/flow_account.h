@@ -24,6 +24,7 @@ class FlowAccount {
   void Add(const TraceRecord& record, const HeaderChange& change);
   /// The journeys of that flow are followed one by one.
   void Follow(FlowId flow) { m_followed[flow.value]; }
+  bool FollowsAny() const { return !m_followed.empty(); }
 
   /// Packets of traffic that were lost. The stack's own housekeeping (ARP) is not traffic, and a copy that a bridge
   /// made for those whom it does not concern is no loss.
@@ -62,6 +63,8 @@ class FlowAccount {
     auto operator<=>(const Crossing&) const = default;
   };
   const std::map<Crossing, uint64_t>& Crossings() const { return m_crossings; }
+  /// The one of them that a record which was added has raised; null: none. It stays where it is.
+  uint64_t* CrossingOf(const TraceRecord& record, const HeaderChange& change);
   uint64_t Fragmented() const { return m_fragmented; }  ///< packets of traffic that were cut
 
   struct Journey {

@@ -392,6 +392,13 @@ void Recorder::OnRecord(const TraceRecord& record, const HeaderChange& change, b
   for (TraceSink* sink : m_sinks) sink->Append(record, change);
 }
 
+bool Recorder::TakesRepeated() const { return !m_log && !m_account.FollowsAny() && !m_simulation.Net().samplesRecords; }
+
+void Recorder::OnRepeated(const std::shared_ptr<RecordTemplate>& records, const RecordTemplate::Packet& packet) {
+  for (uint64_t* counter : records->raisedOnce) ++*counter;
+  if (m_trace) m_trace->Append(records, packet);
+}
+
 /// What a packet of the sample causes belongs to it too.
 bool Recorder::IsSampled(uint64_t journey, uint32_t flow, uint64_t cause) {
   const bool isSampled = (cause != 0 && m_sampled.contains(cause)) || m_simulation.Plan().recorded.Has(journey, flow);

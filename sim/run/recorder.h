@@ -55,6 +55,12 @@ class Recorder final : public host::Observer {
   void OnRecord(const TraceRecord& record, const HeaderChange& change, bool isOfSample) override;
   void OnFrame(const host::Stack& stack, const kernel::Link& link, const wire::Frame& frame, bool outgoing) override;
   uint32_t NextPacket(uint64_t journey) override;
+  /// Ranks log their records one by one, and a flow whose journeys are followed is looked at record by record.
+  bool TakesRepeated() const override;
+  uint64_t* CounterOf(const TraceRecord& record, const HeaderChange& change) override {
+    return m_account.CrossingOf(record, change);
+  }
+  void OnRepeated(const std::shared_ptr<RecordTemplate>& records, const RecordTemplate::Packet& packet) override;
   bool IsSampled(uint64_t journey, uint32_t flow, uint64_t cause) override;
 
   const FlowAccount& Account() const { return m_account; }

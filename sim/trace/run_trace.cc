@@ -18,6 +18,11 @@ void RunTrace::Append(const TraceRecord& record, const HeaderChange& change) {
   m_writer.Append(record, change);
 }
 
+void RunTrace::Append(const std::shared_ptr<RecordTemplate>& records, const RecordTemplate::Packet& packet) {
+  if (!m_later.empty()) WriteRowsUntil(packet.timeNs);
+  m_writer.Append(records, packet);
+}
+
 void RunTrace::NameNetns(Nanoseconds now, uint32_t netns, std::string_view name) {
   WriteRowsUntil(now.count);
   m_writer.NameNetns(netns, name);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 
 #include "sim/trace/trace_sink.h"
@@ -18,6 +19,7 @@ class RunTrace final : public TraceSink {
 
   void NameFlow(uint32_t flow, std::string_view name) { m_writer.NameFlow(flow, name); }
   void Append(const TraceRecord& record, const HeaderChange& change) override;
+  void Append(const std::shared_ptr<RecordTemplate>& records, const RecordTemplate::Packet& packet);
   void NameNetns(Nanoseconds now, uint32_t netns, std::string_view name) override;
   void NameDevice(Nanoseconds now, uint32_t netns, uint32_t ifindex, std::string_view name) override;
   void TableRow(Nanoseconds now, const TableRowChange& change) override;

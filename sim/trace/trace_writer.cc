@@ -27,13 +27,34 @@ void TraceWriter::Append(const TraceRecord& record, const HeaderChange& change) 
   OVERLAYSIM_CHECK(!m_finished, "a record at {} ns after the trace was finished", record.timeNs);
   const uint8_t* end = PutRecord(m_payload.data() + m_payloadBytes, record, change);
   m_payloadBytes = static_cast<size_t>(end - m_payload.data());
-
-  m_firstNs = m_chunkRecords == 0 ? record.timeNs : std::min(m_firstNs, record.timeNs);
-  m_lastNs = m_chunkRecords == 0 ? record.timeNs : std::max(m_lastNs, record.timeNs);
-  if (m_journeys.empty() || m_journeys.back() != record.journey) m_journeys.push_back(record.journey);
   ++m_chunkCounts[{record.netns, record.ifindex, record.verdict}];
-  ++m_records;
-  if (++m_chunkRecords == kMaxChunkRecords || m_payloadBytes >= kChunkBytes) WriteRecords();
+  NoteRecords(record.timeNs, record.journey, 1);
+  if (m_chunkRecords == kMaxChunkRecords || m_payloadBytes >= kChunkBytes) WriteRecords();
+}
+
+void TraceWriter::Append(const std::shared_ptr<RecordTemplate>& records, const RecordTemplate::Packet& packet) {
+  OVERLAYSIM_CHECK(!m_finished, "records at {} ns after the trace was finished", packet.timeNs);
+  if (m_chunkRecords + records->Count() >= kMaxChunkRecords || m_payloadBytes + records->Size() >= kChunkBytes) {
+    std::vector<uint8_t> bytes(records->Size());  // the chunk ends among them, or with them
+    records->Put(bytes.data(), packet);
+    ByteCursor in(bytes);
+    TraceRecord record;
+    HeaderChange change;
+    while (in.Left() > 0 && ReadRecord(in, record, change)) Append(record, change);
+    return;
+  }
+  records->Put(m_payload.data() + m_payloadBytes, packet);
+  m_payloadBytes += records->Size();
+  if (records->timesInChunk++ == 0) m_repeated.push_back(records);
+  NoteRecords(packet.timeNs, packet.journey, records->Count());
+}
+
+void TraceWriter::NoteRecords(int64_t timeNs, uint64_t journey, uint32_t count) {
+  m_firstNs = m_chunkRecords == 0 ? timeNs : std::min(m_firstNs, timeNs);
+  m_lastNs = m_chunkRecords == 0 ? timeNs : std::max(m_lastNs, timeNs);
+  if (m_journeys.empty() || m_journeys.back() != journey) m_journeys.push_back(journey);
+  m_chunkRecords += count;
+  m_records += count;
 }
 
 void TraceWriter::BeginTableEntry(TableEntry type) {
@@ -137,6 +158,11 @@ void TraceWriter::WriteRecords() {
   if (m_chunkRecords == 0) return;
   std::sort(m_journeys.begin(), m_journeys.end());
   m_journeys.erase(std::unique(m_journeys.begin(), m_journeys.end()), m_journeys.end());
+  for (const auto& records : m_repeated) {
+    for (const auto& [key, count] : records->Verdicts()) m_chunkCounts[key] += uint64_t{count} * records->timesInChunk;
+    records->timesInChunk = 0;
+  }
+  m_repeated.clear();
   std::vector<std::pair<DeviceVerdict, uint64_t>> counts = m_chunkCounts.Items();
   std::sort(counts.begin(), counts.end());
 
@@ -196,6 +222,8 @@ void TraceWriter::Flush() { WriteRecords(); }
 TraceCounts TraceWriter::Totals() const {
   TraceCounts totals = m_totals;
   for (const auto& [key, count] : m_chunkCounts.Items()) totals[key] += count;
+  for (const auto& records : m_repeated)
+    for (const auto& [key, count] : records->Verdicts()) totals[key] += uint64_t{count} * records->timesInChunk;
   return totals;
 }
 

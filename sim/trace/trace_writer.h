@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -10,6 +11,7 @@
 #include "sim/base/flat_map.h"
 #include "sim/trace/files.h"
 #include "sim/trace/record.h"
+#include "sim/trace/record_template.h"
 #include "sim/trace/trace_counts.h"
 #include "sim/trace/trace_format.h"
 #include "sim/trace/trace_sink.h"
@@ -28,6 +30,8 @@ class TraceWriter {
 
   void Append(const TraceRecord& record) { Append(record, {}); }
   void Append(const TraceRecord& record, const HeaderChange& change);
+  /// The same as appending each of those records.
+  void Append(const std::shared_ptr<RecordTemplate>& records, const RecordTemplate::Packet& packet);
 
   void NameNetns(uint32_t netns, std::string_view name);
   void NameDevice(uint32_t netns, uint32_t ifindex, std::string_view name);
@@ -52,6 +56,7 @@ class TraceWriter {
   void NoteTableTime(int64_t timeNs);
   void TableEntryDone();
   void WriteTables();
+  void NoteRecords(int64_t timeNs, uint64_t journey, uint32_t count);
   void WriteRecords();
   void WriteChunk(trace_format::ChunkInfo chunk, std::span<const uint8_t> payload, std::span<const uint8_t> footer);
 
@@ -62,9 +67,10 @@ class TraceWriter {
   size_t m_payloadBytes = 0;
   uint32_t m_chunkRecords = 0;
   int64_t m_firstNs = 0, m_lastNs = 0;
-  std::vector<uint64_t> m_journeys;  ///< of the open chunk, with repetitions
-  FlatMap<DeviceVerdict, uint64_t, DeviceVerdictHash> m_chunkCounts;
-  TraceCounts m_totals;  ///< of the chunks that are written
+  std::vector<uint64_t> m_journeys;                                   ///< of the open chunk, with repetitions
+  FlatMap<DeviceVerdict, uint64_t, DeviceVerdictHash> m_chunkCounts;  ///< without those of m_repeated
+  std::vector<std::shared_ptr<RecordTemplate>> m_repeated;            ///< in the open chunk
+  TraceCounts m_totals;                                               ///< of the chunks that are written
   std::vector<uint8_t> m_tables;
   uint32_t m_tableEntries = 0;
   int64_t m_tablesFirstNs = 0, m_tablesLastNs = 0;

@@ -128,14 +128,18 @@ TEST_P(RandomNetworks, LoseNothingAndRepeatThemselves) {
 
 TEST_P(RandomNetworks, AreTheSameWithoutFlowCaches) {
   const std::vector<Bytes> samples = Samples();
-  uint64_t repeated = 0;
+  uint64_t repeated = 0, recorded = 0;
   for (uint64_t seed = 1; seed <= NetworkCount() && !HasFailure(); ++seed) {
     const std::unique_ptr<ClusterPlan> plan = PlanOf(DrawScenario(GetParam(), seed, samples));
     const test::SeenRun with = test::SeeRun(*plan, true), without = test::SeeRun(*plan, false);
     EXPECT_EQ(test::FirstDifference(with.state, without.state), "") << "seed " << seed;
     repeated += with.repeated;
+    const test::RecordedRun cached = test::RecordRun(*plan, true), whole = test::RecordRun(*plan, false);
+    EXPECT_TRUE(cached.trace == whole.trace) << "seed " << seed;
+    recorded += cached.repeated;
   }
-  std::printf("%s packets repeated\n", std::to_string(repeated).c_str());
+  std::printf("%s packets repeated, %s with their records\n", std::to_string(repeated).c_str(),
+              std::to_string(recorded).c_str());
 }
 
 INSTANTIATE_TEST_SUITE_P(All, RandomNetworks, testing::Values(Kind::Cluster, Kind::Lab),

@@ -7,8 +7,11 @@
 
 #include "models/host/audit.h"
 #include "sim/iproute2/command.h"
+#include "sim/run/recorder.h"
 #include "sim/run/simulation.h"
+#include "sim/trace/files.h"
 #include "sim/trace/metrics.h"
+#include "support/temporary_directory.h"
 
 namespace overlaysim::test {
 
@@ -36,6 +39,25 @@ inline SeenRun SeeRun(const ClusterPlan& plan, bool usesFlowCaches) {
   }
   seen.repeated = simulation.Net().RepeatedPackets();
   return seen;
+}
+
+/// What a run has recorded.
+struct RecordedRun {
+  std::string trace;      ///< the bytes of trace.bin
+  uint64_t repeated = 0;  ///< as in SeenRun
+};
+
+inline RecordedRun RecordRun(const ClusterPlan& plan, bool usesFlowCaches) {
+  const TemporaryDirectory directory;
+  Simulation simulation(plan);
+  simulation.Net().usesFlowCaches = usesFlowCaches;
+  Recorder recorder(simulation, {.trace = directory / "trace.bin", .application = "test"});
+  simulation.Run();
+  std::string error = recorder.Finish();
+  RecordedRun run;
+  run.repeated = simulation.Net().RepeatedPackets();
+  if (const auto bytes = ReadWholeFile(directory / "trace.bin", uint64_t{1} << 30, error)) run.trace = *bytes;
+  return run;
 }
 
 /// The first line in which two texts differ, and the heading above it; "": none.

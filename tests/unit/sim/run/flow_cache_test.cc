@@ -1,8 +1,9 @@
 // host::FlowCache changes no result: the same scenario with and without it comes to the same packets, tables and
-// counters.
+// counters, and to the same trace.
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "sim/run/run_scenario.h"
@@ -13,7 +14,7 @@
 namespace overlaysim {
 namespace {
 
-/// How many packets were repeated.
+/// How many packets were repeated, at least: without records, or with them.
 uint64_t ExpectTheSame(const std::string& path) {
   Diagnostics diagnostics;
   const auto loaded = LoadPlan(path, {}, diagnostics);
@@ -22,7 +23,10 @@ uint64_t ExpectTheSame(const std::string& path) {
   const test::SeenRun with = test::SeeRun(*loaded->plan, true), without = test::SeeRun(*loaded->plan, false);
   EXPECT_EQ(test::FirstDifference(with.state, without.state), "");
   EXPECT_EQ(without.repeated, 0u);
-  return with.repeated;
+  const test::RecordedRun cached = test::RecordRun(*loaded->plan, true), whole = test::RecordRun(*loaded->plan, false);
+  EXPECT_GT(whole.trace.size(), 0u);
+  EXPECT_TRUE(cached.trace == whole.trace) << cached.trace.size() << " and " << whole.trace.size() << " bytes";
+  return std::min(with.repeated, cached.repeated);
 }
 
 uint64_t ExpectTheSameOf(const std::string& text) {
