@@ -73,10 +73,10 @@ void DrawCluster(Draw& draw, RandomScenario& scenario) {
       underlay, mtu, draw.Of({"10Gbps", "10Mbps"}), draw.Of({"1MB", "4kB"}), Joined(nodeLines), cni, podsPerNode);
   const uint64_t pods = nodes * podsPerNode;
   for (uint64_t n = draw.Below(4); n > 0; --n)
-    scenario.traffic.push_back(
-        fmt::format(R"({{"type": "{}", "from": "pod{}", "to": "{}{}", "payload": "{}B", "start": "{}us"}})",
-                    draw.Of({"ping", "udp"}), draw.Between(1, pods), draw.Of({"pod", "node"}), draw.Between(1, nodes),
-                    draw.Of({0u, 56u, 1400u, 1472u, 3000u}), draw.Below(2000)));
+    scenario.traffic.push_back(fmt::format(
+        R"({{"type": {}, "from": "pod{}", "to": "{}{}", "payload": "{}B", "interval": "200us", "start": "{}us"}})",
+        draw.Of({R"("ping")", R"("udp", "packets": 40)"}), draw.Between(1, pods), draw.Of({"pod", "node"}),
+        draw.Between(1, nodes), draw.Of({0u, 56u, 1400u, 1472u, 3000u}), draw.Below(2000)));
 }
 
 /// Hosts on one bridge, each with a vxlan device of its own kind, plain or in a bridge that a guest hangs on.
