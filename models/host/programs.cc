@@ -45,9 +45,13 @@ void Stack::SendOn(wire::FramePtr frame, const kernel::ProgramResult::Output& ou
   Trace(Stage::Program, Verdict::Redirected, *frame, output.ifindex);
   frame->tunnel = output.tunnel;
   kernel::Link* link = m_ns->GetLink(output.ifindex);
-  if (!output.isReceived)
+  if (!output.isReceived) {
+    if (link && !kernel::HasLinkHeader(link->kind)) {  // __bpf_redirect_no_mac()
+      frame->protocol = wire::Ethernet{frame->Data()}.Type();
+      frame->Pull(wire::kEthernetHeaderBytes);
+    }
     Transmit(output.ifindex, std::move(frame));
-  else if (!link || !link->adminUp)
+  } else if (!link || !link->adminUp)
     Finish(Stage::Receive, link ? Verdict::LinkDown : Verdict::DeviceGone, std::move(frame), output.ifindex);
   else if (link->kind == kernel::LinkKind::Openvswitch)
     m_backlog.Push({this, output.ifindex, std::move(frame)});

@@ -175,8 +175,10 @@ int WireguardDevice::Transmit(wire::FramePtr packet) {
     ++link.stats.txDropped;
   }
   m_stack.Trace(Stage::TunnelRoute, Verdict::Continue, *packet, m_ifindex, row);
-  const uint32_t learnt = m_stack.Ns().LearntPmtu(destination, engine::Now());
-  peer.staged.push_back({std::move(packet), learnt != 0 ? std::min(learnt, link.mtu) : link.mtu});
+  // dst_mtu(): the packet's route may lead elsewhere, if a program has redirected it
+  const Stack::RouteOut route = m_stack.RouteOutput({.destination = destination, .mark = packet->mark});
+  const uint32_t mtu = route.error == 0 ? m_stack.OutputMtu(route, destination) : link.mtu;
+  peer.staged.push_back({std::move(packet), mtu});
   SendStaged(peer);
   return 0;
 }

@@ -39,7 +39,11 @@ bool AnswerArp(wire::Frame& frame, const MacAddress& mac, Ipv4Address unanswered
 }  // namespace
 
 ProgramResult CiliumPrograms::Run(ProgramHook hook, const Link& link, wire::Frame& frame) const {
-  if (hook == ProgramHook::Egress) return link.ifindex == m_devices.host ? FromHost(frame) : ProgramResult{};
+  if (hook == ProgramHook::Egress) {
+    if (link.ifindex == m_devices.host) return FromHost(frame);
+    if (link.ifindex == m_devices.overlay) return ToOverlay(frame);
+    return link.kind == LinkKind::Physical && m_devices.wireguard != 0 ? ToNetwork(frame) : ProgramResult{};
+  }
   if (link.ifindex == m_devices.overlay) return FromOverlay(frame);
   if (const CiliumMaps::Endpoint* sender = m_maps->EndpointBehind(link.ifindex))
     return FromContainer(link, *sender, frame);
@@ -110,6 +114,25 @@ ProgramResult CiliumPrograms::FromOverlay(wire::Frame& frame) const {
   return CrossesHop(frame, m_devices.overlayMac, m_devices.hostMac)
              ? ProgramResult::Hands(m_devices.host)
              : ProgramResult::Drops(ProgramDrop::CiliumTtlExceeded);
+}
+
+/// cil_to_overlay(), set_identity_mark(): the tunnel's own packets are known by their mark.
+ProgramResult CiliumPrograms::ToOverlay(wire::Frame& frame) const {
+  frame.mark = (frame.tunnel.id & 0xffff) << 16 | (frame.tunnel.id & 0xff0000) >> 16 | kCiliumOverlayMark;
+  return {};
+}
+
+/// cil_to_netdev() of bpf/bpf_host.c, wg_maybe_redirect_to_encrypt() of bpf/lib/wireguard.h, without node encryption:
+/// encrypted is whatever goes through the tunnel, or, with native routing, what pods send to pods of other nodes.
+ProgramResult CiliumPrograms::ToNetwork(wire::Frame& frame) const {
+  if ((frame.mark & kCiliumWireguardMark) == kCiliumWireguardMark) return {};
+  if (m_devices.overlay != 0 && (frame.mark & kCiliumMarkMask) == kCiliumOverlayMark)
+    return ProgramResult::Sends(m_devices.wireguard);
+  if (wire::Ethernet{frame.Data()}.Type() != wire::kEtherTypeIpv4) return {};
+  const auto ip = Ipv4Of(frame);
+  if (!ip) return ProgramResult::Drops(ProgramDrop::CiliumInvalid);
+  const bool isFromPod = m_maps->FindEndpoint(ip->Source()) || m_maps->FindNode(ip->Source());
+  return isFromPod && m_maps->FindNode(ip->Destination()) ? ProgramResult::Sends(m_devices.wireguard) : ProgramResult{};
 }
 
 }  // namespace overlaysim::kernel

@@ -72,7 +72,7 @@ constexpr uint32_t kMostMtu = 65535, kMostPort = 65535, kLongestPodCidr = 30;
 /// What both kinds of file say under names of their own; nullptr: the file does not say it.
 struct Given {
   const Value *routingMode, *tunnelProtocol, *tunnelPort, *mtu, *autoDirectNodeRoutes, *masquerade, *nativeRoutingCidr,
-      *ipam, *clusterPool, *clusterPoolMaskSize, *ipv6, *kubeProxyReplacement, *endpointRoutes;
+      *ipam, *clusterPool, *clusterPoolMaskSize, *ipv6, *kubeProxyReplacement, *endpointRoutes, *nodeEncryption;
 };
 
 void Take(const Given& given, SettingReader& reader, CiliumConfig& config) {
@@ -95,6 +95,8 @@ void Take(const Given& given, SettingReader& reader, CiliumConfig& config) {
                 "packets go through the host's stack");
   if (given.endpointRoutes && given.endpointRoutes->text == "true")
     reader.Note(*given.endpointRoutes, "Cilium's endpoint routes are not simulated yet");
+  if (given.nodeEncryption && given.nodeEncryption->text == "true")
+    reader.Note(*given.nodeEncryption, "Cilium's node encryption is not simulated yet");
 }
 
 }  // namespace
@@ -163,13 +165,14 @@ void ReadCiliumConfigMap(const Value& data, uint32_t fileIndex, const ImportedCl
         .clusterPoolMaskSize = data.Find("cluster-pool-ipv4-mask-size"),
         .ipv6 = data.Find("enable-ipv6"),
         .kubeProxyReplacement = data.Find("kube-proxy-replacement"),
-        .endpointRoutes = data.Find("enable-endpoint-routes")},
+        .endpointRoutes = data.Find("enable-endpoint-routes"),
+        .nodeEncryption = data.Find("encrypt-node")},
        reader, config);
-  for (const char* key : {"enable-wireguard", "enable-ipsec"})
+  for (const auto& [key, type] : {std::pair{"enable-wireguard", "wireguard"}, {"enable-ipsec", "ipsec"}})
     if (const Value* value = data.Find(key)) {
-      Setting<bool> encryption;
-      reader.Bool(value, key, encryption);
-      if (encryption.value) config.encryption = encryption;
+      Setting<bool> isOn;
+      reader.Bool(value, key, isOn);
+      if (isOn.value) config.encryption = {type, isOn.origin};
     }
 }
 
@@ -193,9 +196,15 @@ void ReadCiliumValues(const Value& object, uint32_t fileIndex, const ImportedClu
         .clusterPoolMaskSize = object.Find({"ipam", "operator", "clusterPoolIPv4MaskSize"}),
         .ipv6 = object.Find({"ipv6", "enabled"}),
         .kubeProxyReplacement = object.Find("kubeProxyReplacement"),
-        .endpointRoutes = object.Find({"endpointRoutes", "enabled"})},
+        .endpointRoutes = object.Find({"endpointRoutes", "enabled"}),
+        .nodeEncryption = object.Find({"encryption", "nodeEncryption"})},
        reader, config);
-  reader.Bool(object.Find({"encryption", "enabled"}), "encryption.enabled", config.encryption);
+  Setting<bool> isEncrypted;
+  reader.Bool(object.Find({"encryption", "enabled"}), "encryption.enabled", isEncrypted);
+  if (!isEncrypted.value) return;
+  config.encryption = {"ipsec", isEncrypted.origin};  // the chart's encryption.type
+  reader.Word(object.Find({"encryption", "type"}), "encryption.type", {"ipsec", "wireguard", "ztunnel"},
+              config.encryption);
 }
 
 void ApplyCiliumNodes(ImportedCluster& cluster) {
@@ -223,15 +232,15 @@ std::string Summary(const CiliumConfig& config) {
   std::vector<std::string> parts;
   for (const auto& [key, setting] : {std::pair{"routingMode", &config.routingMode},
                                      {"tunnelProtocol", &config.tunnelProtocol},
+                                     {"encryption", &config.encryption},
                                      {"ipam", &config.ipamMode}})
     if (setting->IsGiven()) parts.push_back(fmt::format("{} {}", key, setting->value));
   for (const auto& [key, setting] : {std::pair{"tunnelPort", &config.tunnelPort},
                                      {"MTU", &config.mtu},
                                      {"clusterPoolIPv4MaskSize", &config.clusterPoolMaskSize}})
     if (setting->IsGiven()) parts.push_back(fmt::format("{} {}", key, setting->value));
-  for (const auto& [key, setting] : {std::pair{"autoDirectNodeRoutes", &config.autoDirectNodeRoutes},
-                                     {"enableIPv4Masquerade", &config.masquerade},
-                                     {"encryption", &config.encryption}})
+  for (const auto& [key, setting] :
+       {std::pair{"autoDirectNodeRoutes", &config.autoDirectNodeRoutes}, {"enableIPv4Masquerade", &config.masquerade}})
     if (setting->IsGiven()) parts.push_back(fmt::format("{} {}", key, setting->value));
   for (const auto& [key, setting] : {std::pair{"clusterPoolIPv4PodCIDRList", &config.clusterPool},
                                      {"ipv4NativeRoutingCIDR", &config.nativeRoutingCidr}})

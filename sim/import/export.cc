@@ -305,8 +305,12 @@ class Exporter {
   void ExportCilium(const CiliumConfig& cilium) {
     auto& cni = m_scenario.cluster.cni;
     cni.type = scenario::CniType::Cilium;
-    if (cilium.encryption.value)
-      m_diagnostics.Error(m_cluster.PlaceOf(cilium.encryption.origin), "Cilium's encryption is not supported yet");
+    if (cilium.encryption.value == "wireguard")
+      cni.encryption = scenario::Encryption::Wireguard;
+    else if (cilium.encryption.value != "none")
+      m_diagnostics.Error(m_cluster.PlaceOf(cilium.encryption.origin),
+                          fmt::format("Cilium's encryption with {} is not supported yet (supported: wireguard)",
+                                      cilium.encryption.value));
     const bool isNative = cilium.routingMode.value == "native";
     cni.routingMode = isNative ? scenario::RoutingMode::Native : scenario::RoutingMode::Tunnel;
     if (isNative)

@@ -207,7 +207,8 @@ struct CiliumNode {
 struct CiliumConfig {
   Setting<std::string> routingMode{"tunnel", {}}, tunnelProtocol{"vxlan", {}}, ipamMode{"cluster-pool", {}};
   Setting<uint32_t> tunnelPort, mtu;  ///< 0: 8472 or 6081; the network device's
-  Setting<bool> autoDirectNodeRoutes, masquerade{true, {}}, encryption;
+  Setting<bool> autoDirectNodeRoutes, masquerade{true, {}};
+  Setting<std::string> encryption{"none", {}};  ///< none, wireguard, ipsec, ztunnel
   Setting<std::optional<Ipv4Prefix>> clusterPool, nativeRoutingCidr;
   Setting<uint32_t> clusterPoolMaskSize{24, {}};
   std::vector<CiliumNode> nodes;  ///< in the order of the files

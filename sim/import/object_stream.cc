@@ -86,7 +86,8 @@ const Wanted& ObjectParts() {
          {"kube-proxy-replacement", {}},
          {"enable-endpoint-routes", {}},
          {"enable-wireguard", {}},
-         {"enable-ipsec", {}}}},
+         {"enable-ipsec", {}},
+         {"encrypt-node", {}}}},
        {"routingMode", {}},  // values of Cilium's Helm chart, from here
        {"tunnelProtocol", {}},
        {"tunnelPort", {}},
@@ -97,7 +98,7 @@ const Wanted& ObjectParts() {
        {"kubeProxyReplacement", {}},
        {"ipv6", {{"enabled", {}}}},
        {"endpointRoutes", {{"enabled", {}}}},
-       {"encryption", {{"enabled", {}}}},
+       {"encryption", {{"enabled", {}}, {"type", {}}, {"nodeEncryption", {}}}},
        {"ipam", {{"mode", {}}, {"operator", {}}}}}};
   return kParts;
 }

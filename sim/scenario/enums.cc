@@ -43,6 +43,11 @@ const EnumWords& WordsOf<RoutingMode>() {
   return words;
 }
 template <>
+const EnumWords& WordsOf<Encryption>() {
+  static const EnumWords words{"encryption", {"none", "wireguard", "ipsec"}};
+  return words;
+}
+template <>
 const EnumWords& WordsOf<DfMode>() {
   static const EnumWords words{"DF mode", {"unset", "set", "inherit"}};
   return words;

@@ -35,6 +35,8 @@ const EnumWords& WordsOf<TunnelProtocol>();
 template <>
 const EnumWords& WordsOf<RoutingMode>();
 template <>
+const EnumWords& WordsOf<Encryption>();
+template <>
 const EnumWords& WordsOf<DfMode>();
 template <>
 const EnumWords& WordsOf<PodsPer>();

@@ -465,6 +465,17 @@ ObjectType MakeCni() {
   o.Add("natOutgoing", &Cni::natOutgoing, "Packets from pods to outside the pools get the node's address.")
       .For({calico})
       .Default(Value::Bool(true));
+  o.Add("vxlanModeIPv6", &Cni::vxlanModeIPv6, "vxlanMode of the IPv6 pool, which is cluster.podCIDRIPv6.")
+      .For({calico})
+      .Otherwise("vxlanMode");
+  o.Add("blockSizeIPv6", &Cni::blockSizeIPv6, "Prefix length of the blocks that nodes take out of the IPv6 pool.")
+      .For({calico})
+      .Range(116, 128)
+      .Default(number(122));
+  o.Add("natOutgoingIPv6", &Cni::natOutgoingIPv6,
+        "Packets from pods to outside the IPv6 pool get the node's IPv6 address.")
+      .For({calico})
+      .Default(Value::Bool(false));
   o.Add("wireguardEnabled", &Cni::wireguardEnabled, "Encrypt between nodes.").For({calico}).Default(Value::Bool(false));
   o.Add("pools", &Cni::pools, "IP pools.").For({calico}).Otherwise("one over cluster.podCIDR with the settings here");
   o.Add("nodeToNodeMeshEnabled", &Cni::nodeToNodeMeshEnabled,
@@ -480,6 +491,9 @@ ObjectType MakeCni() {
       .Default(Value::Bool(true), Condition{"routingMode", "native"});
   o.Add("tunnelProtocol", &Cni::tunnelProtocol, "Which tunnel.").For({cilium}).Default("vxlan");
   o.Add("tunnelProtocol", &Cni::tunnelProtocol, "Which tunnel.").For({antrea}).Default("geneve");
+  o.Add("encryption", &Cni::encryption, "What encrypts between nodes; \"ipsec\" is not supported yet.")
+      .For({cilium})
+      .Default("none");
   o.Add("mode", &Cni::mode, "\"routed\": a pod subnet per node; \"bridged\": one pod subnet over all nodes.")
       .For({vxlan})
       .Default("routed");

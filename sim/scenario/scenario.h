@@ -236,6 +236,7 @@ enum class VxlanFlavour : uint8_t { Routed, Bridged };
 enum class NextHop : uint8_t { Vtep, Node };
 enum class TunnelProtocol : uint8_t { Vxlan, Geneve };
 enum class RoutingMode : uint8_t { Tunnel, Native };
+enum class Encryption : uint8_t { None, Wireguard, Ipsec };
 enum class DfMode : uint8_t { Unset, Set, Inherit };
 
 /// A number, or "inherit": the inner packet's.
@@ -280,6 +281,9 @@ struct Cni {
   Optional<EncapMode> vxlanMode, ipipMode;  ///< calico
   Optional<uint8_t> blockSize;              ///< calico
   Optional<bool> natOutgoing;               ///< calico
+  Optional<EncapMode> vxlanModeIPv6;        ///< calico, of the pool cluster.podCIDRIPv6; left out: vxlanMode
+  Optional<uint8_t> blockSizeIPv6;          ///< calico
+  Optional<bool> natOutgoingIPv6;           ///< calico
   Optional<bool> wireguardEnabled;          ///< calico
   std::vector<CalicoPool> pools;            ///< calico; empty: one of podCIDR with the settings above
   Optional<bool> nodeToNodeMeshEnabled;     ///< calico
@@ -287,6 +291,7 @@ struct Cni {
   Optional<RoutingMode> routingMode;        ///< cilium
   Optional<bool> autoDirectNodeRoutes;      ///< cilium, native
   Optional<TunnelProtocol> tunnelProtocol;  ///< cilium, antrea
+  Optional<Encryption> encryption;          ///< cilium
   Optional<VxlanFlavour> mode;              ///< vxlan
   Optional<Ipv4Prefix> subnet;              ///< vxlan, bridged: the one pod subnet; left out: podCIDR
   Optional<NextHop> nextHop;      ///< vxlan, routed: routes via the peer's VTEP address or its node address, onlink

@@ -8,6 +8,7 @@
 
 #include "models/linux/cilium.h"
 #include "sim/plan/cni/connect.h"
+#include "sim/plan/cni/flannel.h"
 #include "sim/plan/cni/given.h"
 #include "sim/plan/cni/peer_view.h"
 #include "sim/plan/cni/rules.h"
@@ -19,6 +20,13 @@ namespace {
 constexpr uint8_t kRouteProtocol = kernel::kProtoKernel;  // pkg/datapath/linux/linux_defaults: RTProto
 /// cilium_net and cilium_host, each the other's peer (pkg/datapath/loader/netlink.go, setupBaseDevice()).
 constexpr int kNetDevice = 0, kHostDevice = 1;
+constexpr uint16_t kWireguardPort = 51871;  // ListenPort: pkg/wireguard/types
+
+/// Null: native routing. Of several tunnels it is the first.
+const Tunnel* OverlayOf(const Profile& profile) {
+  return !profile.tunnels.empty() && kernel::IsUdpTunnel(profile.tunnels.front().kind) ? &profile.tunnels.front()
+                                                                                       : nullptr;
+}
 
 int HostIfindex(const NodeView& self) { return self.firstAgentIfindex + kHostDevice; }
 
@@ -33,12 +41,25 @@ kernel::Route NodeRoute(const NodeView& self, const Ipv4Prefix& cidr, uint32_t m
 
 /// updateNodeRoute(), updateDirectRoutes() of pkg/datapath/linux/node.go: a node that is not on the subnet gets no
 /// direct route ("must be directly reachable").
+std::optional<kernel::Route> RouteTo(const Profile& profile, const NodeView& self, const Vtep& peer,
+                                     const PodRange& range) {
+  if (OverlayOf(profile)) return NodeRoute(self, range.cidr, self.podMtu);
+  if (!profile.directRouting || !self.subnet.Contains(peer.underlay)) return std::nullopt;
+  return kernel::Route{.dst = range.cidr,
+                       .protocol = kRouteProtocol,
+                       .nextHops = {{.gateway = peer.underlay, .ifindex = self.underlayIfindex}}};
+}
+
+/// updatePeer() of pkg/wireguard/agent/agent.go: the node's address; with native routing, its pods' too.
 PeerRows Reach(const Profile& profile, const NodeView& self, const Vtep& peer, const PodRange& range) {
-  if (!profile.tunnels.empty()) return {.route = NodeRoute(self, range.cidr, self.podMtu)};
-  if (!profile.directRouting || !self.subnet.Contains(peer.underlay)) return {};
-  return {.route = kernel::Route{.dst = range.cidr,
-                                 .protocol = kRouteProtocol,
-                                 .nextHops = {{.gateway = peer.underlay, .ifindex = self.underlayIfindex}}}};
+  PeerRows rows{.route = RouteTo(profile, self, peer, range)};
+  if (profile.FindTunnel(kernel::LinkKind::Wireguard)) {
+    rows.tunnelPeer = WireguardPeerOf(profile, peer);
+    std::vector<Ipv4Prefix>& allowed = rows.tunnelPeer->allowedIps;
+    if (OverlayOf(profile)) allowed.clear();
+    allowed.push_back({peer.underlay, 32});
+  }
+  return rows;
 }
 
 void AddDevices(const Profile& profile, const NodeView& self, kernel::Namespace& node) {
@@ -133,10 +154,11 @@ std::shared_ptr<const kernel::Programs> MakePrograms(std::shared_ptr<const Overl
                                                      const kernel::Namespace& node) {
   kernel::CiliumPrograms::Devices devices{.host = HostIfindex(parts.self)};
   devices.hostMac = node.GetLink(devices.host)->address;
-  if (!overlay->profile.tunnels.empty()) {
+  if (OverlayOf(overlay->profile)) {
     devices.overlay = parts.self.firstTunnelIfindex;
     devices.overlayMac = node.GetLink(devices.overlay)->address;
   }
+  devices.wireguard = TunnelIfindex(overlay->profile, parts.self, kernel::LinkKind::Wireguard);
   return std::make_shared<kernel::CiliumPrograms>(std::make_shared<Maps>(std::move(overlay), parts), devices);
 }
 
@@ -155,7 +177,7 @@ std::string Rules(const Profile& profile, const Ipv4Prefix& podCidr) {
       "COMMIT\n";
   if (!profile.masquerades) return out;
   // Tunnelled: all but the node's own pods. Native: all but ipv4-native-routing-cidr.
-  const Ipv4Prefix excluded = profile.tunnels.empty() ? profile.nativeNetwork.value_or(profile.network) : podCidr;
+  const Ipv4Prefix excluded = OverlayOf(profile) ? podCidr : profile.nativeNetwork.value_or(profile.network);
   out += fmt::format(
       "*nat\n:CILIUM_POST_nat - [0:0]\n"
       "-A POSTROUTING -m comment --comment \"cilium-feeder: CILIUM_POST_nat\" -j CILIUM_POST_nat\n"
@@ -190,6 +212,28 @@ Tunnel OverlayDevice(scenario::TunnelProtocol protocol) {
   return tunnel;  // ports 8472 and 6081, the kernel's own: pkg/defaults, TunnelPortVXLAN, TunnelPortGeneve
 }
 
+/// Around the overlay's packets, or around the pods' own: pkg/wireguard/agent/agent.go, init() and mtuReconciler().
+Tunnel WireguardDevice() {
+  return {.device = "cilium_wg0",  // IfaceName: pkg/wireguard/types
+          .kind = kernel::LinkKind::Wireguard,
+          .wireguard = {.listenPort = kWireguardPort, .fwmark = kernel::kCiliumWireguardMark},
+          .isAroundOthers = true,
+          .overheadBytes = kernel::kWireguardHeaderBytes};  // WireguardOverhead 80: pkg/mtu/mtu.go
+}
+
+scenario::Encryption EncryptionOf(const Context& context, const import::CiliumConfig* imported) {
+  const scenario::Cni& cni = context.scenario.cluster.cni;
+  std::string word = cni.encryption ? scenario::WordOf(cni.encryption->value) : "none";
+  Where where = cni.encryption ? Where{.place = cni.encryption->place} : Where{};
+  if (imported && imported->encryption.IsGiven() && (!cni.encryption || cni.encryption->place.source == 0)) {
+    word = imported->encryption.value;
+    where = {.origin = imported->encryption.origin};
+  }
+  if (word != "none" && word != "wireguard")
+    context.Error(where, "Cilium's encryption with {} is not supported yet (supported: wireguard)", word);
+  return word == "wireguard" ? scenario::Encryption::Wireguard : scenario::Encryption::None;
+}
+
 }  // namespace
 
 bool ResolveCilium(const Context& context, Profile& profile) {
@@ -199,8 +243,6 @@ bool ResolveCilium(const Context& context, Profile& profile) {
       context.imported && context.imported->cilium ? &*context.imported->cilium : nullptr;
   const size_t errorsBefore = context.diagnostics.ErrorCount();
   if (imported) {
-    if (imported->encryption.value)
-      context.Error({.origin = imported->encryption.origin}, "Cilium's encryption is not supported yet");
     const std::string& ipam = imported->ipamMode.value;
     if (ipam != "cluster-pool" && ipam != "kubernetes")
       context.Error({.origin = imported->ipamMode.origin}, "Cilium's ipam \"{}\" is not supported yet", ipam);
@@ -225,6 +267,10 @@ bool ResolveCilium(const Context& context, Profile& profile) {
     if (const auto port = Given(cni.port, imported ? &imported->tunnelPort : nullptr); port && *port != 0)
       profile.tunnels.front().vxlan.dstPort = *port;
   }
+  if (EncryptionOf(context, imported) == scenario::Encryption::Wireguard) {
+    profile.tunnels.push_back(WireguardDevice());
+    profile.name += " with wireguard";
+  }
   if (imported && imported->mtu.value != 0) profile.mtu = imported->mtu.value;
   return context.diagnostics.ErrorCount() == errorsBefore;
 }
@@ -247,7 +293,8 @@ Flavour Cilium() {
           .addDevices = AddDevices,
           .programs = MakePrograms,
           // nodeUpdate() of pkg/datapath/linux/node.go; the entry of the ipcache comes first (pkg/node/manager)
-          .habits = {.adds = {Step::Map, Step::Route}, .removes = {Step::Route, Step::Map}}};
+          .habits = {.adds = {Step::Map, Step::TunnelPeer, Step::Route},
+                     .removes = {Step::Route, Step::TunnelPeer, Step::Map}}};
 }
 
 }  // namespace overlaysim::plan

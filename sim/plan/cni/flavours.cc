@@ -30,7 +30,7 @@ int TunnelIfindex(const Profile& profile, const NodeView& self, kernel::LinkKind
 uint32_t DeviceMtu(const Profile& profile, uint32_t outerMtu) { return profile.mtu.value_or(outerMtu); }
 
 uint32_t TunnelMtu(const Profile& profile, const Tunnel& tunnel, uint32_t outerMtu) {
-  if (profile.mtuOnRoutes) return DeviceMtu(profile, outerMtu);
+  if (profile.mtuOnRoutes) return DeviceMtu(profile, outerMtu) - (tunnel.isAroundOthers ? tunnel.overheadBytes : 0);
   if (tunnel.mtu) return *tunnel.mtu;
   return profile.mtu ? *profile.mtu : outerMtu - std::min(outerMtu, tunnel.overheadBytes);
 }
@@ -49,7 +49,10 @@ uint32_t PodMtu(const Profile& profile, uint32_t outerMtu) {
 
 uint32_t LargestOverhead(const Profile& profile) {
   uint32_t bytes = profile.ipsec ? profile.ipsec->overheadBytes : 0;
-  for (const Tunnel& tunnel : profile.tunnels) bytes = std::max(bytes, tunnel.overheadBytes);
+  for (const Tunnel& tunnel : profile.tunnels)
+    if (!tunnel.isAroundOthers) bytes = std::max(bytes, tunnel.overheadBytes);
+  for (const Tunnel& tunnel : profile.tunnels)
+    if (tunnel.isAroundOthers) bytes += tunnel.overheadBytes;
   return bytes;
 }
 

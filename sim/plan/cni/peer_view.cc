@@ -195,12 +195,18 @@ std::vector<kernel::VxlanFdbEntry> PeerView::VxlanFdbEntries(int ifindex) const 
 
 bool PeerView::FindTunnelPeer(int ifindex, Ipv4Address inner, kernel::TunnelPeer& out) const {
   if (ifindex != m_peersIfindex) return false;
-  return m_overlay->directory.VisitByPod(inner, Has(Step::TunnelPeer), [&](uint32_t entry, uint32_t range) {
-    PeerRows rows = RowsOf(entry, range);
+  const auto take = [&](PeerRows rows) {
     if (!rows.tunnelPeer) return false;
+    const std::vector<Ipv4Prefix>& allowed = rows.tunnelPeer->allowedIps;
+    if (std::none_of(allowed.begin(), allowed.end(), [&](const Ipv4Prefix& p) { return p.Contains(inner); }))
+      return false;
     out = std::move(*rows.tunnelPeer);
     return true;
-  });
+  };
+  const auto has = Has(Step::TunnelPeer);
+  return m_overlay->directory.VisitByPod(inner, has, [&](uint32_t entry, uint32_t range) {
+    return take(RowsOf(entry, range));
+  }) || take(RowsOf(m_overlay->directory.FindByTunnel(inner, has)));
 }
 
 bool PeerView::FindTunnelPeer(int ifindex, const kernel::WireguardKey& key, kernel::TunnelPeer& out) const {

@@ -28,6 +28,7 @@ struct Tunnel {
   bool takesNetwork = false;           ///< one route for all pods of the cluster leads into the device
   bool isV6 = false;                   ///< Vxlan: from IPv6 address to IPv6 address, for the pods' IPv6
   bool isBoundToNode = false;          ///< Ipip: its local end is the node's address
+  bool isAroundOthers = false;         ///< what leaves through the other tunnels goes through this one too
   uint32_t overheadBytes = 0;
   std::optional<uint32_t> mtu;        ///< unset: the profile's, or the outer device's minus the headers
   std::optional<uint32_t> deviceMtu;  ///< of the device alone, whatever fits through it
@@ -201,7 +202,7 @@ uint32_t TunnelMtu(const Profile& profile, const Tunnel& tunnel, uint32_t outerM
 uint32_t DeviceMtu(const Profile& profile, uint32_t outerMtu);
 /// MTU of the pods there: that of the tunnel that leaves them least.
 uint32_t PodMtu(const Profile& profile, uint32_t outerMtu);
-/// Bytes of the largest headers that any of the tunnels adds.
+/// Bytes of the largest headers that a packet gets on its way.
 uint32_t LargestOverhead(const Profile& profile);
 
 }  // namespace overlaysim::plan

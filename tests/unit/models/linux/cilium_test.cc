@@ -94,6 +94,53 @@ TEST_F(Cilium, TheHostsOwnPacketsHaveTheIdentityRemoteNode) {
   EXPECT_EQ(others.outputs[0].tunnel.id, 2u);
 }
 
+constexpr int kWireguard = 6, kCard = 2;
+
+class CiliumEncryption : public Cilium {
+ protected:
+  ProgramResult OutOfTheCard(const CiliumPrograms& with, wire::Frame& frame) {
+    Link link{.ifindex = kCard, .kind = LinkKind::Physical};
+    return with.Run(ProgramHook::Egress, link, frame);
+  }
+  CiliumPrograms native{std::make_shared<OneNode>(), {.host = kHost, .wireguard = kWireguard}};
+  CiliumPrograms tunnel{std::make_shared<OneNode>(), {.host = kHost, .overlay = kOverlay, .wireguard = kWireguard}};
+};
+
+TEST_F(CiliumEncryption, TakesFromTheCardWhatIsBetweenPodsOfTwoNodes) {
+  auto frame = Packet("10.0.1.5", "10.0.2.7");
+  const ProgramResult result = OutOfTheCard(native, *frame);
+  ASSERT_EQ(result.outputs.size(), 1u);
+  EXPECT_EQ(result.outputs[0].ifindex, kWireguard);
+  for (const auto& [from, to] : {std::pair{"10.0.1.1", "10.0.2.7"},  // the host's own
+                                 {"10.0.1.5", "172.16.0.2"},         // to a node
+                                 {"192.0.2.1", "10.0.2.7"},          // from outside
+                                 {"10.0.1.5", "192.0.2.1"}}) {       // to outside
+    frame = Packet(from, to);
+    EXPECT_EQ(OutOfTheCard(native, *frame).action, ProgramResult::Action::Pass) << from << " " << to;
+    EXPECT_EQ(OutOfTheCard(programs, *frame).action, ProgramResult::Action::Pass) << "without encryption";
+  }
+}
+
+TEST_F(CiliumEncryption, LeavesWhatIsEncryptedAlready) {
+  auto frame = Packet("10.0.1.5", "10.0.2.7");
+  frame->mark = kCiliumWireguardMark;
+  EXPECT_EQ(OutOfTheCard(native, *frame).action, ProgramResult::Action::Pass);
+}
+
+TEST_F(CiliumEncryption, TakesAllThatTheTunnelHasMarked) {
+  auto frame = Packet("10.0.1.1", "10.0.2.7");
+  frame->tunnel = {.remote = Ip("172.16.0.2"), .id = 0x10006};
+  EXPECT_EQ(At(kOverlay, ProgramHook::Egress, *frame).action, ProgramResult::Action::Pass);
+  EXPECT_EQ(frame->mark, 0x00060401u) << "set_identity_mark(): the low 16 bits above, the next 8 below";
+  const uint32_t mark = frame->mark;
+  frame = Packet("172.16.0.1", "172.16.0.2");
+  EXPECT_EQ(OutOfTheCard(tunnel, *frame).action, ProgramResult::Action::Pass) << "of nodes";
+  frame->mark = mark;
+  const ProgramResult result = OutOfTheCard(tunnel, *frame);
+  ASSERT_EQ(result.outputs.size(), 1u);
+  EXPECT_EQ(result.outputs[0].ifindex, kWireguard);
+}
+
 TEST_F(Cilium, PassesToTheStackWhatNeitherPodNorNodeHas) {
   auto frame = Packet("10.0.1.5", "192.0.2.1");
   EXPECT_EQ(FromPod(*frame).action, ProgramResult::Action::Pass);

@@ -91,6 +91,24 @@ operator: {replicas: 1}
   EXPECT_NE(diagnostics.Format().find("kube-proxy replacement is not simulated yet"), std::string::npos);
 }
 
+TEST(CiliumResources, EncryptionHasTheTypeOfTheChart) {
+  const auto said = [](const std::string& text) {
+    Diagnostics diagnostics;
+    const ImportedCluster cluster = Read(text, diagnostics);
+    return cluster.cilium->encryption.value + diagnostics.Format();
+  };
+  const std::string values = "routingMode: tunnel\nencryption: ";
+  EXPECT_EQ(said(values + "{enabled: false, type: wireguard}\n"), "none");
+  EXPECT_EQ(said(values + "{enabled: true}\n"), "ipsec");
+  EXPECT_EQ(said(values + "{enabled: true, type: wireguard}\n"), "wireguard");
+  EXPECT_NE(said(values + "{enabled: true, type: wireguard, nodeEncryption: true}\n")
+                .find("Cilium's node encryption is not simulated yet"),
+            std::string::npos);
+  const std::string head = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: cilium-config}\ndata: ";
+  EXPECT_EQ(said(head + "{enable-wireguard: \"true\"}\n"), "wireguard");
+  EXPECT_EQ(said(head + "{enable-wireguard: \"false\", enable-ipsec: \"true\"}\n"), "ipsec");
+}
+
 TEST(CiliumResources, TheOlderKeyTunnelIsUnderstood) {
   const std::string head = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: cilium-config}\ndata: {tunnel: ";
   Diagnostics diagnostics;

@@ -56,6 +56,47 @@ TEST(CiliumNative, OnlyNodesOfTheSubnetHaveRoutes) {
   EXPECT_EQ(without.Route("node1").find("10.0.2.0/24"), std::string::npos);
 }
 
+// pkg/mtu/mtu.go: getRouteMTU() takes 80 for WireGuard and 50 for a tunnel inside of it; mtuReconciler() of
+// pkg/wireguard/agent/agent.go takes 80 off the device.
+TEST(CiliumWireguard, TheTunnelIsInsideAndPeersAreNodes) {
+  const Planned planned = PlanText(Cluster(R"({"type": "cilium", "encryption": "wireguard"})"));
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  EXPECT_EQ(planned.plan->cniName, "cilium vxlan with wireguard");
+  EXPECT_EQ(planned.Mtu("node1", "cilium_vxlan"), 1500u);
+  EXPECT_EQ(planned.Mtu("node1", "cilium_wg0"), 1420u);
+  EXPECT_EQ(planned.Route("p"), "default via 10.0.1.1 dev eth0 mtu 1370 \n10.0.1.1 dev eth0 scope link \n");
+  const auto node = planned->Materialise(planned->Find("node1"));
+  const kernel::Link& device = *node->FindLink("cilium_wg0");
+  EXPECT_EQ(device.wireguard.listenPort, 51871);
+  EXPECT_EQ(device.wireguard.fwmark, 0x1e00u);
+  kernel::TunnelPeer peer;
+  ASSERT_TRUE(node->FindTunnelPeer(device.ifindex, *Ipv4Address::Parse("172.16.1.12"), peer));
+  EXPECT_EQ(peer.allowedIps, (std::vector{*Ipv4Prefix::Parse("172.16.1.12/32")}));
+  EXPECT_FALSE(node->FindTunnelPeer(device.ifindex, *Ipv4Address::Parse("10.0.2.5"), peer));
+}
+
+TEST(CiliumWireguard, WithNativeRoutingPeersHaveTheirPodsToo) {
+  const Planned planned =
+      PlanText(Cluster(R"({"type": "cilium", "routingMode": "native", "encryption": "wireguard"})"));
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  EXPECT_EQ(planned.plan->cniName, "cilium native with wireguard");
+  EXPECT_EQ(planned.Route("p"), "default via 10.0.1.1 dev eth0 mtu 1420 \n10.0.1.1 dev eth0 scope link \n");
+  const auto node = planned->Materialise(planned->Find("node1"));
+  EXPECT_FALSE(node->FindLink("cilium_vxlan"));
+  kernel::TunnelPeer peer;
+  ASSERT_TRUE(node->FindTunnelPeer(node->FindLink("cilium_wg0")->ifindex, *Ipv4Address::Parse("10.0.3.5"), peer));
+  EXPECT_EQ(peer.allowedIps, (std::vector{*Ipv4Prefix::Parse("10.0.3.0/24"), *Ipv4Prefix::Parse("172.16.2.13/32")}));
+}
+
+TEST(CiliumWireguard, IpsecIsRefused) {
+  const Planned planned = PlanText(Cluster(R"({"type": "cilium", "encryption": "ipsec"})"));
+  EXPECT_FALSE(planned.plan);
+  EXPECT_NE(
+      planned.diagnostics.Format().find("Cilium's encryption with ipsec is not supported yet (supported: wireguard)"),
+      std::string::npos)
+      << planned.diagnostics.Format();
+}
+
 TEST(Cilium, TheNodesAddressIsTheLowestThatNoPodHas) {
   const Planned planned = PlanText(WithCluster(
       R"("podCIDR": "10.0.0.0/16", "nodes": ["node1"], "cni": {"type": "cilium"},
@@ -115,7 +156,8 @@ TEST(Cilium, WhatIsNotSimulatedIsRefused) {
   const auto said = [](const std::string& data) {
     return Imported(kCiliumNodes + "data: " + data).diagnostics.Format();
   };
-  EXPECT_NE(said("{enable-wireguard: \"true\"}\n").find("Cilium's encryption is not supported yet"), std::string::npos);
+  EXPECT_NE(said("{enable-ipsec: \"true\"}\n").find("Cilium's encryption with ipsec is not supported yet"),
+            std::string::npos);
   EXPECT_NE(said("{ipam: eni}\n").find("Cilium's ipam \"eni\" is not supported yet"), std::string::npos);
   const Planned fault =
       PlanText(Cluster(R"({"type": "cilium"})", R"("events": [{"at": "1s", "fault": "wrong-vni", "node": "node1"}])"));

@@ -82,7 +82,8 @@ INSTANTIATE_TEST_SUITE_P(Tutorial, PlanGolden,
                                          "firewall-closed", "mtu", "calico-vxlan", "calico-cross-subnet", "calico-ipip",
                                          "calico-route-reflector", "canal", "flannel-ipip", "flannel-wireguard",
                                          "flannel-udp", "flannel-ipsec", "calico-wireguard", "dual-stack",
-                                         "cilium-vxlan", "cilium-geneve", "cilium-native", "antrea-geneve"),
+                                         "cilium-vxlan", "cilium-geneve", "cilium-native", "cilium-wireguard",
+                                         "antrea-geneve"),
                          [](const auto& param) {
                            std::string name = param.param;
                            std::replace(name.begin(), name.end(), '-', '_');

@@ -75,6 +75,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Wire{"cilium-vxlan-echo-request", R"({"type": "cilium"})", "p3"},
                     Wire{"cilium-geneve-echo-request", R"({"type": "cilium", "tunnelProtocol": "geneve"})", "p3"},
                     Wire{"cilium-native-echo-request", R"({"type": "cilium", "routingMode": "native"})", "p2"},
+                    Wire{"cilium-wireguard-data", R"({"type": "cilium", "encryption": "wireguard"})", "p3"},
+                    Wire{"cilium-native-wireguard-data",
+                         R"({"type": "cilium", "routingMode": "native", "encryption": "wireguard"})", "p3"},
                     Wire{"antrea-geneve-echo-request", R"({"type": "antrea"})", "p3"},
                     Wire{"antrea-vxlan-echo-request", R"({"type": "antrea", "tunnelProtocol": "vxlan"})", "p3"}),
     [](const auto& param) {

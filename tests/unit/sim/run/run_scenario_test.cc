@@ -79,7 +79,7 @@ INSTANTIATE_TEST_SUITE_P(All, TutorialCaptures,
                                          "firewall-closed", "mtu", "calico-vxlan", "calico-cross-subnet", "calico-ipip",
                                          "calico-route-reflector", "canal", "flannel-ipip", "flannel-wireguard",
                                          "flannel-udp", "flannel-ipsec", "calico-wireguard", "cilium-vxlan",
-                                         "cilium-geneve", "cilium-native", "antrea-geneve"));
+                                         "cilium-geneve", "cilium-native", "cilium-wireguard", "antrea-geneve"));
 
 }  // namespace
 }  // namespace overlaysim
