@@ -51,11 +51,7 @@ class Reader {
     const Value* cidr = m_spec->Find("cidr");
     const auto prefix = cidr ? IpPrefix::Parse(cidr->text) : std::nullopt;
     if (!prefix) return Error(cidr ? *cidr : m_object, fmt::format("IPPool \"{}\" has no cidr", m_name));
-    if (!prefix->v4) {
-      m_diagnostics.Note(m_cluster.PlaceOf(OriginOf(*cidr)),
-                         fmt::format("IPPool \"{}\" is left out: IPv6 pools are not simulated yet", m_name));
-      return;
-    }
+    if (!prefix->v4) return ReadIpv6Pool({prefix->v6->address, prefix->v6->length}, config);
     pool.cidr = *prefix->v4;
     Number("blockSize", pool.blockSize);
     if (pool.blockSize.value < kShortestBlock || pool.blockSize.value > 32)
@@ -71,6 +67,26 @@ class Reader {
       config.pools.push_back(std::move(pool));
     else
       *known = std::move(pool);  // as `kubectl apply` of the two
+  }
+
+  /// The first that is in use; several are not simulated yet.
+  void ReadIpv6Pool(const Ipv6Prefix& cidr, CalicoConfig& config) {
+    constexpr uint32_t kShortestIpv6Block = 116;
+    CalicoIpv6Pool pool{.origin = OriginOf(m_object), .name = m_name, .cidr = cidr};
+    Number("blockSize", pool.blockSize);
+    if (pool.blockSize.value < kShortestIpv6Block || pool.blockSize.value > Ipv6Address::kBits)
+      return Error(*m_spec->Find("blockSize"),
+                   fmt::format("blockSize of IPv6 is from {} to {}", kShortestIpv6Block, Ipv6Address::kBits));
+    Mode("vxlanMode", pool.vxlanMode);
+    Bool("natOutgoing", pool.natOutgoing);
+    Setting<bool> isDisabled;
+    Bool("disabled", isDisabled);
+    const auto leftOut = [&](const char* why) {
+      m_diagnostics.Note(m_cluster.PlaceOf(pool.origin), fmt::format("IPPool \"{}\" is left out: {}", m_name, why));
+    };
+    if (isDisabled.value) return leftOut("it is an IPv6 pool, and disabled");
+    if (config.pool6 && config.pool6->name != m_name) return leftOut("several IPv6 pools are not simulated yet");
+    config.pool6 = std::move(pool);
   }
 
   /// BlockAffinity: node, state and `deleted`, which is a text; IPAMBlock: affinity "host:NODE", none when it is
@@ -175,6 +191,14 @@ std::string Summary(const CalicoConfig& config) {
     if (pool.natOutgoing.IsGiven()) text += fmt::format(" natOutgoing {}", word(pool.natOutgoing.value));
     if (pool.disabled.IsGiven()) text += fmt::format(" disabled {}", word(pool.disabled.value));
     if (pool.nodeSelector.IsGiven()) text += " nodeSelector " + pool.nodeSelector.value;
+    parts.push_back(std::move(text));
+  }
+  if (config.pool6) {
+    std::string text = "IPPool " + config.pool6->cidr.ToString();
+    if (config.pool6->blockSize.IsGiven()) text += fmt::format(" blockSize {}", config.pool6->blockSize.value);
+    if (config.pool6->vxlanMode.IsGiven()) text += " vxlanMode " + config.pool6->vxlanMode.value;
+    if (config.pool6->natOutgoing.IsGiven())
+      text += fmt::format(" natOutgoing {}", word(config.pool6->natOutgoing.value));
     parts.push_back(std::move(text));
   }
   if (!config.blocks.empty()) parts.push_back(fmt::format("{} blocks with affinity", config.blocks.size()));

@@ -172,6 +172,15 @@ struct CalicoPool {
   Setting<bool> natOutgoing, disabled;
   Setting<std::string> nodeSelector;  ///< "": all()
 };
+/// An IPPool of IPv6 addresses.
+struct CalicoIpv6Pool {
+  Origin origin;
+  std::string name;
+  Ipv6Prefix cidr;
+  Setting<uint32_t> blockSize{122, {}};
+  Setting<std::string> vxlanMode{"Never", {}};
+  Setting<bool> natOutgoing;
+};
 struct CalicoBgpPeer {
   Origin origin;
   std::string name;
@@ -186,6 +195,7 @@ struct CalicoBlock {
 };
 struct CalicoConfig {
   std::vector<CalicoPool> pools;
+  std::optional<CalicoIpv6Pool> pool6;
   std::vector<CalicoBlock> blocks;
   std::vector<CalicoBgpPeer> bgpPeers;
   std::map<std::string, Setting<std::string>> routeReflectors;  ///< cluster ID by node

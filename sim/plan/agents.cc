@@ -64,7 +64,8 @@ class AgentPlanner {
     const scenario::Place place = m_written.place;
     const Profile& profile = m_cluster.GetProfile();
     const bool hasBgp = std::any_of(profile.pools.begin(), profile.pools.end(),
-                                    [](const Pool& pool) { return pool.vxlanMode == EncapMode::Never; });
+                                    [](const Pool& pool) { return pool.vxlanMode == EncapMode::Never; }) ||
+                        (profile.pool6 && profile.pool6->vxlanMode == EncapMode::Never);
     if (m_cluster.GetFlavour().habits.adds.empty())
       m_context.Error(place, "the control plane of {} is not supported yet", profile.name);
     else if (hasBgp)

@@ -29,12 +29,11 @@ NodeId Cluster::FindNode(std::string_view name) const {
   return it == nodeByName.end() ? NodeId() : it->second;
 }
 
-/// host-local's way: the first address is the gateway's, pods have those behind it.
 Ipv6Address Cluster::PodAddress6(PodId pod) const {
   const PodRow& row = pods.rows[pod.value];
   const Ipv6Prefix& cidr = nodes[row.node.value].podCidr6;
   if (cidr.length == 0 || pods.IsOnHostNetwork(pod)) return {};
-  return Advance(cidr.address, 2 + pods.OrdinalOf(pod));
+  return Advance(cidr.address, firstPod6 + pods.OrdinalOf(pod));
 }
 
 std::vector<std::string> Cluster::NodeNames() const {

@@ -56,6 +56,7 @@ struct Cluster {
   Ipv4Prefix network;                    ///< all pods' addresses
   Ipv6Prefix network6;                   ///< their IPv6 addresses; length 0: there is no IPv6
   uint8_t podCidr6Length = 64;           ///< one node's part of it
+  uint8_t firstPod6 = 2;                 ///< where in it the pods' addresses begin
   Ipv6Prefix underlay6;                  ///< see ipv6.h
   std::optional<uint8_t> podCidrLength;  ///< as the cluster's own files say
 

@@ -194,7 +194,7 @@ std::unique_ptr<ClusterPlan> CompileCluster(const Context& context) {
   if (!cni) return nullptr;
   Profile& profile = cni->profile;
   if (profile.pools.empty()) AssignPodCidrs(context, cluster);
-  if (cluster.HasIpv6()) AssignPodCidrs6(context, cluster);
+  if (cluster.HasIpv6() && !profile.pool6) AssignPodCidrs6(context, cluster);
   ResolvePods(context, cluster);
   AssignVtepMacs(context, profile, cluster);
   if (context.diagnostics.HasErrors()) return nullptr;

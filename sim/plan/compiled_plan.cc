@@ -317,9 +317,10 @@ NetnsId CompiledPlan::FindByPodAddress(const IpAddress& ip) const {
   const NodeRow& row = m_cluster.nodes[node.value];
   const IpAddress gateway = ip.IsV6() ? IpAddress(Advance(row.podCidr6.address, 1)) : IpAddress(row.Gateway());
   if ((HasBridge(node) || m_overlay->profile.agentDevices > 0) && ip == gateway) return NodeNetns(node);
-  const bool isTunnel = ip.IsV6() ? m_overlay->profile.hasVtepAddress && ip == row.podCidr6.address
-                                  : std::find(row.tunnelAddresses.begin(), row.tunnelAddresses.end(), ip.V4()) !=
-                                        row.tunnelAddresses.end();
+  const bool isTunnel =
+      ip.IsV6()
+          ? m_overlay->profile.FindTunnel(kernel::LinkKind::Vxlan, true) && ip == row.podCidr6.address
+          : std::find(row.tunnelAddresses.begin(), row.tunnelAddresses.end(), ip.V4()) != row.tunnelAddresses.end();
   if (isTunnel) return NodeNetns(node);
   for (size_t i = 0; i < m_cluster.pods.CountOn(node); ++i) {
     const PodId pod = m_cluster.pods.OnNode(node, i);
@@ -587,7 +588,7 @@ void CompiledPlan::AddTunnel(kernel::Namespace& ns, NodeId nodeId, size_t number
                  .nextHops = {{.ifindex = ifindex}}},
                 kernel::Namespace::kCreate);
   if (!tunnel.isV6) return;
-  ns.SetSysctl(fmt::format("net.ipv6.conf.{}.accept_ra", tunnel.device), "0");  // flannel's pkg/backend/vxlan/device.go
+  if (tunnel.refusesRouters) ns.SetSysctl(fmt::format("net.ipv6.conf.{}.accept_ra", tunnel.device), "0");
   ns.Ipv6().AddAddress({.ifindex = ifindex, .local = node.podCidr6.address, .prefixLength = Ipv6Address::kBits});
 }
 
@@ -628,6 +629,10 @@ std::unique_ptr<kernel::Namespace> CompiledPlan::MakeNode(NetnsId id, NodeId nod
         ns->AddRoute(
             {.dst = range.cidr, .type = kernel::RouteType::Blackhole, .protocol = profile.pools[range.pool].protocol},
             kernel::Namespace::kCreate);
+  if (profile.pool6 && node.podCidr6.length > 0)
+    ns->Ipv6().AddRoute(
+        {.dst = node.podCidr6, .type = kernel::RouteType::Blackhole, .protocol = profile.pool6->protocol},
+        kernel::Namespace::kCreate);
 
   ns->hasIpsec = profile.ipsec.has_value();
   auto view = std::make_shared<PeerView>(m_overlay, ViewOf(nodeId));

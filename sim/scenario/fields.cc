@@ -306,7 +306,7 @@ ObjectType MakeCluster() {
   o.Add("podCIDR", &Cluster::podCIDR, "The addresses of all pods; kube-flannel.yml's Network unless said otherwise.");
   o.Add("nodeCIDRMaskSize", &Cluster::nodeCIDRMaskSize, "Prefix length of one node's part of podCIDR.").Range(1, 30);
   o.Add("podCIDRIPv6", &Cluster::podCIDRIPv6,
-        "The IPv6 addresses of all pods; with it the cluster is dual-stack (flannel's IPv6Network and EnableIPv6).")
+        "The IPv6 addresses of all pods; with it the cluster is dual-stack (flannel's IPv6Network and EnableIPv6, Calico's IPv6 pool).")
       .Otherwise("what net-conf.json says, else the cluster has no IPv6");
   o.Add("nodeCIDRMaskSizeIPv6", &Cluster::nodeCIDRMaskSizeIPv6, "Prefix length of one node's part of podCIDRIPv6.")
       .Range(9, 126);
@@ -473,7 +473,7 @@ ObjectType MakeCni() {
       .Range(116, 128)
       .Default(number(122));
   o.Add("natOutgoingIPv6", &Cni::natOutgoingIPv6,
-        "Packets from pods to outside the IPv6 pool get the node's IPv6 address.")
+        "Packets from pods to outside the IPv6 pool get the node's IPv6 address; true is not supported yet.")
       .For({calico})
       .Default(Value::Bool(false));
   o.Add("wireguardEnabled", &Cni::wireguardEnabled, "Encrypt between nodes.").For({calico}).Default(Value::Bool(false));

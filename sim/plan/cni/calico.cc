@@ -10,6 +10,7 @@
 #include "sim/plan/cni/given.h"
 #include "sim/plan/cni/rules.h"
 #include "sim/plan/cni/selector.h"
+#include "sim/plan/ipv6.h"
 #include "sim/scenario/enums.h"
 
 namespace overlaysim::plan {
@@ -69,6 +70,35 @@ PeerRows Reach(const Profile& profile, const NodeView& self, const Vtep& peer, c
                                      .nextHops = {{.ifindex = wireguard}}};
     rows.tunnelPeer = WireguardPeerOf(profile, peer);
   }
+  return rows;
+}
+
+/// The same for the node's IPv6 block: through vxlan-v6.calico, on the common subnet via the peer itself, else what
+/// BIRD writes.
+PeerRows6 Reach6(const Profile& profile, const NodeView& self, const Vtep& peer) {
+  const EncapMode mode = profile.pool6->vxlanMode;
+  const bool isSameSubnet = self.subnet6.Contains(peer.underlay6);
+  PeerRows6 rows;
+  kernel::Route6 route{
+      .dst = peer.podCidr6, .metric = kernel::kIpv6UserRouteMetric, .protocol = profile.pool6->protocol};
+  if (mode != EncapMode::Never) {
+    rows = ReachByVxlan6(profile, self, peer);
+    if (IsTunnelled(mode, isSameSubnet))
+      route.nextHops = rows.route->nextHops;
+    else
+      route.nextHops = {{.gateway = peer.underlay6, .ifindex = self.underlayIfindex, .onlink = true}};
+    rows.route = std::move(route);
+    return rows;
+  }
+  if (!profile.bgp->Learns(self.node, peer.node)) return rows;
+  if (isSameSubnet)
+    route.nextHops = {{.gateway = peer.underlay6, .ifindex = self.underlayIfindex}};
+  else
+    for (const kernel::NextHop& hop : self.gateways)
+      route.nextHops.push_back({.gateway = Embed(Ipv6Prefix{self.address6, kEmbeddingBits}, hop.gateway),
+                                .ifindex = hop.ifindex,
+                                .weight = hop.weight});
+  if (!route.nextHops.empty()) rows.route = std::move(route);
   return rows;
 }
 
@@ -241,6 +271,40 @@ const import::CalicoConfig* ImportedCalico(const Context& context) {
   return context.imported && context.imported->calico ? &*context.imported->calico : nullptr;
 }
 
+/// The pods' IPv6: of the scenario, or the IPv6 IPPool of the cluster's own files. `vxlan`: the device for IPv4, which
+/// the one for IPv6 is like.
+void TakeIpv6Pool(const Context& context, const import::CalicoConfig* imported, Tunnel vxlan, Profile& profile) {
+  const scenario::Cluster& cluster = context.scenario.cluster;
+  const scenario::Cni& cni = cluster.cni;
+  const import::CalicoIpv6Pool* pool =
+      imported && imported->pool6 && !cluster.podCIDRIPv6 ? &*imported->pool6 : nullptr;
+  if (!cluster.podCIDRIPv6 && !pool) return;
+  const Where where = pool ? Where{.origin = pool->origin} : Where{.place = cluster.podCIDRIPv6->place};
+  profile.network6 = pool ? pool->cidr : cluster.podCIDRIPv6->value;
+  if (const auto blockSize = Given(cni.blockSizeIPv6, pool ? &pool->blockSize : nullptr))
+    profile.podCidr6Length = static_cast<uint8_t>(*blockSize);
+  Ipv6Pool& taken = profile.pool6.emplace();
+  taken.vxlanMode = cni.vxlanModeIPv6 ? cni.vxlanModeIPv6->value
+                    : pool            ? ModeOf(pool->vxlanMode.value)
+                                      : profile.pools.front().vxlanMode;
+  taken.protocol = taken.vxlanMode == EncapMode::Never ? kBirdProtocol : kFelixProtocol;
+  if (profile.network6 != profile.network6.Canonical())
+    context.Error(where, "pool {} has host bits; meant is probably {}", profile.network6.ToString(),
+                  profile.network6.Canonical().ToString());
+  if (profile.podCidr6Length < profile.network6.length)
+    context.Error(where, "pool {} has no room for a block of /{}", profile.network6.ToString(), profile.podCidr6Length);
+  if (cni.natOutgoingIPv6 && cni.natOutgoingIPv6->value)
+    context.Error(cni.natOutgoingIPv6->place, "natOutgoingIPv6 is not supported yet: it needs ip6tables");
+  else if (pool && pool->natOutgoing.value)
+    context.Note(where, "natOutgoing of IPv6 is not simulated yet: pods are seen outside with their own addresses");
+  if (taken.vxlanMode == EncapMode::Never) return;
+  vxlan.device = "vxlan-v6.calico";  // felix/dataplane/linux/dataplanedefs, VXLANIfaceNameV6
+  vxlan.isV6 = true;
+  vxlan.overheadBytes += kIpv6ExtraBytes;  // determineMTU() of int_dataplane.go
+  vxlan.mtu.reset();                       // vxlanMTU is IPv4's
+  profile.tunnels.push_back(std::move(vxlan));
+}
+
 }  // namespace
 
 bool ResolveCalico(const Context& context, Profile& profile) {
@@ -253,6 +317,7 @@ bool ResolveCalico(const Context& context, Profile& profile) {
   if (auto vni = Given(cni.vni, imported ? &imported->vxlanVni : nullptr)) vxlan.vxlan.vni = *vni;
   if (auto port = Given(cni.port, imported ? &imported->vxlanPort : nullptr)) vxlan.vxlan.dstPort = *port;
   if (imported && imported->vxlanMtu.value != 0) vxlan.mtu = imported->vxlanMtu.value;
+  const Tunnel likeIpv4 = vxlan;
   for (Pool& pool : profile.pools) pool.protocol = UsesVxlan(pool) ? kFelixProtocol : kBirdProtocol;
   if (std::none_of(profile.pools.begin(), profile.pools.end(), UsesVxlan)) {
     profile.tunnels.clear();
@@ -275,6 +340,7 @@ bool ResolveCalico(const Context& context, Profile& profile) {
     profile.policyTable = kWireguardTable;
     profile.name += " with wireguard";
   }
+  TakeIpv6Pool(context, imported, likeIpv4, profile);
   return context.diagnostics.ErrorCount() == errorsBefore;
 }
 
@@ -318,11 +384,14 @@ Flavour Calico() {
           .defaults = profile,
           .connectPod = ConnectByProxyArp,
           .reach = Reach,
+          .reach6 = Reach6,
           .rules = FelixNatRules,
           // vxlanManager and routeManager are completed before routeTables are applied:
           // felix/dataplane/linux/int_dataplane.go
-          .habits = {.adds = {Step::TunnelPeer, Step::Neighbour, Step::Fdb, Step::Route, Step::PolicyRoute},
-                     .removes = {Step::Route, Step::PolicyRoute, Step::Neighbour, Step::Fdb, Step::TunnelPeer}}};
+          .habits = {.adds = {Step::TunnelPeer, Step::Neighbour, Step::Fdb, Step::Neighbour6, Step::Fdb6, Step::Route,
+                              Step::PolicyRoute, Step::Route6},
+                     .removes = {Step::Route, Step::PolicyRoute, Step::Route6, Step::Neighbour, Step::Fdb,
+                                 Step::Neighbour6, Step::Fdb6, Step::TunnelPeer}}};
 }
 
 }  // namespace overlaysim::plan

@@ -6,6 +6,7 @@
 
 #include "sim/plan/cni/calico.h"
 #include "sim/plan/cni/selector.h"
+#include "sim/plan/ipv6.h"
 
 namespace overlaysim::plan {
 namespace {
@@ -105,6 +106,7 @@ class BlockAllocator {
 
   /// Out of a pool that uses the tunnel, for wireguard any; a node without such a pool has no address there.
   void AssignTunnelAddress(size_t n, const Tunnel& tunnel) {
+    if (tunnel.isV6) return m_cluster.nodes[n].tunnelAddresses.push_back({});
     const auto ip = Assign(n, [&](const Pool& pool) {
       if (tunnel.kind == kernel::LinkKind::Wireguard) return true;
       return (tunnel.kind == kernel::LinkKind::Vxlan ? pool.vxlanMode : pool.ipipMode) != EncapMode::Never;
@@ -180,10 +182,35 @@ class BlockAllocator {
   std::unordered_set<uint32_t> m_taken;
 };
 
+/// One block for each node that needs an IPv6 address, the lowest that nobody has; its first address is the tunnel
+/// device's.
+void AssignIpv6Blocks(const Context& context, const Profile& profile, Cluster& cluster) {
+  const uint8_t length = profile.podCidr6Length;
+  const bool hasTunnel = profile.FindTunnel(kernel::LinkKind::Vxlan, true) != nullptr;
+  const uint64_t room = uint64_t{1} << (Ipv6Address::kBits - length);
+  cluster.firstPod6 = hasTunnel ? 1 : 0;
+  uint64_t next = 0;
+  for (size_t n = 0; n < cluster.nodes.size(); ++n) {
+    NodeRow& node = cluster.nodes[n];
+    const uint64_t count = cluster.firstPod6 + cluster.pods.CountOn(NodeId(n));
+    if (count == 0) continue;
+    if (count > room)
+      return context.Error(node.where,
+                           "node \"{}\" needs {} IPv6 addresses, and a block of /{} has {}: several blocks of a node "
+                           "are not supported yet, but a smaller blockSizeIPv6 is",
+                           node.name, count, length, room);
+    if (const int bits = length - profile.network6.length; bits < 32 && next == uint64_t{1} << bits)
+      return context.Error(node.where, "pool {} has no block left for node \"{}\"", profile.network6.ToString(),
+                           node.name);
+    node.podCidr6 = NthPart(profile.network6, length, next++);
+  }
+}
+
 }  // namespace
 
 void AssignFromPools(const Context& context, const Profile& profile, Cluster& cluster) {
   BlockAllocator(context, profile, cluster).Run(profile.tunnels);
+  if (profile.pool6) AssignIpv6Blocks(context, profile, cluster);
 }
 
 }  // namespace overlaysim::plan

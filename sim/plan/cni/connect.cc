@@ -1,5 +1,7 @@
 #include "sim/plan/cni/connect.h"
 
+#include <fmt/format.h>
+
 namespace overlaysim::plan {
 
 kernel::Link& AddHostEnd(const PodAttachment& pod, MacAddress mac, kernel::Namespace& host) {
@@ -51,7 +53,9 @@ void ConnectToBridge(const Profile& profile, const PodAttachment& pod, kernel::N
 }
 
 void ConnectByProxyArp(const Profile&, const PodAttachment& pod, kernel::Namespace* host, kernel::Namespace* inside) {
-  constexpr Ipv4Address kGateway{0xa9fe0101};  // 169.254.1.1
+  constexpr Ipv4Address kGateway{0xa9fe0101};                                     // 169.254.1.1
+  const Ipv6Address gateway6 = *Ipv6Address::Parse("fe80::ecee:eeff:feee:eeee");  // the host's end's, by its MAC
+  const bool hasIpv6 = !pod.address6.IsZero();
   if (host) {
     AddHostEnd(pod, MacAddress::FromUint64(0xeeeeeeeeeeee), *host);
     const std::string conf = "net.ipv4.conf." + pod.vethName + ".";
@@ -60,6 +64,11 @@ void ConnectByProxyArp(const Profile&, const PodAttachment& pod, kernel::Namespa
     host->SetLinkUp(pod.vethIfindex, true, {});
     host->AddRoute({.dst = {pod.address, 32}, .scope = kernel::kScopeLink, .nextHops = {{.ifindex = pod.vethIfindex}}},
                    kernel::Namespace::kCreate);
+    if (!hasIpv6) return;
+    for (const auto& [key, value] : {std::pair{"proxy_ndp", "1"}, {"forwarding", "1"}, {"accept_ra", "0"}})
+      host->SetSysctl(fmt::format("net.ipv6.conf.{}.{}", pod.vethName, key), value);
+    host->Ipv6().AddRoute({.dst = {pod.address6, Ipv6Address::kBits}, .nextHops = {{.ifindex = pod.vethIfindex}}},
+                          kernel::Namespace::kCreate);
   }
   if (inside) {
     AddPodEnd(pod, 32, *inside);
@@ -67,6 +76,10 @@ void ConnectByProxyArp(const Profile&, const PodAttachment& pod, kernel::Namespa
                      kernel::Namespace::kCreate);
     inside->AddRoute({.dst = {}, .nextHops = {{.gateway = kGateway, .ifindex = pod.podIfindex}}},
                      kernel::Namespace::kCreate);
+    if (!hasIpv6) return;
+    inside->Ipv6().AddAddress({.ifindex = pod.podIfindex, .local = pod.address6, .prefixLength = Ipv6Address::kBits});
+    inside->Ipv6().AddRoute({.dst = {}, .nextHops = {{.gateway = gateway6, .ifindex = pod.podIfindex}}},
+                            kernel::Namespace::kCreate);
   }
 }
 

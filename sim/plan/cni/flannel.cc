@@ -42,16 +42,7 @@ PeerRows6 ReachHostGw6(const Profile&, const NodeView& self, const Vtep& peer) {
 /// The same functions of vxlan_network.go for the v6 device, whose address is that of the node's IPv6 pod CIDR.
 PeerRows6 ReachVxlan6(const Profile& profile, const NodeView& self, const Vtep& peer) {
   if (profile.directRouting && self.subnet6.Contains(peer.underlay6)) return {.route = DirectRoute6(self, peer)};
-  const int ifindex = TunnelIfindex(profile, self, kernel::LinkKind::Vxlan, true);
-  const Ipv6Address& tunnel = peer.podCidr6.address;
-  PeerRows6 rows;
-  rows.route = kernel::Route6{.dst = peer.podCidr6,
-                              .metric = kernel::kIpv6UserRouteMetric,
-                              .nextHops = {{.gateway = tunnel, .ifindex = ifindex, .onlink = true}}};
-  rows.neighbour =
-      kernel::Neighbour6{.ip = tunnel, .ifindex = ifindex, .mac = peer.mac6, .state = kernel::NudState::Permanent};
-  rows.fdb = kernel::VxlanFdbEntry{.mac = peer.mac6, .isPermanent = true, .remotes = {{.ip = peer.underlay6}}};
-  return rows;
+  return ReachByVxlan6(profile, self, peer);
 }
 
 /// pkg/backend/ipip/ipip.go: via the node itself, through the tunnel onlink.
@@ -114,6 +105,19 @@ PeerRows ReachByVxlan(const Profile& profile, const NodeView& self, const Vtep& 
   rows.neighbour =
       kernel::Neighbour{.ip = peer.tunnel, .ifindex = ifindex, .mac = peer.mac, .state = kernel::NudState::Permanent};
   rows.fdb = kernel::VxlanFdbEntry{.mac = peer.mac, .isPermanent = true, .remotes = {{.ip = peer.underlay}}};
+  return rows;
+}
+
+PeerRows6 ReachByVxlan6(const Profile& profile, const NodeView& self, const Vtep& peer) {
+  const int ifindex = TunnelIfindex(profile, self, kernel::LinkKind::Vxlan, true);
+  const Ipv6Address& tunnel = peer.podCidr6.address;
+  PeerRows6 rows;
+  rows.route = kernel::Route6{.dst = peer.podCidr6,
+                              .metric = kernel::kIpv6UserRouteMetric,
+                              .nextHops = {{.gateway = tunnel, .ifindex = ifindex, .onlink = true}}};
+  rows.neighbour =
+      kernel::Neighbour6{.ip = tunnel, .ifindex = ifindex, .mac = peer.mac6, .state = kernel::NudState::Permanent};
+  rows.fdb = kernel::VxlanFdbEntry{.mac = peer.mac6, .isPermanent = true, .remotes = {{.ip = peer.underlay6}}};
   return rows;
 }
 
@@ -225,7 +229,6 @@ Flavour Canal() {
   flavour.defaults.bridge.clear();
   flavour.defaults.vethName = CalicoVethName;
   flavour.connectPod = ConnectByProxyArp;
-  flavour.reach6 = nullptr;
   return flavour;
 }
 

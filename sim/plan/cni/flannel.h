@@ -20,5 +20,7 @@ kernel::TunnelPeer WireguardPeerOf(const Profile& profile, const Vtep& peer);
 
 /// Route via the peer's tunnel address (onlink), its permanent neighbour, and the FDB entry of that MAC.
 PeerRows ReachByVxlan(const Profile& profile, const NodeView& self, const Vtep& peer, const PodRange& range);
+/// The same for IPv6, where the tunnel's address is the first of the node's pod addresses.
+PeerRows6 ReachByVxlan6(const Profile& profile, const NodeView& self, const Vtep& peer);
 
 }  // namespace overlaysim::plan

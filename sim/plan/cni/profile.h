@@ -28,6 +28,7 @@ struct Tunnel {
   bool takesNetwork = false;           ///< one route for all pods of the cluster leads into the device
   bool isV6 = false;                   ///< Vxlan: from IPv6 address to IPv6 address, for the pods' IPv6
   bool isBoundToNode = false;          ///< Ipip: its local end is the node's address
+  bool refusesRouters = false;         ///< isV6: router advertisements are not accepted there
   bool isAroundOthers = false;         ///< what leaves through the other tunnels goes through this one too
   uint32_t overheadBytes = 0;
   std::optional<uint32_t> mtu;        ///< unset: the profile's, or the outer device's minus the headers
@@ -56,6 +57,12 @@ struct Pool {
   uint8_t protocol = 0;  ///< of the routes to its blocks, and of the blackhole for each on its own node
 };
 
+/// The pool of the pods' IPv6 addresses, Profile::network6; its blocks have Profile::podCidr6Length.
+struct Ipv6Pool {
+  EncapMode vxlanMode = EncapMode::Never;
+  uint8_t protocol = 0;  ///< as Pool's
+};
+
 /// How pods reach pods on other nodes, in one cluster: a flavour's defaults with the author's and the cluster's
 /// settings in their place.
 struct Profile {
@@ -81,6 +88,7 @@ struct Profile {
   uint8_t podCidr6Length = 64;              ///< one node's part of it
   Ipv4Prefix network;                       ///< all pods; of several pools the smallest prefix around them
   std::vector<Pool> pools;                  ///< empty: each node has a pod CIDR
+  std::optional<Ipv6Pool> pool6;            ///< with pools, and IPv6
   /// Whether the device of that name has a say in the MTU, the smallest counting; null: only that of the node's
   /// address.
   bool (*countsInMtu)(std::string_view device) = nullptr;

@@ -145,6 +145,7 @@ void TakeIpv6(const Context& context, const import::FlannelConfig* conf, const F
     Tunnel tunnel = *vxlan;
     tunnel.device = "flannel-v6." + std::to_string(tunnel.vxlan.vni);  // pkg/backend/vxlan/vxlan.go
     tunnel.isV6 = true;
+    tunnel.refusesRouters = true;  // pkg/backend/vxlan/device.go
     profile.tunnels.push_back(std::move(tunnel));
   }
 }
@@ -193,7 +194,7 @@ std::optional<CniPlan> ResolveCni(const Context& context) {
   if (profile.ipsec) TakeIpsecSettings(context, conf, *profile.ipsec);
   if (conf && !conf->enableIpv4.value)
     context.Error({.origin = conf->enableIpv4.origin}, "a cluster without IPv4 is not supported yet");
-  TakeIpv6(context, conf, *plan.flavour, profile);
+  if (type != CniType::Calico) TakeIpv6(context, conf, *plan.flavour, profile);
   if (auto direct = Given(cni.directRouting, conf ? &conf->directRouting : nullptr)) profile.directRouting = *direct;
   if (cni.ipMasq) profile.masquerades = cni.ipMasq->value;
   if (cni.mtu)

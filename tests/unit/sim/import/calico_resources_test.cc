@@ -22,7 +22,12 @@ spec: {cidr: 10.1.0.0/16, vxlanMode: CrossSubnet, natOutgoing: true, nodeSelecto
 apiVersion: crd.projectcalico.org/v1
 kind: IPPool
 metadata: {name: six}
-spec: {cidr: "fd00::/48"}
+spec: {cidr: "fd00::/48", vxlanMode: Always}
+---
+apiVersion: crd.projectcalico.org/v1
+kind: IPPool
+metadata: {name: seven}
+spec: {cidr: "fd01::/48"}
 ---
 apiVersion: projectcalico.org/v3
 kind: FelixConfiguration
@@ -48,10 +53,13 @@ spec: {bgp: {ipv4Address: 10.0.0.1/24, routeReflectorClusterID: 244.0.0.1}}
   EXPECT_FALSE(diagnostics.HasErrors()) << diagnostics.Format();
   ASSERT_TRUE(cluster.calico);
   EXPECT_EQ(Summary(*cluster.calico),
-            "IPPool 10.1.0.0/16 vxlanMode CrossSubnet natOutgoing true nodeSelector zone == \"east\", mesh false, 1 "
+            "IPPool 10.1.0.0/16 vxlanMode CrossSubnet natOutgoing true nodeSelector zone == \"east\", IPPool "
+            "fd00::/48 vxlanMode Always, mesh false, 1 "
             "BGPPeer, route reflector rr1 of 244.0.0.1, vxlanPort 8472, vxlanVNI 4097, vxlanMTU 1400");
   EXPECT_EQ(cluster.calico->pools.at(0).blockSize.value, 26u);  // Calico's default
-  EXPECT_NE(diagnostics.Format().find("IPv6 pools are not simulated yet"), std::string::npos);
+  EXPECT_EQ(cluster.calico->pool6->blockSize.value, 122u);
+  EXPECT_NE(diagnostics.Format().find("IPPool \"seven\" is left out: several IPv6 pools are not simulated yet"),
+            std::string::npos);
 }
 
 TEST(CalicoResources, MistakesHaveTheirPlace) {

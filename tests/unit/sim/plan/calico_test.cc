@@ -225,5 +225,99 @@ TEST(CalicoWireguard, ARuleLeadsIntoTableOneBeforeAllOthers) {
   EXPECT_EQ(node->Lookup(outer).nextHop.ifindex, node->FindLink("eth0")->ifindex);
 }
 
+/// Three nodes, two of them in one rack, with an IPv6 pool and one pod each.
+Planned DualStack(const std::string& cni, const std::string& more = R"({"name": "p3", "node": "n3"})") {
+  return PlanText(WithCluster(
+      R"("podCIDR": "192.168.0.0/16", "podCIDRIPv6": "fd00:10:244::/56", "cni": {"type": "calico")" + cni + R"(},
+       "nodes": [{"name": "n1", "rack": "1"}, {"name": "n2", "rack": "1"}, {"name": "n3", "rack": "2"}],
+       "pods": [{"name": "p1", "node": "n1"}, {"name": "p2", "node": "n2"}, )" +
+      more + "]"));
+}
+
+std::string Routes6(const Planned& planned, const char* name) {
+  const auto ns = planned->Materialise(planned->Find(name));
+  return iproute2::RouteShow(*ns, {.family = iproute2::Family::Inet6});
+}
+
+TEST(CalicoDualStack, EachNodeHasAnIpv6BlockBehindItsOwnTunnel) {
+  const Planned planned = DualStack("");
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  const std::string routes = Routes6(planned, "n1");
+  for (const char* line : {"fd00:10:244::/122 dev lo proto 80 metric 1024",  // its own block
+                           "fd00:10:244::1 dev cali",                        // its pod
+                           "fd00:10:244::40/122 via fd00:10:244::40 dev vxlan-v6.calico proto 80 metric 1024 onlink",
+                           "fd00:10:244::80/122 via fd00:10:244::80 dev vxlan-v6.calico proto 80 metric 1024 onlink"})
+    EXPECT_NE(routes.find(line), std::string::npos) << line << "\nin\n" << routes;
+  const auto node = planned->Materialise(planned->Find("n1"));
+  const kernel::Link& device = *node->FindLink("vxlan-v6.calico");
+  EXPECT_EQ(device.vxlan.vni, 4096u);
+  EXPECT_EQ(device.vxlan.dstPort, 4789);
+  EXPECT_EQ(device.mtu, 1430u) << "1500 less 70: determineMTU()";
+  EXPECT_EQ(device.address.ToString(), "66:46:32:55:72:28") << "66, and SHA-1 of n1-v6";
+  EXPECT_EQ(planned.Mtu("n1", "vxlan.calico"), 1450u);
+  EXPECT_EQ(planned.Mtu("p1", "eth0"), 1430u) << "the least";
+  EXPECT_TRUE(node->Ipv6().FindAddress(device.ifindex, *Ipv6Address::Parse("fd00:10:244::")));
+}
+
+TEST(CalicoDualStack, ThePodsGatewayIsTheLinkLocalAddressOfTheHostsEnd) {
+  const Planned planned = DualStack("");
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  EXPECT_EQ(Routes6(planned, "p1"),
+            "fd00:10:244::1 dev eth0 proto kernel metric 256 pref medium\n"
+            "fe80::/64 dev eth0 proto kernel metric 256 pref medium\n"
+            "default via fe80::ecee:eeff:feee:eeee dev eth0 metric 1024 pref medium\n");
+  const auto node = planned->Materialise(planned->Find("n1"));
+  const kernel::Link* veth = nullptr;
+  for (const kernel::Link* link : node->Links())
+    if (link->name.starts_with("cali")) veth = link;
+  ASSERT_TRUE(veth);
+  EXPECT_EQ(node->Ipv6().LinkLocalAddress(veth->ifindex)->ToString(), "fe80::ecee:eeff:feee:eeee");
+  EXPECT_EQ(*node->GetSysctl("net.ipv6.conf." + veth->name + ".proxy_ndp"), "1");
+  EXPECT_EQ(*node->GetSysctl("net.ipv6.conf." + veth->name + ".accept_ra"), "0");
+}
+
+TEST(CalicoDualStack, CrossSubnetTakesTheTunnelOnlyToAnotherSubnet) {
+  const Planned planned = DualStack(R"(, "vxlanMode": "Always", "vxlanModeIPv6": "CrossSubnet")");
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  const std::string routes = Routes6(planned, "n1");
+  EXPECT_NE(routes.find("fd00:10:244::40/122 via fd00:16::ac10:10c dev eth0 proto 80 metric 1024 onlink"),
+            std::string::npos)
+      << routes;
+  EXPECT_NE(routes.find("fd00:10:244::80/122 via fd00:10:244::80 dev vxlan-v6.calico"), std::string::npos) << routes;
+}
+
+TEST(CalicoDualStack, WithoutATunnelBgpBringsTheRoutes) {
+  const Planned planned = DualStack(R"(, "ipipMode": "Always", "blockSizeIPv6": 120)");
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  const std::string routes = Routes6(planned, "n1");
+  for (const char* line : {"fd00:10:244::/120 dev lo proto bird metric 1024", "fd00:10:244:: dev cali",
+                           "fd00:10:244::100/120 via fd00:16::ac10:10c dev eth0 proto bird metric 1024",
+                           "fd00:10:244::200/120 via fd00:16::ac10:101 dev eth0 proto bird metric 1024"})
+    EXPECT_NE(routes.find(line), std::string::npos) << line << "\nin\n" << routes;
+  EXPECT_FALSE(planned->Materialise(planned->Find("n1"))->FindLink("vxlan-v6.calico"));
+}
+
+TEST(CalicoDualStack, WhatIsNotSupportedIsSaid) {
+  EXPECT_NE(DualStack(R"(, "natOutgoingIPv6": true)").diagnostics.Format().find("it needs ip6tables"),
+            std::string::npos);
+  const Planned full =
+      DualStack(R"(, "blockSizeIPv6": 126)", R"({"name": "q{i}", "generate": 4, "per": "node", "node": "n3"})");
+  EXPECT_FALSE(full.plan);
+  EXPECT_NE(full.diagnostics.Format().find("node \"n3\" needs 5 IPv6 addresses, and a block of /126 has 4"),
+            std::string::npos)
+      << full.diagnostics.Format();
+}
+
+TEST(CanalDualStack, PodsHaveFlannelsAddressesAndCalicosGateway) {
+  const Planned planned = PlanText(WithCluster(
+      R"("podCIDRIPv6": "fd00:10:244::/56", "nodes": ["node1", "node2"], "cni": {"type": "canal"},
+       "pods": [{"name": "p", "node": "node1"}])"));
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  EXPECT_NE(Routes6(planned, "p").find("default via fe80::ecee:eeff:feee:eeee dev eth0"), std::string::npos);
+  const std::string routes = Routes6(planned, "node1");
+  EXPECT_NE(routes.find("fd00:10:244:2::/64 via fd00:10:244:2:: dev flannel-v6.1"), std::string::npos) << routes;
+  EXPECT_NE(routes.find("fd00:10:244:1::2 dev cali"), std::string::npos) << routes;
+}
+
 }  // namespace
 }  // namespace overlaysim

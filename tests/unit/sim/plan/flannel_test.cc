@@ -282,10 +282,10 @@ TEST(FlannelDualStack, HostGwNeedsNoTunnel) {
 
 TEST(FlannelDualStack, OtherFlavoursSayThatTheyHaveNoneYet) {
   const Planned planned = PlanText(
-      WithCluster(R"("podCIDRIPv6": "fd00:10:244::/56", "nodes": ["node1"], "cni": {"type": "calico"}, "pods": [])"));
+      WithCluster(R"("podCIDRIPv6": "fd00:10:244::/56", "nodes": ["node1"], "cni": {"type": "cilium"}, "pods": [])"));
   EXPECT_FALSE(planned.plan);
-  EXPECT_NE(planned.diagnostics.Format().find("IPv6 with CNI calico is not supported yet (supported: flannel vxlan, "
-                                              "flannel host-gw)"),
+  EXPECT_NE(planned.diagnostics.Format().find("IPv6 with CNI cilium is not supported yet (supported: flannel vxlan, "
+                                              "flannel host-gw, canal, calico)"),
             std::string::npos)
       << planned.diagnostics.Format();
 }

@@ -81,9 +81,9 @@ INSTANTIATE_TEST_SUITE_P(Tutorial, PlanGolden,
                                          "three-nodes-bridged", "leaf-spine", "link-failure", "imported",
                                          "firewall-closed", "mtu", "calico-vxlan", "calico-cross-subnet", "calico-ipip",
                                          "calico-route-reflector", "canal", "flannel-ipip", "flannel-wireguard",
-                                         "flannel-udp", "flannel-ipsec", "calico-wireguard", "dual-stack",
-                                         "cilium-vxlan", "cilium-geneve", "cilium-native", "cilium-wireguard",
-                                         "antrea-geneve"),
+                                         "flannel-udp", "flannel-ipsec", "calico-wireguard", "calico-dual-stack",
+                                         "dual-stack", "cilium-vxlan", "cilium-geneve", "cilium-native",
+                                         "cilium-wireguard", "antrea-geneve"),
                          [](const auto& param) {
                            std::string name = param.param;
                            std::replace(name.begin(), name.end(), '-', '_');

@@ -72,6 +72,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Wire{"calico-wireguard-data", R"({"type": "calico", "wireguardEnabled": true})", "p2"},
                     Wire{"canal-echo-request", R"({"type": "canal"})", "p3"},
                     Wire{"flannel-v6-echo-request", R"({"type": "flannel"})", "p3", "ipv6"},
+                    Wire{"calico-v6-echo-request", R"({"type": "calico"})", "p3", "ipv6"},
                     Wire{"cilium-vxlan-echo-request", R"({"type": "cilium"})", "p3"},
                     Wire{"cilium-geneve-echo-request", R"({"type": "cilium", "tunnelProtocol": "geneve"})", "p3"},
                     Wire{"cilium-native-echo-request", R"({"type": "cilium", "routingMode": "native"})", "p2"},

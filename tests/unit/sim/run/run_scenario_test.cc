@@ -78,8 +78,9 @@ INSTANTIATE_TEST_SUITE_P(All, TutorialCaptures,
                                          "three-nodes-bridged", "imported", "leaf-spine", "link-failure",
                                          "firewall-closed", "mtu", "calico-vxlan", "calico-cross-subnet", "calico-ipip",
                                          "calico-route-reflector", "canal", "flannel-ipip", "flannel-wireguard",
-                                         "flannel-udp", "flannel-ipsec", "calico-wireguard", "cilium-vxlan",
-                                         "cilium-geneve", "cilium-native", "cilium-wireguard", "antrea-geneve"));
+                                         "flannel-udp", "flannel-ipsec", "calico-wireguard", "calico-dual-stack",
+                                         "cilium-vxlan", "cilium-geneve", "cilium-native", "cilium-wireguard",
+                                         "antrea-geneve"));
 
 }  // namespace
 }  // namespace overlaysim
