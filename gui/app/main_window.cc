@@ -129,11 +129,30 @@ QDockWidget* MainWindow::AddDock(const QString& name, const QString& title, QWid
                                  const QKeySequence& key) {
   auto* dock = new QDockWidget(title, this);
   dock->setObjectName(name);
-  dock->setWidget(view);
+  auto* frame = new QWidget(dock);
+  auto* whole = new QVBoxLayout(frame);
+  whole->setContentsMargins(0, 0, 0, 0);
+  whole->addWidget(view);
+  dock->setWidget(frame);
   view->setAccessibleName(view->accessibleName().isEmpty() ? title : view->accessibleName());
-  view->setMinimumSize(kLeastDock);  // whatever is in it: the window fits on a small screen
+  frame->setMinimumSize(kLeastDock);  // whatever is in it: the window fits on a small screen
   addDockWidget(area, dock);
-  dock->toggleViewAction()->setShortcut(key);
+  // A dock behind another one's tab is visible to Qt: Tab would go through controls that nobody sees.
+  connect(dock, &QDockWidget::visibilityChanged, view, &QWidget::setVisible);
+  auto* action = new QAction(title, this);
+  action->setShortcut(key);
+  action->setCheckable(true);
+  connect(dock, &QDockWidget::visibilityChanged, action, &QAction::setChecked);
+  connect(action, &QAction::triggered, this, [this, dock, view, action] {
+    // Behind another one, or not used just now: there it is. Else it is put away.
+    const bool isInUse = view->isVisible() && view->isAncestorOf(focusWidget());
+    if (isInUse)
+      dock->hide();
+    else
+      ShowView(dock->objectName()), view->setFocus(Qt::ShortcutFocusReason);
+    action->setChecked(!isInUse);
+  });
+  m_viewActions.append(action);
   return dock;
 }
 
@@ -142,6 +161,7 @@ void MainWindow::MakeDocks() {
   m_journey = new views::JourneyView(m_session, this);
   m_output = new QPlainTextEdit(this);
   m_output->setReadOnly(true);
+  m_output->setTabChangesFocus(true);
   m_output->setFont(views::FixedFont());
 
   QDockWidget* journey =
@@ -245,7 +265,7 @@ void MainWindow::MakeActions() {
   add(run, tr("&Follow the first packet"), tr("Ctrl+F5"), [this] { FollowFirstPacket(); });
 
   m_viewMenu = menuBar()->addMenu(tr("&View"));
-  for (QDockWidget* dock : findChildren<QDockWidget*>()) m_viewMenu->addAction(dock->toggleViewAction());
+  m_viewMenu->addActions(m_viewActions);
   m_viewMenu->addSeparator();
   m_darkAction = add(m_viewMenu, tr("&Dark"), tr("Ctrl+D"), [this] { UseTheme(m_darkAction->isChecked()); });
   m_darkAction->setCheckable(true);
@@ -261,6 +281,10 @@ void MainWindow::MakeActions() {
   add(m_viewMenu, tr("Network: f&lows"), tr("Alt+3"), lens(views::Lens::Flows));
   add(m_viewMenu, tr("Network: &what is shown"), tr("Ctrl+H"),
       [this] { m_canvas->SetListShown(!m_canvas->List().isVisible()); });
+  add(m_viewMenu, tr("&Filter packets"), tr("Ctrl+F"), [this] {
+    ShowView(QStringLiteral("packets"));
+    m_packets->Filter()->Focus();
+  });
   add(m_viewMenu, tr("Packets: filters and &colours…"), {}, [this] { m_packets->ManageFilters(); });
 
   QMenu* help = menuBar()->addMenu(tr("&Help"));
@@ -276,10 +300,6 @@ void MainWindow::MakeActions() {
     if (!action->text().isEmpty() && !action->menu())
       m_palette->AddAction(action->text().remove(u'&').remove(u'…'), [action] { action->trigger(); });
   add(m_viewMenu, tr("&Go to…"), tr("Ctrl+K"), [this] { m_palette->Open(); });
-  add(m_viewMenu, tr("&Filter packets"), tr("Ctrl+F"), [this] {
-    ShowView(QStringLiteral("packets"));
-    m_packets->Filter()->Focus();
-  });
 
   bar->addAction(open);
   bar->addAction(m_runAction);
@@ -606,7 +626,7 @@ bool MainWindow::MayDiscard() {
 void MainWindow::showEvent(QShowEvent* event) {
   QMainWindow::showEvent(event);
   if (std::exchange(m_hasOwnDocks, true)) return;
-  resizeDocks({findChild<QDockWidget*>(QStringLiteral("journey"))}, {std::max(580, width() * 36 / 100)},
+  resizeDocks({findChild<QDockWidget*>(QStringLiteral("journey"))}, {std::max(500, width() * 36 / 100)},
               Qt::Horizontal);
   resizeDocks({findChild<QDockWidget*>(QStringLiteral("packets"))}, {std::max(190, height() * 26 / 100)}, Qt::Vertical);
 }

@@ -107,6 +107,7 @@ class MainWindow : public QMainWindow {
   QPushButton* m_cancel = nullptr;
   QComboBox* m_runs = nullptr;
   QAction *m_runAction = nullptr, *m_darkAction = nullptr, *m_stillAction = nullptr;
+  QList<QAction*> m_viewActions;  ///< of each dock
   QMenu *m_viewMenu = nullptr, *m_exportMenu = nullptr;
   std::vector<PastRun> m_past;
   std::unique_ptr<QTemporaryDir> m_runsDirectory;  ///< of the runs of this window

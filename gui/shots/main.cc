@@ -276,11 +276,11 @@ int main(int argc, char** argv) {
         };
         for (const QString& view : window.ViewNames()) {
           if (!only.empty() && view.toStdString() != only) continue;
-          const bool wasHidden = window.findChild<QDockWidget*>(view)->isHidden();
+          const QByteArray docks = window.saveState();
           window.ShowView(view);
           Settle(150);
           if (!save(view, window)) return 1;
-          if (wasHidden) window.findChild<QDockWidget*>(view)->hide();
+          window.restoreState(docks);
         }
         std::unique_ptr<QWidget> dialog;
         for (const Scene& scene : Scenes(dialog)) {

@@ -4,13 +4,11 @@
 #include <QDir>
 #include <QFile>
 #include <QImage>
-#include <QLabel>
 #include <QSignalSpy>
 #include <QTemporaryDir>
 #include <QTest>
 #include <QThreadPool>
 
-#include "gui/app/main_window.h"
 #include "gui/itemmodels/packet_model.h"
 #include "gui/views/canvas/canvas_surface.h"
 #include "gui/views/canvas/canvas_view.h"
@@ -18,39 +16,10 @@
 #include "gui/views/inspect/node_inspector.h"
 #include "gui/views/journey/journey_html.h"
 #include "gui/views/packets/packets_view.h"
+#include "window_fixture.h"
 
 namespace overlaysim::app {
 namespace {
-
-constexpr int kPatienceMs = 60000;  // for a run as a process of its own, on a busy machine
-
-class Window : public ::testing::Test {
- protected:
-  Window() {
-    window.resize(1280, 800);
-    window.show();
-  }
-
-  /// Waits for the run that has begun; whether it could be opened.
-  bool RunIsShown() {
-    QSignalSpy ended(&window, &MainWindow::RunEnded);
-    if (!ended.wait(kPatienceMs)) return false;
-    return ended.first().first().toBool();
-  }
-
-  void OpenTutorial(const char* name) {
-    window.Open(QStringLiteral(OVERLAYSIM_SOURCE_DIR "/scenarios/tutorial/") + QLatin1String(name));
-    ASSERT_TRUE(RunIsShown());
-  }
-
-  QString Message() const {
-    for (const QLabel* label : window.findChildren<QLabel*>())
-      if (label->accessibleName() == QLatin1String("Message")) return label->isVisible() ? label->text() : QString();
-    return {};
-  }
-
-  MainWindow window;
-};
 
 TEST_F(Window, AFirstStartFollowsTheFirstPacket) {
   window.OpenWelcome();

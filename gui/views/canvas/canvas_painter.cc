@@ -293,8 +293,11 @@ void CanvasPainter::AddCableLabel(uint32_t cable) {
   if (there || back) text += QStringLiteral("  → %1  ← %2").arg(share(there), share(back));
   const QPointF at = Along(line, 0.5);
   const double width = QFontMetricsF(m_font).horizontalAdvance(text) + 12;
-  AddLabel({QRectF(at.x() - width / 2, at.y() - m_line / 2 - 1, width, m_line + 2), text, kOfSelected, Qt::AlignCenter,
-            m_theme.text, false, false, true});
+  // Of a cable at the canvas's edge the label is moved into sight.
+  const double left =
+      std::clamp(at.x() - width / 2, m_window.left() + 2, std::max(m_window.left() + 2, m_window.right() - width - 2));
+  AddLabel({QRectF(left, at.y() - m_line / 2 - 1, width, m_line + 2), text, kOfSelected, Qt::AlignCenter, m_theme.text,
+            false, false, true});
 }
 
 // --- nodes, switches, routers
@@ -575,19 +578,6 @@ void CanvasPainter::PaintPod(const layout::PodBox& pod) {
 
 // --- tunnels and flows
 
-QPainterPath CanvasPainter::CurveBetween(QPointF a, QPointF b) const {
-  const QLineF line(a, b);
-  const QPointF normal = line.length() > 0 ? QPointF(line.dy(), -line.dx()) / line.length() : QPointF();
-  const bool isInSight = m_window.contains(a) && m_window.contains(b);
-  constexpr double kEdge = 6;
-  const QRectF room = m_window.adjusted(kEdge, kEdge, -kEdge, -kEdge).united(QRectF(a, b).normalized());
-  for (double bow = std::min(line.length() * 0.29, 256.0);; bow *= 0.8) {
-    QPainterPath path(a);
-    path.quadTo((a + b) / 2 + normal * bow, b);
-    if (bow < 1 || !isInSight || room.contains(path.boundingRect())) return path;
-  }
-}
-
 uint32_t CanvasPainter::ClosedSiteOf(uint32_t netns) const {
   if (netns >= m_state.Layout().siteOf.size()) return kNone;
   const uint32_t site = m_state.Layout().siteOf[netns];
@@ -625,7 +615,7 @@ void CanvasPainter::PaintTunnels() {
     if (edge.vni && m_state.GetShown().hiddenVnis.count(*edge.vni) > 0) return;
     const auto a = anchor(edge.from, edge.vni), b = anchor(edge.to, edge.vni);
     if (!a || !b || *a == *b) return;
-    const QPainterPath curve = CurveBetween(*a, *b);
+    const QPainterPath curve = CurveBetween(*a, *b, m_window);
     if (!IsOnScreen(curve.boundingRect().adjusted(-4, -4, 4, 4))) return;
     ++drawn;
     QColor colour = m_theme.tunnel;
@@ -663,7 +653,7 @@ void CanvasPainter::PaintFlows() {
     if (!from || !to) continue;
     const QPointF a = m_camera.ToWindow(*from).center(), b = m_camera.ToWindow(*to).center();
     if (QLineF(a, b).length() < 4) continue;
-    const QPainterPath curve = CurveBetween(a, b);
+    const QPainterPath curve = CurveBetween(a, b, m_window);
     if (!IsOnScreen(curve.boundingRect().adjusted(-4, -4, 4, 4))) continue;
     ++drawn;
     QColor colour = m_theme.flow;
@@ -1027,6 +1017,19 @@ void CanvasPainter::PaintLegend() {
   m_painter.drawText(under, Qt::AlignLeft, words[1]);
   m_painter.drawText(under, Qt::AlignHCenter, words[2]);
   m_painter.drawText(under, Qt::AlignRight, words[3]);
+}
+
+QPainterPath CurveBetween(QPointF a, QPointF b, const QRectF& window) {
+  const QLineF line(a, b);
+  const QPointF normal = line.length() > 0 ? QPointF(line.dy(), -line.dx()) / line.length() : QPointF();
+  const bool isInSight = window.contains(a) && window.contains(b);
+  constexpr double kEdge = 6;
+  const QRectF room = window.adjusted(kEdge, kEdge, -kEdge, -kEdge).united(QRectF(a, b).normalized());
+  for (double bow = std::min(line.length() * 0.29, 256.0);; bow *= 0.8) {
+    QPainterPath path(a);
+    path.quadTo((a + b) / 2 + normal * bow, b);
+    if (bow < 1 || !isInSight || room.contains(path.boundingRect())) return path;
+  }
 }
 
 }  // namespace overlaysim::views

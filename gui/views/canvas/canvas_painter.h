@@ -67,8 +67,6 @@ class CanvasPainter {
 
   bool IsSeen(const layout::Box& box) const { return box.Intersects(m_seen); }
   bool IsOnScreen(const QRectF& box) const { return m_window.intersects(box); }
-  /// As a whole in the window, if both its ends are.
-  QPainterPath CurveBetween(QPointF a, QPointF b) const;
   /// The site of that namespace while nothing of its inside is drawn; kNone: it is, or it has no site.
   uint32_t ClosedSiteOf(uint32_t netns) const;
   /// Small boxes have square corners, and so have all with radius 0.
@@ -95,5 +93,8 @@ class CanvasPainter {
 /// Shares of a heat scale as the legend says them.
 QString HeatName(Heat heat);
 QString LensName(Lens lens);
+
+/// Of a tunnel or flow: bowed, so that both directions are seen; as a whole in the window, if both its ends are.
+QPainterPath CurveBetween(QPointF a, QPointF b, const QRectF& window);
 
 }  // namespace overlaysim::views

@@ -200,7 +200,8 @@ void CanvasView::MakeBar() {
   row->addWidget(m_heats);
   row->addSpacing(10);
   m_shown = new QToolButton(m_bar);
-  m_shown->setText(tr("Show"));
+  m_shown->setText(tr("Show ▾"));
+  m_shown->setAccessibleName(tr("What is shown"));
   m_shown->setToolTip(tr("What is shown: namespaces, labels, racks, VNIs, only what is related to the selection"));
   m_shown->setPopupMode(QToolButton::InstantPopup);
   m_menu = new QMenu(m_shown);
@@ -234,6 +235,16 @@ void CanvasView::MakeBar() {
   add(QStringLiteral("+"), tr("Zoom in (+)"), &CanvasSurface::ZoomIn);
   add(tr("Fit"), tr("Show everything (F)"), &CanvasSurface::Fit);
   m_bar->setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Fixed);
+  connect(&ThemeSwitch::Instance(), &ThemeSwitch::Changed, this, &CanvasView::UseTheme);
+  UseTheme();
+}
+
+void CanvasView::UseTheme() {
+  // What is chosen is told from the rest in both themes; the style's own shade is all but invisible in the dark.
+  const Theme& theme = CurrentTheme();
+  m_bar->setStyleSheet(QStringLiteral("QToolButton:checked { background: %1; color: %2; border: 1px solid %1; "
+                                      "border-radius: 2px; } QToolButton::menu-indicator { image: none; }")
+                           .arg(theme.accent.name(), theme.TextOn(theme.accent).name()));
 }
 
 void CanvasView::ShowRun() {

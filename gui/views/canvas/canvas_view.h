@@ -60,6 +60,7 @@ class CanvasView : public QWidget {
 
  private:
   void MakeBar();
+  void UseTheme();
   void ShowRun();
   void ShowMenu();
   void FollowStep();

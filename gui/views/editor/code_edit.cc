@@ -98,6 +98,7 @@ CodeEdit::CodeEdit(QWidget* parent)
   setFont(FixedFont());
   setLineWrapMode(QPlainTextEdit::NoWrap);
   setTabStopDistance(2 * fontMetrics().horizontalAdvance(u' '));
+  setTabChangesFocus(true);  // lines are indented as they begin; Tab is the way out
   setAccessibleName(tr("Scenario text"));
   auto* colours = new JsonColours(document());
   m_completer = new QCompleter(m_completions, this);

@@ -63,6 +63,7 @@ FlowTable::FlowTable(Session& session, QWidget* parent)
   bar->addWidget(copy);
   column->addLayout(bar);
   m_tabs = new QTabWidget(this);
+  m_tabs->setAccessibleName(tr("Flows or links"));
   m_tabs->setDocumentMode(true);
   column->addWidget(m_tabs, 1);
   m_flowPage = AddPage(m_flows, tr("Flows"));

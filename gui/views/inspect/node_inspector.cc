@@ -61,6 +61,7 @@ NodeInspector::NodeInspector(Session& session, QWidget* parent) : QWidget(parent
   bar->addWidget(copy);
   column->addLayout(bar);
   m_tabs = new QTabWidget(this);
+  m_tabs->setAccessibleName(tr("Tables of what is selected"));
   m_tabs->setDocumentMode(true);
   m_tabs->setUsesScrollButtons(true);
   const auto add = [&](const QString& name, int table) {

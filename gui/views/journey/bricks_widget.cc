@@ -3,14 +3,22 @@
 #include <QHelpEvent>
 #include <QPainter>
 #include <QToolTip>
+#include <cmath>
 #include <utility>
 
 #include "gui/views/format.h"
 
 namespace overlaysim::views {
+namespace {
+
+constexpr int kWidth = 700, kMargin = 4;
+
+}  // namespace
 
 BricksWidget::BricksWidget(QWidget* parent) : QWidget(parent) {
-  setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+  QSizePolicy policy(QSizePolicy::Expanding, QSizePolicy::Preferred);
+  policy.setHeightForWidth(true);
+  setSizePolicy(policy);
   setAccessibleName(tr("Headers"));
   connect(&ThemeSwitch::Instance(), &ThemeSwitch::Changed, this, qOverload<>(&QWidget::update));
 }
@@ -22,19 +30,23 @@ void BricksWidget::Show(HeaderPicture picture) {
   update();
 }
 
-QSize BricksWidget::sizeHint() const { return {700, static_cast<int>(PictureHeight(m_picture, font())) + 2}; }
+int BricksWidget::heightForWidth(int width) const {
+  return static_cast<int>(std::ceil(PictureHeight(m_picture, width - kMargin, font()))) + 2;
+}
 
-QSize BricksWidget::minimumSizeHint() const { return {320, sizeHint().height()}; }
+QSize BricksWidget::sizeHint() const { return {kWidth, heightForWidth(kWidth)}; }
+
+QSize BricksWidget::minimumSizeHint() const { return {320, heightForWidth(kWidth)}; }
 
 void BricksWidget::paintEvent(QPaintEvent*) {
   QPainter painter(this);
-  PaintPicture(painter, QRectF(rect()).adjusted(0, 0, -4, 0), m_picture, CurrentTheme(), font());
+  PaintPicture(painter, QRectF(rect()).adjusted(0, 0, -kMargin, 0), m_picture, CurrentTheme(), font());
 }
 
 bool BricksWidget::event(QEvent* event) {
   if (event->type() != QEvent::ToolTip) return QWidget::event(event);
   const auto* help = static_cast<QHelpEvent*>(event);
-  const BrickLayout layout = LayBricks(m_picture, QRectF(rect()).adjusted(0, 0, -4, 0), font());
+  const BrickLayout layout = LayBricks(m_picture, QRectF(rect()).adjusted(0, 0, -kMargin, 0), font());
   const auto find = [&](const std::vector<QRectF>& rects, const BrickRow& row) -> const Brick* {
     for (size_t i = 0; i < rects.size(); ++i)
       if (rects[i].contains(help->pos())) return &row.bricks[i];

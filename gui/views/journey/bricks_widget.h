@@ -15,6 +15,8 @@ class BricksWidget : public QWidget {
   const HeaderPicture& Picture() const { return m_picture; }
   QSize sizeHint() const override;
   QSize minimumSizeHint() const override;
+  bool hasHeightForWidth() const override { return true; }
+  int heightForWidth(int width) const override;
 
  protected:
   void paintEvent(QPaintEvent*) override;

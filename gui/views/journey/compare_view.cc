@@ -131,14 +131,11 @@ QVariant CompareModel::data(const QModelIndex& index, int role) const {
   }
   if (!hop) return {};
   switch (index.column()) {
-    case LeftPlace:
-    case RightPlace:
-      return QString::fromStdString(hop->place);
-    case LeftAction:
-    case RightAction:
-      return hop->line.empty() ? QString::fromStdString(hop->action)
-                               : QStringLiteral("%1 · %2").arg(QString::fromStdString(hop->action),
-                                                               QString::fromStdString(hop->line));
+    case LeftStep:
+    case RightStep:
+      return QStringLiteral("%1\n%2\n%3")
+          .arg(QString::fromStdString(hop->place), QString::fromStdString(hop->action),
+               QString::fromStdString(hop->line).simplified());
     default:
       return BytesText(hop->afterBytes);
   }
@@ -147,13 +144,10 @@ QVariant CompareModel::data(const QModelIndex& index, int role) const {
 QVariant CompareModel::headerData(int section, Qt::Orientation orientation, int role) const {
   if (orientation != Qt::Horizontal || role != Qt::DisplayRole) return {};
   switch (section) {
-    case LeftPlace:
-      return tr("this packet at");
-    case RightPlace:
-      return tr("the other at");
-    case LeftAction:
-    case RightAction:
-      return tr("step");
+    case LeftStep:
+      return tr("this packet");
+    case RightStep:
+      return tr("the other");
     case LeftBytes:
     case RightBytes:
       return tr("bytes");
@@ -183,18 +177,19 @@ CompareView::CompareView(Session& session, QWidget* parent)
   choice->addWidget(m_runName, 1);
   column->addLayout(choice);
   auto* summary = new QGridLayout;
-  const auto label = [&](int at, Qt::Alignment alignment) {
+  const auto label = [&](int row, int at, int span, Qt::Alignment alignment) {
     auto* made = new QLabel(this);
     made->setTextFormat(Qt::PlainText);
     made->setWordWrap(true);
     made->setAlignment(alignment | Qt::AlignTop);
-    summary->addWidget(made, 0, at);
-    summary->setColumnStretch(at, at == 1 ? 2 : 3);
+    summary->addWidget(made, row, at, 1, span);
     return made;
   };
-  m_leftSummary = label(0, Qt::AlignLeft);
-  m_difference = label(1, Qt::AlignHCenter);
-  m_rightSummary = label(2, Qt::AlignRight);
+  m_leftSummary = label(0, 0, 1, Qt::AlignLeft);
+  m_rightSummary = label(0, 1, 1, Qt::AlignRight);
+  m_difference = label(1, 0, 2, Qt::AlignHCenter);
+  summary->setColumnStretch(0, 1);
+  summary->setColumnStretch(1, 1);
   QFont bold = m_difference->font();
   bold.setBold(true);
   m_difference->setFont(bold);
@@ -205,20 +200,26 @@ CompareView::CompareView(Session& session, QWidget* parent)
   m_table->setSelectionBehavior(QTableView::SelectRows);
   m_table->setSelectionMode(QTableView::SingleSelection);
   m_table->setShowGrid(false);
+  m_table->setTabKeyNavigation(false);
   m_table->setWordWrap(false);
   m_table->verticalHeader()->hide();
   m_table->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
-  m_table->verticalHeader()->setDefaultSectionSize(QFontMetrics(font()).height() + 8);
+  m_table->verticalHeader()->setDefaultSectionSize(3 * QFontMetrics(font()).height() + 8);
   m_table->horizontalHeader()->setSectionResizeMode(QHeaderView::Interactive);
   m_table->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
   m_table->horizontalHeader()->setTextElideMode(Qt::ElideRight);
-  m_table->horizontalHeader()->setMinimumSectionSize(m_table->fontMetrics().horizontalAdvance(u'x') * 8);
-  m_table->horizontalHeader()->setSectionResizeMode(CompareModel::LeftAction, QHeaderView::Stretch);
-  m_table->horizontalHeader()->setSectionResizeMode(CompareModel::RightAction, QHeaderView::Stretch);
-  for (const auto& [section, width] : {std::pair(CompareModel::LeftPlace, 130), std::pair(CompareModel::LeftBytes, 70),
-                                       std::pair(CompareModel::Difference, 84), std::pair(CompareModel::RightBytes, 70),
-                                       std::pair(CompareModel::RightPlace, 130)})
-    m_table->horizontalHeader()->resizeSection(section, width);
+  m_table->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+  for (const int section : {CompareModel::LeftStep, CompareModel::RightStep})
+    m_table->horizontalHeader()->setSectionResizeMode(section, QHeaderView::Stretch);
+  const QFontMetrics metrics(font());
+  for (const auto& [section, widest] : {std::pair<int, QString>(CompareModel::LeftBytes, BytesText(9999)),
+                                        {CompareModel::Difference, std::max(tr("◀ only here"), tr("only here ▶"),
+                                                                            [&](const QString&x, const QString&y) {
+                                                                              return metrics.horizontalAdvance(x) <
+                                                                                     metrics.horizontalAdvance(y);
+                                                                            })},
+                                        {CompareModel::RightBytes, BytesText(9999)}})
+    m_table->horizontalHeader()->resizeSection(section, metrics.horizontalAdvance(widest) + 10);
   column->addWidget(m_table, 1);
 
   connect(open, &QPushButton::clicked, this, &CompareView::AskForDirectory);
@@ -335,11 +336,13 @@ void CompareView::Refresh() {
   }
   const JourneySummary a = JourneySummary::Of(*m_session.Run(), *left), b = JourneySummary::Of(*OtherRun(), *m_other);
   const int64_t time = b.durationNs - a.durationNs;
-  m_difference->setText(tr("the other: %1 on the wire, %2")
-                            .arg(SignedBytes(static_cast<int64_t>(b.mostBytes) - static_cast<int64_t>(a.mostBytes)),
-                                 time == 0  ? tr("as fast")
-                                 : time > 0 ? tr("%1 slower").arg(TimeText(time))
-                                            : tr("%1 faster").arg(TimeText(-time))));
+  const int64_t bytes = static_cast<int64_t>(b.mostBytes) - static_cast<int64_t>(a.mostBytes);
+  m_difference->setText(
+      tr("The other: %1, %2")
+          .arg(bytes == 0 ? tr("as many bytes on the wire") : tr("%1 on the wire").arg(SignedBytes(bytes)),
+               time == 0  ? tr("as fast")
+               : time > 0 ? tr("%1 slower").arg(TimeText(time))
+                          : tr("%1 faster").arg(TimeText(-time))));
   m_model->Show(left, &*m_other, AlignJourneys(m_session.Run()->Plan(), *left, OtherRun()->Plan(), *m_other));
   FollowStep();
 }

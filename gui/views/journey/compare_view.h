@@ -35,7 +35,7 @@ struct JourneySummary {
 class CompareModel : public QAbstractTableModel {
   Q_OBJECT
  public:
-  enum Column { LeftPlace, LeftAction, LeftBytes, Difference, RightBytes, RightAction, RightPlace, ColumnCount };
+  enum Column { LeftStep, LeftBytes, Difference, RightBytes, RightStep, ColumnCount };
   using QAbstractTableModel::QAbstractTableModel;
   void Show(const replay::Journey* left, const replay::Journey* right, std::vector<ComparedStep> steps);
   int rowCount(const QModelIndex& parent = {}) const override;

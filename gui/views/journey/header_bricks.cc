@@ -107,11 +107,33 @@ std::vector<HeaderPicture::Column> PairUp(const BrickRow& before, const BrickRow
   return columns;
 }
 
-qreal LinesOf(const BrickRow& row) {
+qreal NotesOf(const BrickRow& row) {
   qreal most = 0;
   for (const Brick& brick : row.bricks)
     most = std::max(most, static_cast<qreal>(std::min<qsizetype>(brick.changes.size(), 3)));
   return most;
+}
+
+constexpr qreal kBrickSides = 13;  // between a brick's edges and its text
+
+/// The text in lines of that width, broken at spaces; a word that is longer stands in a line of its own.
+QStringList LinesOf(const QString& text, const QFontMetricsF& metrics, qreal width) {
+  QStringList lines;
+  for (const QString& word : text.split(QLatin1Char(' '), Qt::SkipEmptyParts)) {
+    const QString longer = lines.isEmpty() ? word : lines.back() + QLatin1Char(' ') + word;
+    if (!lines.isEmpty() && metrics.horizontalAdvance(longer) <= width)
+      lines.back() = longer;
+    else
+      lines.append(word);
+  }
+  return lines;
+}
+
+qreal LongestWord(const QString& text, const QFontMetricsF& metrics) {
+  qreal longest = 0;
+  for (const QString& word : text.split(QLatin1Char(' '), Qt::SkipEmptyParts))
+    longest = std::max(longest, metrics.horizontalAdvance(word));
+  return longest;
 }
 
 QFont Smaller(QFont font) {
@@ -181,22 +203,13 @@ void PaintBrick(QPainter& painter, const QRectF& rect, const Brick& brick, const
   painter.setFont(small);
   const QRectF summary(inner.left(), inner.top() + boldMetrics.height(), inner.width(),
                        bytesTop - inner.top() - boldMetrics.height());
-  QString rest = brick.summary;
-  qreal y = summary.top();
-  while (!rest.isEmpty() && y + smallMetrics.height() <= summary.bottom() + 1) {
-    const bool isLast = y + 2 * smallMetrics.height() > summary.bottom() + 1;
-    qsizetype take = rest.size();
-    if (!isLast && smallMetrics.horizontalAdvance(rest) > inner.width()) {
-      // Breaks where a space or comma is, as far right as fits.
-      take = 0;
-      for (qsizetype i = 1; i < rest.size(); ++i)
-        if (rest[i] == QLatin1Char(' ') && smallMetrics.horizontalAdvance(rest.left(i)) <= inner.width()) take = i;
-      if (take == 0) take = rest.size();
-    }
-    painter.drawText(QPointF(inner.left(), y + smallMetrics.ascent()),
-                     smallMetrics.elidedText(rest.left(take), Qt::ElideRight, inner.width()));
-    rest = rest.mid(take).trimmed();
-    y += smallMetrics.height();
+  const QStringList lines = LinesOf(brick.summary, smallMetrics, summary.width());
+  const auto room = std::max<qsizetype>(1, static_cast<qsizetype>((summary.height() + 1) / smallMetrics.height()));
+  for (qsizetype line = 0; line < std::min(room, lines.size()); ++line) {
+    const QString shown = line + 1 == room ? lines.mid(line).join(QLatin1Char(' ')) : lines[line];
+    painter.drawText(QPointF(summary.left(),
+                             summary.top() + static_cast<qreal>(line) * smallMetrics.height() + smallMetrics.ascent()),
+                     smallMetrics.elidedText(shown, Qt::ElideRight, summary.width()));
   }
   painter.drawText(QRectF(bytesLeft, bytesTop, inner.right() - bytesLeft, smallMetrics.height()),
                    Qt::AlignRight | Qt::AlignVCenter,
@@ -329,24 +342,33 @@ BrickLayout LayBricks(const HeaderPicture& picture, const QRectF& area, const QF
   const QFontMetricsF metrics(font), bold(Bold(font)), small(Smaller(font));
   layout.labelWidth =
       std::max(metrics.horizontalAdvance(Tr("headers")), bold.horizontalAdvance(QStringLiteral("65,535 B"))) + 14;
-  layout.brickHeight = bold.height() + 3 * small.height() + 12;
-  layout.noteHeight = LinesOf(picture.after) * (small.height() + 1) + (LinesOf(picture.after) > 0 ? 8 : 0);
+  layout.noteHeight = NotesOf(picture.after) * (small.height() + 1) + (NotesOf(picture.after) > 0 ? 8 : 0);
   layout.rowGap = 18;
 
   const auto brickIn = [&](const HeaderPicture::Column& column) -> const Brick& {
     return column.after >= 0 ? picture.after.bricks[static_cast<size_t>(column.after)]
                              : picture.before.bricks[static_cast<size_t>(column.before)];
   };
-  std::vector<qreal> widths;
-  qreal least = 0, weights = 0;
+  std::vector<qreal> widths, words;  // a brick's name fits, and each word of its summary
+  qreal least = 0, wanted = 0, weights = 0;
   for (const HeaderPicture::Column& column : picture.columns) {
     const Brick& brick = brickIn(column);
     widths.push_back(bold.horizontalAdvance(brick.name) + 15 + bold.height());
+    words.push_back(std::max(widths.back(), LongestWord(brick.summary, small) + kBrickSides + 1));
     least += widths.back();
+    wanted += words.back();
     weights += std::min<qreal>(brick.bytes, 64);
   }
   const qreal gap = 4, boxes = 10;
   const qreal room = area.width() - layout.labelWidth - boxes - gap * static_cast<qreal>(widths.size());
+  if (wanted <= room) {
+    widths = words;
+    least = wanted;
+  } else if (least <= room) {
+    const qreal share = (room - least) / (wanted - least);
+    for (size_t i = 0; i < widths.size(); ++i) widths[i] += share * (words[i] - widths[i]);
+    least = room;
+  }
   if (least > room && least > 0) {
     for (qreal& width : widths) width = std::max<qreal>(24, width * room / least);
   } else if (weights > 0) {
@@ -354,6 +376,11 @@ BrickLayout LayBricks(const HeaderPicture& picture, const QRectF& area, const QF
     for (size_t i = 0; i < widths.size(); ++i)
       widths[i] += std::max<qreal>(0, extra) * std::min<qreal>(brickIn(picture.columns[i]).bytes, 64) / weights;
   }
+  constexpr qsizetype kFewestLines = 2, kMostLines = 5;
+  qsizetype lines = kFewestLines;
+  for (size_t i = 0; i < widths.size(); ++i)
+    lines = std::max(lines, LinesOf(brickIn(picture.columns[i]).summary, small, widths[i] - kBrickSides).size());
+  layout.brickHeight = bold.height() + static_cast<qreal>(std::min(lines, kMostLines) + 1) * small.height() + 12;
   layout.before.resize(picture.before.bricks.size());
   layout.after.resize(picture.after.bricks.size());
   const qreal first = area.top() + 8;
@@ -371,8 +398,8 @@ BrickLayout LayBricks(const HeaderPicture& picture, const QRectF& area, const QF
   return layout;
 }
 
-qreal PictureHeight(const HeaderPicture& picture, const QFont& font) {
-  return LayBricks(picture, QRectF(0, 0, 1000, 0), font).height;
+qreal PictureHeight(const HeaderPicture& picture, qreal width, const QFont& font) {
+  return LayBricks(picture, QRectF(0, 0, width, 0), font).height;
 }
 
 void PaintPicture(QPainter& painter, const QRectF& area, const HeaderPicture& picture, const Theme& theme,

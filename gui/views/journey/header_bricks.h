@@ -64,7 +64,7 @@ struct BrickLayout {
   qreal height = 0;
 };
 BrickLayout LayBricks(const HeaderPicture& picture, const QRectF& area, const QFont& font);
-qreal PictureHeight(const HeaderPicture& picture, const QFont& font);
+qreal PictureHeight(const HeaderPicture& picture, qreal width, const QFont& font);
 void PaintPicture(QPainter& painter, const QRectF& area, const HeaderPicture& picture, const Theme& theme,
                   const QFont& font);
 

@@ -3,6 +3,7 @@
 #include <QCheckBox>
 #include <QClipboard>
 #include <QFileDialog>
+#include <QFocusEvent>
 #include <QGuiApplication>
 #include <QHBoxLayout>
 #include <QLabel>
@@ -111,9 +112,10 @@ JourneyView::JourneyView(Session& session, QWidget* parent) : QWidget(parent), m
   connect(&session, &Session::StepChanged, this, &JourneyView::Refresh);
   connect(&session, &Session::RunChanged, this, &JourneyView::Refresh);
   connect(&ThemeSwitch::Instance(), &ThemeSwitch::Changed, this, &JourneyView::Refresh);
-  setFocusProxy(m_list);
   Refresh();
 }
+
+void JourneyView::focusInEvent(QFocusEvent* event) { m_list->setFocus(event->reason()); }
 
 void JourneyView::resizeEvent(QResizeEvent* event) {
   QWidget::resizeEvent(event);

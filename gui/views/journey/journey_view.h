@@ -36,6 +36,8 @@ class JourneyView : public QWidget {
 
  protected:
   void resizeEvent(QResizeEvent* event) override;
+  /// As a focus proxy, but Tab comes to what stands before it, too.
+  void focusInEvent(QFocusEvent* event) override;
 
  private:
   void Refresh();

@@ -66,6 +66,7 @@ StepDetail::StepDetail(Session& session, QWidget* parent) : QScrollArea(parent),
   m_table->setLineWrapMode(QPlainTextEdit::NoWrap);
   m_table->setFont(FixedFont());
   m_table->setTabChangesFocus(true);
+  m_table->setAccessibleName(tr("The table that was asked"));
   m_wholeTable = new QPushButton(content);
   m_wholeTable->setCheckable(true);
   m_relations = new QLabel(content);

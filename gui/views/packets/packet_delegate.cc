@@ -28,6 +28,7 @@ bool PacketDelegate::helpEvent(QHelpEvent* event, QAbstractItemView* view, const
 
 void PacketDelegate::initStyleOption(QStyleOptionViewItem* option, const QModelIndex& index) const {
   QStyledItemDelegate::initStyleOption(option, index);
+  if (index.column() < PacketModel::Info) option->textElideMode = Qt::ElideMiddle;  // both ends of a name tell it
   const Theme& theme = CurrentTheme();
   QColor tint = theme.ColourOf(static_cast<replay::Protocol>(index.data(PacketModel::ProtocolRole).toInt()));
   tint.setAlphaF(theme.isDark ? 0.14f : 0.12f);

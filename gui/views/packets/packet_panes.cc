@@ -63,10 +63,12 @@ PacketPanes::PacketPanes(QWidget* parent) : QWidget(parent), m_fields(new FieldT
   m_tree->setContextMenuPolicy(Qt::CustomContextMenu);
   m_tree->header()->setStretchLastSection(true);
   m_tabs = new QTabWidget(splitter);
+  m_tabs->setAccessibleName(tr("Bytes or diagram"));
   m_tabs->setDocumentMode(true);
   m_bytes = new HexView(m_tabs);
   m_tabs->addTab(m_bytes, tr("Bytes"));
   auto* scroll = new QScrollArea(m_tabs);
+  scroll->setAccessibleName(tr("Diagram of the headers"));
   scroll->setFrameShape(QFrame::NoFrame);
   m_diagram = new HeaderDiagram;
   scroll->setWidget(m_diagram);

@@ -6,6 +6,7 @@
 #include <QDir>
 #include <QFileDialog>
 #include <QFileInfo>
+#include <QFocusEvent>
 #include <QHBoxLayout>
 #include <QHeaderView>
 #include <QLabel>
@@ -21,8 +22,10 @@
 #include <QTableView>
 #include <QToolButton>
 #include <QVBoxLayout>
+#include <array>
 #include <filesystem>
 #include <map>
+#include <numeric>
 
 #include "gui/itemmodels/packet_model.h"
 #include "gui/views/format.h"
@@ -96,16 +99,9 @@ PacketsView::PacketsView(Session& session, QWidget* parent)
   header->setHighlightSections(false);
   header->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
   header->setSectionsMovable(true);
-  const int digit = QFontMetrics(font()).horizontalAdvance(QLatin1Char('0'));
-  for (const auto& [section, digits] : {std::pair<int, int>(PacketModel::Number, 6),
-                                        {PacketModel::Time, 12},
-                                        {PacketModel::Where, 16},
-                                        {PacketModel::Source, 13},
-                                        {PacketModel::Destination, 13},
-                                        {PacketModel::ProtocolName, 8},
-                                        {PacketModel::Length, 7},
-                                        {PacketModel::Step, 18}})
-    header->resizeSection(section, digits * digit + 10);
+  header->setTextElideMode(Qt::ElideRight);
+  connect(header, &QHeaderView::sectionResized, this, [this] { m_hasOwnColumns |= !m_isFitting; });
+  m_table->viewport()->installEventFilter(this);
   m_panes = new PacketPanes(splitter);
   splitter->addWidget(m_table);
   splitter->addWidget(m_panes);
@@ -144,6 +140,7 @@ PacketsView::PacketsView(Session& session, QWidget* parent)
     ShowCounts();
   });
   connect(m_model, &PacketModel::Finished, this, [this] {
+    FitColumns();
     m_progress->hide();
     m_stop->hide();
     ShowCounts();
@@ -165,7 +162,6 @@ PacketsView::PacketsView(Session& session, QWidget* parent)
   connect(&session, &Session::RunChanged, this, &PacketsView::RunChanged);
   connect(&session, &Session::StepChanged, this, &PacketsView::FollowStep);
   connect(&ThemeSwitch::Instance(), &ThemeSwitch::Changed, m_table->viewport(), qOverload<>(&QWidget::update));
-  setFocusProxy(m_table);
   UseRules();
   RunChanged();
 }
@@ -185,6 +181,7 @@ void PacketsView::LoadSource() {
   m_panes->ShowNothing();
   const QString error = m_model->SetRun(m_session.Run(), source);
   m_table->setColumnHidden(PacketModel::Step, source == replay::PacketSource::Capture);
+  FitColumns();
   if (m_session.Run() && error.isEmpty() && !m_filter->Text().isEmpty()) m_filter->Apply();
   m_counts->setText(error);
   if (error.isEmpty()) ShowCounts();
@@ -195,6 +192,41 @@ void PacketsView::resizeEvent(QResizeEvent* event) {
   QWidget::resizeEvent(event);
   constexpr int kRoomForPanes = 340;  // else the list needs it all
   m_panes->setVisible(height() >= kRoomForPanes);
+}
+
+bool PacketsView::eventFilter(QObject* watched, QEvent* event) {
+  if (watched == m_table->viewport() && event->type() == QEvent::Resize) FitColumns();
+  return QWidget::eventFilter(watched, event);
+}
+
+void PacketsView::focusInEvent(QFocusEvent* event) { m_table->setFocus(event->reason()); }
+
+void PacketsView::FitColumns() {
+  if (m_hasOwnColumns) return;
+  const int digit = QFontMetrics(font()).horizontalAdvance(QLatin1Char('0'));
+  constexpr int kPad = 12, kMostDigits = 26, kLeastDigits = 9;
+  std::array<int, PacketModel::Info> widths{};
+  m_isFitting = true;
+  for (int section = 0; section < PacketModel::Info; ++section) {
+    if (m_table->isColumnHidden(section)) continue;
+    m_table->resizeColumnToContents(section);
+    widths[static_cast<size_t>(section)] = std::min(kMostDigits * digit + kPad, m_table->columnWidth(section));
+  }
+  const int all = std::accumulate(widths.begin(), widths.end(), 0);
+  // Names give way, so that what happened is seen; what the packet says takes what is left.
+  constexpr std::array kNames{PacketModel::Where, PacketModel::Source, PacketModel::Destination};
+  int names = 0;
+  for (const int section : kNames) names += widths[section];
+  const int most = m_table->viewport()->width();
+  if (all > most && names > 0) {
+    const int room = std::max(names - (all - most), 0);
+    for (const int section : kNames)
+      widths[section] = std::max(kLeastDigits * digit + kPad, widths[section] * room / names);
+  }
+  for (int section = 0; section < PacketModel::Info; ++section)
+    if (const int width = widths[static_cast<size_t>(section)]; width > 0)
+      m_table->horizontalHeader()->resizeSection(section, width);
+  m_isFitting = false;
 }
 
 void PacketsView::ShowTrace() {

@@ -46,6 +46,9 @@ class PacketsView : public QWidget {
 
  protected:
   void resizeEvent(QResizeEvent* event) override;
+  /// As a focus proxy, but Tab comes to what stands before it, too.
+  void focusInEvent(QFocusEvent* event) override;
+  bool eventFilter(QObject* watched, QEvent* event) override;
 
  private:
   void RunChanged();
@@ -55,6 +58,7 @@ class PacketsView : public QWidget {
   void ShowMenu(const QPoint& at);
   void ShowCounts();
   void UseRules();
+  void FitColumns();  ///< to what they show, until somebody drags one
 
   Session& m_session;
   itemmodels::PacketModel* m_model;
@@ -67,6 +71,7 @@ class PacketsView : public QWidget {
   QLabel* m_counts;
   QProgressBar* m_progress;
   QPushButton* m_stop;
+  bool m_isFitting = false, m_hasOwnColumns = false;
   bool m_isMoving = false;  ///< the row changes because the session did
 };
 

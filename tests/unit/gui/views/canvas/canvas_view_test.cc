@@ -195,6 +195,43 @@ TEST_F(CanvasViewTest, BetweenTwoStepsThePacketIsOnItsCable) {
   FAIL() << "no step leads over a cable";
 }
 
+TEST_F(CanvasViewTest, ThePacketStandsAtTheEdgeOfAClosedBox) {
+  Open();
+  FollowFirst();
+  m_view.Fit();
+  // From far away nothing of a node's inside is drawn; the packet must not seem to stand beside the node.
+  for (int i = 0; i < 12; ++i) QTest::keyClick(&Surface(), Qt::Key_Minus);
+  QApplication::processEvents();
+  const CanvasState& state = m_view.State();
+  for (int step = 0; step < static_cast<int>(m_session.Journey()->hops.size()); ++step) {
+    m_session.SetStep(step);
+    QApplication::processEvents();
+    const auto packet = state.PacketAt();
+    ASSERT_TRUE(packet) << step;
+    const uint32_t netns = m_session.Journey()->hops[static_cast<size_t>(step)].record.netns;
+    const layout::Box& box = state.Layout().sites[state.Layout().siteOf[netns]].box;
+    EXPECT_TRUE(box.Grown(1).Contains(*packet)) << step;
+    EXPECT_FALSE(Picture().isNull());
+  }
+}
+
+TEST_F(CanvasViewTest, ACurveBetweenTwoPlacesInSightStaysInTheWindow) {
+  const QRectF window(0, 0, 800, 600);
+  // Beside every edge, in both directions: the bow of one of the two would leave the window there.
+  for (const auto& [a, b] : {std::pair(QPointF(20, 8), QPointF(780, 8)),
+                             {QPointF(20, 592), QPointF(780, 592)},
+                             {QPointF(8, 20), QPointF(8, 580)},
+                             {QPointF(792, 20), QPointF(792, 580)}}) {
+    for (const auto& [from, to] : {std::pair(a, b), std::pair(b, a)}) {
+      const QPainterPath curve = CurveBetween(from, to, window);
+      EXPECT_TRUE(window.contains(curve.boundingRect())) << from.x() << " " << from.y();
+      EXPECT_EQ(curve.currentPosition(), to);
+    }
+  }
+  // One that begins out of sight keeps its full bow: it is cut by the window anyway.
+  EXPECT_FALSE(window.contains(CurveBetween({-500, 8}, {780, 8}, window).boundingRect()));
+}
+
 TEST_F(CanvasViewTest, OnlyTheRelatedIsShownOnRequest) {
   Open();
   m_session.Select(At(SmallRun::kNode1));
