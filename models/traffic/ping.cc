@@ -16,6 +16,9 @@ namespace {
 constexpr Nanoseconds kDefaultLinger = Seconds(10);  // MAXWAIT
 constexpr uint32_t kMostPayload = 65507;             // what an IPv4 packet holds behind its own header and ICMP's
 constexpr uint32_t kTimestampBytes = 16;             // struct timeval
+constexpr uint8_t kOptionEnd = 0, kOptionNop = 1, kOptionRecordRoute = 7;
+constexpr uint8_t kRecordRouteBytes = 39;  // all that fits: nine addresses
+constexpr uint8_t kFirstPointer = 4;       // of the option, from 1: where the first address stands
 
 __extension__ using Wide = __int128;
 
@@ -119,6 +122,8 @@ Ping::~Ping() {
 
 std::vector<uint8_t> Ping::Payload(Nanoseconds now) const {
   std::vector<uint8_t> data = CountingBytes(m_settings.payload);
+  for (size_t i = 0; i < data.size() && !m_settings.pattern.empty(); ++i)
+    data[i] = m_settings.pattern[i % m_settings.pattern.size()];
   if (!m_settings.ownPayload || m_settings.payload < kTimestampBytes) return data;
   const uint64_t parts[2] = {static_cast<uint64_t>(now.count / 1000000000),
                              static_cast<uint64_t>(now.count % 1000000000 / 1000)};
@@ -135,20 +140,33 @@ void Ping::Start() {
   const bool isBound = !m_settings.source.IsZero() || m_settings.oif != 0;
   const std::string from =
       isBound ? fmt::format("from {} {}: ", probe.source.ToString(), m_settings.device) : std::string();
-  m_result.output += m_settings.destination.IsV6()
-                         ? fmt::format("PING {}({}) {}{} data bytes\n", m_settings.destinationText,
-                                       m_settings.destination.ToString(), from, m_settings.payload)
-                         : fmt::format("PING {} ({}) {}{}({}) bytes of data.\n", m_settings.destinationText,
-                                       m_settings.destination.ToString(), from, m_settings.payload,
-                                       m_settings.payload + wire::kIpv4HeaderBytes + wire::kIcmpHeaderBytes);
+  std::string heading;
+  if (!m_settings.pattern.empty() && !m_settings.quiet) {
+    heading = "PATTERN: 0x";
+    for (const uint8_t byte : m_settings.pattern) heading += fmt::format("{:02x}", byte);
+    heading += '\n';
+  }
+  if (m_settings.recordRoute) {  // with the sender's own address, which ip_options_build() puts there
+    m_options = {kOptionNop, kOptionRecordRoute, kRecordRouteBytes, kFirstPointer + 4};
+    m_options.resize(1 + kRecordRouteBytes);
+    if (probe.source.IsV4()) wire::PutIpv4(&m_options[4], probe.source.V4());
+  }
+  m_result.output += heading;
+  m_result.output +=
+      m_settings.destination.IsV6()
+          ? fmt::format("PING {}({}) {}{} data bytes\n", m_settings.destinationText, m_settings.destination.ToString(),
+                        from, m_settings.payload)
+          : fmt::format("PING {} ({}) {}{}({}) bytes of data.\n", m_settings.destinationText,
+                        m_settings.destination.ToString(), from, m_settings.payload,
+                        m_settings.payload + wire::kIpv4HeaderBytes + m_options.size() + wire::kIcmpHeaderBytes);
   if (probe.error == 0 && probe.broadcast && !m_settings.allowBroadcast) {
-    m_result.output.clear();
+    m_result.output = heading;
     m_result.errorOutput = "ping: Do you want to ping broadcast? Then -b. If not, check your local firewall rules\n";
     m_result.exit = 2;
     return Done();
   }
   if (probe.error != 0) {  // ping asks for its source address by connect() before it prints anything
-    m_result.output.clear();
+    m_result.output = heading;
     m_result.error = std::strerror(probe.error);
     m_result.errorOutput = fmt::format("ping: connect: {}\n", m_result.error);
     m_result.exit = 2;
@@ -201,6 +219,7 @@ void Ping::Pinger() {
                             .pmtu = m_settings.pmtu,
                             .oif = m_settings.oif,
                             .flow = m_settings.flow,
+                            .options = m_options,
                             .autoFlowLabel = m_settings.autoFlowLabel};
   if (m_settings.reportOutstanding && m_sent > 0) {
     const auto previous = m_outstanding.find(static_cast<uint16_t>(sequence - 1));
@@ -268,8 +287,35 @@ void Ping::Received(const host::Received& message) {
         fmt::format("{}{} bytes from {}: icmp_seq={} ttl={}{}{}\n", TimePrefix(), bytes + wire::kIcmpHeaderBytes,
                     answer.from.ToString(), sequence, answer.ttl,
                     bytes >= kTimestampBytes ? " time=" + PingMilliseconds(rtt.count / 1000) + " ms" : "",
-                    duplicate ? " (DUP!)" : "");
+                    (duplicate ? " (DUP!)" : "") + (isV6 ? "" : RecordedRoute(message.ip)));
   if (EnoughAnswers()) End();
+}
+
+/// pr_options() of what record route has brought: "" where the packet has no such option.
+std::string Ping::RecordedRoute(const wire::Ipv4& ip) {
+  const std::span<const uint8_t> options{ip.p + wire::kIpv4HeaderBytes, ip.HeaderBytes() - wire::kIpv4HeaderBytes};
+  for (size_t at = 0; at < options.size() && options[at] != kOptionEnd;) {
+    if (options[at] == kOptionNop) {
+      ++at;
+      continue;
+    }
+    if (at + 2 >= options.size() || options[at + 1] < 3 || at + options[at + 1] > options.size()) break;
+    const size_t bytes = options[at + 1];
+    if (options[at] != kOptionRecordRoute) {
+      at += bytes;
+      continue;
+    }
+    const size_t pointer = std::min<size_t>(options[at + 2], bytes + 1);
+    if (pointer <= kFirstPointer) break;
+    const auto route = options.subspan(at + 3, (pointer - kFirstPointer) / 4 * 4);
+    if (std::equal(route.begin(), route.end(), m_lastRoute.begin(), m_lastRoute.end())) return "\t(same route)";
+    m_lastRoute.assign(route.begin(), route.end());
+    std::string text = "\nRR: ";
+    for (size_t i = 0; i < route.size(); i += 4)
+      text += fmt::format("{}\t{}", i == 0 ? "" : "\n", wire::GetIpv4(&route[i]).ToString());
+    return text + '\n';
+  }
+  return {};
 }
 
 void Ping::ReceivedError(const IcmpReport& report) {

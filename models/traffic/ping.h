@@ -27,6 +27,8 @@ struct PingSettings {
   bool printTime = false;                                        ///< -D
   bool allowBroadcast = true;                                    ///< -b; a raw socket of other programs does not ask
   bool warnOfBroadcast = false;
+  bool recordRoute = false;      ///< -R, over IPv4
+  std::vector<uint8_t> pattern;  ///< -p; empty: bytes that count
   uint16_t id = 0;
   uint16_t firstSequence = 1;
   bool autoFlowLabel = true;  ///< IPV6_AUTOFLOWLABEL; ping -F 0 sets it off
@@ -74,6 +76,7 @@ class Ping : public Flow {
   void ArmWake(Nanoseconds delay);
   std::string TimePrefix() const;
   std::vector<uint8_t> Payload(Nanoseconds now) const;
+  std::string RecordedRoute(const wire::Ipv4& ip);
 
   host::Stack& m_stack;
   PingSettings m_settings;
@@ -88,6 +91,8 @@ class Ping : public Flow {
   std::map<uint16_t, Sent> m_outstanding;
   std::optional<Answer> m_firstAnswer;
   std::optional<IcmpError> m_firstError;
+  std::vector<uint8_t> m_options;    ///< of the IPv4 header
+  std::vector<uint8_t> m_lastRoute;  ///< that an answer has brought (-R)
 };
 
 /// What ping says of an ICMP error ("Destination Host Unreachable"), without the line's end.

@@ -34,6 +34,18 @@ std::optional<host::SendRequest::Pmtu> ParsePmtu(std::string_view text) {
   return std::nullopt;
 }
 
+/// fill(): up to 16 bytes in hexadecimal, as sscanf("%2x%2x...") takes them. None: something else stands there.
+std::optional<std::vector<uint8_t>> ParsePattern(std::string_view text) {
+  constexpr size_t kMostBytes = 16;
+  if (text.find_first_not_of("0123456789abcdefABCDEF") != std::string_view::npos) return std::nullopt;
+  std::vector<uint8_t> pattern;
+  for (size_t at = 0; at < text.size() && pattern.size() < kMostBytes; at += 2) {
+    const std::string_view digits = text.substr(at, 2);
+    std::from_chars(digits.data(), digits.data() + digits.size(), pattern.emplace_back(), 16);
+  }
+  return pattern;
+}
+
 }  // namespace
 
 FlowPtr MakePing(const Shell& shell, const std::vector<std::string>& words) {
@@ -68,6 +80,15 @@ FlowPtr MakePing(const Shell& shell, const std::vector<std::string>& words) {
         break;
       case 'D':
         s.printTime = true;
+        break;
+      case 'R':
+        s.recordRoute = true;
+        break;
+      case 'p':
+        if (const auto pattern = ParsePattern(value))
+          s.pattern = *pattern;
+        else
+          return Answer(2, fmt::format("ping: patterns must be specified as hex digits: {}\n", value));
         break;
       case 'b':
         s.allowBroadcast = s.warnOfBroadcast = true;
@@ -141,6 +162,7 @@ FlowPtr MakePing(const Shell& shell, const std::vector<std::string>& words) {
     s.destination = shell.Address6Of(s.destinationText);
   else
     s.destination = shell.AddressOf(s.destinationText);
+  if (s.recordRoute && s.destination.IsV6()) return Answer(2, "ping: -R is not supported yet over IPv6\n");
   if (s.destination.IsZero()) return Answer(2, fmt::format("ping: {}: {}\n", s.destinationText, kNoName));
   if (s.count == 0 && !s.deadline)
     return Answer(2, "ping: in a simulation a count is needed: -c COUNT (or -w SECONDS)\n");

@@ -100,6 +100,25 @@ TEST(TypedPing, PayloadThatNoPacketHoldsIsLostWithoutAWord) {
             "1 packets transmitted, 0 received, 100% packet loss, time 0ms\n\n");
 }
 
+TEST(TypedPing, ShowsTheRouteThatItsPacketsHaveRecorded) {
+  const std::string text = Typed("ping -n -c 2 -i 0.2 -R 10.0.0.2");
+  const size_t first = text.find(" ms\n"), second = text.find(" ms\t");
+  ASSERT_TRUE(first != std::string::npos && second != std::string::npos) << text;
+  EXPECT_EQ(text.substr(0, text.find('\n', 2)), "0\nPING 10.0.0.2 (10.0.0.2) 56(124) bytes of data.");
+  EXPECT_EQ(text.substr(first, text.find("64 bytes", first) - first),
+            " ms\nRR: \t10.0.0.1\n\t10.0.0.2\n\t10.0.0.2\n\t10.0.0.1\n\n");
+  EXPECT_EQ(text.substr(second, text.find("---", second) - second), " ms\t(same route)\n\n");
+}
+
+TEST(TypedPing, FillsWithAPattern) {
+  EXPECT_EQ(Typed("ping -n -c 1 -s 8 -p abc 10.0.0.2"),
+            "0\nPATTERN: 0xab0c\nPING 10.0.0.2 (10.0.0.2) 8(36) bytes of data.\n"
+            "16 bytes from 10.0.0.2: icmp_seq=1 ttl=64\n\n--- 10.0.0.2 ping statistics ---\n"
+            "1 packets transmitted, 1 received, 0% packet loss, time 0ms\n\n");
+  EXPECT_EQ(Typed("ping -n -c 1 -p xy 10.0.0.2"), "2\nping: patterns must be specified as hex digits: xy\n");
+  EXPECT_EQ(FirstLine(Typed("ping -n -c 1 -p ff 10.9.9.9")), "2\nPATTERN: 0xff");
+}
+
 TEST(TypedTraceroute, DestinationAnswersThreeProbesOfTheFirstHop) {
   const std::string text = Typed("traceroute -n 10.0.0.2");
   EXPECT_EQ(FirstLine(text), "0\ntraceroute to 10.0.0.2 (10.0.0.2), 30 hops max, 60 byte packets");
