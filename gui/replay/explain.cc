@@ -36,6 +36,7 @@ class Explainer {
   void Explain() {
     m_hop.isKey =
         m_record.row != 0 || FateOf(m_record.verdict) != Fate::Ongoing || m_record.verdict == Verdict::Redirected;
+    if (m_record.verdict == Verdict::L2Missed || m_record.verdict == Verdict::L3Missed) return Missed();
     switch (m_record.stage) {
       case Stage::Send:
         Sent();
@@ -286,6 +287,20 @@ class Explainer {
     if (remote.empty()) return Say("fdb", fmt::format("The FDB of {} was asked for the remote VTEP.", m_device));
     Say(fmt::format("fdb → {}", remote), fmt::format("The FDB of {} has {} at the remote VTEP {}.", m_device,
                                                      m_hop.line.substr(0, m_hop.line.find(' ')), WithOwner(remote)));
+  }
+
+  /// With what `ip monitor neigh` shows of it (vxlan_fdb_info()).
+  void Missed() {
+    m_hop.isKey = true;
+    if (m_record.verdict == Verdict::L2Missed)
+      return Say("l2miss",
+                 fmt::format("The FDB of {} has no entry for it, and listeners are told: \"miss dev {} lladdr {} "
+                             "STALE\".",
+                             m_device, m_device, Value(m_after, "eth.dst")));
+    std::string_view address = Value(m_after, "arp.dst.proto_ipv4", "icmpv6.nd.ns.target_address");
+    if (address.empty()) address = Value(m_after, "ip.dst", "ipv6.dst");
+    Say("l3miss", fmt::format("{} is no known neighbour on {}, and listeners are told: \"miss {} dev {} STALE\".",
+                              address, m_device, address, m_device));
   }
 
   /// "172.16.1.11:44212 → 172.16.2.12:8472, VNI 1" of a packet's outermost headers.

@@ -50,6 +50,8 @@ void Stack::VxlanTransmit(kernel::Link& link, wire::FramePtr frame) {
   const bool shortCircuited = entry && entry->isRouter && link.vxlan.rsc && VxlanShortCircuit(link, *frame);
   if (shortCircuited) entry = kernel::FindVxlanDestination(*m_ns, link, wire::GetMac(frame->Data()), scratch);
   if (!entry || entry->remotes.empty()) {
+    if (link.vxlan.l2miss && !wire::GetMac(frame->Data()).IsMulticast())
+      Trace(Stage::VxlanFdbLookup, Verdict::L2Missed, *frame, link.ifindex);
     ++link.stats.txDropped;
     return Finish(Stage::VxlanFdbLookup, Verdict::VxlanNoFdb, std::move(frame), link.ifindex);
   }
@@ -77,6 +79,7 @@ bool Stack::VxlanShortCircuit(const kernel::Link& link, wire::Frame& frame) {
   } else if (const auto* entry = m_ns->Ipv6().FindNeighbour(link.ifindex, wire::Ipv6{ip}.Destination())) {
     neighbour = entry->mac;
   }
+  if (!neighbour && link.vxlan.l3miss) Trace(Stage::VxlanFdbLookup, Verdict::L3Missed, frame, link.ifindex);
   if (!neighbour || *neighbour == router) return false;
   ethernet.Write(*neighbour, router, ethernet.Type());
   return true;
@@ -404,6 +407,7 @@ wire::FramePtr Stack::VxlanReduceArp(kernel::Link& link, const wire::Frame& fram
     return nullptr;
   kernel::Neighbour scratch;
   const kernel::Neighbour* entry = m_ns->FindNeighbour(link.ifindex, target, scratch);
+  if (!entry && link.vxlan.l3miss) Trace(Stage::ArpProcess, Verdict::L3Missed, frame, link.ifindex);
   if (!entry || !IsConnected(entry->state) || VxlanIsBridgeLocal(link, entry->mac)) return nullptr;
   wire::FramePtr reply = wire::MakeFrame(wire::kEthernetHeaderBytes + wire::kArpBytes);
   StartJourney(*reply, frame.journey);
@@ -423,6 +427,7 @@ wire::FramePtr Stack::VxlanReduceNdisc(const kernel::Link& link, const wire::Fra
   const Ipv6Address target = Message{request + kHeaders}.Target();
   if (ip.Destination().IsLoopback() || target.IsMulticast()) return nullptr;
   const kernel::Neighbour6* entry = m_ns->Ipv6().FindNeighbour(link.ifindex, target);
+  if (!entry && link.vxlan.l3miss) Trace(Stage::ArpProcess, Verdict::L3Missed, frame, link.ifindex);
   if (!entry || !IsConnected(entry->state) || VxlanIsBridgeLocal(link, entry->mac)) return nullptr;
   MacAddress to = wire::Ethernet{request}.Source();
   const uint8_t* const end = request + frame.Size();

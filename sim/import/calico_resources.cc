@@ -86,6 +86,11 @@ class Reader {
     };
     if (isDisabled.value) return leftOut("it is an IPv6 pool, and disabled");
     if (config.pool6 && config.pool6->name != m_name) return leftOut("several IPv6 pools are not simulated yet");
+    if (const std::string_view selector = m_spec->TextOf("nodeSelector"); !selector.empty() && selector != "all()")
+      m_diagnostics.Note(m_cluster.PlaceOf(pool.origin),
+                         fmt::format("IPPool \"{}\" is for all nodes here: the nodeSelector of an IPv6 pool is not "
+                                     "simulated yet",
+                                     m_name));
     config.pool6 = std::move(pool);
   }
 

@@ -87,6 +87,8 @@ struct Decision {
 std::optional<Decision> DecisionOf(const TraceRecord& record, const PacketHeads::Heads& heads) {
   if (IsDrop(record.verdict))
     return Decision{"drop", fmt::format("{}: {}", VerdictName(record.verdict), VerdictCondition(record.verdict))};
+  if (record.verdict == Verdict::L2Missed || record.verdict == Verdict::L3Missed)
+    return Decision{"miss", VerdictCondition(record.verdict)};
   const bool hasRow = record.row != 0;
   switch (record.stage) {
     case Stage::RouteOutput:

@@ -280,7 +280,11 @@ enum class Fate : uint8_t {
   X(IpsecRequired, Dropped, "XFRM_POLICY", "ip_forward",                                                               \
     "policy wants it to come by the peer's ESP tunnel, and it has not")                                                \
   X(IpsecNoPolicy, Dropped, "XFRM_POLICY", "ip_forward", "it came by an ESP tunnel, and no policy lets its addresses") \
-  X(IpsecNoRoute, Dropped, "XFRM_POLICY", "ip_forward", "no route to the other end of the ESP tunnel")
+  X(IpsecNoRoute, Dropped, "XFRM_POLICY", "ip_forward", "no route to the other end of the ESP tunnel")                 \
+  X(L2Missed, Ongoing, "", "",                                                                                         \
+    "the device has no FDB entry for it, and says so to all who listen (l2miss, vxlan_fdb_miss)")                      \
+  X(L3Missed, Ongoing, "", "",                                                                                         \
+    "the device's neighbour is not known, and it says so to all who listen (l3miss, vxlan_ip_miss)")
 
 enum class Verdict : uint8_t {
 #define OVERLAYSIM_X(name, fate, reason, function, condition) name,

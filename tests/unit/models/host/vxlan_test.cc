@@ -382,6 +382,47 @@ TEST_F(Vxlan, AnswersArpAsAProxy) {
   EXPECT_EQ(Device("n1").stats.txDropped, 1u);
 }
 
+/// The misses among the records, and where.
+std::vector<Verdict> Misses(const test::FlannelWorld& world) {
+  std::vector<Verdict> out;
+  for (const auto& [where, record] : world.records)
+    if (record.verdict == Verdict::L2Missed || record.verdict == Verdict::L3Missed) out.push_back(record.verdict);
+  return out;
+}
+
+TEST_F(Vxlan, TellsOfAnAddressThatItsFdbDoesNotHave) {  // vxlan_fdb_miss()
+  world.Vxlan("n1").l2miss = true;
+  world.Begin();
+  std::vector<uint8_t> frame(60);
+  for (const char* to : {"02:00:00:00:04:77", "ff:ff:ff:ff:ff:ff"}) {  // of a group's frame nothing is told
+    wire::Ethernet{frame.data()}.Write(Mac(to), Mac("02:00:00:00:04:01"), 0x88b5);
+    world.SendFrame("n1", "flannel.1", frame);
+  }
+  world.Run(Milliseconds(1));
+  EXPECT_EQ(Misses(world), std::vector{Verdict::L2Missed});
+  EXPECT_EQ(world.Ended(Verdict::VxlanNoFdb), 2u);
+}
+
+TEST_F(Vxlan, TellsAsAProxyOfANeighbourThatNobodyKnows) {  // arp_reduce(): not of one that is being asked for
+  world.Vxlan("n1").proxy = world.Vxlan("n1").l3miss = true;
+  world.Begin();
+  world.At("n1").Ns().SetNeighbour({.ip = Ip("10.244.2.6"),
+                                    .ifindex = Device("n1").ifindex,
+                                    .mac = Mac("02:00:00:00:04:02"),
+                                    .state = kernel::NudState::Stale},
+                                   kernel::Namespace::kCreate);
+  std::vector<uint8_t> question(42);
+  for (const char* target : {"10.244.2.5", "10.244.2.6"}) {
+    wire::Ethernet{question.data()}.Write(MacAddress::Broadcast(), Mac("02:00:00:00:04:01"), wire::kEtherTypeArp);
+    wire::Arp{question.data() + 14}.Write(wire::kArpRequest, Mac("02:00:00:00:04:01"), Ip("10.244.1.0"), {},
+                                          Ip(target));
+    world.SendFrame("n1", "flannel.1", question);
+  }
+  world.Run(Milliseconds(1));
+  EXPECT_EQ(Misses(world), std::vector{Verdict::L3Missed});
+  EXPECT_TRUE(Tunnelled().empty());
+}
+
 TEST_F(Vxlan, AnswersSolicitationsAsAProxy) {  // neigh_reduce(), vxlan_na_create()
   world.Vxlan("n1").proxy = true;
   world.Begin();

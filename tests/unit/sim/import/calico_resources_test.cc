@@ -22,7 +22,7 @@ spec: {cidr: 10.1.0.0/16, vxlanMode: CrossSubnet, natOutgoing: true, nodeSelecto
 apiVersion: crd.projectcalico.org/v1
 kind: IPPool
 metadata: {name: six}
-spec: {cidr: "fd00::/48", vxlanMode: Always}
+spec: {cidr: "fd00::/48", vxlanMode: Always, nodeSelector: has(six)}
 ---
 apiVersion: crd.projectcalico.org/v1
 kind: IPPool
@@ -58,6 +58,7 @@ spec: {bgp: {ipv4Address: 10.0.0.1/24, routeReflectorClusterID: 244.0.0.1}}
             "BGPPeer, route reflector rr1 of 244.0.0.1, vxlanPort 8472, vxlanVNI 4097, vxlanMTU 1400");
   EXPECT_EQ(cluster.calico->pools.at(0).blockSize.value, 26u);  // Calico's default
   EXPECT_EQ(cluster.calico->pool6->blockSize.value, 122u);
+  EXPECT_NE(diagnostics.Format().find("the nodeSelector of an IPv6 pool is not simulated yet"), std::string::npos);
   EXPECT_NE(diagnostics.Format().find("IPPool \"seven\" is left out: several IPv6 pools are not simulated yet"),
             std::string::npos);
 }

@@ -140,8 +140,9 @@ TEST(Distribution, EndsWhenItIsToldTo) {
 }
 
 TEST(Distribution, OtherOverlays) {
-  for (const char* cni : {R"("type": "calico")", R"("type": "cilium")", R"("type": "flannel", "backend": "wireguard")",
-                          R"("type": "flannel", "backend": "ipsec")"}) {
+  for (const char* cni :
+       {R"("type": "calico")", R"("type": "cilium")", R"("type": "cilium", "encryption": "wireguard")",
+        R"("type": "flannel", "backend": "wireguard")", R"("type": "flannel", "backend": "ipsec")"}) {
     SCOPED_TRACE(cni);
     ExpectEqualRuns(FourRacks(R"("traffic": [{"type": "udp", "from": "web*", "to": "web*", "pairs": {"random": 30},
         "packets": 10, "interval": "100us", "payload": "1400B"}], "capture": [{"on": "node2/eth0"}, {"on": "spine2/swp1"}])",
