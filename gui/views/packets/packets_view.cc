@@ -100,7 +100,10 @@ PacketsView::PacketsView(Session& session, QWidget* parent)
   header->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
   header->setSectionsMovable(true);
   header->setTextElideMode(Qt::ElideRight);
-  connect(header, &QHeaderView::sectionResized, this, [this] { m_hasOwnColumns |= !m_isFitting; });
+  connect(header, &QHeaderView::sectionResized, this, [this](int section) {
+    const bool isByHand = QApplication::mouseButtons() != Qt::NoButton;
+    if (isByHand && !m_isFitting && section != PacketModel::Info) m_hasOwnColumns = true;
+  });
   m_table->viewport()->installEventFilter(this);
   m_panes = new PacketPanes(splitter);
   splitter->addWidget(m_table);

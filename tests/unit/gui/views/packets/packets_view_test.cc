@@ -48,6 +48,22 @@ TEST_F(Packets, RowMovesAlongWithTheFollowedPacket) {
   EXPECT_EQ(view.Model()->IndexAt(view.Table()->currentIndex().row()), m_session.CurrentHop()->index);
 }
 
+TEST_F(Packets, ColumnsUpToWhatHappenedAreSeenInANarrowWindow) {
+  Open();
+  PacketsView view(m_session);
+  view.resize(780, 260);
+  view.show();
+  ASSERT_TRUE(QTest::qWaitForWindowExposed(&view));
+  QApplication::processEvents();
+  const QTableView& table = *view.Table();
+  EXPECT_LE(table.columnViewportPosition(PacketModel::Step) + table.columnWidth(PacketModel::Step),
+            table.viewport()->width());
+  for (const int section : {PacketModel::Number, PacketModel::Time, PacketModel::Length, PacketModel::Step}) {
+    const QString text = view.Model()->index(0, section).data().toString();
+    EXPECT_GE(table.columnWidth(section), table.fontMetrics().horizontalAdvance(text)) << text.toStdString();
+  }
+}
+
 TEST_F(Packets, FilterKeepsWhatMatches) {
   Open();
   PacketsView view(m_session);
