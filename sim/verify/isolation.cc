@@ -29,7 +29,9 @@ void DieWithParent(int lifeline) {
 /// "" or which step failed.
 std::string PrepareMounts() {
   auto failed = [](const char* what) { return std::string(what) + ": " + std::strerror(errno); };
-  if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return failed("making mounts private");
+  if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+    return errno == EINVAL ? "the root folder is no mount point: for a chroot, mount --bind ROOT ROOT before it"
+                           : failed("making mounts private");
   if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) return failed("mounting /proc");
   for (const char* folder : {"/run", "/tmp"})
     if (mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") != 0)
