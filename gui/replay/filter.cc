@@ -510,6 +510,13 @@ class FilterParser {
     if (m_token.kind == Token::Kind::Bad) return Fail(BadToken());
     if (m_token.kind != Token::Kind::Word) return Fail(fmt::format("\"{}\" cannot stand here; a field is expected, say ip.addr", m_token.text));
     const FieldInfo* field = FindField(Lower(m_token.text));
+    if (const size_t slice = m_token.text.find('['); !field && slice != std::string::npos) {
+      Token at = m_token;
+      at.begin += slice;
+      at.length -= slice;
+      return FailAt(at,
+                    "slices are not supported yet; a beginning is found by matches, as in eth.src matches \"^02:00\"");
+    }
     if (!field)
       return Fail(fmt::format("there is no field \"{}\"{}", m_token.text, DidYouMean(SimilarFields(Lower(m_token.text)))));
     auto node = std::make_shared<Node>();
@@ -583,7 +590,9 @@ class FilterParser {
 
   std::string BadToken() const {
     if (m_token.length > 0 && !m_token.text.empty() && (m_token.text == "=" || m_token.text == "&" || m_token.text == "|"))
-      return fmt::format("say {0}{0} instead of {0}", m_token.text);
+      return fmt::format(
+          "say {0}{0} instead of {0}{1}", m_token.text,
+          m_token.text == "&" ? "; bits are not tested yet, but have fields, say tcp.flags.syn == 1" : "");
     return m_token.text.size() == 1 && m_token.length == 1 ? fmt::format("\"{}\" cannot stand here", m_token.text)
                                                           : std::string("the text's closing quotation mark is missing");
   }

@@ -64,7 +64,8 @@ TEST_F(FilterOfAPing, WhatIsTrueOfItHolds) {
         "sim.stage == Transmit", "sim.stage in {Receive Transmit}", "sim.verdict == Continue", "!sim.drop",
         "sim.time >= 1.2ms && sim.time < 1.3ms", "sim.time == 1200300ns", "sim.flow == 0", "sim.flow contains ping",
         "sim.journey == \"shop/cart#1\"", "sim.place == node1/eth0", "sim.device == eth0", "frame.number == 12",
-        "frame.protocols contains \"vxlan:eth\"", "ip.flags.df == true", "ip.src != 1.2.3.4", "vxlan.flag_i"})
+        "frame.protocols contains \"vxlan:eth\"", "ip.flags.df == true", "ip.src != 1.2.3.4", "vxlan.flag_i",
+        "eth.src matches \"^02:00\"", "ip.dsfield.dscp == 0", "icmp.type == 8", "frame.time_relative < 1", "ip.frag_offset == 0"})
     EXPECT_TRUE(Holds(text)) << text;
 }
 
@@ -105,6 +106,11 @@ TEST(Filter, MistakesAreToldWithTheirPlaceAndWhatWouldBeRight) {
            {"ip && vxlan.vnj == 1", 6, "vxlan.vni"},
            {"ip.src = 10.0.0.1", 7, "say == instead of ="},
            {"ip & tcp", 3, "say && instead of &"},
+           {"tcp.flags & 2", 10, "tcp.flags.syn"},
+           {"ip && eth.src[0:3] == 02:00:00", 13, "slices are not supported yet"},
+           {"udp[8:4] == 08:00:00:00", 3, "slices are not supported yet"},
+           {"tcp.analysis.retransmission", 0, "there is no field"},
+           {"ip xor arp", 3, "cannot stand here"},
            {"ip.src ==", 9, "a value is missing"},
            {"ip.src == 10.0.0", 10, "10.244.0.0/16"},
            {"ip.src == 10.0.0.0/33", 10, "no value of ip.src"},
