@@ -914,30 +914,40 @@ void CanvasPainter::PaintLabels() {
                    [](const Label& a, const Label& b) { return a.priority > b.priority; });
   if (m_labels.size() > kMostLabels) m_labels.resize(kMostLabels);
   const QFontMetricsF font(m_font), bold(m_bold), small(m_small);
-  std::vector<QRectF> floating;
-  const QFont* current = nullptr;
-  for (const Label& label : m_labels) {
-    if (label.text.isEmpty()) continue;
-    if (label.floats) {
-      if (std::any_of(floating.begin(), floating.end(), [&](const QRectF& r) { return r.intersects(label.box); }))
-        continue;
-      floating.push_back(label.box);
-      m_painter.setPen(Qt::NoPen);
-      QColor ground = m_theme.canvas;
-      ground.setAlphaF(0.88f);
-      m_painter.setBrush(ground);
-      m_painter.drawRoundedRect(label.box, 3, 3);
-    }
+  const auto metricsOf = [&](const Label& label) -> const QFontMetricsF& {
     const QFont& wanted = FontOf(label);
-    if (&wanted != current) m_painter.setFont(*(current = &wanted));
-    const QFontMetricsF& metrics = current == &m_small ? small : current == &m_bold ? bold : font;
-    // Numbered names differ in their ends.
-    const auto elide = label.text.back().isDigit() ? Qt::ElideLeft : Qt::ElideMiddle;
-    const QString text = label.floats ? label.text : metrics.elidedText(label.text, elide, label.box.width());
-    // Of "node148", "n…8" says nothing.
-    if (text.size() * 5 < label.text.size() * 3) continue;
+    return &wanted == &m_small ? small : &wanted == &m_bold ? bold : font;
+  };
+  std::vector<QRectF> taken;  // where words stand
+  const auto draw = [&](const Label& label, const QString& text) {
+    m_painter.setFont(FontOf(label));
     m_painter.setPen(label.colour);
     m_painter.drawText(label.box, static_cast<int>(label.alignment) | Qt::TextSingleLine, text);
+  };
+  for (const Label& label : m_labels) {
+    if (label.text.isEmpty() || label.floats) continue;
+    const QFontMetricsF& metrics = metricsOf(label);
+    // Numbered names differ in their ends.
+    const auto elide = label.text.back().isDigit() ? Qt::ElideLeft : Qt::ElideMiddle;
+    const QString text = metrics.elidedText(label.text, elide, label.box.width());
+    // Of "node148", "n…8" says nothing.
+    if (text.size() * 5 < label.text.size() * 3) continue;
+    taken.push_back(metrics.boundingRect(label.box, static_cast<int>(label.alignment) | Qt::TextSingleLine, text));
+    draw(label, text);
+  }
+  for (Label& label : m_labels) {
+    if (label.text.isEmpty() || !label.floats) continue;
+    const bool isOfALine = label.priority == kOfCable;
+    const auto place = FreePlaceFor(label.box, taken, isOfALine ? m_window : QRectF());
+    if (!place) continue;
+    label.box = *place;
+    taken.push_back(label.box);
+    m_painter.setPen(Qt::NoPen);
+    QColor ground = m_theme.canvas;
+    ground.setAlphaF(0.88f);
+    m_painter.setBrush(ground);
+    m_painter.drawRoundedRect(label.box, 3, 3);
+    draw(label, label.text);
   }
 }
 
@@ -1017,6 +1027,17 @@ void CanvasPainter::PaintLegend() {
   m_painter.drawText(under, Qt::AlignLeft, words[1]);
   m_painter.drawText(under, Qt::AlignHCenter, words[2]);
   m_painter.drawText(under, Qt::AlignRight, words[3]);
+}
+
+std::optional<QRectF> FreePlaceFor(const QRectF& box, const std::vector<QRectF>& taken, const QRectF& window) {
+  const double up = box.height(), aside = box.width() / 2 + 8;
+  for (const QPointF by : {QPointF(0, 0), QPointF(0, -up), QPointF(0, up + 12), QPointF(aside, 0), QPointF(-aside, 0),
+                           QPointF(aside, up), QPointF(-aside, up)}) {
+    const QRectF place = box.translated(by);
+    if (!by.isNull() && !window.contains(place)) continue;
+    if (std::none_of(taken.begin(), taken.end(), [&](const QRectF& r) { return r.intersects(place); })) return place;
+  }
+  return std::nullopt;
 }
 
 QPainterPath CurveBetween(QPointF a, QPointF b, const QRectF& window) {

@@ -4,6 +4,7 @@
 #include <QPainter>
 #include <QPainterPath>
 #include <QString>
+#include <optional>
 #include <vector>
 
 #include "gui/views/canvas/camera.h"
@@ -96,5 +97,9 @@ QString LensName(Lens lens);
 
 /// Of a tunnel or flow: bowed, so that both directions are seen; as a whole in the window, if both its ends are.
 QPainterPath CurveBetween(QPointF a, QPointF b, const QRectF& window);
+
+/// For a label that belongs there: its place, or one beside it in the window where nothing is taken; an empty window:
+/// its place alone. None: better no label than one over another.
+std::optional<QRectF> FreePlaceFor(const QRectF& box, const std::vector<QRectF>& taken, const QRectF& window);
 
 }  // namespace overlaysim::views

@@ -232,6 +232,18 @@ TEST_F(CanvasViewTest, ACurveBetweenTwoPlacesInSightStaysInTheWindow) {
   EXPECT_FALSE(window.contains(CurveBetween({-500, 8}, {780, 8}, window).boundingRect()));
 }
 
+TEST_F(CanvasViewTest, ALabelOfALineGivesWayToNames) {
+  const QRectF window(0, 0, 800, 600), box(100, 100, 60, 14), name(90, 95, 80, 12);
+  EXPECT_EQ(FreePlaceFor(box, {}, window), box);
+  // The name leaves the row above free: it ends where that row does.
+  EXPECT_EQ(FreePlaceFor(box, {name.translated(0, 8)}, window), box.translated(0, -14));
+  EXPECT_EQ(FreePlaceFor(box, {name, box.translated(0, -14)}, window), box.translated(0, 26));
+  EXPECT_EQ(FreePlaceFor(box, {name}, QRectF()), std::nullopt);  // a name stays where it is
+  EXPECT_EQ(FreePlaceFor(box, {window}, window), std::nullopt);
+  // Nothing moves out of the window.
+  EXPECT_EQ(FreePlaceFor({100, 5, 60, 14}, {QRectF(90, 0, 80, 12)}, window), QRectF(100, 31, 60, 14));
+}
+
 TEST_F(CanvasViewTest, OnlyTheRelatedIsShownOnRequest) {
   Open();
   m_session.Select(At(SmallRun::kNode1));
