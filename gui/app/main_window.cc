@@ -626,7 +626,7 @@ bool MainWindow::MayDiscard() {
 void MainWindow::showEvent(QShowEvent* event) {
   QMainWindow::showEvent(event);
   if (std::exchange(m_hasOwnDocks, true)) return;
-  resizeDocks({findChild<QDockWidget*>(QStringLiteral("journey"))}, {std::max(500, width() * 36 / 100)},
+  resizeDocks({findChild<QDockWidget*>(QStringLiteral("journey"))}, {std::max(580, width() * 36 / 100)},
               Qt::Horizontal);
   resizeDocks({findChild<QDockWidget*>(QStringLiteral("packets"))}, {std::max(190, height() * 26 / 100)}, Qt::Vertical);
 }

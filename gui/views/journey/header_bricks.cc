@@ -376,11 +376,13 @@ BrickLayout LayBricks(const HeaderPicture& picture, const QRectF& area, const QF
     for (size_t i = 0; i < widths.size(); ++i)
       widths[i] += std::max<qreal>(0, extra) * std::min<qreal>(brickIn(picture.columns[i]).bytes, 64) / weights;
   }
-  constexpr qsizetype kFewestLines = 2, kMostLines = 5;
+  // Where words are cut anyway, more lines of them would only push one row out of sight.
+  constexpr qsizetype kFewestLines = 2;
+  const qsizetype mostLines = wanted <= room ? 5 : kFewestLines;
   qsizetype lines = kFewestLines;
   for (size_t i = 0; i < widths.size(); ++i)
     lines = std::max(lines, LinesOf(brickIn(picture.columns[i]).summary, small, widths[i] - kBrickSides).size());
-  layout.brickHeight = bold.height() + static_cast<qreal>(std::min(lines, kMostLines) + 1) * small.height() + 12;
+  layout.brickHeight = bold.height() + static_cast<qreal>(std::min(lines, mostLines) + 1) * small.height() + 12;
   layout.before.resize(picture.before.bricks.size());
   layout.after.resize(picture.after.bricks.size());
   const qreal first = area.top() + 8;
