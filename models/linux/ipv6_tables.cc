@@ -11,7 +11,6 @@ namespace overlaysim::kernel {
 namespace {
 
 constexpr uint32_t kMainRulePreference = 32766;
-constexpr Ipv6Prefix kLinkLocalSubnet{{{0xfe, 0x80}}, 64};
 constexpr Ipv6Prefix kMulticast{{{0xff}}, 8};
 constexpr Ipv6Address kInterfaceAllNodes{{0xff, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
 constexpr Ipv6Address kInterfaceAllRouters{{0xff, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2}};

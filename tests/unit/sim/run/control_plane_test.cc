@@ -29,10 +29,10 @@ TEST(ControlPlaneRun, APacketFindsWhatIsWrittenByThen) {
 }
 
 TEST(ControlPlaneRun, FlowCachesNotice) {
-  for (const char* cni : {R"({"type": "flannel"})", R"({"type": "flannel", "backend": "host-gw"})",
-                          R"({"type": "calico"})", R"({"type": "cilium"})", R"({"type": "antrea"})",
-                          R"({"type": "cilium", "encryption": "wireguard"})",
-                          R"({"type": "cilium", "routingMode": "native", "encryption": "wireguard"})"}) {
+  for (const char* cni :
+       {R"({"type": "flannel"})", R"({"type": "flannel", "backend": "host-gw"})", R"({"type": "calico"})",
+        R"({"type": "cilium"})", R"({"type": "antrea"})", R"({"type": "cilium", "encryption": "wireguard"})",
+        R"({"type": "cilium", "routingMode": "native", "encryption": "wireguard"})"}) {
     const std::string text = Joins(R"(, {"at": "1.1s", "leave": "node3"}, {"at": "1.2s", "join": "node3"}], "traffic": [
       {"type": "udp", "from": "pod-a", "to": "pod-c", "start": "0.9s", "packets": 5000, "interval": "100us"},
       {"type": "udp", "from": "pod-a", "to": "pod-b", "start": "0.9s", "packets": 5000, "interval": "100us"}])",
