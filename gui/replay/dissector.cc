@@ -643,8 +643,9 @@ class Parser {
   template <uint32_t kAddressBytes>
   void GroupRecords(uint32_t at, uint32_t end, uint64_t count, std::string& text) {
     constexpr bool kIsV6 = kAddressBytes == 16;
+    end = std::min(end, static_cast<uint32_t>(m_bytes.size()));  // the capture may have less than the packet
     for (uint64_t i = 0; i < std::min<uint64_t>(count, kMaxOptions); ++i) {
-      if (at + 4 + kAddressBytes > std::min<uint64_t>(end, m_bytes.size())) return;
+      if (at + 4 + kAddressBytes > end) return;
       const std::string group = kIsV6 ? wire::GetIpv6(At(at + 4)).ToString() : wire::GetIpv4(At(at + 4)).ToString();
       const uint8_t type = m_bytes[at];
       const uint32_t sources = wire::Get16(At(at + 2));

@@ -90,6 +90,22 @@ TEST(Dissector, HoldsChecksumsAgainstTheBytes) {
   EXPECT_EQ(wrong, 1);
 }
 
+TEST(Dissector, GroupRecordsEndWithTheBytesThatAreKnown) {
+  // An IGMPv3 report of 56 bytes, of which 40 were captured; its record says that it has six sources, so 32 bytes.
+  std::vector<uint8_t> packet(40);
+  const std::vector<uint8_t> header{0x45, 0,  0,    56, 0, 0, 0, 0, 1, 2, 0, 0, 10, 0, 0,   1, 224, 0,
+                                    0,    22, 0x22, 0,  0, 0, 0, 0, 0, 1, 1, 0, 0,  6, 239, 1, 1,   1};
+  std::copy(header.begin(), header.end(), packet.begin());
+  const Dissection read = Dissect(packet, LinkLayer::Ip, 56, {});
+  bool isThere = false;
+  for (const Layer& layer : read.layers)
+    for (const Field& field : layer.fields) {
+      EXPECT_LE(field.offset + field.length, packet.size()) << field.name;
+      isThere = isThere || field.name == "igmp.maddr";
+    }
+  EXPECT_TRUE(isThere);
+}
+
 TEST(Dissector, NestedTunnelsEnd) {
   // A VXLAN header in a VXLAN header, as often as the packet has room for.
   std::vector<uint8_t> frame = SmallRun::WithEthernet(SmallRun::EchoPacket(false, 1, 64), kTo, kFrom);
