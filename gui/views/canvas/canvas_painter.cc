@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 #include <unordered_map>
+#include <utility>
 
 #include "gui/views/format.h"
 
@@ -28,6 +29,7 @@ constexpr size_t kMostLabels = 300;
 constexpr double kSmallestText = 9;  ///< pixels high
 constexpr size_t kMostMovingLinks = 100;
 constexpr size_t kMostEdgesDrawn = 400;
+constexpr size_t kMostNamedLines = 24;  // tunnels or flows
 constexpr int kHeatSteps = 24;
 constexpr double kPlainPixels = 24;  ///< lower boxes have square corners
 
@@ -66,6 +68,15 @@ QPointF Along(const QPolygonF& line, double share) {
 }
 
 }  // namespace
+
+/// Whether a line runs through a box.
+bool IsCrossed(const QRectF& box, const QLineF& line) {
+  if (box.contains(line.p1()) || box.contains(line.p2())) return true;
+  const QPointF corners[] = {box.topLeft(), box.topRight(), box.bottomRight(), box.bottomLeft()};
+  for (size_t i = 0; i < 4; ++i)
+    if (line.intersects(QLineF(corners[i], corners[(i + 1) % 4])) == QLineF::BoundedIntersection) return true;
+  return false;
+}
 
 Detail DetailAt(double scale) {
   const double width = scale * kNodeUnits;
@@ -362,6 +373,7 @@ void CanvasPainter::PaintSite(uint32_t index) {
   label.colour = m_theme.text;
   label.isBold = true;
   label.alignment = Qt::AlignCenter;
+  label.ground = fill;
   const bool hasTitle = hasInside || (m_detail == Detail::Pods && !isSwitch && !pods.empty());
   label.box = hasTitle ? QRectF(box.x() + 4, box.y() + 1, box.width() - 8, std::max(box.height() * 0.15, 0.0)) : box;
   if (hasTitle && label.box.height() < m_line) {
@@ -440,10 +452,11 @@ void CanvasPainter::PaintInside(uint32_t index) {
   if (!inside.routing.IsEmpty()) {
     const QRectF bar = m_camera.ToWindow(inside.routing);
     m_painter.setPen(Qt::NoPen);
-    m_painter.setBrush(Mixed(m_theme.ColourOf(netns.role), m_theme.text, 0.22));
+    const QColor ground = Mixed(m_theme.ColourOf(netns.role), m_theme.text, 0.22);
+    m_painter.setBrush(ground);
     m_painter.drawRoundedRect(bar, 2, 2);
     if (bar.height() >= kSmallestText + 2)
-      AddLabel({bar, Tr("routes"), kOfDevice, Qt::AlignCenter, m_theme.text, false, true, false});
+      AddLabel({bar, Tr("routes"), kOfDevice, Qt::AlignCenter, m_theme.text, false, true, false, ground});
   }
   m_painter.setRenderHint(QPainter::Antialiasing, false);
   std::vector<QLineF> lines;
@@ -513,6 +526,7 @@ void CanvasPainter::PaintDevice(const DeviceBox& device, bool isNode) {
     label.priority = kOfDevice;
     label.colour = i == 0 ? m_theme.text : m_theme.mutedText;
     label.isSmall = true;
+    label.ground = fill;
     AddLabel(label);
   }
 }
@@ -533,6 +547,7 @@ void CanvasPainter::PaintPod(const layout::PodBox& pod) {
     label.priority = kOfPod;
     label.colour = m_theme.text;
     label.isSmall = true;
+    label.ground = ground;
     label.text = isTall ? Text(pod.group) : Text(pod.group) + QStringLiteral(" · ") + count;
     label.box = isTall ? QRectF(texts.x(), texts.center().y() - m_smallLine, texts.width(), m_smallLine) : texts;
     AddLabel(label);
@@ -571,6 +586,7 @@ void CanvasPainter::PaintPod(const layout::PodBox& pod) {
     label.priority = kOfPod;
     label.colour = isName ? m_theme.text : m_theme.mutedText;
     label.isSmall = true;
+    label.ground = fill;
     AddLabel(label);
     y += m_smallLine;
   }
@@ -610,6 +626,7 @@ void CanvasPainter::PaintTunnels() {
     return m_camera.ToWindow(found ? found->box : at.box).center();
   };
   size_t drawn = 0;
+  std::vector<Label> names;
   const auto draw = [&](const Edge& edge, bool isStrong) {
     if (drawn >= kMostEdgesDrawn || edge.from >= topology.netns.size() || edge.to >= topology.netns.size()) return;
     if (edge.vni && m_state.GetShown().hiddenVnis.count(*edge.vni) > 0) return;
@@ -634,11 +651,19 @@ void CanvasPainter::PaintTunnels() {
     const double width = QFontMetricsF(m_small).horizontalAdvance(text) + 8;
     const QPointF middle = curve.pointAtPercent(0.5);
     if (QLineF(*a, *b).length() > width + 24)
-      AddLabel({QRectF(middle.x() - width / 2, middle.y() - m_smallLine / 2, width, m_smallLine), text, kOfCable,
-                Qt::AlignCenter, m_theme.text, false, true, true});
+      names.push_back({QRectF(middle.x() - width / 2, middle.y() - m_smallLine / 2, width, m_smallLine), text, kOfCable,
+                       Qt::AlignCenter, m_theme.text, false, true, true});
   };
   for (const Edge& edge : m_state.TunnelsOfSelection()) draw(edge, true);
+  NameLines(std::exchange(names, {}));
   for (const Edge& edge : m_state.Tunnels()) draw(edge, false);
+  NameLines(std::move(names));
+}
+
+void CanvasPainter::NameLines(std::vector<Label> names) {
+  // Of a hundred lines one cannot tell which name is whose.
+  if (names.size() > kMostNamedLines) return;
+  for (Label& name : names) AddLabel(std::move(name));
 }
 
 void CanvasPainter::PaintFlows() {
@@ -646,6 +671,7 @@ void CanvasPainter::PaintFlows() {
   const bool isDeep = m_detail >= Detail::Pods && m_state.Flows().size() <= kMostEdgesDrawn;
   const std::vector<Edge>& edges = isDeep ? m_state.Flows() : m_state.FlowsBetweenSites();
   size_t drawn = 0;
+  std::vector<Label> names;
   for (const Edge& edge : edges) {
     if (drawn >= kMostEdgesDrawn) break;
     if (isDeep && (!m_state.IsPodShown(edge.from) || !m_state.IsPodShown(edge.to))) continue;
@@ -678,9 +704,10 @@ void CanvasPainter::PaintFlows() {
     if (words.isEmpty()) continue;
     const QString text = words.join(QStringLiteral(" · "));
     const double w = QFontMetricsF(m_small).horizontalAdvance(text) + 8;
-    AddLabel({QRectF(at.x() - w / 2, at.y() - m_smallLine - 6, w, m_smallLine), text, kOfCable, Qt::AlignCenter,
-              m_theme.text, false, true, true});
+    names.push_back({QRectF(at.x() - w / 2, at.y() - m_smallLine - 6, w, m_smallLine), text, kOfCable, Qt::AlignCenter,
+                     m_theme.text, false, true, true});
   }
+  NameLines(std::move(names));
 }
 
 // --- what moves
@@ -707,8 +734,10 @@ void CanvasPainter::PaintPath() {
       const Point &a = leg.points[p - 1], &b = leg.points[p];
       if (isInside(from, a, b) || isInside(to, a, b)) continue;
       const QPointF begin = m_camera.ToWindow(a);
+      const QPointF end = m_camera.ToWindow(b);
       if (path.isEmpty() || path.currentPosition() != begin) path.moveTo(begin);
-      path.lineTo(m_camera.ToWindow(b));
+      path.lineTo(end);
+      m_way.emplace_back(begin, end);
     }
   }
   const double width = m_detail == Detail::Tile ? 2.5 : 4;
@@ -933,6 +962,10 @@ void CanvasPainter::PaintLabels() {
     // Of "node148", "n…8" says nothing.
     if (text.size() * 5 < label.text.size() * 3) continue;
     taken.push_back(metrics.boundingRect(label.box, static_cast<int>(label.alignment) | Qt::TextSingleLine, text));
+    const QRectF words = taken.back().adjusted(-3, 0, 3, 0);
+    if (label.ground.isValid() &&
+        std::any_of(m_way.begin(), m_way.end(), [&](const QLineF& line) { return IsCrossed(words, line); }))
+      m_painter.fillRect(words, label.ground);
     draw(label, text);
   }
   for (Label& label : m_labels) {
@@ -958,9 +991,8 @@ void CanvasPainter::PaintLegend() {
   bool hasScale = false;
   if (m_state.lens == Lens::Overlay) {
     const bool isTraced = m_state.facts && !m_state.facts->activity.IsWholeRun();
-    QString what = isTraced ? Tr("tunnels that packets took") : Tr("tunnels that traffic needs");
-    if (!m_state.TunnelsOfSelection().empty()) what += Tr("; thick: all of the selected node");
-    words << what;
+    words << (isTraced ? Tr("tunnels that packets took") : Tr("tunnels that traffic needs"));
+    if (!m_state.TunnelsOfSelection().empty()) words << Tr("thick: the selected node's");
   } else if (m_state.lens == Lens::Flows) {
     words << Tr("flows, from → to");
   } else if (m_state.heat == Heat::None || !m_state.facts) {
@@ -983,8 +1015,10 @@ void CanvasPainter::PaintLegend() {
     words[0] += activity.IsWholeRun() ? Tr(", whole run") : Tr(", over %1").arg(TimeText(activity.SlotNs()));
   }
   const double pad = 8, bar = hasScale ? 150 : 34;
-  const double width = std::max(metrics.horizontalAdvance(words[0]), bar) + 2 * pad;
-  const double height = pad * 1.5 + m_smallLine + 12 + (hasScale ? m_smallLine : 0);
+  const bool hasSecondLine = !hasScale && words.size() > 1;
+  const double second = hasSecondLine ? metrics.horizontalAdvance(words[1]) : 0;
+  const double width = std::max({metrics.horizontalAdvance(words[0]), second, bar}) + 2 * pad;
+  const double height = pad * 1.5 + m_smallLine + 12 + (hasScale || hasSecondLine ? m_smallLine : 0);
   // In a corner where it covers nothing, if there is one; the minimap has the last.
   QRectF box(10, m_window.height() - height - 10, width, height);
   for (const QPointF corner : {box.topLeft(), QPointF(10, 10), QPointF(m_window.width() - width - 10, 10)}) {
@@ -1007,7 +1041,12 @@ void CanvasPainter::PaintLegend() {
   m_painter.setFont(m_small);
   m_painter.setPen(m_theme.text);
   m_painter.drawText(QRectF(box.x() + pad, box.y() + 4, width - 2 * pad, m_smallLine), Qt::AlignLeft, words[0]);
-  const double y = box.y() + 4 + m_smallLine + 8;
+  double y = box.y() + 4 + m_smallLine + 8;
+  if (hasSecondLine) {
+    m_painter.drawText(QRectF(box.x() + pad, box.y() + 4 + m_smallLine, width - 2 * pad, m_smallLine), Qt::AlignLeft,
+                       words[1]);
+    y += m_smallLine;
+  }
   if (!hasScale) {
     const QColor colour = m_state.lens == Lens::Overlay ? m_theme.tunnel
                           : m_state.lens == Lens::Flows ? m_theme.flow

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <QFont>
+#include <QLineF>
 #include <QPainter>
 #include <QPainterPath>
 #include <QString>
@@ -41,6 +42,7 @@ class CanvasPainter {
     QColor colour;
     bool isBold = false, isSmall = false;
     bool floats = false;  ///< over other things: it gets a ground, and gives way to others
+    QColor ground = {};   ///< of the box that it stands in: hides the followed packet's way behind the words
   };
 
   // --- one function per thing
@@ -74,6 +76,7 @@ class CanvasPainter {
   void PaintBox(const QRectF& box, const QColor& fill, const QColor& border, double radius,
                 Qt::PenStyle style = Qt::SolidLine);
   void AddLabel(Label label);
+  void NameLines(std::vector<Label> names);  ///< of tunnels or flows
   void AddCableLabel(uint32_t cable);
   const QFont& FontOf(const Label& label) const { return label.isSmall ? m_small : label.isBold ? m_bold : m_font; }
   QColor Mixed(const QColor& a, const QColor& b, double share) const;
@@ -88,7 +91,8 @@ class CanvasPainter {
   QFont m_font, m_bold, m_small;
   double m_line = 14, m_smallLine = 12;  ///< heights of the fonts
   std::vector<Label> m_labels;
-  QRectF m_legend;  ///< where it stands
+  std::vector<QLineF> m_way;  ///< of the followed packet, as it is drawn
+  QRectF m_legend;            ///< where it stands
 };
 
 /// Shares of a heat scale as the legend says them.

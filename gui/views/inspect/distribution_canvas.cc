@@ -88,12 +88,18 @@ void DistributionCanvas::Paint(QPainter& painter, const QRectF& area, const Them
   const QRectF plot = area.adjusted(metrics.horizontalAdvance(QStringLiteral("000,000,000")) + 10,
                                     2 * metrics.height() + 14, -14, -metrics.height() - 10);
   painter.setPen(theme.text);
-  painter.drawText(QRectF(area.x() + 10, area.y() + 4, area.width() - 20, metrics.height()), Qt::AlignLeft,
-                   metrics.elidedText(m_name, Qt::ElideRight, area.width() - 20));
-  if (!m_message.isEmpty()) {
-    painter.setPen(theme.mutedText);
-    painter.drawText(area.adjusted(10, 4, -10, 0), Qt::AlignTop | Qt::AlignRight, m_message);
-  }
+  QStringList percentiles;
+  for (const Percentile& p : kPercentiles)
+    percentiles << QStringLiteral("%1 %2").arg(QLatin1String(p.name),
+                                               ValueText(m_values.Quantile(p.numerator, p.denominator)));
+  const QString aside = !m_message.isEmpty()    ? m_message
+                        : m_values.Count() == 0 ? QString()
+                                                : percentiles.join(QStringLiteral(" · "));
+  const QRectF line(area.x() + 10, area.y() + 4, area.width() - 20, metrics.height());
+  painter.drawText(line, Qt::AlignLeft,
+                   metrics.elidedText(m_name, Qt::ElideRight, line.width() - metrics.horizontalAdvance(aside) - 12));
+  painter.setPen(theme.mutedText);
+  painter.drawText(line, Qt::AlignRight, metrics.elidedText(aside, Qt::ElideRight, line.width()));
   if (plot.width() < 20 || plot.height() < 20) return;
   const std::vector<Histogram::Bucket> buckets = m_values.Buckets();
   if (buckets.empty()) {
@@ -156,20 +162,29 @@ void DistributionCanvas::Paint(QPainter& painter, const QRectF& area, const Them
     path.lineTo(plot.right(), plot.top());
     painter.strokePath(path, QPen(theme.accent, 1.8));
   }
-  // Percentiles: their names stand where there is room.
-  double free = plot.left() - 100;
+  // Percentiles: those whose names would meet share one.
+  struct Mark {
+    double x;
+    QString names;
+  };
+  std::vector<Mark> marks;
   for (const Percentile& p : kPercentiles) {
-    const int64_t value = m_values.Quantile(p.numerator, p.denominator);
-    const double x = xOf(value);
+    const double x = xOf(m_values.Quantile(p.numerator, p.denominator));
+    const QString name = QLatin1String(p.name);
+    const QString together = marks.empty() ? name : marks.back().names + QStringLiteral(", ") + name;
+    if (!marks.empty() && x - marks.back().x < metrics.horizontalAdvance(together) + 6)
+      marks.back().names = together;
+    else
+      marks.push_back({x, name});
     painter.setPen(QPen(theme.warning, 1, Qt::DashLine));
     painter.drawLine(QPointF(x, plot.top()), QPointF(x, plot.bottom()));
-    const QString text = QStringLiteral("%1 %2").arg(QLatin1String(p.name), ValueText(value));
-    const double width = metrics.horizontalAdvance(text) + 6;
-    const double left = std::clamp(x - width / 2, area.left() + 2, area.right() - width - 2);
-    if (left < free) continue;
-    painter.setPen(theme.text);
-    painter.drawText(QRectF(left, plot.top() - metrics.height() - 3, width, metrics.height()), Qt::AlignCenter, text);
-    free = left + width + 4;
+  }
+  painter.setPen(theme.text);
+  for (const Mark& mark : marks) {
+    const double width = metrics.horizontalAdvance(mark.names) + 6;
+    const double left = std::clamp(mark.x - width / 2, plot.left(), std::max(plot.left(), area.right() - width - 2));
+    painter.drawText(QRectF(left, plot.top() - metrics.height() - 3, width, metrics.height()), Qt::AlignCenter,
+                     mark.names);
   }
 }
 

@@ -178,7 +178,14 @@ void NodeInspector::RefreshTab(Tab& tab) {
     const size_t count = lines.size();
     tab.plain = QString::fromStdString(replay::StateText(lines));
     if (count > kMostLines) lines.resize(kMostLines);
-    text = count == 0 ? tr("(no entries)") : QString::fromStdString(replay::StateText(lines, isMarked));
+    if (count > 0)
+      text = QString::fromStdString(replay::StateText(lines, isMarked));
+    else if (!tables->RowsAt(*m_netns, run->EndNs()).empty())
+      text = tr("(no entries)");
+    else
+      text =
+          tr("Nothing came here in this run, so the trace does not tell of its tables.\n"
+             "\"overlaysim show\" prints them.");
     if (count > kMostLines) text += tr("… %1 more lines").arg(CountText(count - kMostLines));
   } else {
     text = run->HasTrace() ? QString::fromStdString(run->Error())

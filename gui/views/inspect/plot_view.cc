@@ -38,7 +38,7 @@ bool IsAt(const TraceRecord& record, const Place& place, const replay::Topology&
   return false;
 }
 
-QString NameOf(replay::Run& run, const Place& place) {
+QString NameOfPlace(replay::Run& run, const Place& place) {
   switch (place.kind) {
     case Place::Kind::None:
       return PlotView::tr("the whole run");
@@ -108,8 +108,10 @@ PlotView::PlotView(Session& session, QWidget* parent) : QWidget(parent), m_sessi
     const bool isNothing = std::all_of(m_scan.Series().begin(), m_scan.Series().end(), isSilent);
     say(!run               ? QString()
         : !run->HasTrace() ? tr("this run has no trace")
-        : isNothing        ? tr("no %1 %2 in this run").arg(m_choice->currentText(), m_title->text())
-                           : QString());
+        : isNothing        ? tr("no %1 %2 in this run")
+                          .arg(NameOf(m_counters[static_cast<size_t>(m_choice->currentIndex())], Shape::OverTime),
+                               m_title->text())
+                    : QString());
     m_settled.start();
   });
   connect(&session, &Session::SelectionChanged, this, &PlotView::FollowSelection);
@@ -145,24 +147,23 @@ void PlotView::FollowSelection() {
   if (!m_isStale && m_place == m_session.Selected()) return;
   m_isStale = false;
   m_place = m_session.Selected();
-  m_title->setText(tr("of %1").arg(NameOf(*run, m_place)));
-  const QString before = m_choice->currentText();
-  m_choice->clear();
+  m_title->setText(tr("of %1").arg(NameOfPlace(*run, m_place)));
+  const Counter before = m_choice->currentIndex() < 0 ? Counter{Counter::Kind::BitsSent}
+                                                      : m_counters[static_cast<size_t>(m_choice->currentIndex())];
   m_counters = {{Counter::Kind::BitsSent},
                 {Counter::Kind::FramesSent},
                 {Counter::Kind::FramesReceived},
                 {Counter::Kind::Drops},
                 {Counter::Kind::Latency}};
-  m_choice->addItems({tr("bits sent"), tr("frames sent"), tr("frames received"), tr("drops"), tr("time on the way")});
   std::set<Verdict> seen;
   if (run->Trace())
     for (const auto& [key, count] : run->Trace()->Totals())
       if (IsAt({.netns = key.netns, .ifindex = key.ifindex}, m_place, run->Plan())) seen.insert(key.verdict);
-  for (const Verdict verdict : seen) {
-    m_counters.push_back({Counter::Kind::Verdict, verdict});
-    m_choice->addItem(verdict == Verdict::Continue ? tr("stages passed") : QString::fromUtf8(VerdictName(verdict)));
-  }
-  if (const int kept = m_choice->findText(before); kept >= 0) m_choice->setCurrentIndex(kept);
+  for (const Verdict verdict : seen) m_counters.push_back({Counter::Kind::Verdict, verdict});
+  m_choice->clear();
+  for (const Counter& counter : m_counters) m_choice->addItem(NameOf(counter, m_drawn));
+  const auto kept = std::find(m_counters.begin(), m_counters.end(), before);
+  if (kept != m_counters.end()) m_choice->setCurrentIndex(static_cast<int>(kept - m_counters.begin()));
   Scan();
 }
 
@@ -177,11 +178,36 @@ void PlotView::Choose(Shape shape) {
   m_distribution->SetShape(shape == Shape::Cumulative ? DistributionCanvas::Shape::Cumulative
                                                       : DistributionCanvas::Shape::Bars);
   m_stack->setCurrentIndex(shape == Shape::OverTime ? 0 : 1);
+  m_drawn = shape;
+  for (int i = 0; i < m_choice->count(); ++i)
+    m_choice->setItemText(i, NameOf(m_counters[static_cast<size_t>(i)], shape));
+}
+
+QString PlotView::NameOf(const Counter& counter, Shape shape) {
+  const auto name = [&counter] {
+    switch (counter.kind) {
+      case Counter::Kind::BitsSent:
+        return tr("bits sent");
+      case Counter::Kind::FramesSent:
+        return tr("frames sent");
+      case Counter::Kind::FramesReceived:
+        return tr("frames received");
+      case Counter::Kind::Drops:
+        return tr("drops");
+      case Counter::Kind::Latency:
+        return tr("time on the way");
+      case Counter::Kind::Verdict:
+        break;
+    }
+    return counter.verdict == Verdict::Continue ? tr("stages passed") : QString::fromUtf8(VerdictName(counter.verdict));
+  };
+  if (shape == Shape::OverTime || counter.kind == Counter::Kind::Latency) return name();
+  return counter.kind == Counter::Kind::BitsSent ? tr("size of frames sent") : tr("time between %1").arg(name());
 }
 
 TimeSeries PlotView::SeriesOf(const Counter& counter) const {
   TimeSeries series;
-  series.name = QStringLiteral("%1, %2").arg(m_choice->currentText(), NameOf(*m_session.Run(), m_place));
+  series.name = QStringLiteral("%1, %2").arg(NameOf(counter, Shape::OverTime), NameOfPlace(*m_session.Run(), m_place));
   if (counter.kind == Counter::Kind::BitsSent) {
     series.unit = TimeSeries::Unit::Bits;
     series.scale = 8;
@@ -248,14 +274,10 @@ CounterScan::Visitor PlotView::VisitorOf(const Counter& counter) const {
 void PlotView::ShowDistribution() {
   if (!m_session.Run() || m_choice->currentIndex() < 0) return;
   const Counter& counter = m_counters[static_cast<size_t>(m_choice->currentIndex())];
-  const QString what = counter.kind == Counter::Kind::BitsSent ? tr("size of a frame")
-                       : counter.kind == Counter::Kind::Latency
-                           ? tr("time on the way")
-                           : tr("time from one to the next: %1").arg(m_choice->currentText());
   m_distribution->Show(
       m_scan.Values(),
       counter.kind == Counter::Kind::BitsSent ? TimeSeries::Unit::Bytes : TimeSeries::Unit::Nanoseconds,
-      QStringLiteral("%1, %2").arg(what, NameOf(*m_session.Run(), m_place)));
+      QStringLiteral("%1, %2").arg(NameOf(counter, Shape::Histogram), NameOfPlace(*m_session.Run(), m_place)));
 }
 
 void PlotView::Scan() {

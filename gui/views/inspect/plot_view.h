@@ -36,7 +36,10 @@ class PlotView : public QWidget {
   struct Counter {
     enum class Kind : uint8_t { FramesSent, BitsSent, FramesReceived, Drops, Latency, Verdict } kind;
     Verdict verdict = Verdict::Continue;
+    bool operator==(const Counter&) const = default;
   };
+  /// What is drawn of it: its sum over time, or how its single values are distributed.
+  static QString NameOf(const Counter& counter, Shape shape);
   void FollowSelection();
   void Scan();
   void ScanDetail();
@@ -48,6 +51,7 @@ class PlotView : public QWidget {
   CounterScan m_scan, m_detailScan;
   QTimer m_settled;  ///< when zooming has come to rest, finer spans are read
   std::vector<Counter> m_counters;
+  Shape m_drawn = Shape::OverTime;
   Place m_place;
   bool m_isStale = true;
   QComboBox *m_choice, *m_shape;

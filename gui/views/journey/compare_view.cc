@@ -123,7 +123,8 @@ QVariant CompareModel::data(const QModelIndex& index, int role) const {
       (index.column() == LeftBytes || index.column() == RightBytes || index.column() == Difference))
     return static_cast<int>(Qt::AlignRight | Qt::AlignVCenter);
   if (role == Qt::ToolTipRole && hop)
-    return QStringLiteral("<p>%1</p>").arg(QString::fromStdString(hop->why).toHtmlEscaped());
+    return QStringLiteral("<p>%1</p><p>%2</p>")
+        .arg(QString::fromStdString(hop->why).toHtmlEscaped(), QString::fromStdString(hop->line).toHtmlEscaped());
   if (role != Qt::DisplayRole) return {};
   if (index.column() == Difference) {
     if (!left || !right) return left ? tr("◀ only here") : tr("only here ▶");
@@ -135,7 +136,8 @@ QVariant CompareModel::data(const QModelIndex& index, int role) const {
     case RightStep:
       return QStringLiteral("%1\n%2\n%3")
           .arg(QString::fromStdString(hop->place), QString::fromStdString(hop->action),
-               QString::fromStdString(hop->line).simplified());
+               QString::fromStdString(hop->line).simplified())
+          .trimmed();
     default:
       return BytesText(hop->afterBytes);
   }
@@ -186,8 +188,9 @@ CompareView::CompareView(Session& session, QWidget* parent)
     return made;
   };
   m_leftSummary = label(0, 0, 1, Qt::AlignLeft);
-  m_rightSummary = label(0, 1, 1, Qt::AlignRight);
+  m_rightSummary = label(0, 1, 1, Qt::AlignLeft);
   m_difference = label(1, 0, 2, Qt::AlignHCenter);
+  summary->setHorizontalSpacing(24);
   summary->setColumnStretch(0, 1);
   summary->setColumnStretch(1, 1);
   QFont bold = m_difference->font();
@@ -199,12 +202,11 @@ CompareView::CompareView(Session& session, QWidget* parent)
   m_table->setAccessibleName(tr("Steps of both packets"));
   m_table->setSelectionBehavior(QTableView::SelectRows);
   m_table->setSelectionMode(QTableView::SingleSelection);
-  m_table->setShowGrid(false);
+  m_table->setAlternatingRowColors(true);
   m_table->setTabKeyNavigation(false);
-  m_table->setWordWrap(false);
+  m_table->setWordWrap(true);
   m_table->verticalHeader()->hide();
-  m_table->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
-  m_table->verticalHeader()->setDefaultSectionSize(3 * QFontMetrics(font()).height() + 8);
+  m_table->verticalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
   m_table->horizontalHeader()->setSectionResizeMode(QHeaderView::Interactive);
   m_table->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
   m_table->horizontalHeader()->setTextElideMode(Qt::ElideRight);

@@ -28,10 +28,30 @@ void HopListModel::Show(const replay::Journey* journey, bool everyStep) {
   beginResetModel();
   m_journey = journey;
   m_steps.clear();
+  m_also = -1;
   if (journey)
     for (size_t i = 0; i < journey->hops.size(); ++i)
       if (everyStep || journey->hops[i].isKey) m_steps.push_back(static_cast<int>(i));
   endResetModel();
+}
+
+void HopListModel::ShowAlso(int step) {
+  if (step == m_also) return;
+  if (m_also >= 0) {
+    const int row = RowOf(m_also);
+    beginRemoveRows({}, row, row);
+    m_steps.erase(m_steps.begin() + row);
+    m_also = -1;
+    endRemoveRows();
+  }
+  if (!m_journey || step < 0 || step >= static_cast<int>(m_journey->hops.size())) return;
+  const auto at = std::lower_bound(m_steps.begin(), m_steps.end(), step);
+  if (at != m_steps.end() && *at == step) return;
+  const int row = static_cast<int>(at - m_steps.begin());
+  beginInsertRows({}, row, row);
+  m_steps.insert(at, step);
+  m_also = step;
+  endInsertRows();
 }
 
 int HopListModel::rowCount(const QModelIndex& parent) const {
@@ -187,9 +207,7 @@ void HopList::ShowEveryStep(bool everyStep) {
 }
 
 int HopList::Neighbour(int direction) const {
-  const int row = m_model->RowOf(m_session.Step());
-  const bool isBetween = row >= 0 && m_model->StepAt(row) != m_session.Step();
-  const int next = direction > 0 ? row + 1 : isBetween ? row : row - 1;
+  const int next = m_model->RowOf(m_session.Step()) + direction;
   return next >= 0 && next < m_model->rowCount() ? m_model->StepAt(next) : -1;
 }
 
@@ -204,8 +222,9 @@ void HopList::Reload() {
 }
 
 void HopList::FollowStep() {
-  const int row = m_model->RowOf(m_session.Step());
   const QSignalBlocker quiet(selectionModel());
+  m_model->ShowAlso(m_session.Step());
+  const int row = m_model->RowOf(m_session.Step());
   const QModelIndex index = row < 0 ? QModelIndex() : m_model->index(row);
   setCurrentIndex(index);
   viewport()->update();

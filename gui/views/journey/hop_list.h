@@ -20,10 +20,13 @@ class HopListModel : public QAbstractListModel {
   QVariant data(const QModelIndex& index, int role) const override;
   int RowOf(int step) const;  ///< of the last shown step up to it; -1: none
   int StepAt(int row) const { return m_steps[static_cast<size_t>(row)]; }
+  /// Shows that step too, instead of the one that was asked for before; -1: none. For one that the list leaves out.
+  void ShowAlso(int step);
 
  private:
   const replay::Journey* m_journey = nullptr;
   std::vector<int> m_steps;
+  int m_also = -1;  ///< among them, and would not be shown otherwise
 };
 
 /// Two lines a step: where and when, what was done and by which line.

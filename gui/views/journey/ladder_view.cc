@@ -248,10 +248,9 @@ void LadderView::PaintRows(QPainter& painter, int width, int firstRow, int lastR
       painter.drawEllipse(QPointF(x, y), 4.5, 4.5);
     }
     // To the right of its lifeline, over the next one's if it must be; at the end to the left.
-    const bool fits = x + gap / 2 + metrics.horizontalAdvance(row.label) < FullWidth(width) + gap / 2;
     const QString text = metrics.elidedText(row.label, Qt::ElideRight, 2 * gap - 30);
     QRectF label(x + 10, y - metrics.height() / 2, metrics.horizontalAdvance(text) + 4, metrics.height());
-    if (!fits) label.moveRight(x - 10);
+    if (label.right() > FullWidth(width) - 4) label.moveRight(x - 10);
     painter.fillRect(label, isCurrent ? Qt::transparent : theme.surface);
     painter.setPen(row.isDrop ? theme.bad : theme.text);
     painter.drawText(label, Qt::AlignVCenter | Qt::AlignHCenter, text);

@@ -22,6 +22,7 @@
 #include <QTableView>
 #include <QToolButton>
 #include <QVBoxLayout>
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <map>
@@ -218,13 +219,15 @@ void PacketsView::FitColumns() {
   const int all = std::accumulate(widths.begin(), widths.end(), 0);
   // Names give way, so that what happened is seen; what the packet says takes what is left.
   constexpr std::array kNames{PacketModel::Where, PacketModel::Source, PacketModel::Destination};
-  int names = 0;
-  for (const int section : kNames) names += widths[section];
   const int most = m_table->viewport()->width();
-  if (all > most && names > 0) {
-    const int room = std::max(names - (all - most), 0);
-    for (const int section : kNames)
-      widths[section] = std::max(kLeastDigits * digit + kPad, widths[section] * room / names);
+  for (int over = all - most; over > 0;) {
+    // The widest first.
+    int& widest =
+        widths[*std::max_element(kNames.begin(), kNames.end(), [&](int a, int b) { return widths[a] < widths[b]; })];
+    if (widest <= kLeastDigits * digit + kPad) break;
+    const int step = std::min({over, digit, widest - (kLeastDigits * digit + kPad)});
+    widest -= step;
+    over -= step;
   }
   for (int section = 0; section < PacketModel::Info; ++section)
     if (const int width = widths[static_cast<size_t>(section)]; width > 0)

@@ -1,3 +1,5 @@
+#include <QComboBox>
+
 #include "gui/replay/state.h"
 #include "gui/views/inspect/command_palette.h"
 #include "gui/views/inspect/counter_sums.h"
@@ -139,6 +141,7 @@ TEST_F(Inspectors, ADistributionHasTheSizesOfTheFrames) {
   SelectDevice(SmallRun::kNode1, SmallRun::kEth0);
   plot.Choose(0);  // bits sent
   plot.Choose(PlotView::Shape::Cumulative);
+  EXPECT_EQ(plot.findChild<QComboBox*>()->currentText(), QStringLiteral("size of frames sent"));
   ASSERT_TRUE(QTest::qWaitFor([&] { return !plot.IsReading(); }));
   // A ping in a tunnel: 84 + 14 + 36 + 14 bytes on eth0.
   EXPECT_TRUE(plot.Distribution().Text().contains(QStringLiteral("p50 148 B")))

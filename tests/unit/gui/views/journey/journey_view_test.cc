@@ -3,6 +3,7 @@
 #include <QClipboard>
 #include <QLabel>
 #include <QPlainTextEdit>
+#include <algorithm>
 
 #include "gui/itemmodels/packet_model.h"
 #include "gui/views/journey/compare_view.h"
@@ -51,6 +52,26 @@ TEST_F(JourneyViews, EveryStepIsShownWhenAskedFor) {
   view.ShowEveryStep(true);
   EXPECT_EQ(list->model()->rowCount(), static_cast<int>(m_session.Journey()->hops.size()));
   EXPECT_LT(before, list->model()->rowCount());
+}
+
+TEST_F(JourneyViews, AStepThatTheListLeavesOutStandsInItWhileItIsTheChosenOne) {
+  Open();
+  FollowFirst();
+  JourneyView view(m_session);
+  const auto* list = view.findChild<HopList*>();
+  const int before = list->model()->rowCount();
+  const auto& hops = m_session.Journey()->hops;
+  const auto quiet = std::find_if(hops.begin(), hops.end(), [](const replay::Hop& hop) { return !hop.isKey; });
+  ASSERT_NE(quiet, hops.end());
+  const int step = static_cast<int>(quiet - hops.begin());
+  m_session.SetStep(step);
+  EXPECT_EQ(list->model()->rowCount(), before + 1);
+  EXPECT_TRUE(list->currentIndex().data().toString().startsWith(QStringLiteral("step %1:").arg(step + 1)));
+  const int after = list->Neighbour(1);
+  EXPECT_GT(after, step);
+  m_session.SetStep(after);
+  EXPECT_EQ(list->model()->rowCount(), before);
+  EXPECT_TRUE(list->currentIndex().data().toString().startsWith(QStringLiteral("step %1:").arg(after + 1)));
 }
 
 TEST_F(JourneyViews, TheTableStandsWithItsMatchingLineMarked) {
