@@ -1,7 +1,6 @@
 #include "gui/replay/filter.h"
 
 #include <fmt/format.h>
-#include <regex.h>
 
 #include <algorithm>
 #include <array>
@@ -10,6 +9,7 @@
 
 #include "gui/replay/explain.h"
 #include "gui/replay/fields.h"
+#include "gui/replay/filter_text.h"
 #include "gui/replay/packet_ends.h"
 
 namespace overlaysim::replay {
@@ -17,6 +17,7 @@ namespace {
 
 constexpr size_t kMaxText = 4096, kMaxPattern = 200;
 constexpr int kMaxDepth = 64;
+constexpr size_t kMaxSlices = 16;
 
 enum class Op : uint8_t { Equal, NotEqual, Less, LessOrEqual, Greater, GreaterOrEqual, Contains, Matches, In };
 
@@ -26,27 +27,64 @@ constexpr std::pair<std::string_view, Op> kOps[] = {
     {"le", Op::LessOrEqual}, {"ge", Op::GreaterOrEqual}, {"lt", Op::Less},  {"gt", Op::Greater},
     {"contains", Op::Contains}, {"matches", Op::Matches}, {"~", Op::Matches}, {"in", Op::In}};
 
-/// A regular expression of POSIX, which cannot run away as backtracking ones can.
-class Pattern {
- public:
-  explicit Pattern(const std::string& text) { m_error = regcomp(&m_regex, text.c_str(), REG_EXTENDED | REG_ICASE | REG_NOSUB); }
-  ~Pattern() {
-    if (m_error == 0) regfree(&m_regex);
-  }
-  Pattern(const Pattern&) = delete;
-  Pattern& operator=(const Pattern&) = delete;
-  std::string Error() const {
-    if (m_error == 0) return {};
-    char text[200];
-    regerror(m_error, &m_regex, text, sizeof(text));
-    return text;
-  }
-  bool Matches(const std::string& text) const { return regexec(&m_regex, text.c_str(), 0, nullptr, 0) == 0; }
-
- private:
-  regex_t m_regex{};
-  int m_error = 0;
+/// Behind a field's name in brackets: which of its bytes are meant. Below 0: counted from the end.
+struct Slice {
+  int first = 0;
+  std::optional<int> last;      ///< [first-last]
+  std::optional<size_t> count;  ///< [first:count]; neither: to the end
 };
+
+/// "0:3", "0-2", "4", ":3", "4:" as one; nothing when it is none.
+std::optional<Slice> ParseSlice(std::string_view text) {
+  const auto number = [](std::string_view digits) -> std::optional<int> {
+    int value = 0;
+    const char* end = digits.data() + digits.size();
+    const auto [at, error] = std::from_chars(digits.data(), end, value);
+    return error == std::errc() && at == end ? std::optional(value) : std::nullopt;
+  };
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  while (text.ends_with(' ')) text.remove_suffix(1);
+  const size_t colon = text.find(':'), dash = text.find('-', 1);
+  const size_t cut = std::min({colon, dash, text.size()});
+  Slice slice;
+  if (cut > 0) {
+    const auto first = number(text.substr(0, cut));
+    if (!first) return std::nullopt;
+    slice.first = *first;
+  }
+  if (cut == text.size()) {
+    slice.count = 1;
+    return text.empty() ? std::nullopt : std::optional(slice);
+  }
+  const std::string_view behind = text.substr(cut + 1);
+  if (cut == colon && behind.empty()) return cut > 0 ? std::optional(slice) : std::nullopt;
+  const auto second = number(behind);
+  if (!second || (cut == colon && *second <= 0)) return std::nullopt;
+  if (cut == colon)
+    slice.count = static_cast<size_t>(*second);
+  else
+    slice.last = *second;
+  return slice;
+}
+
+/// The slices of the bytes one after the other; nothing when one of them reaches out.
+std::optional<std::string> Cut(std::string_view bytes, const std::vector<Slice>& slices) {
+  const auto size = static_cast<int64_t>(bytes.size());
+  std::string all;
+  for (const Slice& slice : slices) {
+    const int64_t begin = slice.first < 0 ? size + slice.first : slice.first;
+    const int64_t end = slice.count  ? begin + static_cast<int64_t>(std::min<size_t>(*slice.count, INT32_MAX))
+                        : slice.last ? (*slice.last < 0 ? size : 0) + *slice.last + 1
+                                     : size;
+    if (begin < 0 || end > size || end <= begin) return std::nullopt;
+    all += bytes.substr(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
+  }
+  return all;
+}
+
+enum class Function : uint8_t { None, Count, Length, Lower, Upper };
+constexpr std::pair<std::string_view, Function> kFunctions[] = {
+    {"count", Function::Count}, {"len", Function::Length}, {"lower", Function::Lower}, {"upper", Function::Upper}};
 
 /// What a field is compared with, understood once.
 struct Value {
@@ -55,56 +93,6 @@ struct Value {
   IpAddress address;         ///< Address
   uint8_t prefixLength = 0;  ///< of the address: how many bits count
 };
-
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; });
-  return lower;
-}
-
-bool ParseInteger(std::string_view text, int64_t& number) {
-  const bool isHex = text.starts_with("0x") || text.starts_with("0X");
-  if (isHex) text.remove_prefix(2);
-  const char* end = text.data() + text.size();
-  const auto [at, error] = std::from_chars(text.data(), end, number, isHex ? 16 : 10);
-  return error == std::errc() && at == end;
-}
-
-struct Unit {
-  std::string_view name;
-  int64_t scale;
-};
-constexpr Unit kTimeUnits[] = {{"ns", 1}, {"us", 1000}, {"µs", 1000}, {"ms", 1000000}, {"s", 1000000000}, {"min", 60000000000}};
-constexpr Unit kSizeUnits[] = {{"B", 1}, {"kB", 1000}, {"KiB", 1024}, {"MB", 1000000}, {"MiB", 1048576}};
-
-/// "1.2s" in units of one; false when it is no number with one of the units.
-template <size_t N>
-bool ParseWithUnit(std::string_view text, const Unit (&units)[N], int64_t& number) {
-  const size_t digits = std::min(text.find_first_not_of("0123456789."), text.size());
-  const std::string_view amount = text.substr(0, digits), unitName = text.substr(digits);
-  const auto unit = std::find_if(std::begin(units), std::end(units), [&](const Unit& u) { return u.name == unitName; });
-  if (unit == std::end(units) || amount.empty() || amount.size() > 30) return false;
-  __extension__ using Wide = __int128;
-  Wide value = 0, scale = unit->scale;
-  bool hasPoint = false, hasDigit = false;
-  for (const char c : amount) {
-    if (c == '.') {
-      if (std::exchange(hasPoint, true)) return false;
-      continue;
-    }
-    hasDigit = true;
-    if (hasPoint) {
-      scale /= 10;
-      value += (c - '0') * scale;
-    } else {
-      value = value * 10 + (c - '0') * Wide{unit->scale};
-      if (value > INT64_MAX) return false;
-    }
-  }
-  number = static_cast<int64_t>(value);
-  return hasDigit;
-}
 
 bool ParseAddress(std::string_view text, Value& value) {
   const size_t slash = text.find('/');
@@ -145,14 +133,17 @@ std::vector<std::string_view> WordsOf(std::string_view field) {
 /// Fields that no header has, one letter of the path of a packet each.
 enum class Fact : uint8_t {
   None,  ///< it is a header's
-  FrameComment, FrameInterface, FrameLength, FrameNumber, FrameProtocols, Time,
+  Frame, FrameCaptured, FrameComment, FrameInterface, FrameLength, FrameNumber, FrameProtocols, Time, TimeDelta,
+  TcpStream, TcpWindow,
   SourceNode, SourceNs, SourcePod, DestinationNode, DestinationNs, DestinationPod, Node,
   Device, Drop, DropReason, Flow, Journey, Packet, Place, Stage, Table, Verdict
 };
 constexpr std::pair<std::string_view, Fact> kFacts[] = {
+    {"frame", Fact::Frame},                  {"frame.cap_len", Fact::FrameCaptured},
     {"frame.comment", Fact::FrameComment},   {"frame.interface_name", Fact::FrameInterface},
     {"frame.len", Fact::FrameLength},        {"frame.number", Fact::FrameNumber},
-    {"frame.protocols", Fact::FrameProtocols}, {"frame.time_relative", Fact::Time},
+    {"frame.protocols", Fact::FrameProtocols}, {"frame.time_delta", Fact::TimeDelta},
+    {"frame.time_relative", Fact::Time},
     {"k8s.src.node", Fact::SourceNode},      {"k8s.src.ns", Fact::SourceNs},
     {"k8s.src.pod", Fact::SourcePod},        {"k8s.dst.node", Fact::DestinationNode},
     {"k8s.dst.ns", Fact::DestinationNs},     {"k8s.dst.pod", Fact::DestinationPod},
@@ -161,21 +152,39 @@ constexpr std::pair<std::string_view, Fact> kFacts[] = {
     {"sim.flow", Fact::Flow},                {"sim.journey", Fact::Journey},
     {"sim.packet", Fact::Packet},            {"sim.place", Fact::Place},
     {"sim.stage", Fact::Stage},              {"sim.table", Fact::Table},
-    {"sim.time", Fact::Time},                {"sim.verdict", Fact::Verdict}};
+    {"sim.time", Fact::Time},                {"sim.verdict", Fact::Verdict},
+    {"tcp.stream", Fact::TcpStream},         {"tcp.window_size", Fact::TcpWindow}};
 
 Fact FactOf(std::string_view name) {
   const auto* it = std::find_if(std::begin(kFacts), std::end(kFacts), [&](const auto& f) { return f.first == name; });
   return it == std::end(kFacts) ? Fact::None : it->second;
 }
 bool IsToldByBytes(Fact fact) {
-  return fact == Fact::None || fact == Fact::FrameProtocols || (fact >= Fact::SourceNode && fact <= Fact::DestinationPod);
+  return fact == Fact::None || fact == Fact::Frame || fact == Fact::FrameCaptured || fact == Fact::FrameProtocols ||
+         fact == Fact::TcpStream || fact == Fact::TcpWindow || (fact >= Fact::SourceNode && fact <= Fact::DestinationPod);
+}
+
+bool IsToldByOrder(Fact fact) {
+  return fact == Fact::TimeDelta || fact == Fact::TcpStream || fact == Fact::TcpWindow;
 }
 
 std::string Decimal(uint64_t number) { return fmt::format("{}", number); }
 
-/// Hands each value of the field that the row has to `take`, until that answers true.
+std::string_view AsText(std::span<const uint8_t> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+/// A value of a field.
+struct Found {
+  std::string_view text;
+  std::string_view bytes;  ///< what the packet has in its place; of a protocol its header
+  std::string_view rest;   ///< of a protocol: its header and all behind it
+};
+
+/// Hands each value of the field that the row has to `takeFound`, until that answers true.
 template <typename Take>
-bool AnyValue(Fact fact, std::string_view name, const FilterSubject& subject, Take&& take) {
+bool AnyValue(Fact fact, std::string_view name, const FilterSubject& subject, Take&& takeFound) {
+  const auto take = [&](std::string_view text) { return takeFound(Found{text, {}, {}}); };
   const auto some = [&](std::string_view text) { return !text.empty() && take(text); };
   const auto end = [&](bool isSource) -> const Netns* {
     const PacketEnds ends = EndsOf(*subject.plan, subject.packet, subject.journey,
@@ -191,6 +200,19 @@ bool AnyValue(Fact fact, std::string_view name, const FilterSubject& subject, Ta
   switch (fact) {
     case Fact::None:
       break;
+    case Fact::Frame: {
+      const std::string_view all = AsText(subject.content);
+      return takeFound(Found{{}, all, all});
+    }
+    case Fact::FrameCaptured:
+      return take(Decimal(subject.content.size()));
+    case Fact::TimeDelta:
+      return take(fmt::format("{}", subject.sinceLastNs));
+    case Fact::TcpStream:
+    case Fact::TcpWindow:
+      return std::any_of(subject.tcp.begin(), subject.tcp.end(), [&](const TcpContext& tcp) {
+        return take(Decimal(fact == Fact::TcpStream ? tcp.stream : tcp.window));
+      });
     case Fact::FrameComment:
       return some(subject.comment);
     case Fact::FrameInterface:
@@ -257,66 +279,19 @@ bool AnyValue(Fact fact, std::string_view name, const FilterSubject& subject, Ta
       return record && take(VerdictName(record->verdict));
   }
   if (!subject.packet) return false;
-  for (const Layer& layer : subject.packet->layers)
+  const std::string_view content = AsText(subject.content);
+  const auto part = [content](size_t offset, size_t length) {
+    return offset > content.size() ? std::string_view() : content.substr(offset, length);
+  };
+  for (const Layer& layer : subject.packet->layers) {
+    if (layer.filterName == name &&
+        takeFound(Found{{}, part(layer.offset, layer.length), part(layer.offset, std::string_view::npos)}))
+      return true;
     for (const Field& field : layer.fields)
-      if (field.name == name && take(field.value)) return true;
+      if (field.name == name && takeFound(Found{field.value, part(field.offset, field.length), {}})) return true;
+  }
   return false;
 }
-
-struct Token {
-  enum class Kind : uint8_t { End, Word, Text, Symbol, Bad } kind = Kind::End;
-  std::string text;
-  size_t begin = 0, length = 0;
-};
-
-class Lexer {
- public:
-  explicit Lexer(std::string_view text) : m_text(text) {}
-
-  Token Next() {
-    while (m_at < m_text.size() && IsBlank(m_text[m_at])) ++m_at;
-    Token token;
-    token.begin = m_at;
-    if (m_at == m_text.size()) return token;
-    const char c = m_text[m_at];
-    if (c == '"') return Quoted();
-    for (const std::string_view symbol : {"==", "!=", "<=", ">=", "&&", "||"})
-      if (m_text.substr(m_at).starts_with(symbol)) return Take(Token::Kind::Symbol, symbol.size());
-    if (std::string_view("()!<>{},~").find(c) != std::string_view::npos) return Take(Token::Kind::Symbol, 1);
-    size_t size = 0;
-    while (m_at + size < m_text.size() && IsWord(m_text[m_at + size])) ++size;
-    return size == 0 ? Take(Token::Kind::Bad, 1) : Take(Token::Kind::Word, size);
-  }
-
- private:
-  static bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-  static bool IsWord(char c) {
-    return static_cast<unsigned char>(c) > ' ' && std::string_view("()!=<>{},~\"&|").find(c) == std::string_view::npos;
-  }
-  Token Take(Token::Kind kind, size_t size) {
-    Token token{kind, std::string(m_text.substr(m_at, size)), m_at, size};
-    m_at += size;
-    return token;
-  }
-  Token Quoted() {
-    Token token{Token::Kind::Text, "", m_at, 0};
-    for (++m_at; m_at < m_text.size(); ++m_at) {
-      const char c = m_text[m_at];
-      if (c == '"') {
-        token.length = ++m_at - token.begin;
-        return token;
-      }
-      if (c == '\\' && m_at + 1 < m_text.size() && (m_text[m_at + 1] == '"' || m_text[m_at + 1] == '\\')) ++m_at;
-      token.text += m_text[m_at];
-    }
-    token.kind = Token::Kind::Bad;
-    token.length = m_at - token.begin;
-    return token;
-  }
-
-  std::string_view m_text;
-  size_t m_at = 0;
-};
 
 std::string DidYouMean(const std::vector<std::string_view>& names) {
   if (names.empty()) return {};
@@ -329,10 +304,14 @@ std::string DidYouMean(const std::vector<std::string_view>& names) {
 }  // namespace
 
 struct Filter::Node {
-  enum class Kind : uint8_t { And, Or, Not, Exists, Compare } kind = Kind::Exists;
+  enum class Kind : uint8_t { And, Xor, Or, Not, Exists, Compare } kind = Kind::Exists;
   std::shared_ptr<const Node> left, right;
   const FieldInfo* field = nullptr;
   std::vector<std::pair<std::string_view, Fact>> sources;  ///< where its values come from
+  std::vector<Slice> slices;
+  Function function = Function::None;
+  std::optional<Value> mask;
+  FieldKind valueKind = FieldKind::Text;  ///< of what is compared: the field's, unless it is cut, masked or measured
   Op op = Op::Equal;
   std::vector<std::pair<Value, Value>> values;  ///< one; of `in` each with its range's end (or itself)
   std::shared_ptr<const Pattern> pattern;
@@ -341,6 +320,8 @@ struct Filter::Node {
     switch (kind) {
       case Kind::And:
         return left->Matches(subject) && right->Matches(subject);
+      case Kind::Xor:
+        return left->Matches(subject) != right->Matches(subject);
       case Kind::Or:
         return left->Matches(subject) || right->Matches(subject);
       case Kind::Not:
@@ -362,13 +343,56 @@ struct Filter::Node {
   }
 
  private:
+  /// Hands over each value as it is compared: cut, measured and masked.
   template <typename Take>
   bool Any(const FilterSubject& subject, Take&& take) const {
-    return std::any_of(sources.begin(), sources.end(),
-                       [&](const auto& source) { return AnyValue(source.second, source.first, subject, take); });
+    const auto all = [&](auto&& takeFound) {
+      return std::any_of(sources.begin(), sources.end(),
+                         [&](const auto& source) { return AnyValue(source.second, source.first, subject, takeFound); });
+    };
+    if (function == Function::Count) {
+      uint64_t count = 0;
+      all([&count](const Found&) { return ++count == 0; });
+      return count > 0 && take(Decimal(count));
+    }
+    return all([&](const Found& found) { return TakeValue(found, take); });
+  }
+  template <typename Take>
+  bool TakeValue(const Found& found, Take&& take) const {
+    const bool isText = field->kind == FieldKind::Text;
+    if (slices.empty() && function == Function::None && !mask) {
+      if (valueKind != FieldKind::Bytes) return take(found.text);
+      const std::string_view bytes = op == Op::Contains && field->kind == FieldKind::Protocol ? found.rest : found.bytes;
+      if (bytes.empty()) return false;
+      return op == Op::Matches ? take(BytesAsText(bytes)) : take(bytes);
+    }
+    std::string value(isText || valueKind == FieldKind::Number ? found.text : found.bytes);
+    if (!slices.empty() || function == Function::Length) value = isText ? found.text : found.bytes;
+    if (!slices.empty()) {
+      auto cut = Cut(value, slices);
+      if (!cut) return false;
+      value = std::move(*cut);
+    }
+    if (function == Function::Length) return take(Decimal(value.size()));
+    if (function == Function::Lower) value = overlaysim::replay::Lower(value);
+    if (function == Function::Upper) value = overlaysim::replay::Upper(value);
+    if (mask && valueKind == FieldKind::Number) {
+      int64_t number = 0;
+      return ParseInteger(value, number) && take(Decimal(static_cast<uint64_t>(number & mask->number)));
+    }
+    if (mask) {
+      value.resize(std::min(value.size(), mask->text.size()));
+      for (size_t i = 0; i < value.size(); ++i) value[i] = static_cast<char>(value[i] & mask->text[i]);
+    }
+    return op == Op::Matches && valueKind == FieldKind::Bytes ? take(BytesAsText(value)) : take(value);
   }
   bool Exists(const FilterSubject& subject) const {
-    if (field->kind == FieldKind::Protocol)
+    if (mask)
+      return Any(subject, [this](std::string_view value) {
+        return valueKind == FieldKind::Number ? value != "0" : value.find_first_not_of('\0') != std::string_view::npos;
+      });
+    if (field->name == "frame") return true;
+    if (field->kind == FieldKind::Protocol && slices.empty())
       return subject.packet &&
              std::any_of(subject.packet->layers.begin(), subject.packet->layers.end(), [&](const Layer& layer) {
                return layer.filterName == field->name ||
@@ -380,7 +404,7 @@ struct Filter::Node {
   bool IsEqual(std::string_view text, const Value& value) const { return Compare(text, value) == 0; }
   /// Below 0, 0, above 0; 2: cannot be compared.
   int Compare(std::string_view text, const Value& value) const {
-    switch (field->kind) {
+    switch (valueKind) {
       case FieldKind::Number:
       case FieldKind::Flag:
       case FieldKind::Time:
@@ -409,7 +433,7 @@ struct Filter::Node {
     return order < 0 ? -1 : order > 0 ? 1 : 0;
   }
   bool Holds(std::string_view text) const {
-    if (op == Op::Contains) return Lower(text).find(Lower(values[0].first.text)) != std::string::npos;
+    if (op == Op::Contains) return text.find(values[0].first.text) != std::string_view::npos;
     if (op == Op::Matches) return pattern->Matches(std::string(text));
     if (op == Op::In)
       return std::any_of(values.begin(), values.end(), [&](const auto& range) {
@@ -449,6 +473,7 @@ class FilterParser {
     if (m_token.kind != Token::Kind::End)
       return Fail(fmt::format("\"{}\" cannot stand here; say && or || between two conditions", m_token.text)) != nullptr;
     filter.m_needsPacket = m_needsPacket;
+    filter.m_needsOrder = m_needsOrder;
     return true;
   }
 
@@ -459,24 +484,32 @@ class FilterParser {
     m_error = {token.begin, token.length, std::move(message)};
     return nullptr;
   }
+  bool Refuse(const Token& token, std::string message) { return FailAt(token, std::move(message)) != nullptr; }
   bool Is(std::string_view symbol, std::string_view word) const {
     return (m_token.kind == Token::Kind::Symbol && m_token.text == symbol) ||
            (m_token.kind == Token::Kind::Word && Lower(m_token.text) == word);
   }
 
   NodePtr Or(int depth) { return Chain(depth, Node::Kind::Or); }
-  /// Operands and their operator, one after the other; `and` binds closer than `or`.
+  bool IsAt(Node::Kind kind) const {
+    return kind == Node::Kind::Or ? Is("||", "or") : kind == Node::Kind::Xor ? Is("^^", "xor") : Is("&&", "and");
+  }
+  NodePtr Operand(int depth, Node::Kind kind) {
+    return kind == Node::Kind::Or    ? Chain(depth, Node::Kind::Xor)
+           : kind == Node::Kind::Xor ? Chain(depth, Node::Kind::And)
+                                     : Not(depth);
+  }
+  /// Operands and their operator, one after the other; `and` binds closer than `xor`, and that closer than `or`.
   NodePtr Chain(int depth, Node::Kind kind) {
-    const bool isOr = kind == Node::Kind::Or;
-    NodePtr left = isOr ? Chain(depth, Node::Kind::And) : Not(depth);
+    NodePtr left = Operand(depth, kind);
     int count = 0;
-    while (left && (isOr ? Is("||", "or") : Is("&&", "and"))) {
+    while (left && IsAt(kind)) {
       if (++count > kMaxDepth) return Fail("the filter is too long");
       Advance();
       auto node = std::make_shared<Node>();
       node->kind = kind;
       node->left = std::move(left);
-      node->right = isOr ? Chain(depth, Node::Kind::And) : Not(depth);
+      node->right = Operand(depth, kind);
       if (!node->right) return nullptr;
       left = std::move(node);
     }
@@ -509,41 +542,31 @@ class FilterParser {
       return Fail("a text cannot stand here; name a field first, as in k8s.src.pod == \"shop/cart\"");
     if (m_token.kind == Token::Kind::Bad) return Fail(BadToken());
     if (m_token.kind != Token::Kind::Word) return Fail(fmt::format("\"{}\" cannot stand here; a field is expected, say ip.addr", m_token.text));
-    const FieldInfo* field = FindField(Lower(m_token.text));
-    if (const size_t slice = m_token.text.find('['); !field && slice != std::string::npos) {
-      Token at = m_token;
-      at.begin += slice;
-      at.length -= slice;
-      return FailAt(at,
-                    "slices are not supported yet; a beginning is found by matches, as in eth.src matches \"^02:00\"");
-    }
-    if (!field)
-      return Fail(fmt::format("there is no field \"{}\"{}", m_token.text, DidYouMean(SimilarFields(Lower(m_token.text)))));
     auto node = std::make_shared<Node>();
-    node->field = field;
-    for (const std::string_view name : FieldsBehind(*field)) {
-      const Fact fact = FactOf(name);
-      node->sources.emplace_back(name, fact);
-      m_needsPacket |= IsToldByBytes(fact);
-    }
-    m_needsPacket |= field->name == "sim.drop.reason";
     const Token name = m_token;
-    Advance();
+    if (!Measured(*node)) return nullptr;
+    if (Is("&", "bitand") && !Masked(*node)) return nullptr;
     const auto op = CurrentOp();
     if (!op) {
       if (m_token.kind == Token::Kind::Bad) return Fail(BadToken());
+      if (node->function != Function::None)
+        return FailAt(name, "a function's result is compared with something, as in len(data.data) > 100");
       return node;
     }
-    if (field->kind == FieldKind::Protocol)
-      return FailAt(name, fmt::format("{} is there or not: name it alone, or one of its fields", field->name));
+    const bool isWhole = node->field->kind == FieldKind::Protocol && node->slices.empty() && node->function == Function::None;
+    if (isWhole && *op == Op::Matches)
+      return Fail(fmt::format("matches looks at texts; say {} contains \"GET\", or contains 08:00", node->field->name));
+    if (isWhole && *op != Op::Contains)
+      return FailAt(name, fmt::format("{} is there or not: name it alone, or one of its fields", node->field->name));
     node->kind = Node::Kind::Compare;
     node->op = *op;
     Advance();
+    const std::string_view example = Example(*node);
     if (*op == Op::In) return Set(std::move(node));
-    if (m_token.kind == Token::Kind::End) return Fail(fmt::format("a value is missing, {}", Example(*field)));
+    if (m_token.kind == Token::Kind::End) return Fail(fmt::format("a value is missing, {}", example));
     if (m_token.kind == Token::Kind::Bad) return Fail(BadToken());
     if (m_token.kind == Token::Kind::Symbol)
-      return Fail(fmt::format("\"{}\" cannot stand here; a value is expected, {}", m_token.text, Example(*field)));
+      return Fail(fmt::format("\"{}\" cannot stand here; a value is expected, {}", m_token.text, example));
     if (*op == Op::Matches) {
       if (m_token.text.size() > kMaxPattern || m_token.text.find_first_of("{\\") != std::string::npos)
         return Fail(fmt::format("a pattern has at most {} characters, and neither {{ nor \\", kMaxPattern));
@@ -552,11 +575,118 @@ class FilterParser {
       node->pattern = std::move(pattern);
     } else {
       Value value;
-      if (!Understand(*field, *op, m_token.text, value)) return nullptr;
+      if (!Understand(*node, *op, m_token.text, value)) return nullptr;
       node->values.emplace_back(value, value);
     }
     Advance();
     return node;
+  }
+
+  /// A field, or a function of one.
+  bool Measured(Node& node) {
+    const auto* function = std::find_if(std::begin(kFunctions), std::end(kFunctions),
+                                        [&](const auto& f) { return f.first == Lower(m_token.text); });
+    if (function == std::end(kFunctions)) return Named(node);
+    const Token open = m_token;
+    Advance();
+    if (m_token.kind != Token::Kind::Symbol || m_token.text != "(")
+      return Refuse(open, fmt::format("{} is a function, as in {}({})", function->first, function->first,
+                                      function->second >= Function::Lower ? "k8s.pod" : "data.data"));
+    Advance();
+    if (m_token.kind != Token::Kind::Word) return Refuse(m_token, "a field is expected, say data.data");
+    const Token name = m_token;
+    if (!Named(node)) return false;
+    node.function = function->second;
+    const bool isOfText = node.function == Function::Lower || node.function == Function::Upper;
+    if (isOfText && node.field->kind != FieldKind::Text)
+      return Refuse(name, fmt::format("{} takes texts, say k8s.pod", function->first));
+    if (!isOfText && node.function == Function::Length && !IsInBytes(node) && node.field->kind != FieldKind::Text)
+      return Refuse(name, fmt::format("{} has no length in bytes", node.field->name));
+    if (!isOfText) node.valueKind = FieldKind::Number;
+    if (m_token.kind != Token::Kind::Symbol || m_token.text != ")") return Refuse(open, "the bracket is not closed");
+    Advance();
+    return true;
+  }
+
+  static bool IsInBytes(const Node& node) {
+    return std::all_of(node.sources.begin(), node.sources.end(), [](const auto& source) {
+      return source.second == Fact::None || source.second == Fact::Frame;
+    });
+  }
+
+  /// A field, perhaps a part of it.
+  bool Named(Node& node) {
+    const Token name = m_token;
+    const size_t open = name.text.find('[');
+    const std::string word = Lower(std::string_view(name.text).substr(0, open));
+    node.field = FindField(word);
+    if (!node.field) return Refuse(name, fmt::format("there is no field \"{}\"{}", word, HintFor(word)));
+    for (const std::string_view source : FieldsBehind(*node.field)) {
+      const Fact fact = FactOf(source);
+      node.sources.emplace_back(source, fact);
+      m_needsPacket |= IsToldByBytes(fact);
+      m_needsOrder |= IsToldByOrder(fact);
+    }
+    m_needsPacket |= node.field->name == "sim.drop.reason";
+    const FieldKind kind = node.field->kind;
+    node.valueKind = kind == FieldKind::Protocol ? FieldKind::Bytes : kind;
+    if (open != std::string::npos && !Sliced(node, name, open)) return false;
+    Advance();
+    return true;
+  }
+
+  bool Sliced(Node& node, const Token& name, size_t open) {
+    Token at = name;
+    at.begin += open;
+    at.length -= open;
+    if (!name.text.ends_with(']')) return Refuse(at, "the bracket is not closed, as in eth.src[0:3]");
+    const FieldKind kind = node.field->kind;
+    const bool isNumber = kind == FieldKind::Number || kind == FieldKind::Flag || kind == FieldKind::Size;
+    if (kind == FieldKind::Time || isNumber)
+      return Refuse(at, fmt::format("{} is a number, and is not cut{}", node.field->name,
+                                    isNumber ? fmt::format("; its bits are tested by {} & 0x01", node.field->name) : ""));
+    std::string_view text(name.text);
+    text = text.substr(open + 1, text.size() - open - 2);
+    while (node.slices.size() < kMaxSlices) {
+      const size_t comma = std::min(text.find(','), text.size());
+      const auto slice = ParseSlice(text.substr(0, comma));
+      if (!slice)
+        return Refuse(at, "no part of a field: say [0:3] for three bytes from the first, [0-2], [4], [:3] or [4:]");
+      node.slices.push_back(*slice);
+      if (comma == text.size()) break;
+      text.remove_prefix(comma + 1);
+    }
+    if (kind != FieldKind::Text) node.valueKind = FieldKind::Bytes;
+    return true;
+  }
+
+  /// `& 0x02` behind a field.
+  bool Masked(Node& node) {
+    const Token sign = m_token;
+    const FieldKind kind = node.field->kind;
+    const bool isNumber = kind == FieldKind::Number || kind == FieldKind::Flag || kind == FieldKind::Size;
+    const bool isBytes = node.valueKind == FieldKind::Bytes || kind == FieldKind::Mac;
+    if (node.function != Function::None || (kind == FieldKind::Protocol && node.slices.empty()) || !(isNumber || isBytes))
+      return Refuse(sign, fmt::format("say && instead of &; bits are tested of numbers and bytes only, as in tcp.flags & 2"));
+    Advance();
+    Value mask;
+    const auto bytes = isNumber ? std::nullopt : ParseBytes(m_token.text);
+    if (m_token.kind != Token::Kind::Word || (isNumber ? !ParseInteger(m_token.text, mask.number) : !bytes))
+      return Refuse(m_token.kind == Token::Kind::End ? sign : m_token,
+                    isNumber ? "the bits are a number, say 0x02" : "the bits are bytes, say 01 or 02:00");
+    if (bytes) mask.text = *bytes;
+    node.valueKind = isNumber ? FieldKind::Number : FieldKind::Bytes;
+    node.mask = std::move(mask);
+    Advance();
+    return true;
+  }
+
+  static std::string HintFor(const std::string& word) {
+    if (word.starts_with("tcp.analysis"))
+      return "; what Wireshark concludes from a whole capture is not told here: ask for sim.drop, or for tcp.seq_raw and "
+             "tcp.len, or open the packets in Wireshark";
+    if (word == "tcp.seq" || word == "tcp.ack") return fmt::format("; did you mean \"{}_raw\"?", word);
+    return DidYouMean(SimilarFields(word));
   }
 
   NodePtr Set(std::shared_ptr<Node> node) {
@@ -570,9 +700,9 @@ class FilterParser {
       if (m_token.kind == Token::Kind::Symbol) return Fail(fmt::format("\"{}\" cannot stand in braces", m_token.text));
       const size_t dots = m_token.kind == Token::Kind::Word ? m_token.text.find("..") : std::string::npos;
       Value low, high;
-      if (!Understand(*node->field, Op::In, m_token.text.substr(0, dots), low)) return nullptr;
+      if (!Understand(*node, Op::In, m_token.text.substr(0, dots), low)) return nullptr;
       high = low;
-      if (dots != std::string::npos && !Understand(*node->field, Op::In, m_token.text.substr(dots + 2), high)) return nullptr;
+      if (dots != std::string::npos && !Understand(*node, Op::In, m_token.text.substr(dots + 2), high)) return nullptr;
       node->values.emplace_back(std::move(low), std::move(high));
     }
     if (node->values.empty()) return FailAt(open, "the braces are empty");
@@ -589,18 +719,16 @@ class FilterParser {
   }
 
   std::string BadToken() const {
-    if (m_token.length > 0 && !m_token.text.empty() && (m_token.text == "=" || m_token.text == "&" || m_token.text == "|"))
-      return fmt::format(
-          "say {0}{0} instead of {0}{1}", m_token.text,
-          m_token.text == "&" ? "; bits are not tested yet, but have fields, say tcp.flags.syn == 1" : "");
+    if (m_token.length > 0 && (m_token.text == "=" || m_token.text == "|"))
+      return fmt::format("say {0}{0} instead of {0}", m_token.text);
     return m_token.text.size() == 1 && m_token.length == 1 ? fmt::format("\"{}\" cannot stand here", m_token.text)
                                                           : std::string("the text's closing quotation mark is missing");
   }
 
-  static std::string_view Example(const FieldInfo& field) {
-    switch (field.kind) {
+  static std::string_view Example(const Node& node) {
+    switch (node.valueKind) {
       case FieldKind::Address:
-        return field.name.starts_with("ipv6") || field.name.starts_with("icmpv6") ? "say fd00::1 or fd00::/64"
+        return node.field->name.starts_with("ipv6") || node.field->name.starts_with("icmpv6") ? "say fd00::1 or fd00::/64"
                                                                                   : "say 10.244.1.2 or 10.244.0.0/16";
       case FieldKind::Mac:
         return "say 02:00:00:00:01:02";
@@ -613,17 +741,18 @@ class FilterParser {
       case FieldKind::Number:
         return "say 64 or 0x40";
       case FieldKind::Bytes:
-        return "say 08:00";
+        return "say 08:00 or \"GET\"";
       default:
         return "say \"shop/cart\"";
     }
   }
 
-  bool Understand(const FieldInfo& field, Op op, const std::string& text, Value& value) {
+  bool Understand(const Node& node, Op op, const std::string& text, Value& value) {
+    const FieldInfo& field = *node.field;
     value.text = text;
     bool isGood = true;
-    if (op == Op::Contains) return true;
-    switch (field.kind) {
+    if (op == Op::Contains && node.valueKind != FieldKind::Bytes) return true;
+    switch (node.valueKind) {
       case FieldKind::Number:
         isGood = ParseInteger(text, value.number);
         break;
@@ -634,13 +763,13 @@ class FilterParser {
         break;
       }
       case FieldKind::Size:
-        isGood = ParseInteger(text, value.number) || ParseWithUnit(text, kSizeUnits, value.number);
+        isGood = ParseSize(text, value.number);
         break;
       case FieldKind::Time:
-        isGood = text == "0" || ParseWithUnit(text, kTimeUnits, value.number) ||
-                 (field.name == "frame.time_relative" && ParseWithUnit(text + "s", kTimeUnits, value.number));
-        if (!isGood && ParseWithUnit(text + "s", kTimeUnits, value.number))
-          return Fail(fmt::format("{} has no unit; {}", text, Example(field))) != nullptr;
+        isGood = text == "0" || ParseDuration(text, value.number) ||
+                 (field.name.starts_with("frame.time") && ParseDuration(text + "s", value.number));
+        if (!isGood && ParseDuration(text + "s", value.number))
+          return Fail(fmt::format("{} has no unit; {}", text, Example(node))) != nullptr;
         break;
       case FieldKind::Address:
         isGood = ParseAddress(text, value);
@@ -652,13 +781,20 @@ class FilterParser {
           isGood = false;
         break;
       case FieldKind::Bytes:
-        value.text = Lower(text);
+        // In quotation marks it is what it says.
+        if (m_token.kind == Token::Kind::Text) break;
+        if (const auto bytes = ParseBytes(text))
+          value.text = *bytes;
+        else
+          isGood = false;
         break;
       default:
-        if (op == Op::Equal || op == Op::NotEqual || op == Op::In) return IsWordOf(field, text);
+        if (node.function == Function::None && node.slices.empty() &&
+            (op == Op::Equal || op == Op::NotEqual || op == Op::In))
+          return IsWordOf(field, text);
         return true;
     }
-    if (!isGood) Fail(fmt::format("\"{}\" is no value of {}; {}", text, field.name, Example(field)));
+    if (!isGood) Fail(fmt::format("\"{}\" is no value of {}; {}", text, field.name, Example(node)));
     return isGood;
   }
 
@@ -679,7 +815,7 @@ class FilterParser {
   Lexer m_lexer;
   FilterError& m_error;
   Token m_token;
-  bool m_needsPacket = false;
+  bool m_needsPacket = false, m_needsOrder = false;
 };
 
 std::optional<Filter> Filter::Compile(std::string_view text, FilterError& error) {
@@ -742,7 +878,7 @@ Completions CompleteFilter(std::string_view text, size_t cursor, const Topology*
   if (operation.kind == Token::Kind::Word && FindField(Lower(operation.text))) {
     for (const auto& [name, meaning] : {std::pair{"==", "is"}, std::pair{"!=", "is there, and never"}, std::pair{"<", "below"},
                                         std::pair{">", "above"}, std::pair{"contains", "has in it"},
-                                        std::pair{"matches", "regular expression"}, std::pair{"in", "one of {…}"},
+                                        std::pair{"matches", "regular expression"}, std::pair{"in", "one of {…}"}, std::pair{"&", "some of these bits are set"},
                                         std::pair{"&&", "and"}, std::pair{"||", "or"}})
       add(name, meaning);
     return completions;
@@ -751,6 +887,10 @@ Completions CompleteFilter(std::string_view text, size_t cursor, const Topology*
   for (const bool isBeginning : {true, false})
     for (const FieldInfo& info : KnownFields())
       if (info.name.starts_with(typed) == isBeginning) add(info.name, info.meaning);
+  for (const auto& [name, meaning] :
+       {std::pair{"count(", "how often it is there"}, std::pair{"len(", "how many bytes it has"},
+        std::pair{"lower(", "in small letters"}, std::pair{"upper(", "in capital letters"}})
+    if (!typed.empty() && std::string_view(name).starts_with(typed)) add(name, meaning);
   return completions;
 }
 

@@ -27,7 +27,7 @@ uint64_t JourneyOf(const Topology& plan, std::string_view comment) {
 
 /// What a filter sees of a trace's record; `index` counts from 0, `packet` may be null.
 FilterSubject SubjectOf(const Topology& plan, const TraceRecord& record, uint64_t index, std::string_view place,
-                        const Dissection* packet) {
+                        const Dissection* packet, std::span<const uint8_t> content) {
   return {.plan = &plan,
           .packet = packet,
           .record = &record,
@@ -36,7 +36,16 @@ FilterSubject SubjectOf(const Topology& plan, const TraceRecord& record, uint64_
           .bytes = record.sizeBytes,
           .netns = record.netns,
           .journey = record.journey,
-          .place = place};
+          .place = place,
+          .content = content};
+}
+
+/// What the rows before say, where the filter asks for it.
+FilterSubject InOrder(FilterSubject subject, const Filter& filter, PacketsBefore* before) {
+  if (!before || !filter.NeedsOrder()) return subject;
+  subject.sinceLastNs = before->SinceLast(subject.timeNs);
+  if (subject.packet) subject.tcp = before->Tcp(*subject.packet);
+  return subject;
 }
 
 std::string NameOr(const Topology& plan, uint32_t netns, const std::string& address) {
@@ -139,7 +148,7 @@ bool PacketList::RowAt(uint64_t index, PacketRow& row) {
   return true;
 }
 
-bool PacketList::Matches(const Filter& filter, uint64_t index) {
+bool PacketList::Matches(const Filter& filter, uint64_t index, PacketsBefore* before) {
   Dissection packet;
   const auto dissect = [&](std::span<const uint8_t> bytes, LinkLayer layer, uint32_t size) {
     if (filter.NeedsPacket()) packet = Dissect(bytes, layer, size, m_run.VxlanPorts());
@@ -151,23 +160,28 @@ bool PacketList::Matches(const Filter& filter, uint64_t index) {
     const std::string& place = m_capture->Interfaces()[frame.interface].name;
     const size_t slash = place.rfind('/');
     const Netns* ns = slash == std::string::npos ? nullptr : m_run.Plan().Find(place.substr(0, slash));
-    return filter.Matches({.plan = &m_run.Plan(),
-                           .packet = dissect(frame.bytes, LayerOfInterface(frame.interface), frame.originalLength),
-                           .number = index + 1,
-                           .timeNs = frame.time.count,
-                           .bytes = frame.originalLength,
-                           .netns = ns ? ns->id : Topology::kNone,
-                           .journey = JourneyOf(m_run.Plan(), frame.comment),
-                           .place = place,
-                           .comment = frame.comment});
+    return filter.Matches(
+        InOrder({.plan = &m_run.Plan(),
+                 .packet = dissect(frame.bytes, LayerOfInterface(frame.interface), frame.originalLength),
+                 .number = index + 1,
+                 .timeNs = frame.time.count,
+                 .bytes = frame.originalLength,
+                 .netns = ns ? ns->id : Topology::kNone,
+                 .journey = JourneyOf(m_run.Plan(), frame.comment),
+                 .place = place,
+                 .comment = frame.comment,
+                 .content = frame.bytes},
+                filter, before));
   }
   const auto head = m_run.HeadAt(index);
   const StoredRecord* stored = m_run.RecordAt(index);
   if (!stored) return false;
   const TraceRecord& record = stored->record;
   const std::string place = m_run.PlaceName(record.netns, record.ifindex);
-  return filter.Matches(SubjectOf(m_run.Plan(), record, index, place,
-                                  dissect(head, LayerOf(record, head, record.sizeBytes), record.sizeBytes)));
+  return filter.Matches(
+      InOrder(SubjectOf(m_run.Plan(), record, index, place,
+                        dissect(head, LayerOf(record, head, record.sizeBytes), record.sizeBytes), head),
+              filter, before));
 }
 
 uint64_t PacketList::FirstAtOrAfter(int64_t timeNs) {
@@ -231,20 +245,24 @@ void FilterJob::SearchTrace() {
   std::unordered_map<uint64_t, std::string> places;
   uint64_t index = 0;
   std::vector<uint64_t> found;
+  PacketsBefore before;
   const bool needsPacket = m_filter.NeedsPacket();
   const double total = std::max<double>(1, static_cast<double>(m_run->RecordCount()));
   for (const TraceReader::ChunkInfo& chunk : trace.RecordChunks()) {
     const bool isGood = trace.VisitChunk(chunk, [&](const TraceRecord& record, const HeaderChange& change) {
       Dissection packet;
+      std::span<const uint8_t> head;
       if (needsPacket) {
-        const auto head = heads.Apply(record, change).after;
+        head = heads.Apply(record, change).after;
         packet = Dissect(head, LayerOf(record, head, record.sizeBytes), record.sizeBytes, m_run->VxlanPorts());
-        heads.ForgetEnded(record);
       }
       const auto [place, isNew] = places.try_emplace(uint64_t{record.netns} << 32 | record.ifindex);
       if (isNew) place->second = m_run->PlaceName(record.netns, record.ifindex);
       const Dissection* known = packet.layers.empty() ? nullptr : &packet;
-      if (m_filter.Matches(SubjectOf(m_run->Plan(), record, index, place->second, known))) found.push_back(index);
+      if (m_filter.Matches(
+              InOrder(SubjectOf(m_run->Plan(), record, index, place->second, known, head), m_filter, &before)))
+        found.push_back(index);
+      if (needsPacket) heads.ForgetEnded(record);
       if (++index % kSliceRecords == 0) Report(found, static_cast<double>(index) / total);
       return !m_isCancelled;
     });
@@ -267,10 +285,11 @@ void FilterJob::SearchCapture() {
     return;
   }
   uint64_t index = 0;
+  PacketsBefore before;
   for (bool hasMore = true; hasMore && !m_isCancelled;) {
     hasMore = list->Continue(kSliceBytes);
     for (; index < list->Count() && !m_isCancelled; ++index) {
-      if (list->Matches(m_filter, index)) found.push_back(index);
+      if (list->Matches(m_filter, index, &before)) found.push_back(index);
       if (index % kSliceRecords == kSliceRecords - 1) Report(found, list->Progress());
     }
   }

@@ -66,8 +66,10 @@ class PacketList {
   /// False when the row cannot be read: damaged, or beyond Count().
   bool RowAt(uint64_t index, PacketRow& row);
   bool ContentAt(uint64_t index, PacketContent& content);
-  bool Matches(const Filter& filter, uint64_t index);  ///< false too for a row that cannot be read
-  uint64_t FirstAtOrAfter(int64_t timeNs);             ///< Count(): none
+  /// False too for a row that cannot be read. `before`: what all rows before it were shown to, for
+  /// Filter::NeedsOrder().
+  bool Matches(const Filter& filter, uint64_t index, PacketsBefore* before = nullptr);
+  uint64_t FirstAtOrAfter(int64_t timeNs);  ///< Count(): none
   Run& Of() { return m_run; }
 
  private:

@@ -127,8 +127,12 @@ QString FilterDialog::Check() const {
     if (filter.name.isEmpty()) return tr("Row %1 has no name.").arg(row + 1);
     replay::FilterError error;
     if (filter.text.isEmpty()) return tr("%1 has no filter.").arg(filter.name);
-    if (!replay::Filter::Compile(filter.text.toStdString(), error))
-      return tr("%1: %2").arg(filter.name, QString::fromStdString(error.message));
+    const auto compiled = replay::Filter::Compile(filter.text.toStdString(), error);
+    if (!compiled) return tr("%1: %2").arg(filter.name, QString::fromStdString(error.message));
+    if (filter.colour >= 0 && compiled->NeedsOrder())
+      return tr("%1: tcp.stream, tcp.window_size and frame.time_delta are known while the whole list is searched only; "
+                "such a filter has no colour.")
+          .arg(filter.name);
   }
   return {};
 }

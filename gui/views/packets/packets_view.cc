@@ -259,7 +259,7 @@ void PacketsView::UseRules() {
     if (filter.colour < 0) continue;
     replay::FilterError error;
     auto compiled = replay::Filter::Compile(filter.text.toStdString(), error);
-    if (!compiled) continue;
+    if (!compiled || compiled->NeedsOrder()) continue;
     rules.push_back(std::move(*compiled));
     colours.emplace_back(filter.name, FilterStore::Colours()[static_cast<size_t>(filter.colour)].colour);
   }

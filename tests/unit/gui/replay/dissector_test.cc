@@ -155,7 +155,8 @@ std::vector<Values> RunTsharkOn(const std::filesystem::path& capture) {
     if (!tag.starts_with("<field") || tag.find(" hide=\"yes\"") != std::string_view::npos || packets.empty()) continue;
     const std::string name = Attribute(tag, "name");
     const FieldInfo* known = FindField(name);
-    if (known && !name.starts_with("frame.") && known->kind != FieldKind::Protocol && FieldsBehind(*known)[0] == name)
+    const bool isOfOneFrame = !name.starts_with("frame.") && name != "tcp.stream" && name != "tcp.window_size";
+    if (known && isOfOneFrame && known->kind != FieldKind::Protocol && FieldsBehind(*known)[0] == name)
       packets.back()[name].push_back(Attribute(tag, "show"));
   }
   return packets;
