@@ -37,6 +37,19 @@ void Session::StopReadingFacts() {
   emit FactsChanged();
 }
 
+Session::Stamp Session::StampOf(const std::filesystem::path& directory) {
+  std::error_code error;
+  const auto size = [&](std::string_view name) {
+    const std::uintmax_t bytes = std::filesystem::file_size(directory / name, error);
+    return error ? 0 : bytes;
+  };
+  Stamp stamp{size(run_file::kTrace), size(run_file::kPackets), {}};
+  stamp.manifest = std::filesystem::last_write_time(directory / run_file::kManifest, error);
+  return stamp;
+}
+
+bool Session::HasNews() const { return m_run && !m_run->IsComplete() && StampOf(m_run->Directory().path) != m_stamp; }
+
 void Session::Reload() {
   if (!m_run) return;
   const int64_t time = m_timeNs;
@@ -55,10 +68,12 @@ void Session::Reload() {
 
 QString Session::Open(const std::filesystem::path& directory) {
   std::string error;
+  const Stamp stamp = StampOf(directory);
   auto run = replay::Run::Open(directory, error);
   if (!run) return QString::fromStdString(error);
   LetGo();
   m_run = std::move(run);
+  m_stamp = stamp;
   ReadFacts();
   m_journey.reset();
   m_step = -1;

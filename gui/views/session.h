@@ -33,6 +33,8 @@ class Session : public QObject {
   /// "" or a sentence that says why the run cannot be shown; then the session stays as it was.
   QString Open(const std::filesystem::path& directory);
   void Close();
+  /// Whether the files of a run that had not ended have changed since they were opened: Reload() would show more.
+  bool HasNews() const;
   replay::Run* Run() { return m_run.get(); }  ///< null: none is open
 
   int64_t Time() const { return m_timeNs; }  ///< nanoseconds of simulated time, within the run
@@ -76,8 +78,16 @@ class Session : public QObject {
  private:
   void ReadFacts();
   void LetGo();  ///< of the open run
+  /// What tells whether a run's files have changed.
+  struct Stamp {
+    std::uintmax_t traceBytes = 0, captureBytes = 0;
+    std::filesystem::file_time_type manifest;
+    bool operator==(const Stamp&) const = default;
+  };
+  static Stamp StampOf(const std::filesystem::path& directory);
 
   std::unique_ptr<replay::Run> m_run;
+  Stamp m_stamp;  ///< of the run, before it was opened
   std::optional<replay::Journey> m_journey;
   Place m_place;
   int64_t m_timeNs = 0;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -78,6 +79,8 @@ class SmallRun {
       Check(run->Finish(true, {endNs}, {{"records", m_records}}));
       m_trace.reset();
       m_capture.reset();
+    } else {
+      m_run = std::move(run);
     }
   }
 
@@ -86,11 +89,18 @@ class SmallRun {
   uint64_t Records() const { return m_records; }
   uint64_t Frames() const { return m_frames; }
   /// Of an incomplete run: one ping more, as a run that goes on would write it.
-  void GoOn() {
-    Ping(m_options.pings++);
+  void GoOn(bool isDropped = false) {
+    const uint32_t i = m_options.pings++;
+    m_endNs = isDropped ? DroppedPing(i) : Ping(i);
     if (m_trace) m_trace->Flush();
     if (m_capture) m_capture->Flush();
     m_records = m_trace ? m_trace->RecordCount() : 0;
+  }
+  /// And it ends by itself.
+  void End() {
+    if (m_trace) m_trace->Finish();
+    if (m_capture) m_capture->Finish();
+    Check(m_run->Finish(true, {m_endNs}, {{"records", m_records}}));
   }
   /// Journey of the i-th ping, and of its reply.
   static uint64_t Request(uint32_t i) { return uint64_t{kCart + 1} << 32 | (i + 1); }
@@ -422,6 +432,8 @@ class SmallRun {
   std::unique_ptr<PcapngWriter> m_capture;
   uint32_t m_version = 0;
   uint64_t m_records = 0, m_frames = 0;
+  int64_t m_endNs = 0;
+  std::optional<RunDirectory> m_run;  ///< while it goes on
 };
 
 }  // namespace overlaysim::test

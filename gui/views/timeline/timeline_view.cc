@@ -102,6 +102,7 @@ TimelineView::TimelineView(Session& session, QWidget* parent)
   });
   connect(&m_timer, &QTimer::timeout, this, &TimelineView::Tick);
   connect(&m_tail, &QTimer::timeout, this, [this] {
+    if (!m_session.HasNews()) return;
     m_session.Reload();
     if (m_session.Run()) m_session.SetTime(m_session.Run()->EndNs());
     if (m_session.Run() && m_session.Run()->Directory().manifest.complete) m_live->setChecked(false);
@@ -236,6 +237,7 @@ void TimelineView::SetLive(bool live) {
     m_tail.start(kTailMs);
   else
     m_tail.stop();
+  ShowRun();
 }
 
 void TimelineView::keyPressEvent(QKeyEvent* event) {
