@@ -166,6 +166,21 @@ TEST_F(Window, ANodesTablesAreThoseOfTheChosenTime) {
   EXPECT_NE(inspector->CurrentText(), before);
 }
 
+TEST_F(Window, TablesThatTheTraceDoesNotTellOfYetAreNotSaidToBeEmpty) {
+  OpenTutorial("imported.json");
+  auto* inspector = window.findChild<views::NodeInspector*>();
+  window.ShowView(QStringLiteral("inspect"));
+  views::Session& session = window.GetSession();
+  session.Select({.kind = views::Place::Kind::Netns, .netns = session.Run()->Plan().Find("cp-1")->id});
+  ASSERT_TRUE(inspector->ShowTab(QStringLiteral("ip route")));
+  session.SetTime(0);
+  EXPECT_TRUE(inspector->CurrentText().contains(QLatin1String("the trace tells of the tables from")))
+      << inspector->CurrentText().toStdString();
+  session.SetTime(session.Run()->EndNs());
+  EXPECT_TRUE(inspector->CurrentText().contains(QLatin1String("dev flannel.1 onlink")))
+      << inspector->CurrentText().toStdString();
+}
+
 TEST_F(Window, AJourneyIsAPageOfItsOwn) {
   OpenTutorial("two-nodes.json");
   const QTemporaryDir directory;

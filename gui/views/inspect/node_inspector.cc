@@ -22,6 +22,16 @@ constexpr int kOverview = -1, kCounters = -2;
 constexpr size_t kChunksAtOnce = 8;   ///< between the window's events
 constexpr size_t kMostLines = 20000;  ///< that a tab shows
 
+/// When the trace begins to tell of a namespace's tables, which it does by the end.
+int64_t FirstRowNs(const TableHistory& tables, uint32_t netns, int64_t endNs) {
+  int64_t none = -1, some = endNs;
+  while (some - none > 1) {
+    const int64_t middle = none + (some - none) / 2;
+    (tables.RowsAt(netns, middle).empty() ? none : some) = middle;
+  }
+  return some;
+}
+
 QString ToQString(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
 
 }  // namespace
@@ -180,12 +190,15 @@ void NodeInspector::RefreshTab(Tab& tab) {
     if (count > kMostLines) lines.resize(kMostLines);
     if (count > 0)
       text = QString::fromStdString(replay::StateText(lines, isMarked));
-    else if (!tables->RowsAt(*m_netns, run->EndNs()).empty())
+    else if (!tables->RowsAt(*m_netns, m_session.Time()).empty())
       text = tr("(no entries)");
-    else
+    else if (tables->RowsAt(*m_netns, run->EndNs()).empty())
       text =
           tr("Nothing came here in this run, so the trace does not tell of its tables.\n"
              "\"overlaysim show\" prints them.");
+    else
+      text = tr("Nothing has come here yet at this time: the trace tells of the tables from %1 on.")
+                 .arg(ExactTimeText(FirstRowNs(*tables, *m_netns, run->EndNs())));
     if (count > kMostLines) text += tr("… %1 more lines").arg(CountText(count - kMostLines));
   } else {
     text = run->HasTrace() ? QString::fromStdString(run->Error())
