@@ -11,17 +11,6 @@ namespace {
 
 constexpr Nanoseconds kLockTime = Seconds(1);  // net.ipv4.neigh.*.locktime: 100 ticks of USER_HZ
 
-/// False: no lookup can answer with a local route. Nearly all questions that a host hears are for others, and the rows
-/// of its peers lead away from it.
-bool MayBeLocal(const kernel::Namespace& ns, Ipv4Address ip) {
-  return std::any_of(ns.Rules().begin(), ns.Rules().end(), [&](const kernel::Rule& rule) {
-    const kernel::FibTable* table = ns.FindTable(rule.table);
-    return table && table->Find(ip, [](const kernel::Route& route) {
-      return route.type == kernel::RouteType::Local;
-    }) != nullptr;
-  });
-}
-
 }  // namespace
 
 void Stack::ArpSend(uint16_t operation, kernel::Link& link, Ipv4Address targetIp, Ipv4Address senderIp,
@@ -52,6 +41,24 @@ void Stack::ArpSolicit(kernel::Link& link, const kernel::Neighbour& entry, const
   if (source.IsZero()) source = m_ns->SelectAddress(entry.ifindex, entry.ip, kernel::kScopeLink);
   ArpSend(wire::kArpRequest, link, entry.ip, source, unicast ? entry.mac : MacAddress::Broadcast(), MacAddress{},
           waiting ? waiting->journey : 0);
+}
+
+/// What ArpReceive() would do of such a question, as long as that is nothing but counting it.
+bool Stack::ArpCountUnheard(int ifindex, const ArpQuestion& question) {
+  kernel::Link* link = m_ns->GetLink(ifindex);
+  if (!link || !link->adminUp || link->noArp || link->master != 0 || IsCaptured(ifindex) || m_ns->programs ||
+      !m_packetSockets.empty() || question.frameBytes > link->mtu + wire::kEthernetHeaderBytes)
+    return false;
+  const auto& conf = m_ns->GetConf(ifindex);
+  if (conf.proxyArp || conf.proxyArpPvlan || m_ns->allConf.proxyArp || m_ns->allConf.proxyArpPvlan ||
+      m_ns->MayBeLocal(question.target))
+    return false;
+  // NeighbourLearn() of something stale changes nothing where the same is known.
+  const kernel::Neighbour* sender = m_ns->Neighbours().Find(ifindex, question.sender);
+  if (sender && !(kernel::NudHasAddress(sender->state) && sender->mac == question.senderMac)) return false;
+  ++link->stats.rxPackets;
+  link->stats.rxBytes += question.frameBytes;
+  return true;
 }
 
 /// arp_rcv() and arp_process().
@@ -98,7 +105,7 @@ void Stack::ArpReceive(kernel::Link& link, wire::FramePtr frame) {
   }
   const bool mayProxy =
       conf.forwarding && (conf.proxyArp || conf.proxyArpPvlan || m_ns->allConf.proxyArp || m_ns->allConf.proxyArpPvlan);
-  if (operation == wire::kArpRequest && (mayProxy || MayBeLocal(*m_ns, tip))) {
+  if (operation == wire::kArpRequest && (mayProxy || m_ns->MayBeLocal(tip))) {
     // ip_route_input(tip, sip): a sender that is one of our own addresses, or a martian, gets no answer
     const bool sane = !tip.IsZero() && !sip.IsMulticast() && !sip.IsLimitedBroadcast() && !sip.IsLoopback() &&
                       !m_ns->IsLocalAddress(sip) && ValidateSource(link, sip, tip, 0, 0, 0) == Verdict::Continue;

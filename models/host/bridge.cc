@@ -199,21 +199,29 @@ std::vector<kernel::Link*> Stack::BridgeFloodPorts(const kernel::Link& bridge, c
 
 /// br_flood() of a frame that goes on elsewhere too: a copy to each port that takes it.
 void Stack::BridgeFlood(kernel::Link& bridge, const kernel::Link* from, const wire::Frame& frame) {
+  const auto question = MayBeUnheard(frame);
   for (kernel::Link* to : BridgeFloodPorts(bridge, from, wire::GetMac(frame.Data())))
-    if (!FloodUnheard(*to, frame)) BridgeForward(*to, Copy(frame), from);
+    if (!question || !FloodUnheard(*to, *question)) BridgeForward(*to, Copy(frame), from);
 }
 
-/// A flooded frame that concerns nobody behind a port: what its copy would have come to. False: it may concern
+/// Set: a question of which copies may be counted without being made.
+std::optional<ArpQuestion> Stack::MayBeUnheard(const wire::Frame& frame) const {
+  if (!m_network.takesShortcuts || Tracing(frame)) return std::nullopt;
+  return ArpQuestion::In(frame);
+}
+
+/// A flooded question that concerns nobody behind a port: what its copy would have come to. False: it may concern
 /// somebody.
-bool Stack::FloodUnheard(kernel::Link& to, const wire::Frame& frame) {
-  if (to.kind != kernel::LinkKind::Veth || to.peerNetns.IsNone() || IsCaptured(to.ifindex) ||
-      frame.Size() > to.mtu + wire::kEthernetHeaderBytes ||
-      !m_network.CountUnheard(to.peerNetns, to.peerIfindex, frame))
+bool Stack::FloodUnheard(kernel::Link& to, const ArpQuestion& question) {
+  if (to.kind != kernel::LinkKind::Veth || to.peerNetns.IsNone() || IsCaptured(to.ifindex) || m_ns->programs ||
+      question.frameBytes > to.mtu + wire::kEthernetHeaderBytes ||
+      !m_network.CountUnheard(to.peerNetns, to.peerIfindex, question))
     return false;
   m_backlog.flows->Abandon();
+  m_backlog.CountServed();
   ++m_madePackets;
   ++to.stats.txPackets;
-  to.stats.txBytes += frame.Size();
+  to.stats.txBytes += question.frameBytes;
   CountEnd(Verdict::Consumed);
   return true;
 }
@@ -222,7 +230,8 @@ bool Stack::FloodUnheard(kernel::Link& to, const wire::Frame& frame) {
 void Stack::BridgeFlood(kernel::Link& bridge, const kernel::Link* from, wire::FramePtr frame) {
   std::vector<kernel::Link*> targets = BridgeFloodPorts(bridge, from, wire::GetMac(frame->Data()));
   if (targets.empty()) return Finish(Stage::BridgeForward, Verdict::BridgeNoPort, std::move(frame), bridge.ifindex);
-  std::erase_if(targets, [&](kernel::Link* to) { return FloodUnheard(*to, *frame); });
+  if (const auto question = MayBeUnheard(*frame))
+    std::erase_if(targets, [&](kernel::Link* to) { return FloodUnheard(*to, *question); });
   if (targets.empty()) {  // the last of them was the frame itself
     --m_madePackets;
     return;

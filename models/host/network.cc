@@ -18,6 +18,7 @@ constexpr Nanoseconds kSoftirqPause = Microseconds(10);
 Backlog::Guard::~Guard() {
   if (m_backlog.m_depth == 1) {
     m_backlog.Serve();
+    m_backlog.m_served = 0;
     m_backlog.flows->EndWatch();
   }
   --m_backlog.m_depth;
@@ -33,8 +34,8 @@ void Backlog::Serve() {
   if (m_items.empty()) return;
   flows->Settle();
   flows->Resume();
-  for (int served = 0; !m_items.empty(); ++served) {
-    if (served == kSoftirqBudget) {
+  for (; !m_items.empty(); ++m_served) {
+    if (m_served >= kSoftirqBudget) {
       flows->Abandon();
       if (!m_continuing) {
         m_continuing = true;
@@ -90,25 +91,31 @@ Stack& Network::Get(NetnsId id) {
   return *slot;
 }
 
-bool Network::CountUnheard(NetnsId id, int ifindex, const wire::Frame& frame) {
-  if (observeRecords || frame.isRecorded || FindMade(id)) return false;
-  const uint8_t* p = frame.Data();
+std::optional<ArpQuestion> ArpQuestion::In(const wire::Frame& frame) {
+  auto* p = const_cast<uint8_t*>(frame.Data());
   if (frame.LinearBytes() < wire::kEthernetHeaderBytes + wire::kArpBytes || !wire::GetMac(p).IsBroadcast() ||
-      wire::Ethernet{const_cast<uint8_t*>(p)}.Type() != wire::kEtherTypeArp)
-    return false;
+      wire::Ethernet{p}.Type() != wire::kEtherTypeArp)
+    return std::nullopt;
+  const wire::Arp arp{p + wire::kEthernetHeaderBytes};
+  const ArpQuestion question{arp.SenderIp(), arp.TargetIp(), arp.SenderMac(), frame.Size()};
+  if (!arp.IsIpv4OverEthernet() || arp.Operation() != wire::kArpRequest || question.sender.IsZero() ||
+      question.sender == question.target || question.target.IsMulticast() || question.target.IsLoopback())
+    return std::nullopt;
+  return question;
+}
+
+bool Network::CountUnheard(NetnsId id, int ifindex, const ArpQuestion& question) {
+  if (Stack* stack = FindMade(id)) return stack->ArpCountUnheard(ifindex, question);
   // ArpReceive() of a host that has no neighbours and does not forward, asked for another's address
-  const wire::Arp arp{const_cast<uint8_t*>(p) + wire::kEthernetHeaderBytes};
   if (id.value >= m_unheard.Size()) return false;  // made while running
   Unheard& unheard = m_unheard[id.value];
   if (!unheard.isKnown) unheard.address = m_source.LoneAddress(id);
   unheard.isKnown = true;
-  const Ipv4Address own = unheard.address, sender = arp.SenderIp(), target = arp.TargetIp();
-  if (own.IsZero() || !arp.IsIpv4OverEthernet() || arp.Operation() != wire::kArpRequest || sender.IsZero() ||
-      sender == target || sender == own || target == own || target.IsMulticast() || target.IsLoopback())
-    return false;
-  if (UINT32_MAX - unheard.bytes < frame.Size()) return false;
+  const Ipv4Address own = unheard.address;
+  if (own.IsZero() || question.sender == own || question.target == own) return false;
+  if (UINT32_MAX - unheard.bytes < question.frameBytes) return false;
   ++unheard.frames;
-  unheard.bytes += frame.Size();
+  unheard.bytes += question.frameBytes;
   unheard.ifindex = ifindex;
   return true;
 }

@@ -4,6 +4,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,8 @@ class Backlog {
     uint64_t arrival = 0;  ///< Network::arrivals; that of the frame that is being received for what a tunnel has hidden
   };
   void Push(Item item);
+  /// A frame has been dealt with that would have gone through the queue.
+  void CountServed() { ++m_served; }
   /// Ends what still waits, see Network::EndRun().
   void EndRun();
 
@@ -82,7 +85,17 @@ class Backlog {
   void Serve();
   std::deque<Item> m_items;
   int m_depth = 0;
+  int m_served = 0;  ///< since the outermost guard was set
   bool m_continuing = false;
+};
+
+/// A broadcast ARP request from one host about another.
+struct ArpQuestion {
+  Ipv4Address sender, target;
+  MacAddress senderMac;
+  uint32_t frameBytes = 0;
+
+  static std::optional<ArpQuestion> In(const wire::Frame& frame);
 };
 
 /// All that lives in a run: namespaces (made when first touched), kernels, cables. Owns them.
@@ -106,9 +119,9 @@ class Network {
 
   Stack& Get(NetnsId id);             ///< made now if it was not yet
   Stack* FindMade(NetnsId id) const;  ///< nullptr if nothing has touched it
-  /// A broadcast question for somebody else has come to a namespace that nothing has touched: it stays so, and its
-  /// device will have counted the frame. False: the namespace has to look at the frame itself.
-  bool CountUnheard(NetnsId id, int ifindex, const wire::Frame& frame);
+  /// An ARP question for somebody else has come to a namespace that does nothing but count it: that is done, and one
+  /// that nothing has touched stays so. False: the namespace has to look at the frame itself.
+  bool CountUnheard(NetnsId id, int ifindex, const ArpQuestion& question);
   std::string NameOf(NetnsId id) const { return m_source.NameOf(id); }
   size_t Count() const { return m_stacks.Size(); }
   /// Joins two devices; both must be Physical. The name is for people.
@@ -129,8 +142,8 @@ class Network {
   Observer* observer = nullptr;
   bool observeRecords = false;
   bool samplesRecords = false;
-  bool usesFlowCaches = true;  ///< results are the same without
-  bool CachesFlows() const { return usesFlowCaches && (!observeRecords || observer->TakesRepeated()); }
+  bool takesShortcuts = true;  ///< flow caches, and questions that nobody hears: results are the same without
+  bool CachesFlows() const { return takesShortcuts && (!observeRecords || observer->TakesRepeated()); }
   void ForgetFlows();                  ///< something was changed that no table tells of
   uint64_t RepeatedPackets() const;    ///< how often a flow cache has spared a packet a kernel's whole path
   void SettleFlows();                  ///< before somebody from outside looks at counters or changes tables

@@ -113,6 +113,8 @@ class Stack {
   /// sending socket would be told of.
   int Transmit(int ifindex, wire::FramePtr frame);
   void CarrierChanged(int ifindex, bool carrier);
+  /// Network::CountUnheard() of this namespace.
+  bool ArpCountUnheard(int ifindex, const ArpQuestion& question);
   /// Frames of that device are shown to the observer; a captured device is promiscuous, as under tcpdump.
   void SetCaptured(int ifindex, bool captured);
   bool IsCaptured(int ifindex) const {
@@ -278,7 +280,8 @@ class Stack {
                                               const MacAddress& destination);
   void BridgeFlood(kernel::Link& bridge, const kernel::Link* from, const wire::Frame& frame);
   void BridgeFlood(kernel::Link& bridge, const kernel::Link* from, wire::FramePtr frame);
-  bool FloodUnheard(kernel::Link& to, const wire::Frame& frame);
+  std::optional<ArpQuestion> MayBeUnheard(const wire::Frame& frame) const;
+  bool FloodUnheard(kernel::Link& to, const ArpQuestion& question);
   void BridgeLearn(kernel::Link& bridge, kernel::Link& port, MacAddress source);
 
   // arp.cc

@@ -143,6 +143,12 @@ class BasicFibTable {
   /// In the order in which `ip route` prints. IPv4: by address, then longest first. IPv6: a tree's nodes behind what is
   /// below them, so that a default route comes last.
   std::vector<const Route*> Sorted() const;
+  /// In no order.
+  template <typename Visitor>
+  void ForEach(Visitor&& visitor) const {
+    for (const auto& [prefix, routes] : m_byPrefix)
+      for (const Route& route : routes) visitor(route);
+  }
   size_t Size() const { return m_size; }
   std::vector<Route>* MutableAt(const Prefix& prefix);
 

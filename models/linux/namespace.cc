@@ -37,6 +37,7 @@ Namespace::Namespace(NetnsId id, std::string name) : m_id(id), m_name(std::move(
 
 void Namespace::Changed(Table table, TableChange::Op op, const void* row, uint32_t rowId, int ifindex) {
   ++m_version;
+  if (table == Table::Route || table == Table::Rule) m_localPrefixes.reset();
   if (onChange) onChange({op, table, rowId, m_version, row, ifindex});
 }
 
@@ -114,15 +115,17 @@ bool Namespace::IsRunning(const Link& link) const {
 }
 
 std::vector<int> Namespace::BridgePorts(int bridge) const {
-  std::vector<std::pair<uint16_t, int>> ports;
+  std::vector<int> ports;
   ports.reserve(m_links.size());
-  for (const auto& link : m_links)
-    if (link && link->master == bridge) ports.emplace_back(link->port.portNo, link->ifindex);
-  if (!std::is_sorted(ports.begin(), ports.end())) std::sort(ports.begin(), ports.end());
-  std::vector<int> out;
-  out.reserve(ports.size());
-  for (const auto& [no, ifindex] : ports) out.push_back(ifindex);
-  return out;
+  const auto byNumber = [this](int x, int y) { return GetLink(x)->port.portNo < GetLink(y)->port.portNo; };
+  bool isSorted = true;
+  for (const auto& link : m_links) {
+    if (!link || link->master != bridge) continue;
+    isSorted = isSorted && (ports.empty() || byNumber(ports.back(), link->ifindex));
+    ports.push_back(link->ifindex);
+  }
+  if (!isSorted) std::stable_sort(ports.begin(), ports.end(), byNumber);
+  return ports;
 }
 
 uint32_t Namespace::NetnsIdOf(NetnsId peer) {
@@ -315,6 +318,19 @@ void Namespace::BringIpv6(const Link& link) {
 }
 
 // ------------------------------------------------------------------------------------------------ addresses
+
+bool Namespace::MayBeLocal(Ipv4Address ip) const {
+  if (!m_localPrefixes) {
+    m_localPrefixes.emplace();
+    for (const Rule& rule : m_rules)
+      if (const FibTable* table = FindTable(rule.table))
+        table->ForEach([&](const Route& route) {
+          if (route.type == RouteType::Local) m_localPrefixes->push_back(route.dst);
+        });
+  }
+  return std::any_of(m_localPrefixes->begin(), m_localPrefixes->end(),
+                     [&](const Ipv4Prefix& prefix) { return prefix.Contains(ip); });
+}
 
 bool Namespace::IsLocalAddress(Ipv4Address ip) const {
   return std::any_of(m_addresses.begin(), m_addresses.end(), [&](const Address& a) { return a.local == ip; });

@@ -140,6 +140,8 @@ class Namespace {
   int DeleteRoute(const Route& pattern);  ///< fields left at zero (metric, gateway, device, ...) match all
   size_t FlushRoutes(const std::function<bool(const Route&)>& which);
   const FibTable* FindTable(uint32_t id) const;
+  /// False: no lookup answers with a local route. What a host hears by broadcast is nearly always for others.
+  bool MayBeLocal(Ipv4Address ip) const;
   std::vector<Route> Routes(
       uint32_t table) const;  ///< of one table, peers' included, as `ip route` orders them; 0: all
   RouteAnswer Lookup(const RouteQuery& query) const;
@@ -280,6 +282,8 @@ class Namespace {
     bool locked;
   };
   std::unordered_map<uint32_t, Pmtu> m_pmtu;
+  /// Destinations of all local routes to which rules lead; none: not gathered since routes or rules have changed.
+  mutable std::optional<std::vector<Ipv4Prefix>> m_localPrefixes;
   uint32_t m_version = 0;
   uint32_t m_lastRowId = 0;
 };

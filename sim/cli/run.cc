@@ -36,7 +36,7 @@ int RunAs(const RunArguments& arguments, engine::Transport* ranks) {
   if (!arguments.out.empty()) request.directory = arguments.out;
   request.writeTrace = !arguments.noTrace;
   request.writeCaptures = !arguments.noCapture;
-  request.usesFlowCaches = !arguments.exact;
+  request.takesShortcuts = !arguments.exact;
   if (!arguments.json && speaks)
     request.onBegin = [&plan] {
       fmt::print("{}", UnderstoodLine(plan));

@@ -341,7 +341,7 @@ std::optional<RunOutcome> RunScenario(LoadedPlan& loaded, const RunRequest& requ
   }
   Recorder recorder(simulation, recording);
   PrepareJudging(plan, recorder.Account());
-  simulation.Net().usesFlowCaches = request.usesFlowCaches;
+  simulation.Net().takesShortcuts = request.takesShortcuts;
   Cost cost;
   try {
     RunWatched(simulation, isFirst ? request.progress : nullptr);

@@ -45,7 +45,7 @@ struct RunRequest {
   std::optional<std::filesystem::path> directory;
   bool writeTrace = true;
   bool writeCaptures = true;
-  bool usesFlowCaches = true;  ///< see host::FlowCache
+  bool takesShortcuts = true;  ///< see host::Network
   /// The processes that run this together, of which all call RunScenario(); null: this one alone. Rank 0 writes the run
   /// directory and judges.
   engine::Transport* ranks = nullptr;

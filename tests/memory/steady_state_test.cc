@@ -24,7 +24,7 @@ int64_t HeapBytes() {
 
 /// By how much the heap grows between a quarter of the run and its last packets. Each flow sends a packet of 600 bytes
 /// in 100 us.
-int64_t GrowthOver(int64_t packetsPerFlow, bool usesFlowCaches) {
+int64_t GrowthOver(int64_t packetsPerFlow, bool takesShortcuts) {
   test::TemporaryDirectory directory;
   const std::string path = (directory / "long.json").string();
   std::ofstream(path) << R"({"format": 1,
@@ -39,7 +39,7 @@ int64_t GrowthOver(int64_t packetsPerFlow, bool usesFlowCaches) {
   EXPECT_TRUE(loaded) << diagnostics.Format();
   if (!loaded) return 0;
   Simulation simulation(*loaded->plan);
-  simulation.Net().usesFlowCaches = usesFlowCaches;
+  simulation.Net().takesShortcuts = takesShortcuts;
   const Nanoseconds length = Microseconds(100 * packetsPerFlow);
   int64_t early = 0, late = 0;
   auto measureAt = [](Nanoseconds when, int64_t& heap) {

@@ -21,9 +21,9 @@ struct SeenRun {
   uint64_t repeated = 0;  ///< packets that took a short way through a kernel (host::FlowCache)
 };
 
-inline SeenRun SeeRun(const ClusterPlan& plan, bool usesFlowCaches) {
+inline SeenRun SeeRun(const ClusterPlan& plan, bool takesShortcuts) {
   Simulation simulation(plan);
-  simulation.Net().usesFlowCaches = usesFlowCaches;
+  simulation.Net().takesShortcuts = takesShortcuts;
   simulation.Run();
   SeenRun seen;
   seen.state = MetricsToJson(simulation.Metrics());
@@ -47,10 +47,10 @@ struct RecordedRun {
   uint64_t repeated = 0;  ///< as in SeenRun
 };
 
-inline RecordedRun RecordRun(const ClusterPlan& plan, bool usesFlowCaches) {
+inline RecordedRun RecordRun(const ClusterPlan& plan, bool takesShortcuts) {
   const TemporaryDirectory directory;
   Simulation simulation(plan);
-  simulation.Net().usesFlowCaches = usesFlowCaches;
+  simulation.Net().takesShortcuts = takesShortcuts;
   Recorder recorder(simulation, {.trace = directory / "trace.bin", .application = "test"});
   simulation.Run();
   std::string error = recorder.Finish();

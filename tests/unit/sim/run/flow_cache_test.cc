@@ -56,6 +56,26 @@ TEST(FlowCache, RepeatsMostDatagramsOfAFlow) {
   EXPECT_GT(ExpectTheSameOf(Cluster(kFlannel, R"("traffic": [)" + kDatagrams + "]")), 30u * 40u * 3u);
 }
 
+// Nearly all pods have neighbours by the time when questions about others come by; some of them are captured, keep
+// addresses of others, or answer for others. The second questions come more than a second after the first: only then
+// does a host take another address for one that it knows (locktime).
+TEST(FlowCache, CountsQuestionsForOthersAsWhoHearsThem) {
+  ExpectTheSameOf(
+      R"({"format": 1, "cluster": {"nodes": [{"generate": 2}], "cni": {"type": "flannel"},
+            "pods": [{"generate": 40, "per": "node", "name": "web{i}"}]},
+          "traffic": [{"type": "udp", "from": "web*", "to": "web*", "pairs": {"random": 120}, "packets": 2,
+                       "interval": "1500ms"},
+                      {"type": "udp", "from": "web2", "to": "web50", "packets": 2, "interval": "1500ms"}],
+          "events": [
+            {"at": "1ms", "exec": "sysctl -w net.ipv4.conf.eth0.proxy_arp=1 net.ipv4.conf.eth0.forwarding=1", "on": "web3"},
+            {"at": "1ms", "exec": "ip route add local 10.244.1.0/28 dev lo", "on": "web5"},
+            {"at": "1ms", "exec": "ip neigh replace 10.244.1.3 lladdr 02:00:00:00:00:77 dev eth0 nud stale", "on": "web7"},
+            {"at": "2ms", "exec": "ip addr add 10.244.1.99/32 dev eth0", "on": "web8"},
+            {"at": "200ms", "exec": "ip link set eth0 arp off", "on": "web9"},
+            {"at": "1400ms", "exec": "ip neigh flush all", "on": "node1"},
+            {"at": "1450ms", "exec": "ip neigh flush all", "on": "web2"}]})");
+}
+
 TEST(FlowCache, RepeatsUnderEachFlavour) {
   for (const char* cni : {R"({"type": "flannel", "backend": "host-gw"})",
                           R"({"type": "flannel", "backend": "vxlan", "directRouting": true})",
