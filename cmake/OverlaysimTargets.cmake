@@ -64,8 +64,8 @@ if(NOT OVERLAYSIM_ASAN AND NOT OVERLAYSIM_FUZZ AND NOT OVERLAYSIM_ENGINE STREQUA
 endif()
 function(overlaysim_use_allocator target)
   if(TARGET mimalloc)
+    target_sources(${target} PRIVATE "${CMAKE_SOURCE_DIR}/cmake/large_pages.cc")
     target_link_libraries(${target} PRIVATE mimalloc)
-    target_compile_definitions(${target} PRIVATE OVERLAYSIM_WITH_MIMALLOC)
   endif()
 endfunction()
 

@@ -6,10 +6,6 @@
 #include "sim/base/diagnostics.h"
 #include "sim/cli/verbs.h"
 
-#ifdef OVERLAYSIM_WITH_MIMALLOC
-#include <mimalloc.h>
-#endif
-
 namespace overlaysim::cli {
 namespace {
 
@@ -54,9 +50,6 @@ int Main(int argc, char** argv) {
 }  // namespace overlaysim::cli
 
 int main(int argc, char** argv) {
-#ifdef OVERLAYSIM_WITH_MIMALLOC
-  mi_option_enable(mi_option_large_os_pages);
-#endif
   try {
     return overlaysim::cli::Main(argc, argv);
   } catch (const std::exception& error) {
