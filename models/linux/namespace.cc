@@ -319,19 +319,6 @@ void Namespace::BringIpv6(const Link& link) {
 
 // ------------------------------------------------------------------------------------------------ addresses
 
-bool Namespace::MayBeLocal(Ipv4Address ip) const {
-  if (!m_localPrefixes) {
-    m_localPrefixes.emplace();
-    for (const Rule& rule : m_rules)
-      if (const FibTable* table = FindTable(rule.table))
-        table->ForEach([&](const Route& route) {
-          if (route.type == RouteType::Local) m_localPrefixes->push_back(route.dst);
-        });
-  }
-  return std::any_of(m_localPrefixes->begin(), m_localPrefixes->end(),
-                     [&](const Ipv4Prefix& prefix) { return prefix.Contains(ip); });
-}
-
 bool Namespace::IsLocalAddress(Ipv4Address ip) const {
   return std::any_of(m_addresses.begin(), m_addresses.end(), [&](const Address& a) { return a.local == ip; });
 }
@@ -445,6 +432,19 @@ Ipv4Address Namespace::SelectAddress(int ifindex, Ipv4Address dst, uint8_t scope
 // ------------------------------------------------------------------------------------------------ routes
 
 FibTable& Namespace::TableOf(uint32_t id) { return m_tables[id]; }
+bool Namespace::MayBeLocal(Ipv4Address ip) const {
+  if (!m_localPrefixes) {
+    m_localPrefixes.emplace();
+    for (const Rule& rule : m_rules)
+      if (const FibTable* table = FindTable(rule.table))
+        table->ForEach([&](const Route& route) {
+          if (route.type == RouteType::Local) m_localPrefixes->push_back(route.dst);
+        });
+  }
+  return std::any_of(m_localPrefixes->begin(), m_localPrefixes->end(),
+                     [&](const Ipv4Prefix& prefix) { return prefix.Contains(ip); });
+}
+
 const FibTable* Namespace::FindTable(uint32_t id) const {
   auto it = m_tables.find(id);
   return it == m_tables.end() ? nullptr : &it->second;

@@ -56,8 +56,8 @@ TEST(FlowCache, RepeatsMostDatagramsOfAFlow) {
   EXPECT_GT(ExpectTheSameOf(Cluster(kFlannel, R"("traffic": [)" + kDatagrams + "]")), 30u * 40u * 3u);
 }
 
-// Nearly all pods have neighbours by the time when questions about others come by; some of them are captured, keep
-// addresses of others, or answer for others. The second questions come more than a second after the first: only then
+// Nearly all pods have neighbours by the time when questions about others come by; some of them know
+// another by a wrong address, have more addresses, or answer for others. The second questions come more than a second after the first: only then
 // does a host take another address for one that it knows (locktime).
 TEST(FlowCache, CountsQuestionsForOthersAsWhoHearsThem) {
   ExpectTheSameOf(
