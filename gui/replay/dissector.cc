@@ -201,13 +201,14 @@ class Parser {
     m_out.protocol = protocol;
     m_out.info = std::move(text);
   }
+  /// Of a field that goes on behind the captured bytes those that are known.
   Field& Put(std::string_view name, uint32_t at, uint32_t length, std::string value, std::string label) {
     Field& field = m_out.layers.back().fields.emplace_back();
     field.name = name;
     field.label = std::move(label);
     field.value = std::move(value);
     field.offset = at;
-    field.length = length;
+    field.length = static_cast<uint32_t>(std::min<uint64_t>(length, m_bytes.size() - at));
     field.depth = m_depth;
     return field;
   }

@@ -106,6 +106,23 @@ TEST(Dissector, GroupRecordsEndWithTheBytesThatAreKnown) {
   EXPECT_TRUE(isThere);
 }
 
+TEST(Dissector, NeighbourOptionsEndWithTheBytesThatAreKnown) {
+  // A neighbour solicitation of 80 bytes, of which 72 were captured; its option says that it has 16.
+  std::vector<uint8_t> packet(72);
+  packet[0] = 0x60;
+  packet[5] = 40;
+  packet[6] = 58;
+  packet[7] = 255;
+  packet[40] = 135;
+  packet[64] = 1;
+  packet[65] = 2;
+  const Dissection read = Dissect(packet, LinkLayer::Ip, 80, {});
+  const Field* option = read.Find("icmpv6.opt");
+  ASSERT_NE(option, nullptr);
+  EXPECT_EQ(option->offset, 64u);
+  EXPECT_EQ(option->length, 8u);
+}
+
 TEST(Dissector, NestedTunnelsEnd) {
   // A VXLAN header in a VXLAN header, as often as the packet has room for.
   std::vector<uint8_t> frame = SmallRun::WithEthernet(SmallRun::EchoPacket(false, 1, 64), kTo, kFrom);
