@@ -628,7 +628,7 @@ void MainWindow::showEvent(QShowEvent* event) {
   if (std::exchange(m_hasOwnDocks, true)) return;
   resizeDocks({findChild<QDockWidget*>(QStringLiteral("journey"))}, {std::max(580, width() * 36 / 100)},
               Qt::Horizontal);
-  resizeDocks({findChild<QDockWidget*>(QStringLiteral("packets"))}, {std::max(190, height() * 26 / 100)}, Qt::Vertical);
+  resizeDocks({findChild<QDockWidget*>(QStringLiteral("packets"))}, {std::max(290, height() * 26 / 100)}, Qt::Vertical);
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {

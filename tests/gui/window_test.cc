@@ -1,13 +1,17 @@
 #include <gtest/gtest.h>
 
+#include <QAbstractScrollArea>
 #include <QApplication>
 #include <QDir>
 #include <QFile>
+#include <QFontMetrics>
 #include <QImage>
 #include <QSignalSpy>
 #include <QTemporaryDir>
 #include <QTest>
 #include <QThreadPool>
+#include <algorithm>
+#include <utility>
 
 #include "gui/itemmodels/packet_model.h"
 #include "gui/views/canvas/canvas_surface.h"
@@ -148,6 +152,21 @@ TEST_F(Window, PacketsAreFiltered) {
   EXPECT_TRUE(QTest::qWaitFor([&] { return packets->Model()->rowCount() > 0 && packets->Model()->rowCount() < all; },
                               kPatienceMs));
   EXPECT_LT(packets->Model()->rowCount(), all);
+}
+
+TEST_F(Window, ListFieldsAndBytesHaveRoomOnASmallScreen) {
+  OpenTutorial("two-nodes.json");
+  ASSERT_TRUE(window.ShowView(QStringLiteral("packets")));
+  QApplication::processEvents();
+  // Two rows of a list below its header, four fields, four lines of bytes: at 1,280 x 800, nothing moved by hand.
+  const int line = QFontMetrics(window.font()).height();
+  for (const auto& [name, lines] : {std::pair{"Packets", 3}, {"Headers and fields", 4}, {"Bytes of the packet", 4}}) {
+    const auto views = window.findChildren<QAbstractScrollArea*>();
+    const auto view = std::ranges::find_if(
+        views, [&](const auto* each) { return each->accessibleName() == QLatin1String(name) && each->isVisible(); });
+    ASSERT_NE(view, views.end()) << name;
+    EXPECT_GE((*view)->height(), lines * line) << name;
+  }
 }
 
 TEST_F(Window, ANodesTablesAreThoseOfTheChosenTime) {

@@ -109,7 +109,7 @@ PacketsView::PacketsView(Session& session, QWidget* parent)
   m_panes = new PacketPanes(splitter);
   splitter->addWidget(m_table);
   splitter->addWidget(m_panes);
-  splitter->setSizes({420, 300});
+  splitter->setSizes({400, 320});
   splitter->setChildrenCollapsible(false);
   column->addWidget(splitter, 1);
 
@@ -194,7 +194,7 @@ void PacketsView::LoadSource() {
 
 void PacketsView::resizeEvent(QResizeEvent* event) {
   QWidget::resizeEvent(event);
-  constexpr int kRoomForPanes = 340;  // else the list needs it all
+  constexpr int kRoomForPanes = 250;  // else the list needs it all
   m_panes->setVisible(height() >= kRoomForPanes);
 }
 
