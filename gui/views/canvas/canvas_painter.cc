@@ -829,32 +829,37 @@ void CanvasPainter::PaintPacket() {
 }
 
 QRectF CanvasPainter::PlaceBeside(QPointF at, QSizeF size) const {
-  constexpr double kAway = 14, kEdge = 4;
+  constexpr double kAway = 14, kEdge = 4, kFarthest = 56, kStep = 4;
   const double w = size.width(), h = size.height();
-  const QPointF corners[] = {{-w / 2, -kAway - h}, {-w / 2, kAway},          {kAway, -h / 2},
-                             {-kAway - w, -h / 2}, {kAway, -kAway - h},      {kAway, kAway},
-                             {-kAway - w, kAway},  {-kAway - w, -kAway - h}, {-w / 2, -3 * kAway - h},
-                             {-w / 2, 3 * kAway}};
+  // Above, below, at the sides; then farther off, and along the sides. The second figure is what the distance costs.
+  std::vector<std::pair<QPointF, double>> places{
+      {{-w / 2, -kAway - h}, 0}, {{-w / 2, kAway}, 0}, {{kAway, -h / 2}, 0},     {{-kAway - w, -h / 2}, 0},
+      {{kAway, -kAway - h}, 0},  {{kAway, kAway}, 0},  {{-kAway - w, kAway}, 0}, {{-kAway - w, -kAway - h}, 0}};
+  for (double more = kStep; kAway + more <= kFarthest; more += kStep) {
+    for (const double y : {-kAway - more - h, kAway + more}) places.emplace_back(QPointF(-w / 2, y), more);
+    for (const double x : {kAway, -kAway - w})
+      for (const double y : {-h / 2 - more, -h / 2 + more}) places.emplace_back(QPointF(x, y), more);
+  }
   std::vector<std::pair<QRectF, double>> texts{{m_legend, 4}};  // near by, and how much hiding one costs
   const QRectF near = QRectF(at, QSizeF()).adjusted(-w - 60, -h - 60, w + 60, h + 60);
   for (const Label& label : m_labels) {
     if (!label.box.intersects(near)) continue;
     QRectF written = label.box;
-    written.setWidth(std::min(written.width(), QFontMetricsF(FontOf(label)).horizontalAdvance(label.text)));
-    if (label.alignment & Qt::AlignRight)
-      written.moveRight(label.box.right());
-    else
-      written.moveCenter(label.box.center());
+    const QFontMetricsF metrics(FontOf(label));
+    written.setSize({std::min(written.width(), metrics.horizontalAdvance(label.text)),
+                     std::min(written.height(), metrics.height())});
+    written.moveCenter(label.box.center());
+    if (label.alignment & Qt::AlignRight) written.moveRight(label.box.right());
     texts.emplace_back(written, label.priority >= kOfNode ? 4 : 1);
   }
   // Where it hides least of what is written, inside the window whatever the packet's place.
   QRectF best;
   double least = std::numeric_limits<double>::max();
-  for (const QPointF& corner : corners) {
-    QRectF place(at + corner, size);
+  for (const auto& [offset, distance] : places) {
+    QRectF place(at + offset, size);
     place.moveLeft(std::clamp(place.left(), kEdge, std::max(kEdge, m_window.width() - w - kEdge)));
     place.moveTop(std::clamp(place.top(), kEdge, std::max(kEdge, m_window.height() - h - kEdge)));
-    double hidden = place.contains(at) ? w * h : 0;
+    double hidden = distance + (place.contains(at) ? w * h : 0);
     for (const auto& [written, cost] : texts) {
       const QRectF covered = written.intersected(place.adjusted(-2, -2, 2, 2));
       hidden += covered.isEmpty() ? 0 : covered.width() * covered.height() * cost;
