@@ -11,7 +11,6 @@
 #include <QTest>
 #include <QThreadPool>
 #include <algorithm>
-#include <utility>
 
 #include "gui/itemmodels/packet_model.h"
 #include "gui/views/canvas/canvas_surface.h"
@@ -160,12 +159,17 @@ TEST_F(Window, ListFieldsAndBytesHaveRoomOnASmallScreen) {
   QApplication::processEvents();
   // Two rows of a list below its header, four fields, four lines of bytes: at 1,280 x 800, nothing moved by hand.
   const int line = QFontMetrics(window.font()).height();
-  for (const auto& [name, lines] : {std::pair{"Packets", 3}, {"Headers and fields", 4}, {"Bytes of the packet", 4}}) {
+  struct Room {
+    const char* name;
+    int lines;
+  };
+  for (const Room& room : {Room{"Packets", 3}, {"Headers and fields", 4}, {"Bytes of the packet", 4}}) {
     const auto views = window.findChildren<QAbstractScrollArea*>();
-    const auto view = std::ranges::find_if(
-        views, [&](const auto* each) { return each->accessibleName() == QLatin1String(name) && each->isVisible(); });
-    ASSERT_NE(view, views.end()) << name;
-    EXPECT_GE((*view)->height(), lines * line) << name;
+    const auto view = std::ranges::find_if(views, [&](const auto* each) {
+      return each->accessibleName() == QLatin1String(room.name) && each->isVisible();
+    });
+    ASSERT_NE(view, views.end()) << room.name;
+    EXPECT_GE((*view)->height(), room.lines * line) << room.name;
   }
 }
 
