@@ -39,6 +39,9 @@ void Stack::BridgeInput(kernel::Link& port, kernel::Link& bridge, wire::FramePtr
   if (m_ns->bridgeNfCallIptables && wire::Ethernet{frame->Data()}.Type() == wire::kEtherTypeIpv4 &&
       !BridgeValidateIpv4(*frame))
     return Finish(Stage::BridgeInput, Verdict::BridgeIpHeader, std::move(frame), port.ifindex);
+  if (m_ns->bridgeNfCallIp6tables && wire::Ethernet{frame->Data()}.Type() == wire::kEtherTypeIpv6 &&
+      !BridgeValidateIpv6(*frame))
+    return Finish(Stage::BridgeInput, Verdict::BridgeIpHeader, std::move(frame), port.ifindex);
   if (destination == bridge.address) frame->type = wire::PacketType::Host;
   frame->maxFragment = 0;
   frame->ignoreDf = false;
@@ -96,6 +99,24 @@ bool Stack::BridgeValidateIpv4(wire::Frame& frame) {
     return false;
   }
   frame.Trim(wire::kEthernetHeaderBytes + ip.TotalBytes());
+  return true;
+}
+
+/// br_validate_ipv6() of bridge netfilter.
+bool Stack::BridgeValidateIpv6(wire::Frame& frame) {
+  const uint32_t held = frame.Size() - wire::kEthernetHeaderBytes;
+  const wire::Ipv6 ip{frame.Data() + wire::kEthernetHeaderBytes};
+  if (held < wire::kIpv6HeaderBytes || ip.Version() != 6) {
+    Count(kernel::Snmp::Ip6InHdrErrors);
+    return false;
+  }
+  const uint32_t total = wire::kIpv6HeaderBytes + ip.PayloadBytes();
+  if (ip.PayloadBytes() == 0 && ip.NextHeader() == wire::kIpProtoHopByHop) return true;
+  if (held < total) {
+    Count(kernel::Snmp::Ip6InTruncatedPkts);
+    return false;
+  }
+  frame.Trim(wire::kEthernetHeaderBytes + total);
   return true;
 }
 
@@ -160,11 +181,17 @@ void Stack::BridgeForward(kernel::Link& to, wire::FramePtr frame, const kernel::
       std::array<uint8_t, wire::kEthernetHeaderBytes> ethernet;
       std::copy_n(frame->Data(), ethernet.size(), ethernet.begin());
       frame->Pull(wire::kEthernetHeaderBytes);
-      Fragment(std::move(frame), to.mtu, [&](wire::FramePtr piece) {
+      auto output = [&](wire::FramePtr piece) {
         std::copy(ethernet.begin(), ethernet.end(), piece->Push(wire::kEthernetHeaderBytes));
         BridgeSend(to, std::move(piece));
         return 0;
-      });
+      };
+      if (frame->Data()[0] >> 4 == 6) {
+        const uint32_t largest = std::min<uint32_t>(frame->maxFragment, to.mtu);
+        Ipv6Fragment(std::move(frame), largest, output);
+      } else {
+        Fragment(std::move(frame), to.mtu, output);
+      }
       return;
     }
   }

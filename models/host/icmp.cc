@@ -338,8 +338,12 @@ void Stack::IcmpSend(const wire::Frame& packet, uint8_t type, uint8_t code, uint
   if (ip.Protocol() == wire::kIpProtoIcmp && IsIcmpError(type) &&
       (packet.Size() <= ip.HeaderBytes() || ip.Payload()[0] > kLastIcmpType || IsIcmpError(ip.Payload()[0])))
     return;  // never an error about an error (RFC 1122), nor about what may be one
-  SendRequest request{
-      .destination = ip.Source(), .protocol = wire::kIpProtoIcmp, .cause = packet.journey, .flow = packet.flow};
+  SendRequest request{.destination = ip.Source(),
+                      .protocol = wire::kIpProtoIcmp,
+                      .cause = packet.journey,
+                      .flow = packet.flow,
+                      .connection = packet.connection,
+                      .connectionInfo = AnswerInfo(packet)};
   // IPTOS_PREC_INTERNETCONTROL for errors
   request.tos = static_cast<uint8_t>((ip.Tos() & 0x1e) | 0xc0);
   if (m_ns->IsLocalAddress(ip.Destination()))

@@ -214,7 +214,9 @@ void Stack::Icmpv6Send(const wire::Frame& packet, uint8_t type, uint8_t code, ui
                       .protocol = wire::kIpProtoIcmpv6,
                       .oif = to.IsLinkLocal() ? packet.iif : 0,
                       .cause = packet.journey,
-                      .flow = packet.flow};
+                      .flow = packet.flow,
+                      .connection = packet.connection,
+                      .connectionInfo = AnswerInfo(packet)};
   request.sourcePort = static_cast<uint16_t>(type << 8 | code);
   if (!toGroup && (tables.IsLocalAddress(asked) || tables.IsAnycastAddress(asked))) request.source = asked;
   const RouteOut6 out = RouteOutput6(request);

@@ -47,10 +47,15 @@ int Stack::Ipv6Fragment(wire::FramePtr packet, uint32_t mtu, const std::function
 
 /// ipv6_frag_rcv().
 wire::FramePtr Stack::Ipv6Reassemble(kernel::Link& link, wire::FramePtr fragment, uint32_t offset,
-                                     uint32_t nextHeaderAt) {
-  Count(Snmp::Ip6ReasmReqds);
+                                     uint32_t nextHeaderAt, ReassemblyUser user) {
+  const bool isOwn = user == ReassemblyUser::LocalDeliver;  // nf_ct_frag6_gather() counts nothing
+  auto count = [&](Snmp counter) {
+    if (isOwn) Count(counter);
+  };
+  count(Snmp::Ip6ReasmReqds);
   const wire::Ipv6 ip{fragment->Data()};
-  auto problem = [&](uint32_t pointer) {
+  auto problem = [&](uint32_t pointer) -> wire::FramePtr {
+    if (!isOwn) return std::move(fragment);
     Ipv6Problem(Stage::Reassemble, Verdict::FragmentInvalid, std::move(fragment), wire::kIcmpv6HeaderField, pointer);
     return nullptr;
   };
@@ -59,7 +64,7 @@ wire::FramePtr Stack::Ipv6Reassemble(kernel::Link& link, wire::FramePtr fragment
   const wire::Ipv6Fragment header{fragment->Data() + offset};
   const uint32_t begin = header.OffsetBytes(), end = begin + fragment->Size() - data;
   const bool more = header.MoreFragments();
-  if (begin == 0 && !more) {  // all of it, behind a fragment header
+  if (begin == 0 && !more && isOwn) {  // all of it, behind a fragment header
     Count(Snmp::Ip6ReasmOKs);
     fragment->maxFragment = static_cast<uint16_t>(fragment->Size());
     return fragment;
@@ -69,7 +74,8 @@ wire::FramePtr Stack::Ipv6Reassemble(kernel::Link& link, wire::FramePtr fragment
   const ReassemblyKey key{.source = source,
                           .destination = destination,
                           .identification = header.Identification(),
-                          .ifindex = local ? link.ifindex : 0};
+                          .ifindex = local ? link.ifindex : 0,
+                          .user = user};
   const auto inserted = m_reassembly.queues.try_emplace(key);
   const auto it = inserted.first;  // not a structured binding: clang 14 lets no lambda capture one
   ReassemblyQueue& queue = it->second;
@@ -89,7 +95,7 @@ wire::FramePtr Stack::Ipv6Reassemble(kernel::Link& link, wire::FramePtr fragment
     });
   }
   auto discard = [&] {  // the datagram is lost with all that has come of it
-    Count(Snmp::Ip6ReasmFails);
+    count(Snmp::Ip6ReasmFails);
     if (fragment) Finish(Stage::Reassemble, Verdict::FragmentInvalid, std::move(fragment), link.ifindex);
     for (auto& piece : queue.pieces)
       Finish(Stage::Reassemble, Verdict::FragmentAbandoned, std::move(piece.frame), queue.iif);
@@ -150,7 +156,7 @@ wire::FramePtr Stack::Ipv6Reassemble(kernel::Link& link, wire::FramePtr fragment
   if (done.ecnSeen & kCe) p[1] |= kEcnMask << 4;
   whole->maxFragment = done.maxFragmentBytes;
   for (auto& piece : done.pieces) Finish(Stage::Reassemble, Verdict::Reassembled, std::move(piece.frame), done.iif);
-  Count(Snmp::Ip6ReasmOKs);
+  count(Snmp::Ip6ReasmOKs);
   return whole;
 }
 

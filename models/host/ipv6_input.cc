@@ -8,6 +8,7 @@
 
 namespace overlaysim::host {
 
+using kernel::Hook;
 using kernel::RouteType;
 using kernel::Snmp;
 using kernel::Table;
@@ -63,6 +64,9 @@ void Stack::Ipv6Receive(kernel::Link& link, wire::FramePtr frame) {
       !Ipv6ParseOptions(link, frame, wire::kIpv6HeaderBytes, Stage::IpReceive))
     return;
   Trace(Stage::IpReceive, Verdict::Continue, *frame, link.ifindex);
+  // What a bridge hands up has passed the hook at its port (ip_sabotage_in()).
+  const bool wasBridged = link.kind == kernel::LinkKind::Bridge && m_ns->bridgeNfCallIp6tables;
+  if (!wasBridged && !PassesHook6(Hook::Prerouting, frame, {.in = link.ifindex})) return;
   Ipv6RouteInput(link, std::move(frame));
 }
 
@@ -159,8 +163,10 @@ void Stack::Ipv6Problem(Stage stage, Verdict verdict, wire::FramePtr packet, uin
   Finish(stage, verdict, std::move(packet), iif);
 }
 
-/// ip6_input_finish() and ip6_protocol_deliver_rcu(): extension headers one after the other, then the protocol.
+/// ip6_input(), ip6_input_finish() and ip6_protocol_deliver_rcu(): the INPUT chain, extension headers one after the
+/// other, then the protocol.
 void Stack::Ipv6Deliver(kernel::Link& link, wire::FramePtr packet) {
+  if (!PassesHook6(Hook::Input, packet, {.in = link.ifindex})) return;
   uint32_t nextHeaderAt = kNextHeaderAt;
   uint32_t offset = wire::kIpv6HeaderBytes;
   for (bool isWhole = false;;) {
@@ -278,6 +284,7 @@ void Stack::Ipv6Forward(kernel::Link& link, wire::FramePtr packet, const kernel:
   --ip.p[7];
   Trace(Stage::Forward, Verdict::Continue, *packet, link.ifindex, row);
   const uint32_t pathMtu = Ipv6PathMtu(answer, ip.Destination());
+  if (!PassesHook6(Hook::Forward, packet, {.in = link.ifindex, .out = answer.nextHop.ifindex})) return;
   Ipv6Output(std::move(packet), answer, pathMtu);
 }
 

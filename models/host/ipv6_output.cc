@@ -10,6 +10,7 @@
 
 namespace overlaysim::host {
 
+using kernel::Hook;
 using kernel::RouteType;
 using kernel::Snmp;
 using kernel::Table;
@@ -108,6 +109,8 @@ int Stack::SendIpv6(const SendRequest& request, std::span<const uint8_t> payload
   packet->flow = request.flow;
   StartJourney(*packet, request.cause);
   packet->mark = request.mark;
+  packet->connection = request.connection;
+  packet->connectionInfo = request.connectionInfo;
   packet->hash = request.socketHash;
   packet->ignoreDf = request.pmtu != SendRequest::Pmtu::Do;  // ip6_sk_ignore_df()
   uint32_t label = 0;
@@ -164,14 +167,23 @@ int Stack::SendPacket(wire::FramePtr packet, const RouteOut6& routed) {
   return Ipv6LocalOut(std::move(packet), routed);
 }
 
-/// ip6_local_out(). Answers a positive errno when the packet is lost at once.
+/// __ip6_local_out(): the OUTPUT chain, then out. Answers a positive errno when the packet is lost at once.
 int Stack::Ipv6LocalOut(wire::FramePtr packet, const RouteOut6& out) {
-  const Ipv6Address destination = wire::Ipv6{packet->Data()}.Destination();
   packet->protocol = wire::kEtherTypeIpv6;
-  return Ipv6Output(std::move(packet), out.answer, OutputMtu(out, destination));
+  const RouteOut6* route = &out;
+  RouteOut6 changed;
+  if (m_ns->netfilter.IsActive(Hook::Output, true)) {
+    changed = out;
+    route = &changed;
+    const HookPlace place{.out = out.answer.nextHop.ifindex, .route6 = &changed};
+    if (!WalkHook(Hook::Output, packet, place)) return changed.error != 0 ? changed.error : EPERM;
+  }
+  const Ipv6Address destination = wire::Ipv6{packet->Data()}.Destination();
+  const uint32_t mtu = OutputMtu(*route, destination);
+  return Ipv6Output(std::move(packet), route->answer, mtu);
 }
 
-/// ip6_output() and ip6_finish_output(): whole or in fragments to the neighbour.
+/// ip6_output() and ip6_finish_output(): POSTROUTING, then whole or in fragments to the neighbour.
 int Stack::Ipv6Output(wire::FramePtr packet, const kernel::Route6Answer& answer, uint32_t mtu) {
   const int ifindex = answer.nextHop.ifindex;
   if (!m_ns->Ipv6().IsEnabled(ifindex)) {
@@ -179,6 +191,7 @@ int Stack::Ipv6Output(wire::FramePtr packet, const kernel::Route6Answer& answer,
     Finish(Stage::NeighbourLookup, Verdict::Ipv6Disabled, std::move(packet), ifindex);
     return 0;
   }
+  if (!PassesHook6(Hook::Postrouting, packet, {.in = packet->iif, .out = ifindex})) return EPERM;
   if (packet->Size() <= mtu && (packet->maxFragment == 0 || packet->Size() <= packet->maxFragment))
     return Ipv6FinishOutput(std::move(packet), answer);
   // ip6_fragment(): only what this host's own sockets have sent, and no larger than it came

@@ -41,6 +41,7 @@ void Stack::MldTimer(int ifindex) {
   const uint32_t bytes = 8 + kRecordBytes * static_cast<uint32_t>(pending.size());
   wire::FramePtr packet = wire::MakeFrame(wire::kIpv6HeaderBytes + kRouterAlertBytes + bytes);
   StartJourney(*packet, 0);
+  packet->iif = ifindex;  // what POSTROUTING takes for the device that it came by
   uint8_t* p = packet->Data();
   const Ipv6Address source = m_ns->Ipv6().LinkLocalAddress(ifindex).value_or(Ipv6Address{});
   const Ipv6Address destination = Ipv6Address::AllMldv2Routers();

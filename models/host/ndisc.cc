@@ -54,6 +54,7 @@ void Stack::NdiscSend(kernel::Link& link, const Ipv6Address& source, const Ipv6A
   wire::Put16(&message[2], wire::ChecksumFold(wire::ChecksumAdd(message.data(), bytes, pseudo)));
   wire::FramePtr packet = wire::MakeFrame(wire::kIpv6HeaderBytes + bytes);
   StartJourney(*packet, cause);
+  packet->iif = link.ifindex;  // what POSTROUTING takes for the device that it came by
   wire::WriteIpv6(packet->Data(), {.trafficClass = static_cast<uint8_t>(m_ns->Ipv6().GetConf(link.ifindex).ndiscTclass),
                                    .payloadBytes = static_cast<uint16_t>(bytes),
                                    .nextHeader = wire::kIpProtoIcmpv6,

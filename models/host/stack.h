@@ -262,13 +262,16 @@ class Stack {
   struct HookPlace {
     int in = 0, out = 0;
     int physicalIn = 0, physicalOut = 0;  ///< ports, of a bridged packet
-    Ipv4Address gateway;                  ///< of Postrouting
-    RouteOut* route = nullptr;            ///< of Output: changed when the packet is given another destination or mark
+    Ipv4Address gateway;                  ///< of IPv4's Postrouting
+    // Of Output: changed when the packet is given another destination or mark.
+    RouteOut* route = nullptr;
+    RouteOut6* route6 = nullptr;
   };
 
   // bridge.cc
   void BridgeInput(kernel::Link& port, kernel::Link& bridge, wire::FramePtr frame);
   bool BridgeValidateIpv4(wire::Frame& frame);
+  bool BridgeValidateIpv6(wire::Frame& frame);
   void BridgeTransmit(kernel::Link& bridge, wire::FramePtr frame);
   void BridgePassUp(kernel::Link& bridge, wire::FramePtr frame);
   bool BridgeMayDeliver(const kernel::Link& to, const kernel::Link* from) const;
@@ -358,7 +361,11 @@ class Stack {
   bool PassesHook(kernel::Hook hook, wire::FramePtr& packet, const HookPlace& place) {
     return !m_ns->netfilter.IsActive(hook) || WalkHook(hook, packet, place);
   }
+  bool PassesHook6(kernel::Hook hook, wire::FramePtr& packet, const HookPlace& place) {
+    return !m_ns->netfilter.IsActive(hook, true) || WalkHook(hook, packet, place);
+  }
   bool WalkHook(kernel::Hook hook, wire::FramePtr& packet, const HookPlace& place);
+  bool Defragment(kernel::Hook hook, wire::FramePtr& packet, const HookPlace& place);
   bool WalkChain(kernel::Hook hook, const kernel::HookStep& step, wire::FramePtr& packet, const HookPlace& place);
   kernel::FilterPacket DescribePacket(const wire::Frame& packet, const HookPlace& place);
   void Reject(const wire::Frame& packet, kernel::RejectWith with);
@@ -369,6 +376,8 @@ class Stack {
   bool Translate(kernel::Hook hook, wire::FramePtr& packet, const HookPlace& place);
   bool BindConnection(kernel::Hook hook, wire::FramePtr& packet, const HookPlace& place,
                       kernel::Connection& connection);
+  IpAddress MasqueradeAddress(const HookPlace& place, const IpAddress& destination) const;
+  IpAddress RedirectAddress(kernel::Hook hook, const HookPlace& place, const IpAddress& destination) const;
   bool TranslateError(kernel::Hook hook, wire::Frame& packet, const kernel::Connection& connection);
   bool ConfirmConnection(wire::FramePtr& packet, const HookPlace& place);
 
@@ -456,8 +465,9 @@ class Stack {
   // ipv6_fragment.cc
   int Ipv6Fragment(wire::FramePtr packet, uint32_t mtu, const std::function<int(wire::FramePtr)>& output);
   /// What follows a fragment header at `offset`: the packet itself without it, the whole datagram, or null while parts
-  /// are missing.
-  wire::FramePtr Ipv6Reassemble(kernel::Link& link, wire::FramePtr fragment, uint32_t offset, uint32_t nextHeaderAt);
+  /// are missing. Connection tracking lets pass what it can make nothing of.
+  wire::FramePtr Ipv6Reassemble(kernel::Link& link, wire::FramePtr fragment, uint32_t offset, uint32_t nextHeaderAt,
+                                ReassemblyUser user = ReassemblyUser::LocalDeliver);
 
   // icmpv6.cc
   void Icmpv6Receive(kernel::Link& link, wire::FramePtr packet, uint32_t offset);

@@ -8,15 +8,6 @@ namespace overlaysim::host {
 
 using kernel::Snmp;
 
-namespace {
-
-uint64_t PseudoHeader(const IpAddress& source, const IpAddress& destination, uint32_t length) {
-  return destination.IsV6() ? wire::PseudoHeaderSum(source.V6(), destination.V6(), wire::kIpProtoTcp, length)
-                            : wire::PseudoHeaderSum(source.V4(), destination.V4(), wire::kIpProtoTcp, length);
-}
-
-}  // namespace
-
 /// tcp_v4_rcv() and tcp_v6_rcv() up to the socket: `offset` is where the TCP header begins.
 void Stack::TcpReceive(kernel::Link& link, wire::FramePtr packet, uint32_t offset) {
   auto done = [&](Verdict verdict) { Finish(Stage::LocalDeliver, verdict, std::move(packet), link.ifindex); };
@@ -27,7 +18,8 @@ void Stack::TcpReceive(kernel::Link& link, wire::FramePtr packet, uint32_t offse
     Count(Snmp::TcpInErrs);
     return done(Verdict::TcpTooShort);
   }
-  const uint64_t pseudo = PseudoHeader(segment.Source(), segment.Destination(), segment.payloadBytes);
+  const uint64_t pseudo =
+      wire::PseudoHeaderSum(segment.Source(), segment.Destination(), wire::kIpProtoTcp, segment.payloadBytes);
   if (wire::ChecksumFold(wire::ChecksumAdd(segment.payload, segment.payloadBytes, pseudo)) != 0) {
     Count(Snmp::TcpInCsumErrors);
     Count(Snmp::TcpInErrs);
@@ -46,7 +38,8 @@ void Stack::TcpReceive(kernel::Link& link, wire::FramePtr packet, uint32_t offse
   done(Verdict::TcpNoSocket);
 }
 
-/// tcp_v4_send_reset() and ip_send_unicast_reply(); nf_send_reset() of a router does the same in the receiver's name.
+/// tcp_v4_send_reset() and ip_send_unicast_reply(); nf_send_reset() and nf_send_reset6() of a router do the same in the
+/// receiver's name.
 void Stack::TcpReset(const Received& segment, uint8_t tos, uint8_t connectionInfo) {
   const uint8_t* tcp = segment.payload;
   constexpr uint8_t kFin = 1, kSyn = 2, kRst = 4, kAck = 16;
@@ -65,7 +58,8 @@ void Stack::TcpReset(const Received& segment, uint8_t tos, uint8_t connectionInf
     wire::Put32(reset + 8, wire::Get32(tcp + 4) + (flags & kSyn ? 1 : 0) + (flags & kFin ? 1 : 0) +
                                segment.payloadBytes - dataOffset);
   }
-  const uint64_t pseudo = PseudoHeader(segment.Destination(), segment.Source(), wire::kTcpHeaderBytes);
+  const uint64_t pseudo =
+      wire::PseudoHeaderSum(segment.Destination(), segment.Source(), wire::kIpProtoTcp, wire::kTcpHeaderBytes);
   wire::Put16(reset + 16, wire::ChecksumFold(wire::ChecksumAdd(reset, sizeof reset, pseudo)));
   SendRequest request{.source = segment.Destination(),
                       .destination = segment.Source(),

@@ -5,7 +5,7 @@
 namespace overlaysim::kernel {
 namespace {
 
-constexpr uint8_t kIcmp = 1, kTcp = 6, kUdp = 17;
+constexpr uint8_t kIcmp = 1, kTcp = 6, kUdp = 17, kIcmpv6 = 58;
 constexpr uint8_t kFin = 1, kSyn = 2, kRst = 4, kPush = 8, kAck = 16, kUrgent = 32;
 
 /// invmap[] of nf_conntrack_proto_icmp.c: which message answers which; -1: none.
@@ -32,8 +32,30 @@ int AnswerOf(uint8_t icmpType) {
   }
 }
 
-/// valid_new[]: the ICMP messages that may begin something.
-bool MayBegin(uint8_t icmpType) { return icmpType == 8 || icmpType == 13 || icmpType == 15 || icmpType == 17; }
+/// invmap[] of nf_conntrack_proto_icmpv6.c: echo, and node information.
+int AnswerOf6(uint8_t icmpType) {
+  switch (icmpType) {
+    case 128:
+      return 129;
+    case 129:
+      return 128;
+    case 139:
+      return 140;
+    case 140:
+      return 139;
+    default:
+      return -1;
+  }
+}
+
+bool IsIcmp(uint8_t protocol) { return protocol == kIcmp || protocol == kIcmpv6; }
+
+/// valid_new[]: the messages that may begin something.
+bool MayBegin(const Tuple& t) {
+  const int icmpType = t.destinationPort >> 8;
+  if (t.protocol == kIcmpv6) return icmpType == 128 || icmpType == 139;
+  return icmpType == 8 || icmpType == 13 || icmpType == 15 || icmpType == 17;
+}
 
 // tcp_conntracks[] of nf_conntrack_proto_tcp.c: by direction, segment and state, the next state.
 enum Next : uint8_t { sNO, sSS, sSR, sES, sFW, sCW, sLA, sTW, sCL, sS2, sIV, sIG };
@@ -76,17 +98,29 @@ bool AreValid(uint8_t flags) {
   }
 }
 
+IpAddress ZeroOf(const IpAddress& address) {
+  return address.IsV6() ? IpAddress(Ipv6Address{}) : IpAddress(Ipv4Address{});
+}
+
 bool InRange(const Tuple& t, bool isSource, const NatRange& range) {
-  const Ipv4Address ip = isSource ? t.source : t.destination;
+  const IpAddress& ip = isSource ? t.source : t.destination;
   if (!range.low.IsZero() && (ip < range.low || range.high < ip)) return false;
-  if (!range.ports || (t.protocol == kIcmp && !isSource)) return true;
-  return range.ports->Contains(isSource || t.protocol == kIcmp ? t.sourcePort : t.destinationPort);
+  if (!range.ports || (IsIcmp(t.protocol) && !isSource)) return true;
+  return range.ports->Contains(isSource || IsIcmp(t.protocol) ? t.sourcePort : t.destinationPort);
 }
 
 }  // namespace
 
 size_t TupleHash::operator()(const Tuple& t) const {
-  uint64_t h = uint64_t{t.source.value} << 32 | t.destination.value;
+  uint64_t h = 0;
+  if (t.source.IsV6()) {
+    for (const IpAddress& address : {t.source, t.destination}) {
+      const FilterNumber number(address);
+      for (uint64_t word : {number.high, number.low}) h = (h ^ h >> 33) * 0xff51afd7ed558ccdULL ^ word;
+    }
+  } else {
+    h = uint64_t{t.source.V4().value} << 32 | t.destination.V4().value;
+  }
   h = (h ^ h >> 33) * 0xff51afd7ed558ccdULL;
   h ^= uint64_t{t.sourcePort} << 32 | uint64_t{t.destinationPort} << 8 | t.protocol;
   h = (h ^ h >> 33) * 0xc4ceb9fe1a85ec53ULL;
@@ -95,8 +129,9 @@ size_t TupleHash::operator()(const Tuple& t) const {
 
 std::optional<Tuple> InverseOf(const Tuple& t) {
   Tuple out{.source = t.destination, .destination = t.source, .protocol = t.protocol};
-  if (t.protocol == kIcmp) {
-    const int answer = AnswerOf(static_cast<uint8_t>(t.destinationPort >> 8));
+  if (IsIcmp(t.protocol)) {
+    const auto type = static_cast<uint8_t>(t.destinationPort >> 8);
+    const int answer = t.protocol == kIcmp ? AnswerOf(type) : AnswerOf6(type);
     if (answer < 0) return std::nullopt;
     out.sourcePort = t.sourcePort;
     out.destinationPort = static_cast<uint16_t>(answer << 8 | (t.destinationPort & 0xff));
@@ -114,7 +149,7 @@ const char* TcpTrackName(TcpTrack state) {
 }
 
 size_t Conntrack::SourceHash::operator()(const SourceKey& k) const {
-  return TupleHash{}({.source = {k.address}, .protocol = k.protocol, .sourcePort = k.port});
+  return TupleHash{}({.source = k.address, .protocol = k.protocol, .sourcePort = k.port});
 }
 
 Connection* Conntrack::Get(uint64_t id) {
@@ -238,8 +273,9 @@ Conntrack::Judgement Conntrack::Handle(Connection& connection, bool isReply, con
       return Judgement::Accept;
     }
     case kIcmp:
-      if (!MayBegin(static_cast<uint8_t>(connection.original.destinationPort >> 8))) return Judgement::Invalid;
-      Refresh(connection, settings.icmp, now);
+    case kIcmpv6:
+      if (!MayBegin(connection.original)) return Judgement::Invalid;
+      Refresh(connection, packet.tuple.protocol == kIcmp ? settings.icmp : settings.icmpv6, now);
       return Judgement::Accept;
     default:
       Refresh(connection, settings.generic, now);
@@ -330,13 +366,15 @@ Tuple Conntrack::UniqueTuple(const Tuple& current, const NatRange& range, const 
   }
   Tuple tuple = current;
   if (!range.low.IsZero()) {  // find_best_ips_proto(): spread over the range by the two addresses
-    uint32_t chosen = range.low.value;
-    if (range.high.value > range.low.value) {
+    FilterNumber chosen(range.low);
+    if (const FilterNumber last(range.high); last > chosen) {  // IPv6: over the last 64 bits
       const uint64_t key = TupleHash{}(
-          {.source = current.source, .destination = range.persistent ? Ipv4Address{} : current.destination});
-      chosen += static_cast<uint32_t>(key % (range.high.value - range.low.value + 1ull));
+          {.source = current.source, .destination = range.persistent ? ZeroOf(current.source) : current.destination});
+      const uint64_t size = last.high > chosen.high ? 0 - chosen.low : last.low - chosen.low + 1;
+      if (size != 0) chosen.low += key % size;
     }
-    (isSource ? tuple.source : tuple.destination).value = chosen;
+    (isSource ? tuple.source : tuple.destination) =
+        range.low.IsV6() ? IpAddress(chosen.ToIpv6()) : IpAddress(Ipv4Address{static_cast<uint32_t>(chosen.low)});
   }
   if (!anyPort) {
     if (range.ports ? InRange(tuple, isSource, {.ports = range.ports}) &&
@@ -344,7 +382,7 @@ Tuple Conntrack::UniqueTuple(const Tuple& current, const NatRange& range, const 
                     : !isUsed(tuple))
       return tuple;
   }
-  const bool isIcmp = tuple.protocol == kIcmp;
+  const bool isIcmp = IsIcmp(tuple.protocol);
   const bool hasPort = isIcmp || tuple.protocol == kTcp || tuple.protocol == kUdp || tuple.protocol == 132 ||
                        tuple.protocol == 33 || tuple.protocol == 136;
   if (!hasPort) return tuple;

@@ -17,7 +17,7 @@ namespace overlaysim::kernel {
 
 /// One direction of a connection (struct nf_conntrack_tuple).
 struct Tuple {
-  Ipv4Address source, destination;
+  IpAddress source, destination;  ///< of one family
   uint8_t protocol = 0;
   uint16_t sourcePort = 0;       ///< of ICMP: the id
   uint16_t destinationPort = 0;  ///< of ICMP: type and code
@@ -75,7 +75,8 @@ struct ConntrackSettings {
   uint32_t max = 262144;
   uint32_t buckets = 262144;
   bool checksum = true, tcpLoose = true, tcpBeLiberal = false;
-  Nanoseconds generic = Seconds(600), icmp = Seconds(30), udp = Seconds(30), udpStream = Seconds(120);
+  Nanoseconds generic = Seconds(600), icmp = Seconds(30), icmpv6 = Seconds(30), udp = Seconds(30),
+              udpStream = Seconds(120);
   std::array<Nanoseconds, kTcpTrackCount> tcp = {Seconds(120), Seconds(120), Seconds(60), Seconds(432000),
                                                  Seconds(120), Seconds(60),  Seconds(30), Seconds(120),
                                                  Seconds(10),  Seconds(120)};
@@ -132,7 +133,7 @@ class Conntrack {
 
  private:
   struct SourceKey {
-    uint32_t address;
+    IpAddress address;
     uint16_t port;
     uint8_t protocol;
     bool operator==(const SourceKey&) const = default;
@@ -144,7 +145,7 @@ class Conntrack {
     uint64_t id;
     bool isReply;
   };
-  static SourceKey KeyOf(const Tuple& t) { return {t.source.value, t.sourcePort, t.protocol}; }
+  static SourceKey KeyOf(const Tuple& t) { return {t.source, t.sourcePort, t.protocol}; }
   Judgement HandleTcp(Connection& connection, bool isReply, uint8_t flags, Nanoseconds now);
   void LeaveTable(const Connection& connection);
   void Refresh(Connection& connection, Nanoseconds timeout, Nanoseconds now);

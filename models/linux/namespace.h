@@ -213,7 +213,8 @@ class Namespace {
   bool ipForwardUsePmtu = false;
   uint16_t localPortLow = 32768, localPortHigh = 60999;
   uint8_t fibMultipathHashPolicy = 0;
-  bool bridgeNfCallIptables = true;  ///< br_netfilter is loaded, as flannel and kubeadm want it
+  bool bridgeNfCallIptables = true;   ///< br_netfilter is loaded, as flannel and kubeadm want it
+  bool bridgeNfCallIp6tables = true;  ///< the same for IPv6
   Nanoseconds ipfragTime = Seconds(30);
   uint32_t icmpRateLimitMs = 1000;
   uint32_t icmpRateMask = 6168;

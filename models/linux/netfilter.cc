@@ -9,7 +9,7 @@
 namespace overlaysim::kernel {
 namespace {
 
-constexpr uint8_t kIcmp = 1, kTcp = 6;
+constexpr uint8_t kIcmp = 1, kTcp = 6, kIcmpv6 = 58;
 
 bool NameMatches(const std::string& pattern, const std::string* device) {
   if (!device) return false;
@@ -30,6 +30,26 @@ RouteType TypeOf(const Namespace& ns, Ipv4Address ip) {
   return route ? route->type : RouteType::Unicast;
 }
 
+/// nft_fib6_eval_type(): what the FIB says of an IPv6 address.
+RouteType TypeOf(const Namespace& ns, const Ipv6Address& ip) {
+  const Ipv6Tables& tables = ns.Ipv6();
+  if (ip.IsMulticast()) return RouteType::Multicast;
+  if (tables.IsLocalAddress(ip)) return RouteType::Local;
+  if (tables.IsAnycastAddress(ip)) return RouteType::Anycast;
+  if (ip.IsZero()) return RouteType{};  // RTN_UNSPEC
+  const Route6Answer answer = tables.Lookup({.dst = ip});
+  return answer.error != 0 ? RouteType::Unreachable : RouteType::Unicast;
+}
+
+/// match_type6() of xt_addrtype.c: of several types the packet has to have all that need no look into the FIB.
+bool IsOfTypes(const Namespace& ns, const Ipv6Address& ip, uint16_t any) {
+  auto asks = [&](RouteType type) { return (any >> static_cast<int>(type) & 1) != 0; };
+  if (asks(RouteType::Multicast) && !ip.IsMulticast()) return false;
+  if (asks(RouteType::Unicast) && (ip.IsMulticast() || ip.IsZero())) return false;
+  if (!asks(RouteType::Anycast) && !asks(RouteType::Local) && !asks(RouteType::Unreachable)) return true;
+  return asks(TypeOf(ns, ip));
+}
+
 void Count(FilterRule& rule, FilterPacket& packet) {
   ++rule.packets;
   rule.bytes += packet.bytes;
@@ -43,8 +63,8 @@ struct Holds {
   FilterPacket& p;
 
   bool operator()(const AddressMatch& m) const {
-    const Ipv4Address ip = m.isDestination ? p.destination : p.source;
-    return std::any_of(m.any.begin(), m.any.end(), [&](const Ipv4Prefix& n) { return n.Contains(ip); }) != m.isNot;
+    const IpAddress& ip = m.isDestination ? p.destination : p.source;
+    return std::any_of(m.any.begin(), m.any.end(), [&](const IpPrefix& n) { return n.Contains(ip); }) != m.isNot;
   }
   bool operator()(const DeviceMatch& m) const {
     return NameMatches(m.name, m.isOut ? p.outDevice : p.inDevice) != m.isNot;
@@ -63,14 +83,18 @@ struct Holds {
     return (source || destination) != m.isNot;
   }
   bool operator()(const IcmpMatch& m) const {
-    if (p.protocol != kIcmp || !p.hasIcmp) return false;
+    if (p.protocol != (m.isV6 ? kIcmpv6 : kIcmp) || !p.hasIcmp) return false;
     return !m.type || (*m.type == p.icmpType && (!m.code || *m.code == p.icmpCode)) != m.isNot;
   }
   bool operator()(const StateMatch& m) const { return ((m.any & p.state) != 0) != m.isNot; }
   bool operator()(const MarkMatch& m) const { return ((p.mark & m.mask) == m.value) != m.isNot; }
   bool operator()(const AddressTypeMatch& m) const {
-    auto holds = [&](uint16_t any, bool isNot, Ipv4Address ip) {
-      return any == 0 || (p.ns && (any >> static_cast<int>(TypeOf(*p.ns, ip)) & 1) != isNot);
+    auto holds = [&](uint16_t any, bool isNot, const IpAddress& ip) {
+      if (any == 0) return true;
+      if (!p.ns) return false;
+      if (ip.IsV6() && !rule.byNft) return IsOfTypes(*p.ns, ip.V6(), any) != isNot;
+      const RouteType type = ip.IsV6() ? TypeOf(*p.ns, ip.V6()) : TypeOf(*p.ns, ip.V4());
+      return (any >> static_cast<int>(type) & 1) != isNot;
     };
     return holds(m.source, m.notSource, p.source) && holds(m.destination, m.notDestination, p.destination);
   }
@@ -90,17 +114,25 @@ struct Holds {
     const FilterSet* named = m.set.empty() ? nullptr : table.FindSet(m.set);
     if (!m.set.empty() && !named) return false;
     const ValueSet& values = named ? named->values : m.values;
-    auto number = [&](bool isThere, uint32_t value) { return isThere && values.Contains(value) != m.isNot; };
+    auto number = [&](bool isThere, FilterNumber value) { return isThere && values.Contains(value) != m.isNot; };
     auto device = [&](const std::string* name) { return values.Contains(name ? *name : "") != m.isNot; };
     const bool hasPorts = p.hasPorts && (m.protocol == 0 || m.protocol == p.protocol);
     const bool hasIcmp = p.protocol == kIcmp && p.hasIcmp;
+    const bool hasIcmp6 = p.protocol == kIcmpv6 && p.hasIcmp;
     using Field = ValueMatch::Field;
     switch (m.field) {
       case Field::Source:
-        return number(true, p.source.value);
+        return number(!p.IsV6(), FilterNumber(p.source));
       case Field::Destination:
-        return number(true, p.destination.value);
+        return number(!p.IsV6(), FilterNumber(p.destination));
+      case Field::Source6:
+        return number(p.IsV6(), FilterNumber(p.source));
+      case Field::Destination6:
+        return number(p.IsV6(), FilterNumber(p.destination));
       case Field::IpProtocol:
+        return number(!p.IsV6(), p.protocol);
+      case Field::NextHeader:
+        return number(p.IsV6(), p.nextHeader);
       case Field::Protocol:
         return number(true, p.protocol);
       case Field::SourcePort:
@@ -117,11 +149,14 @@ struct Holds {
         return number(hasIcmp, p.icmpType);
       case Field::IcmpCode:
         return number(hasIcmp, p.icmpCode);
+      case Field::Icmp6Type:
+        return number(hasIcmp6, p.icmpType);
+      case Field::Icmp6Code:
+        return number(hasIcmp6, p.icmpCode);
     }
     return false;
   }
-  bool operator()(const Ipv6Only&) const { return false; }
-  bool operator()(const Ipv4Only&) const { return true; }
+  bool operator()(const FamilyMatch& m) const { return (m.isV6 == p.IsV6()) != m.isNot; }
   bool operator()(const CountStatement&) const { return Count(rule, p), true; }
   bool operator()(const LogStatement&) const { return true; }
   bool operator()(const MarkStatement& s) const {
@@ -134,10 +169,17 @@ struct Holds {
   }
 };
 
+/// What is for one family does nothing with packets of the other (nft_reject_inet_eval(), nft_nat_inet_eval()).
+bool FitsFamily(const Target& target, bool isV6) {
+  if (target.kind == Target::Kind::Reject && target.rejectWith != RejectWith::TcpReset && !target.asIcmpx)
+    return target.isIcmpv6 == isV6;
+  return target.nat.low.IsNone() || target.nat.low.IsV6() == isV6;
+}
+
 bool HoldsFor(const FilterTable& table, FilterRule& rule, FilterPacket& packet) {
   for (Match& match : rule.matches)
     if (!std::visit(Holds{table, rule, packet}, match)) return false;
-  return true;
+  return FitsFamily(rule.target, packet.IsV6());
 }
 
 /// nullopt: the end of the chain was reached, or a rule returned from it.
@@ -200,6 +242,30 @@ bool LimitMatch::Takes(Nanoseconds now, uint32_t bytes) {
   return takes;
 }
 
+FilterNumber::FilterNumber(const Ipv6Address& address) {
+  for (size_t i = 0; i < 8; ++i) {
+    high = high << 8 | address.bytes[i];
+    low = low << 8 | address.bytes[i + 8];
+  }
+}
+
+Ipv6Address FilterNumber::ToIpv6() const {
+  Ipv6Address out;
+  for (size_t i = 0; i < 8; ++i) {
+    out.bytes[i] = static_cast<uint8_t>(high >> (56 - 8 * i));
+    out.bytes[i + 8] = static_cast<uint8_t>(low >> (56 - 8 * i));
+  }
+  return out;
+}
+
+ValueSet::Range RangeOf(const Ipv6Prefix& prefix) {
+  const Ipv6Address first = prefix.Canonical().address;
+  Ipv6Address last = first;
+  for (size_t bit = prefix.length; bit < Ipv6Address::kBits; ++bit)
+    last.bytes[bit / 8] = static_cast<uint8_t>(last.bytes[bit / 8] | 0x80 >> (bit % 8));
+  return {FilterNumber(first), FilterNumber(last)};
+}
+
 void ValueSet::Add(Range range) {
   const auto at = std::lower_bound(ranges.begin(), ranges.end(), range);
   if (at == ranges.end() || *at != range) ranges.insert(at, range);
@@ -223,7 +289,7 @@ void ValueSet::Remove(const ValueSet& others) {
   std::erase_if(names, isIn(others.names));
 }
 
-bool ValueSet::Contains(uint32_t value) const {
+bool ValueSet::Contains(FilterNumber value) const {
   return std::any_of(ranges.begin(), ranges.end(), [&](Range r) { return value >= r.first && value <= r.last; });
 }
 
@@ -279,9 +345,9 @@ std::vector<std::unique_ptr<FilterTable>> Ruleset::Copy() const {
   return out;
 }
 
-FilterChain& Ruleset::Builtin(std::string_view name, Hook hook) {
-  FilterTable* table = Find(FilterFamily::Ip, name);
-  if (!table) table = &Add(FilterFamily::Ip, std::string(name));
+FilterChain& Ruleset::Builtin(std::string_view name, Hook hook, FilterFamily family) {
+  FilterTable* table = Find(family, name);
+  if (!table) table = &Add(family, std::string(name));
   if (FilterChain* chain = table->Find(BuiltinName(hook))) return *chain;
   for (const BuiltinChain& builtin : BuiltinChains(name))
     if (builtin.hook == hook)
@@ -289,30 +355,34 @@ FilterChain& Ruleset::Builtin(std::string_view name, Hook hook) {
   return table->Add({.name = BuiltinName(hook)});
 }
 
-const FilterChain* Ruleset::FindBuiltin(std::string_view name, Hook hook) const {
-  const FilterTable* table = Find(FilterFamily::Ip, name);
+const FilterChain* Ruleset::FindBuiltin(std::string_view name, Hook hook, FilterFamily family) const {
+  const FilterTable* table = Find(family, name);
   return table ? table->Find(BuiltinName(hook)) : nullptr;
 }
 
 void Ruleset::Rebuild() {
-  m_tracks = false;
+  RebuildHooks(false);
+  RebuildHooks(true);
+}
+
+void Ruleset::RebuildHooks(bool isV6) {
+  Hooks& of = m_of[isV6];
+  of = {};
   bool translates = false;
-  for (auto& steps : m_steps) steps.clear();
-  for (auto& steps : m_nat) steps.clear();
   for (const auto& table : m_tables) {
-    if (table->family == FilterFamily::Bridge) continue;
+    if (table->family != FilterFamily::Inet && table->family != (isV6 ? FilterFamily::Ip6 : FilterFamily::Ip)) continue;
     for (const auto& chain : table->chains) {
-      for (const FilterRule& rule : chain->rules) m_tracks |= NeedsTracking(rule);
+      for (const FilterRule& rule : chain->rules) of.tracks |= NeedsTracking(rule);
       if (!chain->hook) continue;
       translates |= chain->type == ChainType::Nat;
-      auto& steps = (chain->type == ChainType::Nat ? m_nat : m_steps)[static_cast<size_t>(*chain->hook)];
+      auto& steps = (chain->type == ChainType::Nat ? of.nat : of.steps)[static_cast<size_t>(*chain->hook)];
       steps.push_back({HookStep::Kind::Chain, chain->priority, table.get(), chain.get()});
     }
   }
   auto add = [&](Hook hook, HookStep::Kind kind, int priority) {
-    m_steps[static_cast<size_t>(hook)].push_back({kind, priority});
+    of.steps[static_cast<size_t>(hook)].push_back({kind, priority});
   };
-  if (m_tracks) {
+  if (of.tracks) {
     for (Hook hook : {Hook::Prerouting, Hook::Output}) {
       add(hook, HookStep::Kind::Defragment, kPriorityDefrag);
       add(hook, HookStep::Kind::Track, kPriorityConntrack);
@@ -323,7 +393,7 @@ void Ruleset::Rebuild() {
       add(hook, HookStep::Kind::Confirm, std::numeric_limits<int>::max());
     }
   }
-  for (auto* all : {&m_steps, &m_nat})
+  for (auto* all : {&of.steps, &of.nat})
     for (auto& steps : *all)
       std::stable_sort(steps.begin(), steps.end(),
                        [](const HookStep& a, const HookStep& b) { return a.priority < b.priority; });

@@ -31,7 +31,7 @@ struct PortRange {
 
 struct AddressMatch {
   bool isDestination = false;
-  std::vector<Ipv4Prefix> any;  ///< one of them
+  std::vector<IpPrefix> any;  ///< one of them, all of one family
   bool isNot = false;
   bool operator==(const AddressMatch&) const = default;
 };
@@ -62,6 +62,7 @@ struct MultiportMatch {
   bool operator==(const MultiportMatch&) const = default;
 };
 struct IcmpMatch {
+  bool isV6 = false;            ///< ICMPv6
   std::optional<uint8_t> type;  ///< unset: any
   std::optional<uint8_t> code;
   bool isNot = false;
@@ -126,10 +127,23 @@ struct LimitMatch {
 
 // What only nft's rules have. Their statements are carried out in the order in which they are written.
 
+/// A number that a packet has: an IPv6 address needs all of it.
+struct FilterNumber {
+  uint64_t high = 0, low = 0;
+
+  constexpr FilterNumber() = default;
+  constexpr FilterNumber(uint64_t number) : low(number) {}  // NOLINT(google-explicit-constructor)
+  explicit FilterNumber(const Ipv6Address& address);
+  explicit FilterNumber(const IpAddress& address)
+      : FilterNumber(address.IsV6() ? FilterNumber(address.V6()) : FilterNumber(address.V4().value)) {}
+  Ipv6Address ToIpv6() const;
+  auto operator<=>(const FilterNumber&) const = default;
+};
+
 /// Values of one kind: numbers (addresses, ports, protocols), or names of devices.
 struct ValueSet {
   struct Range {
-    uint32_t first = 0, last = 0;  ///< inclusive
+    FilterNumber first, last;  ///< inclusive
     auto operator<=>(const Range&) const = default;
   };
   std::vector<Range> ranges;       ///< in order
@@ -138,16 +152,21 @@ struct ValueSet {
   void Add(Range range);
   void Add(std::string name);
   void Remove(const ValueSet& others);
-  bool Contains(uint32_t value) const;
+  bool Contains(FilterNumber value) const;
   bool Contains(const std::string& name) const;
   bool operator==(const ValueSet&) const = default;
 };
+/// The addresses of a prefix.
+ValueSet::Range RangeOf(const Ipv6Prefix& prefix);
 /// `ip saddr 10.0.0.0/8`, `tcp dport { 22, 80-90 }`, `iifname != @uplinks`.
 struct ValueMatch {
   enum class Field : uint8_t {
     Source,
     Destination,
+    Source6,
+    Destination6,
     IpProtocol,  ///< `ip protocol`
+    NextHeader,  ///< `ip6 nexthdr`: what the IPv6 header itself names
     Protocol,    ///< `meta l4proto`
     SourcePort,
     DestinationPort,
@@ -156,7 +175,9 @@ struct ValueMatch {
     InIndex,  ///< `iif`: by the index that the name had when the rule was made; here by name
     OutIndex,
     IcmpType,
-    IcmpCode
+    IcmpCode,
+    Icmp6Type,
+    Icmp6Code
   } field = Field::Source;
   uint8_t protocol = 0;  ///< of ports: TCP, UDP, ...; 0: `th`, any that has ports
   std::string set;       ///< of the table; "": `values`
@@ -164,14 +185,11 @@ struct ValueMatch {
   bool isNot = false;
   bool operator==(const ValueMatch&) const = default;
 };
-/// A match on IPv6, in its own words. No packet that is looked at here is one.
-struct Ipv6Only {
-  std::string text;
-  bool operator==(const Ipv6Only&) const = default;
-};
-/// `meta nfproto ipv4`: holds for all.
-struct Ipv4Only {
-  bool operator==(const Ipv4Only&) const = default;
+/// `meta nfproto ipv6`
+struct FamilyMatch {
+  bool isV6 = false;
+  bool isNot = false;
+  bool operator==(const FamilyMatch&) const = default;
 };
 /// `counter`
 struct CountStatement {
@@ -193,8 +211,9 @@ struct NotrackStatement {
 };
 using Match = std::variant<AddressMatch, DeviceMatch, ProtocolMatch, TransportMatch, MultiportMatch, IcmpMatch,
                            StateMatch, MarkMatch, AddressTypeMatch, PhysdevMatch, Comment, LimitMatch, ValueMatch,
-                           Ipv6Only, Ipv4Only, CountStatement, LogStatement, MarkStatement, NotrackStatement>;
+                           FamilyMatch, CountStatement, LogStatement, MarkStatement, NotrackStatement>;
 
+/// Codes of ICMP; where IPv6 has the same it is said by the same word (see RejectCode6()).
 enum class RejectWith : uint8_t {
   NetUnreachable,
   HostUnreachable,
@@ -203,12 +222,14 @@ enum class RejectWith : uint8_t {
   NetProhibited,
   HostProhibited,
   AdminProhibited,
-  TcpReset
+  TcpReset,
+  PolicyFail,  ///< IPv6 alone
+  RejectRoute  ///< IPv6 alone
 };
 
 /// To what NAT may change a source or destination.
 struct NatRange {
-  Ipv4Address low, high;           ///< zero: the address stays (REDIRECT, MASQUERADE: found out for each packet)
+  IpAddress low, high;  ///< none, or zero: the address stays (REDIRECT, MASQUERADE: found out for each packet)
   std::optional<PortRange> ports;  ///< unset: the port stays if it can
   bool random = false;             ///< a random port at once (--random)
   bool fullyRandom = false;        ///< --random-fully
@@ -238,9 +259,10 @@ struct Target {
   RejectWith rejectWith = RejectWith::PortUnreachable;
   uint32_t mark = 0, mask = 0xffffffff;  ///< Mark: the bits of `mask` are cleared, then those of `mark` flipped
   NatRange nat;
-  std::string prefix;    ///< of Log
-  bool asCt = false;     ///< Notrack: was asked for as `-j CT --notrack`
-  bool asIcmpx = false;  ///< Reject: nft's word for IPv4's and IPv6's message
+  std::string prefix;     ///< of Log
+  bool asCt = false;      ///< Notrack: was asked for as `-j CT --notrack`
+  bool asIcmpx = false;   ///< Reject: nft's word for IPv4's and IPv6's message
+  bool isIcmpv6 = false;  ///< Reject: for IPv6 packets alone; else, without asIcmpx, for IPv4's
   bool operator==(const Target&) const = default;
 };
 
@@ -275,11 +297,11 @@ struct FilterChain {
   uint64_t packets = 0, bytes = 0;  ///< that met the policy
 };
 
-enum class FilterFamily : uint8_t { Ip, Inet, Bridge };
+enum class FilterFamily : uint8_t { Ip, Ip6, Inet, Bridge };
 
 /// A set of nft that has a name.
 struct FilterSet {
-  enum class Type : uint8_t { Address, Service, Protocol, DeviceName } type = Type::Address;
+  enum class Type : uint8_t { Address, Address6, Service, Protocol, DeviceName } type = Type::Address;
   std::string name;
   bool hasIntervals = false;  ///< `flags interval`
   bool merges = false;        ///< `auto-merge`
@@ -302,9 +324,10 @@ struct FilterTable {
 /// What rules look at, and may change.
 struct FilterPacket {
   const Namespace* ns = nullptr;  ///< whose addresses AddressTypeMatch asks for
-  Ipv4Address source, destination;
-  uint8_t protocol = 0;
-  bool hasPorts = false;  ///< false: a later fragment, or a protocol without
+  IpAddress source, destination;  ///< their family is the packet's
+  uint8_t protocol = 0;           ///< behind IPv6's extension headers
+  uint8_t nextHeader = 0;         ///< of IPv6
+  bool hasPorts = false;          ///< false: a later fragment, or a protocol without
   uint16_t sourcePort = 0, destinationPort = 0;
   uint8_t tcpFlags = 0;
   bool hasIcmp = false;
@@ -316,11 +339,13 @@ struct FilterPacket {
   bool isBridged = false;
   uint8_t state = kStateInvalid;  ///< of ConnectionState
   uint32_t bytes = 0;
-  uint32_t mark = 0;       ///< changed by Mark
-  bool untracked = false;  ///< set by Notrack
-  Nanoseconds now;         ///< for LimitMatch
-  bool metLimit = false;   ///< set by LimitMatch: what was said depends on the packets before
+  uint32_t mark = 0;                             ///< changed by Mark
+  bool untracked = false;                        ///< set by Notrack
+  Nanoseconds now;                               ///< for LimitMatch
+  bool metLimit = false;                         ///< set by LimitMatch: what was said depends on the packets before
   std::vector<RuleCounters>* counted = nullptr;  ///< gets what has counted it
+
+  bool IsV6() const { return source.IsV6(); }
 };
 
 struct FilterVerdict {
@@ -347,7 +372,8 @@ struct HookStep {
 };
 
 /// All tables of a namespace, `iptables`' and `nft`'s own: what `nft list ruleset` shows. iptables 1.8.9 (nf_tables)
-/// keeps its tables as tables of the family ip.
+/// keeps its tables as tables of the family ip, ip6tables of ip6. A table of inet sees both families; each has hooks of
+/// its own.
 class Ruleset {
  public:
   const std::vector<std::unique_ptr<FilterTable>>& Tables() const { return m_tables; }
@@ -360,24 +386,33 @@ class Ruleset {
     return std::exchange(m_tables, std::move(tables));
   }
   /// iptables' own chain of that table ("filter", "nat", "mangle", "raw", "security"); made if it is not there yet.
-  FilterChain& Builtin(std::string_view table, Hook hook);
-  const FilterChain* FindBuiltin(std::string_view table, Hook hook) const;
+  FilterChain& Builtin(std::string_view table, Hook hook, FilterFamily family = FilterFamily::Ip);
+  const FilterChain* FindBuiltin(std::string_view table, Hook hook, FilterFamily family = FilterFamily::Ip) const;
 
   /// To be called after tables, chains or rules were changed, and before packets see them.
   void Rebuild();
-  bool IsActive(Hook hook) const { return !m_steps[static_cast<size_t>(hook)].empty(); }
-  const std::vector<HookStep>& Steps(Hook hook) const { return m_steps[static_cast<size_t>(hook)]; }
-  bool Tracks() const { return m_tracks; }  ///< connection tracking is on: a rule needs it
+  // Of IPv4, or IPv6.
+  bool IsActive(Hook hook, bool isV6 = false) const { return !Steps(hook, isV6).empty(); }
+  const std::vector<HookStep>& Steps(Hook hook, bool isV6 = false) const {
+    return m_of[isV6].steps[static_cast<size_t>(hook)];
+  }
+  bool Tracks(bool isV6 = false) const { return m_of[isV6].tracks; }  ///< connection tracking is on: a rule needs it
   /// The chains of type nat at a hook.
-  const std::vector<HookStep>& NatChains(Hook hook) const { return m_nat[static_cast<size_t>(hook)]; }
+  const std::vector<HookStep>& NatChains(Hook hook, bool isV6 = false) const {
+    return m_of[isV6].nat[static_cast<size_t>(hook)];
+  }
 
   /// nft_do_chain(): walks a base chain and those that it jumps to.
   static FilterVerdict Walk(const FilterTable& table, FilterChain& chain, FilterPacket& packet);
 
  private:
   std::vector<std::unique_ptr<FilterTable>> m_tables;
-  std::array<std::vector<HookStep>, kHookCount> m_steps, m_nat;
-  bool m_tracks = false;
+  struct Hooks {
+    std::array<std::vector<HookStep>, kHookCount> steps, nat;
+    bool tracks = false;
+  };
+  void RebuildHooks(bool isV6);
+  std::array<Hooks, 2> m_of;  ///< IPv4's, IPv6's
 };
 
 /// The built-in chains of an iptables table, in the order in which it prints them; empty: there is no such table.

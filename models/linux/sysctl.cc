@@ -42,6 +42,7 @@ std::optional<Access> OfConntrack(Conntrack& conntrack, std::string_view key) {
   if (key == "tcp_loose") return SysctlNumber(s.tcpLoose);
   if (key == "tcp_be_liberal") return SysctlNumber(s.tcpBeLiberal);
   if (key == "generic_timeout") return SysctlSpan(s.generic, kSecond);
+  if (key == "icmpv6_timeout") return SysctlSpan(s.icmpv6, kSecond);
   if (key == "icmp_timeout") return SysctlSpan(s.icmp, kSecond);
   if (key == "udp_timeout") return SysctlSpan(s.udp, kSecond);
   if (key == "udp_timeout_stream") return SysctlSpan(s.udpStream, kSecond);
@@ -71,6 +72,7 @@ std::optional<Access> OfNamespace(Namespace& ns, std::string_view key) {
   if (key == "net.ipv4.route.mtu_expires") return SysctlSpan(ns.pmtuExpires, 1000000000);
   if (key.substr(0, kConntrack.size()) == kConntrack) return OfConntrack(ns.conntrack, key.substr(kConntrack.size()));
   if (key == "net.bridge.bridge-nf-call-iptables") return SysctlNumber(ns.bridgeNfCallIptables);
+  if (key == "net.bridge.bridge-nf-call-ip6tables") return SysctlNumber(ns.bridgeNfCallIp6tables);
   return std::nullopt;
 }
 

@@ -53,4 +53,9 @@ uint16_t ChecksumUpdate(uint16_t checksum, uint16_t before, uint16_t after) {
   return ChecksumFold(uint64_t{static_cast<uint16_t>(~checksum)} + static_cast<uint16_t>(~before) + after);
 }
 
+uint64_t PseudoHeaderSum(const IpAddress& source, const IpAddress& destination, uint8_t protocol, uint32_t length) {
+  return destination.IsV6() ? PseudoHeaderSum(source.V6(), destination.V6(), protocol, length)
+                            : PseudoHeaderSum(source.V4(), destination.V4(), protocol, length);
+}
+
 }  // namespace overlaysim::wire

@@ -18,6 +18,8 @@ uint16_t ChecksumFold(uint64_t sum);
 uint64_t PseudoHeaderSum(Ipv4Address source, Ipv4Address destination, uint8_t protocol, uint32_t length);
 /// The pseudo header of everything over IPv6, ICMPv6 too (RFC 8200, section 8.1).
 uint64_t PseudoHeaderSum(const Ipv6Address& source, const Ipv6Address& destination, uint8_t protocol, uint32_t length);
+/// Of two addresses of one family.
+uint64_t PseudoHeaderSum(const IpAddress& source, const IpAddress& destination, uint8_t protocol, uint32_t length);
 
 /// Checksum of an IPv4 header, ICMP message or the like; over data with its right checksum in place it gives 0.
 inline uint16_t Checksum(const uint8_t* data, size_t size) { return ChecksumFold(ChecksumAdd(data, size)); }

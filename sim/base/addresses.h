@@ -148,6 +148,30 @@ class IpAddress {
   std::array<uint8_t, 16> m_bytes{};  ///< IPv4: the first four
 };
 
+/// A prefix of either family, in canonical form unless made by hand.
+struct IpPrefix {
+  IpAddress address;
+  uint8_t length = 0;
+
+  constexpr IpPrefix() = default;
+  constexpr IpPrefix(const Ipv4Prefix& p)
+      : address(p.address), length(p.length) {}  // NOLINT(google-explicit-constructor)
+  constexpr IpPrefix(const Ipv6Prefix& p)
+      : address(p.address), length(p.length) {}  // NOLINT(google-explicit-constructor)
+  constexpr bool operator==(const IpPrefix&) const = default;
+  constexpr bool IsV6() const { return address.IsV6(); }
+  constexpr bool IsHost() const { return length == (IsV6() ? Ipv6Address::kBits : Ipv4Address::kBits); }
+  /// False for an address of the other family.
+  constexpr bool Contains(const IpAddress& a) const {
+    if (a.IsV6() != IsV6()) return false;
+    return IsV6() ? Ipv6Prefix{address.V6(), length}.Contains(a.V6())
+                  : Ipv4Prefix{address.V4(), length}.Contains(a.V4());
+  }
+  std::string ToString() const {  ///< always with the length
+    return IsV6() ? Ipv6Prefix{address.V6(), length}.ToString() : Ipv4Prefix{address.V4(), length}.ToString();
+  }
+};
+
 struct MacAddress {
   std::array<uint8_t, 6> bytes{};
 

@@ -20,6 +20,8 @@ constexpr Program kPrograms[] = {
     {"ethtool", RunEthtool},
     {"iptables", RunIptables},
     {"iptables-save", RunIptablesSave},
+    {"ip6tables", RunIp6tables},
+    {"ip6tables-save", RunIp6tablesSave},
     {"nft", RunNft},
     {"conntrack", RunConntrack},
     {"nstat", RunNstat},

@@ -9,11 +9,11 @@ namespace overlaysim::iproute2 {
 namespace {
 
 constexpr const char* kVersion = "conntrack v1.4.7 (conntrack-tools): ";
-constexpr uint8_t kIcmp = 1, kTcp = 6, kUdp = 17;
+constexpr uint8_t kIcmp = 1, kIcmpv6 = 58, kTcp = 6, kUdp = 17;
 
 std::string TupleText(const kernel::Tuple& t) {
   std::string out = fmt::format("src={} dst={} ", t.source.ToString(), t.destination.ToString());
-  if (t.protocol == kIcmp)
+  if (t.protocol == kIcmp || t.protocol == kIcmpv6)
     return out + fmt::format("type={} code={} id={} ", t.destinationPort >> 8, t.destinationPort & 0xff, t.sourcePort);
   if (t.protocol == kTcp || t.protocol == kUdp || t.protocol == 132)
     return out + fmt::format("sport={} dport={} ", t.sourcePort, t.destinationPort);

@@ -1,4 +1,4 @@
-// The program `iptables`, version 1.8.9 (nf_tables).
+// The programs `iptables` and `ip6tables`, version 1.8.9 (nf_tables).
 
 #include "sim/iproute2/iptables.h"
 
@@ -43,6 +43,9 @@ std::optional<kernel::BuiltinChain> FindBuiltin(std::string_view table, std::str
 }
 
 struct Invocation {
+  explicit Invocation(FilterFamily ofFamily) : family(ofFamily), rule(ofFamily) {}
+
+  FilterFamily family;
   char command = 0;  ///< the letter of -A, -I, -D, -C, -R, -F, -P, -L, -S, -Z, -N, -X, -E
   std::string chain, newName, policy;
   size_t position = 0;  ///< of -I, -D, -R, -L, -S; from 1; 0: none
@@ -119,10 +122,10 @@ std::string TableOf(const std::vector<std::string>& words) {
   return "filter";
 }
 
-Invocation Parse(const Namespace& ns, std::vector<std::string> line, std::string_view table) {
-  Invocation call;
+Invocation Parse(const Namespace& ns, std::vector<std::string> line, std::string_view table, FilterFamily family) {
+  Invocation call(family);
   call.table = table;
-  const FilterTable* chains = ns.netfilter.Find(FilterFamily::Ip, table);
+  const FilterTable* chains = ns.netfilter.Find(family, table);
   Words words(Unbundled(std::move(line)));
   while (!words.Done()) {
     const bool isNot = words.Take("!");
@@ -133,9 +136,8 @@ Invocation Parse(const Namespace& ns, std::vector<std::string> line, std::string
       NeedValue(words, option);
     } else if (!TakeListOption(option, call.list) && !call.rule.Take(words, option, isNot, chains)) {
       if (option[0] != '-')
-        throw Failure{
-            2,
-            fmt::format("Bad argument `{}'\nTry `iptables -h' or 'iptables --help' for more information.\n", option)};
+        throw Failure{2, fmt::format("Bad argument `{0}'\nTry `{1} -h' or '{1} --help' for more information.\n", option,
+                                     IptablesProgram(family))};
       RefuseParameter(fmt::format("unknown option \"{}\"", option));
     }
   }
@@ -158,7 +160,12 @@ bool IsRefused(const FilterTable& table, const FilterChain& chain, const FilterR
   };
   for (const kernel::Match& match : rule.matches) {
     if (const auto* t = std::get_if<kernel::TransportMatch>(&match); t && protocol() != t->protocol) return true;
-    if (std::holds_alternative<kernel::IcmpMatch>(match) && protocol() != 1) return true;
+    if (const auto* icmp = std::get_if<kernel::IcmpMatch>(&match); icmp && protocol() != (icmp->isV6 ? 58 : 1))
+      return true;
+    if (const auto* type = std::get_if<kernel::AddressTypeMatch>(&match); type && table.family == FilterFamily::Ip6) {
+      constexpr unsigned kNotOfIpv6 = 1u << 3 | 1u << 6 | 1u << 8;  // broadcast, blackhole, prohibit
+      if (((type->source | type->destination) & kNotOfIpv6) != 0) return true;
+    }
   }
   auto onlyAt = [&](std::string_view name, std::initializer_list<Hook> hooks) {
     if (table.name != name) return true;
@@ -193,7 +200,7 @@ bool Leads(const FilterTable& table, const std::string& from, const std::string&
 
 class Editor {
  public:
-  Editor(Namespace& ns, const std::string& table) : m_ns(ns), m_table(table) {}
+  Editor(Namespace& ns, const Invocation& call) : m_ns(ns), m_family(call.family), m_table(call.table) {}
   ~Editor() { m_ns.netfilter.Rebuild(); }
   Editor(const Editor&) = delete;
   Editor& operator=(const Editor&) = delete;
@@ -201,16 +208,16 @@ class Editor {
   /// nullptr: there is none. A built-in chain is made when it is first used.
   FilterChain* Find(const std::string& name, bool makes) {
     if (const auto builtin = FindBuiltin(m_table, name)) {
-      FilterTable* table = m_ns.netfilter.Find(FilterFamily::Ip, m_table);
+      FilterTable* table = m_ns.netfilter.Find(m_family, m_table);
       FilterChain* chain = table ? table->Find(name) : nullptr;
-      return chain || !makes ? chain : &m_ns.netfilter.Builtin(m_table, builtin->hook);
+      return chain || !makes ? chain : &m_ns.netfilter.Builtin(m_table, builtin->hook, m_family);
     }
-    FilterTable* table = m_ns.netfilter.Find(FilterFamily::Ip, m_table);
+    FilterTable* table = m_ns.netfilter.Find(m_family, m_table);
     return table ? table->Find(name) : nullptr;
   }
   FilterTable& TheTable() {
-    FilterTable* table = m_ns.netfilter.Find(FilterFamily::Ip, m_table);
-    return table ? *table : m_ns.netfilter.Add(FilterFamily::Ip, m_table);
+    FilterTable* table = m_ns.netfilter.Find(m_family, m_table);
+    return table ? *table : m_ns.netfilter.Add(m_family, m_table);
   }
   void Insert(FilterChain& chain, size_t index, FilterRule rule, const char* operation) {
     const FilterTable& table = TheTable();
@@ -237,6 +244,7 @@ class Editor {
 
  private:
   Namespace& m_ns;
+  FilterFamily m_family;
   std::string m_table;
 };
 
@@ -258,7 +266,7 @@ void SetPolicy(Editor& editor, const Invocation& call) {
 
 void EditRules(Namespace& ns, const Invocation& call) {
   const std::vector<FilterRule> rules = call.rule.Finish();
-  Editor editor(ns, call.table);
+  Editor editor(ns, call);
   const bool makes = call.command == 'A' || call.command == 'I' || call.command == 'R';
   FilterChain* chain = editor.Find(call.chain, makes);
   if (!chain) {
@@ -300,14 +308,14 @@ void CheckNewName(const std::string& name) {
 
 void AddChain(Namespace& ns, const Invocation& call) {
   CheckNewName(call.chain);
-  Editor editor(ns, call.table);
+  Editor editor(ns, call);
   if (FindBuiltin(call.table, call.chain) || editor.Find(call.chain, false)) RefuseRule("Chain already exists");
   editor.TheTable().Add({.name = call.chain});
 }
 
 void DeleteChains(Namespace& ns, const Invocation& call) {
-  Editor editor(ns, call.table);
-  FilterTable* table = ns.netfilter.Find(FilterFamily::Ip, call.table);
+  Editor editor(ns, call);
+  FilterTable* table = ns.netfilter.Find(call.family, call.table);
   if (!call.chain.empty() && !editor.Find(call.chain, false)) RefuseRule(kNoSuchChain);
   if (!table) return;
   std::vector<const FilterChain*> wanted;
@@ -328,7 +336,7 @@ void DeleteChains(Namespace& ns, const Invocation& call) {
 
 void RenameChain(Namespace& ns, const Invocation& call) {
   CheckNewName(call.newName);
-  Editor editor(ns, call.table);
+  Editor editor(ns, call);
   FilterChain* chain = editor.Find(call.chain, false);
   if (!chain || chain->hook) RefuseRule(kNoSuchChain);
   if (editor.Find(call.newName, false)) RefuseRule("File exists");
@@ -340,10 +348,10 @@ void RenameChain(Namespace& ns, const Invocation& call) {
 
 /// -F and -Z, of one chain or of all.
 void VisitChains(Namespace& ns, const Invocation& call) {
-  Editor editor(ns, call.table);
+  Editor editor(ns, call);
   if (!call.chain.empty() && !FindBuiltin(call.table, call.chain) && !editor.Find(call.chain, false))
     RefuseRule(kNoSuchChain);
-  const FilterTable* table = ns.netfilter.Find(FilterFamily::Ip, call.table);
+  const FilterTable* table = ns.netfilter.Find(call.family, call.table);
   if (!table) return;
   for (const auto& chain : table->chains) {
     if (!call.chain.empty() && call.chain != chain->name) continue;
@@ -359,10 +367,10 @@ void VisitChains(Namespace& ns, const Invocation& call) {
 /// -L and -S, of one chain or of all.
 std::string Show(const Namespace& ns, const Invocation& call) {
   const FilterTable none;
-  const FilterTable* table = ns.netfilter.Find(FilterFamily::Ip, call.table);
+  const FilterTable* table = ns.netfilter.Find(call.family, call.table);
   std::string heads, rules, list;
   bool found = call.chain.empty();
-  for (const FilterChain& chain : ChainsInOrder(ns, call.table)) {
+  for (const FilterChain& chain : ChainsInOrder(ns, call.table, call.family)) {
     if (!call.chain.empty() && call.chain != chain.name) continue;
     found = true;
     if (call.command == 'L') {
@@ -404,7 +412,7 @@ std::string Carry(Namespace& ns, const Invocation& call) {
       RenameChain(ns, call);
       break;
     case 'P': {
-      Editor editor(ns, call.table);
+      Editor editor(ns, call);
       SetPolicy(editor, call);
       break;
     }
@@ -414,42 +422,51 @@ std::string Carry(Namespace& ns, const Invocation& call) {
   return {};
 }
 
-[[noreturn]] void Complain(const IptablesRefusal& refusal) {
+[[noreturn]] void Complain(const char* program, const IptablesRefusal& refusal) {
   switch (refusal.kind) {
     case IptablesRefusal::Kind::Parameter:
-      throw Failure{2, fmt::format("iptables v1.8.9 (nf_tables): {}\nTry `iptables -h' or 'iptables --help' for more "
-                                   "information.\n",
-                                   refusal.text)};
+      throw Failure{2, fmt::format("{0} v1.8.9 (nf_tables): {1}\nTry `{0} -h' or '{0} --help' for more information.\n",
+                                   program, refusal.text)};
     case IptablesRefusal::Kind::Rule:
-      throw Failure{1, fmt::format("iptables: {}.\n", refusal.text)};
+      throw Failure{1, fmt::format("{}: {}.\n", program, refusal.text)};
     case IptablesRefusal::Kind::Kernel:
       break;
   }
-  throw Failure{4, fmt::format("iptables v1.8.9 (nf_tables): {}\n", refusal.text)};
+  throw Failure{4, fmt::format("{} v1.8.9 (nf_tables): {}\n", program, refusal.text)};
 }
 
 }  // namespace
 
-std::string CarryIptables(Namespace& ns, std::vector<std::string> line, std::string_view table) {
-  return Carry(ns, Parse(ns, std::move(line), table));
+const char* IptablesProgram(FilterFamily family) { return family == FilterFamily::Ip6 ? "ip6tables" : "iptables"; }
+
+std::string CarryIptables(Namespace& ns, std::vector<std::string> line, std::string_view table, FilterFamily family) {
+  return Carry(ns, Parse(ns, std::move(line), table, family));
 }
 
-void RunIptables(Session& session, Words& words) {
+namespace {
+
+void Run(Session& session, Words& words, FilterFamily family) {
+  const char* program = IptablesProgram(family);
   std::vector<std::string> line = words.Rest();
   if (line.size() == 1 && (line[0] == "-V" || line[0] == "--version")) {
-    session.result.out += "iptables v1.8.9 (nf_tables)\n";
+    session.result.out += fmt::format("{} v1.8.9 (nf_tables)\n", program);
     return;
   }
   const std::string table = TableOf(line);
   if (!IsTable(table))
-    throw Failure{3, fmt::format("iptables v1.8.9 (nf_tables): table '{}' does not exist\n"
-                                 "Perhaps iptables or your kernel needs to be upgraded.\n",
-                                 table)};
+    throw Failure{3, fmt::format("{0} v1.8.9 (nf_tables): table '{1}' does not exist\n"
+                                 "Perhaps {0} or your kernel needs to be upgraded.\n",
+                                 program, table)};
   try {
-    session.result.out += CarryIptables(session.Ns(), std::move(line), table);
+    session.result.out += CarryIptables(session.Ns(), std::move(line), table, family);
   } catch (const IptablesRefusal& refusal) {
-    Complain(refusal);
+    Complain(program, refusal);
   }
 }
+
+}  // namespace
+
+void RunIptables(Session& session, Words& words) { Run(session, words, FilterFamily::Ip); }
+void RunIp6tables(Session& session, Words& words) { Run(session, words, FilterFamily::Ip6); }
 
 }  // namespace overlaysim::iproute2

@@ -15,7 +15,10 @@ namespace overlaysim::iproute2 {
 
 class Words;
 
-// Words and numbers of iptables 1.8.9 (nf_tables), and what it prints.
+// Words and numbers of iptables and ip6tables 1.8.9 (nf_tables), and what they print. Which of the two it is, is said
+// by the family of its tables: FilterFamily::Ip or Ip6.
+
+const char* IptablesProgram(kernel::FilterFamily family);  ///< "iptables", "ip6tables"
 
 /// How iptables ends when it refuses: each program words these three in its own way.
 struct IptablesRefusal {
@@ -38,12 +41,12 @@ std::string IpProtocolName(uint8_t protocol, bool numeric = false);
 std::optional<uint16_t> ParseService(const std::string& word);
 std::string ServiceName(uint16_t port);
 
-/// "echo-request", "fragmentation-needed", "any", "3", "3/4". nullopt: unknown.
-std::optional<kernel::IcmpMatch> ParseIcmpType(const std::string& word);
+/// "echo-request", "fragmentation-needed", "any" (of IPv4), "3", "3/4". nullopt: unknown.
+std::optional<kernel::IcmpMatch> ParseIcmpType(const std::string& word, bool isV6 = false);
 
 /// By the name or the short name of a `--reject-with` type.
-std::optional<kernel::RejectWith> ParseRejectType(const std::string& word);
-const char* RejectName(kernel::RejectWith with);  ///< "icmp-port-unreachable"
+std::optional<kernel::RejectWith> ParseRejectType(const std::string& word, bool isV6 = false);
+const char* RejectName(const kernel::Target& target);  ///< "icmp-port-unreachable"
 
 extern const std::vector<std::pair<const char*, uint8_t>> kConnectionStates;  ///< in the order of printing
 extern const std::vector<std::pair<const char*, uint8_t>> kTcpFlags;
@@ -52,6 +55,7 @@ extern const std::vector<std::pair<const char*, uint8_t>> kAddressTypes;  ///< n
 /// Reads the words of one rule: matches, then the target with its options.
 class IptablesRule {
  public:
+  explicit IptablesRule(kernel::FilterFamily family) : m_isV6(family == kernel::FilterFamily::Ip6) {}
   /// Eats one option and its values; false: it is none of a rule's.
   bool Take(Words& words, const std::string& option, bool isNot, const kernel::FilterTable* table);
   /// The rules that the words stand for: one for each pair of addresses. Refuses what is not complete.
@@ -72,6 +76,7 @@ class IptablesRule {
   template <typename M>
   M& LastOrNew();
 
+  bool m_isV6;
   std::vector<kernel::AddressMatch> m_sources, m_destinations;
   std::optional<kernel::DeviceMatch> m_in, m_out;
   std::optional<kernel::ProtocolMatch> m_protocol;
@@ -83,11 +88,13 @@ class IptablesRule {
 
 /// Carries out one command line of iptables, without the program's name, on that table; answers what it prints.
 /// Throws IptablesRefusal.
-std::string CarryIptables(kernel::Namespace& ns, std::vector<std::string> line, std::string_view table);
+std::string CarryIptables(kernel::Namespace& ns, std::vector<std::string> line, std::string_view table,
+                          kernel::FilterFamily family = kernel::FilterFamily::Ip);
 
 /// All tables that have chains, as `iptables-save` prints them; `only`: one table ("": all). `date` stands in the
 /// comments.
-std::string IptablesSave(const kernel::Namespace& ns, std::string_view only, bool counters, const std::string& date);
+std::string IptablesSave(const kernel::Namespace& ns, std::string_view only, bool counters, const std::string& date,
+                         kernel::FilterFamily family = kernel::FilterFamily::Ip);
 
 struct IptablesProblem {
   size_t line = 0, column = 0, length = 1;  ///< from 1
@@ -95,7 +102,8 @@ struct IptablesProblem {
 };
 /// Reads text as iptables-save prints it, as `iptables-restore` does: a table is changed at its COMMIT or not at all.
 /// `flushes`: what the tables hold goes first (without `-n`). nullopt: all is done.
-std::optional<IptablesProblem> IptablesRestore(kernel::Namespace& ns, std::string_view text, bool flushes);
+std::optional<IptablesProblem> IptablesRestore(kernel::Namespace& ns, std::string_view text, bool flushes,
+                                               kernel::FilterFamily family = kernel::FilterFamily::Ip);
 
 /// One rule as `iptables -S` prints it: "-A INPUT -p udp -m udp --dport 8472 -j DROP".
 std::string FilterRuleLine(const std::string& chain, const kernel::FilterRule& rule);
@@ -112,6 +120,7 @@ std::string FilterTargetName(const kernel::Target& target);
 
 /// An iptables table's chains in the order of printing: the built-in ones (made up when they are not there), then the
 /// others by name.
-std::vector<kernel::FilterChain> ChainsInOrder(const kernel::Namespace& ns, std::string_view table);
+std::vector<kernel::FilterChain> ChainsInOrder(const kernel::Namespace& ns, std::string_view table,
+                                               kernel::FilterFamily family = kernel::FilterFamily::Ip);
 
 }  // namespace overlaysim::iproute2

@@ -1,4 +1,4 @@
-// The words of a rule, as iptables reads them (iptables/xshared.c, extensions/libxt_*.c and libipt_*.c).
+// The words of a rule, as iptables reads them (iptables/xshared.c, extensions/libxt_*.c, libipt_*.c and libip6t_*.c).
 
 #include <fmt/format.h>
 
@@ -28,7 +28,7 @@ using kernel::TransportMatch;
 
 namespace {
 
-constexpr uint8_t kIcmp = 1, kTcp = 6, kUdp = 17, kDccp = 33, kSctp = 132, kUdplite = 136;
+constexpr uint8_t kIcmp = 1, kIcmpv6 = 58, kTcp = 6, kUdp = 17, kDccp = 33, kSctp = 132, kUdplite = 136;
 
 std::string NeedValue(Words& words, const std::string& option) {
   if (words.Done()) RefuseParameter(fmt::format("option \"{}\" requires an argument", option));
@@ -45,12 +45,18 @@ std::vector<std::string> Split(const std::string& text, char at) {
   }
 }
 
-std::vector<AddressMatch> ParseAddresses(const std::string& text, bool isDestination, bool isNot) {
+std::vector<AddressMatch> ParseAddresses(const std::string& text, bool isDestination, bool isNot, bool isV6) {
   std::vector<AddressMatch> out;
   for (const std::string& word : Split(text, ',')) {
     try {
-      out.push_back({isDestination, {ParsePrefixOf<Ipv4Address>(word).Canonical()}, isNot});
+      const IpPrefix prefix = isV6 ? IpPrefix(ParsePrefixOf<Ipv6Address>(word).Canonical())
+                                   : IpPrefix(ParsePrefixOf<Ipv4Address>(word).Canonical());
+      out.push_back({isDestination, {prefix}, isNot});
     } catch (const Failure&) {
+      const size_t slash = word.find('/');
+      const auto address = slash == std::string::npos ? std::nullopt : IpAddress::Parse(word.substr(0, slash));
+      if (address && address->IsV6() == isV6)
+        RefuseParameter(fmt::format("invalid mask `{}' specified", word.substr(slash + 1)));
       RefuseParameter(fmt::format("host/network `{}' not found", word));
     }
   }
@@ -89,15 +95,25 @@ std::pair<uint32_t, uint32_t> ParseMark(const std::string& match, const std::str
   return {static_cast<uint32_t>(*value), static_cast<uint32_t>(*mask)};
 }
 
-/// "10.1.1.1", "10.1.1.1-10.1.1.9:1000-2000", ":80"
-void ParseNatAddress(const std::string& word, NatRange& range) {
-  const size_t colon = word.find(':');
-  const std::string addresses = word.substr(0, colon);
+/// "10.1.1.1", "10.1.1.1-10.1.1.9:1000-2000", ":80"; "fd00::1", "[fd00::1-fd00::9]:1000-2000"
+void ParseNatAddress(const std::string& word, NatRange& range, bool isV6) {
+  size_t colon = word.find(':');
+  std::string addresses = word.substr(0, colon);
+  if (isV6 && !word.empty() && word[0] == '[') {
+    const size_t close = word.find(']');
+    if (close == std::string::npos) RefuseParameter(fmt::format("Invalid address:port syntax \"{}\"\n", word));
+    addresses = word.substr(1, close - 1);
+    colon = close + 1 < word.size() ? close + 1 : std::string::npos;
+  } else if (isV6 && (colon != 0 || word.find(':', 1) != std::string::npos)) {
+    addresses = word;
+    colon = std::string::npos;
+  }
   if (!addresses.empty()) {
     const size_t dash = addresses.find('-');
-    const auto low = Ipv4Address::Parse(addresses.substr(0, dash));
-    const auto high = dash == std::string::npos ? low : Ipv4Address::Parse(addresses.substr(dash + 1));
-    if (!low || !high) RefuseParameter(fmt::format("Bad IP address \"{}\"\n", addresses));
+    const auto low = IpAddress::Parse(addresses.substr(0, dash));
+    const auto high = dash == std::string::npos ? low : IpAddress::Parse(addresses.substr(dash + 1));
+    if (!low || !high || low->IsV6() != isV6 || high->IsV6() != isV6)
+      RefuseParameter(fmt::format("Bad IP address \"{}\"{}", addresses, isV6 ? "" : "\n"));
     range.low = *low;
     range.high = *high;
   }
@@ -171,10 +187,10 @@ constexpr TargetName kTargets[] = {
     {"REDIRECT", Target::Kind::Redirect},     {"NOTRACK", Target::Kind::Notrack}, {"CT", Target::Kind::Notrack}};
 constexpr const char* kOtherTargets[] = {"NFLOG",    "CONNMARK", "TCPMSS", "TPROXY", "TRACE", "CLASSIFY",  "DSCP",
                                          "CHECKSUM", "NETMAP",   "TTL",    "SET",    "QUEUE", "CLUSTERIP", "NFQUEUE"};
-constexpr const char* kOtherMatches[] = {"set",    "statistic", "iprange", "mac",      "string",    "u32",
-                                         "length", "ttl",       "owner",   "recent",   "hashlimit", "connlimit",
-                                         "tos",    "dscp",      "pkttype", "rpfilter", "socket",    "cgroup",
-                                         "bpf",    "time",      "connmark"};
+constexpr const char* kOtherMatches[] = {
+    "set",       "statistic", "iprange", "mac",  "string",  "u32",      "length", "ttl",    "owner", "recent",
+    "hashlimit", "connlimit", "tos",     "dscp", "pkttype", "rpfilter", "socket", "cgroup", "bpf",   "time",
+    "connmark",  "hl",        "eui64",   "frag", "rt",      "hbh",      "dst",    "ah",     "mh",    "ipv6header"};
 
 }  // namespace
 
@@ -199,7 +215,9 @@ void IptablesRule::Load(const std::string& match) {
       {"tcp", kTcp}, {"udp", kUdp}, {"sctp", kSctp}, {"dccp", kDccp}, {"udplite", kUdplite}};
   for (const auto& [name, protocol] : kTransports)
     if (match == name) return void(m_extensions.emplace_back(TransportMatch{.protocol = protocol}));
-  if (match == "icmp") return void(m_extensions.emplace_back(IcmpMatch{.isNot = true}));  // Finish() wants a type
+  const bool isIcmp = m_isV6 ? match == "icmp6" || match == "icmpv6" : match == "icmp";
+  if (isIcmp)
+    return void(m_extensions.emplace_back(IcmpMatch{.isV6 = m_isV6, .isNot = true}));  // Finish() wants a type
   if (match == "comment") return void(m_extensions.emplace_back(Comment{}));
   if (match == "conntrack") return void(m_extensions.emplace_back(StateMatch{}));
   if (match == "state") return void(m_extensions.emplace_back(StateMatch{.asState = true}));
@@ -220,15 +238,17 @@ bool IptablesRule::TakeBasic(Words& words, const std::string& option, bool isNot
     if (!protocol) RefuseParameter(fmt::format("unknown protocol \"{}\" specified", name));
     if (*protocol != 0) m_protocol = kernel::ProtocolMatch{*protocol, isNot};
   } else if (option == "-s" || option == "--source" || option == "--src") {
-    m_sources = ParseAddresses(NeedValue(words, option), false, isNot);
+    m_sources = ParseAddresses(NeedValue(words, option), false, isNot, m_isV6);
   } else if (option == "-d" || option == "--destination" || option == "--dst") {
-    m_destinations = ParseAddresses(NeedValue(words, option), true, isNot);
+    m_destinations = ParseAddresses(NeedValue(words, option), true, isNot, m_isV6);
   } else if (option == "-i" || option == "--in-interface") {
     m_in = kernel::DeviceMatch{false, NeedValue(words, option), isNot};
   } else if (option == "-o" || option == "--out-interface") {
     m_out = kernel::DeviceMatch{true, NeedValue(words, option), isNot};
   } else if (option == "-m" || option == "--match") {
     Load(NeedValue(words, option));
+  } else if (m_isV6 && (option == "-f" || option == "--fragments")) {
+    RefuseParameter("`-f' is not supported in IPv6, use -m frag instead");
   } else {
     return false;
   }
@@ -299,10 +319,11 @@ bool IptablesRule::TakeExtension(Words& words, const std::string& option, bool i
     match.flagMask = ParseTcpFlags(value());
     match.flags = ParseTcpFlags(value());
     match.notFlags = isNot;
-  } else if (option == "--icmp-type" && (Last<IcmpMatch>() || (m_protocol && m_protocol->protocol == kIcmp))) {
+  } else if (option == (m_isV6 ? "--icmpv6-type" : "--icmp-type") &&
+             (Last<IcmpMatch>() || (m_protocol && m_protocol->protocol == (m_isV6 ? kIcmpv6 : kIcmp)))) {
     const std::string name = value();
-    const auto match = ParseIcmpType(name);
-    if (!match) RefuseParameter(fmt::format("Unknown ICMP type `{}'", name));
+    const auto match = ParseIcmpType(name, m_isV6);
+    if (!match) RefuseParameter(fmt::format("Unknown ICMP{} type `{}'", m_isV6 ? "v6" : "", name));
     IcmpMatch& icmp = LastOrNew<IcmpMatch>();
     icmp = *match;
     icmp.isNot = isNot;
@@ -353,7 +374,7 @@ bool IptablesRule::TakeTarget(Words& words, const std::string& option) {
     case Target::Kind::Reject:
       if (option == "--reject-with") {
         const std::string name = value();
-        const auto with = ParseRejectType(name);
+        const auto with = ParseRejectType(name, m_isV6);
         if (!with) RefuseParameter(fmt::format("unknown reject type \"{}\"", name));
         t.rejectWith = *with;
         return true;
@@ -407,7 +428,7 @@ bool IptablesRule::TakeTarget(Words& words, const std::string& option) {
     t.nat.ports = ParsePorts(value(), '-');
   } else if ((t.kind == Target::Kind::Snat && option == "--to-source") ||
              (t.kind == Target::Kind::Dnat && option == "--to-destination")) {
-    ParseNatAddress(value(), t.nat);
+    ParseNatAddress(value(), t.nat, m_isV6);
     if (t.nat.ports && !HasTransport()) RefuseParameter("Need TCP, UDP, SCTP or DCCP with port specification");
     m_hasNatAddress = true;
   } else if (option == "--random") {
@@ -433,6 +454,7 @@ bool IptablesRule::Take(Words& words, const std::string& option, bool isNot, con
         if (m_targetName == target.name) {
           m_target.kind = target.kind;
           m_target.asCt = m_targetName == "CT";
+          m_target.isIcmpv6 = m_isV6 && target.kind == Target::Kind::Reject;
           return true;
         }
     if (table && table->Find(m_targetName)) {
@@ -455,7 +477,8 @@ bool IptablesRule::Take(Words& words, const std::string& option, bool isNot, con
 std::vector<FilterRule> IptablesRule::Finish() const {
   for (const Match& match : m_extensions) {
     if (const auto* icmp = std::get_if<IcmpMatch>(&match); icmp && !icmp->type && icmp->isNot)
-      RefuseParameter("icmp: option \"--icmp-type\" must be specified\n");
+      RefuseParameter(m_isV6 ? "icmp6: option \"--icmpv6-type\" must be specified\n"
+                             : "icmp: option \"--icmp-type\" must be specified\n");
     if (const auto* state = std::get_if<StateMatch>(&match); state && state->any == 0)
       RefuseParameter(state->asState ? "state: option \"--state\" must be specified\n"
                                      : "conntrack: At least one option is required");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <span>
 #include <utility>
 
 #include "models/linux/namespace.h"
@@ -31,8 +32,8 @@ const std::vector<std::pair<const char*, uint8_t>> kAddressTypes = {
 namespace {
 
 constexpr std::pair<uint8_t, const char*> kProtocols[] = {
-    {1, "icmp"}, {2, "igmp"}, {4, "ipencap"},    {6, "tcp"},   {17, "udp"},   {41, "ipv6"},     {47, "gre"},
-    {50, "esp"}, {51, "ah"},  {58, "ipv6-icmp"}, {89, "ospf"}, {132, "sctp"}, {136, "udplite"},
+    {1, "icmp"}, {2, "igmp"}, {4, "ipencap"},    {6, "tcp"},     {17, "udp"},  {41, "ipv6"},  {47, "gre"},
+    {50, "esp"}, {51, "ah"},  {58, "ipv6-icmp"}, {58, "icmpv6"}, {89, "ospf"}, {132, "sctp"}, {136, "udplite"},
 };
 
 struct IcmpName {
@@ -71,6 +72,55 @@ constexpr IcmpName kIcmpNames[] = {
     {"parameter-problem", 12, -1},
     {"timestamp-request", 13, -1},
     {"timestamp-reply", 14, -1},
+};
+
+constexpr IcmpName kIcmp6Names[] = {
+    {"destination-unreachable", 1, -1},
+    {"no-route", 1, 0},
+    {"communication-prohibited", 1, 1},
+    {"beyond-scope", 1, 2},
+    {"address-unreachable", 1, 3},
+    {"port-unreachable", 1, 4},
+    {"failed-policy", 1, 5},
+    {"reject-route", 1, 6},
+    {"packet-too-big", 2, -1},
+    {"time-exceeded", 3, -1},
+    {"ttl-exceeded", 3, -1},
+    {"ttl-zero-during-transit", 3, 0},
+    {"ttl-zero-during-reassembly", 3, 1},
+    {"parameter-problem", 4, -1},
+    {"bad-header", 4, 0},
+    {"unknown-header-type", 4, 1},
+    {"unknown-option", 4, 2},
+    {"echo-request", 128, -1},
+    {"ping", 128, -1},
+    {"echo-reply", 129, -1},
+    {"pong", 129, -1},
+    {"router-solicitation", 133, -1},
+    {"router-advertisement", 134, -1},
+    {"neighbour-solicitation", 135, -1},
+    {"neighbor-solicitation", 135, -1},
+    {"neighbour-advertisement", 136, -1},
+    {"neighbor-advertisement", 136, -1},
+    {"redirect", 137, -1},
+};
+std::span<const IcmpName> IcmpNames(bool isV6) {
+  return isV6 ? std::span<const IcmpName>(kIcmp6Names) : std::span<const IcmpName>(kIcmpNames);
+}
+
+struct RejectType {
+  RejectWith with;
+  const char* name;
+  const char* alias;
+};
+constexpr RejectType kRejectTypes6[] = {
+    {RejectWith::NetUnreachable, "icmp6-no-route", "no-route"},
+    {RejectWith::AdminProhibited, "icmp6-adm-prohibited", "adm-prohibited"},
+    {RejectWith::HostUnreachable, "icmp6-addr-unreachable", "addr-unreach"},
+    {RejectWith::PortUnreachable, "icmp6-port-unreachable", "port-unreach"},
+    {RejectWith::TcpReset, "tcp-reset", "tcp-reset"},
+    {RejectWith::PolicyFail, "icmp6-policy-fail", "policy-fail"},
+    {RejectWith::RejectRoute, "icmp6-reject-route", "reject-route"},
 };
 
 /// In the order of kernel::RejectWith.
@@ -127,6 +177,7 @@ std::string NatText(const kernel::NatRange& nat) {
   if (!nat.low.IsZero()) {
     out = nat.low.ToString();
     if (nat.high != nat.low) out += "-" + nat.high.ToString();
+    if (nat.ports && nat.low.IsV6()) out = "[" + out + "]";
   }
   if (nat.ports) out += ":" + Ports(*nat.ports, true, '-');
   return out;
@@ -178,7 +229,8 @@ struct Typed {
   std::string operator()(const kernel::IcmpMatch& m) const {
     std::string type = m.type ? fmt::to_string(*m.type) : "any";
     if (m.code) type += fmt::format("/{}", *m.code);
-    return fmt::format(" -m icmp {}--icmp-type {}", Not(m.isNot), type);
+    return fmt::format(" -m {} {}--{}-type {}", m.isV6 ? "icmp6" : "icmp", Not(m.isNot), m.isV6 ? "icmpv6" : "icmp",
+                       type);
   }
   std::string operator()(const kernel::StateMatch& m) const {
     return fmt::format(" -m {} {}--{} {}", m.asState ? "state" : "conntrack", Not(m.isNot),
@@ -242,10 +294,11 @@ struct Listed {
     const char* isNot = m.isNot ? "!" : "";
     if (!m.type) return fmt::format(" {}icmptype 255", isNot);
     if (!numeric)
-      for (const IcmpName& n : kIcmpNames)
+      for (const IcmpName& n : IcmpNames(m.isV6))
         if (n.type == *m.type && (n.code < 0 ? !m.code : m.code == static_cast<uint8_t>(n.code)))
-          return fmt::format(" icmp {}{}", isNot, n.name);
-    std::string text = fmt::format(" {}icmptype {}", isNot, *m.type);
+          return fmt::format(" {} {}{}", m.isV6 ? "ipv6-icmp" : "icmp", isNot, n.name);
+    std::string text = m.isV6 ? fmt::format(" ipv6-icmp{}type {}", m.isNot ? " !" : "", *m.type)
+                              : fmt::format(" {}icmptype {}", isNot, *m.type);
     if (m.code) text += fmt::format(" code {}", *m.code);
     return text;
   }
@@ -279,7 +332,7 @@ std::string ListedTarget(const Target& t, bool numeric) {
   if (t.nat.persistent) random += " persistent";
   switch (t.kind) {
     case Target::Kind::Reject:
-      return std::string(" reject-with ") + RejectName(t.rejectWith);
+      return std::string(" reject-with ") + RejectName(t);
     case Target::Kind::Mark:
       if (t.mark == 0) return fmt::format(" MARK and 0x{:x}", ~t.mask);
       if (t.mark == t.mask) return fmt::format(" MARK or 0x{:x}", t.mark);
@@ -311,7 +364,7 @@ std::string TypedTarget(const Target& t) {
   if (t.nat.persistent) random += " --persistent";
   switch (t.kind) {
     case Target::Kind::Reject:
-      return std::string(" --reject-with ") + RejectName(t.rejectWith);
+      return std::string(" --reject-with ") + RejectName(t);
     case Target::Kind::Mark:
       return fmt::format(" --set-xmark 0x{:x}/0x{:x}", t.mark, t.mask);
     case Target::Kind::Log:
@@ -348,12 +401,19 @@ const M* FindMatch(const FilterRule& rule, const std::function<bool(const M&)>& 
   return nullptr;
 }
 
-std::string AddressColumn(const FilterRule& rule, bool isDestination, bool numeric) {
+std::string HostOrPrefix(const IpPrefix& prefix) {
+  return prefix.IsHost() ? prefix.address.ToString() : prefix.ToString();
+}
+
+std::string AddressColumn(const FilterRule& rule, bool isDestination, bool numeric, bool isV6) {
   const auto* m =
       FindMatch<kernel::AddressMatch>(rule, [&](const auto& a) { return a.isDestination == isDestination; });
   const bool isAny = !m || m->any.front().length == 0;
   return fmt::format("{}{:<19} ", m && m->isNot ? '!' : ' ',
-                     isAny ? (numeric ? "0.0.0.0/0" : "anywhere") : PrefixText(m->any.front()));
+                     !isAny     ? HostOrPrefix(m->any.front())
+                     : !numeric ? "anywhere"
+                     : isV6     ? "::/0"
+                                : "0.0.0.0/0");
 }
 
 std::string DeviceColumn(const FilterRule& rule, bool isOut, bool numeric) {
@@ -361,7 +421,7 @@ std::string DeviceColumn(const FilterRule& rule, bool isOut, bool numeric) {
   return fmt::format("{}{:<6}", m && m->isNot ? '!' : ' ', m ? m->name : numeric ? "*" : "any");
 }
 
-std::string RuleRow(const FilterRule& rule, const FilterListOptions& options, size_t number) {
+std::string RuleRow(const FilterRule& rule, const FilterListOptions& options, size_t number, bool isV6) {
   std::string out;
   if (options.lineNumbers) out += fmt::format("{:<4} ", number);
   if (options.verbose) {
@@ -373,7 +433,7 @@ std::string RuleRow(const FilterRule& rule, const FilterListOptions& options, si
                      !protocol ? (options.numeric ? "0" : "all") : IpProtocolName(protocol->protocol, options.numeric));
   if (options.verbose)
     out += DeviceColumn(rule, false, options.numeric) + DeviceColumn(rule, true, options.numeric) + " ";
-  out += AddressColumn(rule, false, options.numeric) + AddressColumn(rule, true, options.numeric);
+  out += AddressColumn(rule, false, options.numeric, isV6) + AddressColumn(rule, true, options.numeric, isV6);
   if (rule.target.kind == Target::Kind::Goto) out += "[goto] ";
   for (const kernel::Match& match : rule.matches) out += std::visit(Listed{options.numeric}, match);
   return out + ListedTarget(rule.target, options.numeric) + "\n";
@@ -449,16 +509,17 @@ std::string ServiceName(uint16_t port) {
   return fmt::to_string(port);
 }
 
-std::optional<kernel::IcmpMatch> ParseIcmpType(const std::string& word) {
-  if (word == "any") return kernel::IcmpMatch{};
-  for (const IcmpName& n : kIcmpNames)
+std::optional<kernel::IcmpMatch> ParseIcmpType(const std::string& word, bool isV6) {
+  if (word == "any" && !isV6) return kernel::IcmpMatch{};
+  for (const IcmpName& n : IcmpNames(isV6))
     if (word == n.name)
-      return kernel::IcmpMatch{.type = n.type,
+      return kernel::IcmpMatch{.isV6 = isV6,
+                               .type = n.type,
                                .code = n.code < 0 ? std::nullopt : std::optional(static_cast<uint8_t>(n.code))};
   const size_t slash = word.find('/');
   const auto type = ParseNumber(word.substr(0, slash), 255);
   if (!type) return std::nullopt;
-  kernel::IcmpMatch match{.type = static_cast<uint8_t>(*type)};
+  kernel::IcmpMatch match{.isV6 = isV6, .type = static_cast<uint8_t>(*type)};
   if (slash == std::string::npos) return match;
   const auto code = ParseNumber(word.substr(slash + 1), 255);
   if (!code) return std::nullopt;
@@ -466,13 +527,23 @@ std::optional<kernel::IcmpMatch> ParseIcmpType(const std::string& word) {
   return match;
 }
 
-std::optional<RejectWith> ParseRejectType(const std::string& word) {
+std::optional<RejectWith> ParseRejectType(const std::string& word, bool isV6) {
+  if (isV6) {
+    for (const RejectType& type : kRejectTypes6)
+      if (word == type.name || word == type.alias) return type.with;
+    return std::nullopt;
+  }
   for (size_t i = 0; i < std::size(kRejectTypes); ++i)
     if (word == kRejectTypes[i].first || word == kRejectTypes[i].second) return static_cast<RejectWith>(i);
   return std::nullopt;
 }
 
-const char* RejectName(RejectWith with) { return kRejectTypes[static_cast<size_t>(with)].first; }
+const char* RejectName(const Target& target) {
+  if (!target.isIcmpv6) return kRejectTypes[static_cast<size_t>(target.rejectWith)].first;
+  for (const RejectType& type : kRejectTypes6)
+    if (type.with == target.rejectWith) return type.name;
+  return "";
+}
 
 std::string FilterRuleLine(const std::string& chain, const FilterRule& rule) {
   std::string line = "-A " + chain;
@@ -485,9 +556,10 @@ std::string FilterRuleLine(const std::string& chain, const FilterRule& rule) {
   return line + TypedTarget(t);
 }
 
-std::vector<kernel::FilterChain> ChainsInOrder(const kernel::Namespace& ns, std::string_view name) {
+std::vector<kernel::FilterChain> ChainsInOrder(const kernel::Namespace& ns, std::string_view name,
+                                               kernel::FilterFamily family) {
   std::vector<kernel::FilterChain> out;
-  const kernel::FilterTable* table = ns.netfilter.Find(kernel::FilterFamily::Ip, name);
+  const kernel::FilterTable* table = ns.netfilter.Find(family, name);
   for (const kernel::BuiltinChain& builtin : kernel::BuiltinChains(name)) {
     const char* chainName = kernel::BuiltinName(builtin.hook);
     const kernel::FilterChain* chain = table ? table->Find(chainName) : nullptr;
@@ -504,7 +576,8 @@ std::vector<kernel::FilterChain> ChainsInOrder(const kernel::Namespace& ns, std:
 
 std::string FilterChainTable(const kernel::FilterTable& table, const kernel::FilterChain& chain,
                              const FilterListOptions& options, size_t only) {
-  if (only != 0) return only <= chain.rules.size() ? RuleRow(chain.rules[only - 1], options, only) : "";
+  const bool isV6 = table.family == kernel::FilterFamily::Ip6;
+  if (only != 0) return only <= chain.rules.size() ? RuleRow(chain.rules[only - 1], options, only, isV6) : "";
   std::string out = "Chain " + chain.name;
   if (!chain.hook) {
     out += fmt::format(" ({} references)\n", References(table, chain.name));
@@ -524,7 +597,7 @@ std::string FilterChainTable(const kernel::FilterTable& table, const kernel::Fil
   out += "target     prot opt ";
   if (options.verbose) out += "in     out     ";
   out += "source               destination         \n";
-  for (size_t i = 0; i < chain.rules.size(); ++i) out += RuleRow(chain.rules[i], options, i + 1);
+  for (size_t i = 0; i < chain.rules.size(); ++i) out += RuleRow(chain.rules[i], options, i + 1, isV6);
   return out;
 }
 

@@ -12,10 +12,10 @@ class Namespace;
 
 namespace overlaysim::iproute2 {
 
-// The language of nft 1.0.6, as far as hosts of clusters are written in it: tables ip and inet; base chains of the
+// The language of nft 1.0.6, as far as hosts of clusters are written in it: tables ip, ip6 and inet; base chains of the
 // types filter, nat and route; sets with names; rules on addresses, devices, protocols, ports, ICMP types, TCP flags,
 // marks, `ct state`, `ct status` and address types, with counter, limit, log, notrack, meta mark set and all verdicts
-// but queue. The rest is refused by name. Matches on IPv6 are kept, and hold for nothing.
+// but queue. The rest is refused by name.
 
 struct NftProblem {
   size_t line = 0, column = 0, length = 1;  ///< from 1
@@ -56,7 +56,10 @@ const char* NftFamilyName(kernel::FilterFamily family);
 struct NftWords {
   static std::optional<uint8_t> IcmpType(std::string_view word);
   static std::optional<uint8_t> IcmpCode(std::string_view word);
-  static std::optional<kernel::RejectWith> Reject(std::string_view word, bool isIcmpx);
+  static std::optional<uint8_t> Icmp6Type(std::string_view word);
+  static std::optional<uint8_t> Icmp6Code(std::string_view word);
+  /// `protocol`: "icmp", "icmpv6" or "icmpx".
+  static std::optional<kernel::RejectWith> Reject(std::string_view word, std::string_view protocol);
   /// The hook at which the name of a priority has a meaning; nullopt: at all.
   struct Priority {
     const char* name;

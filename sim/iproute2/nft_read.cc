@@ -145,6 +145,13 @@ class Reader {
     m_tokens.insert(m_tokens.begin() + static_cast<std::ptrdiff_t>(m_at), variable->second.begin(),
                     variable->second.end());
   }
+  /// This token and the one behind it, as one place.
+  Token WithNext() const {
+    Token token = Peek();
+    if (const Token& next = m_tokens[m_at + 1]; next.line == token.line && next.column > token.column)
+      token.length = next.column + next.length - token.column;
+    return token;
+  }
   bool IsNext(std::string_view text) const {
     return Peek().text == text && (Peek().kind == Token::Kind::Word || Peek().kind == Token::Kind::Symbol);
   }
@@ -193,15 +200,15 @@ class Reader {
   // ---- tables
   TableName ReadTable() {
     TableName out;
-    static constexpr std::pair<const char*, FilterFamily> kFamilies[] = {{"ip", FilterFamily::Ip},
-                                                                         {"inet", FilterFamily::Inet}};
+    static constexpr std::pair<const char*, FilterFamily> kFamilies[] = {
+        {"ip", FilterFamily::Ip}, {"ip6", FilterFamily::Ip6}, {"inet", FilterFamily::Inet}};
     for (const auto& [name, family] : kFamilies)
       if (Take(name)) {
         out.family = family;
         out.name = Word();
         return out;
       }
-    for (const char* other : {"ip6", "arp", "bridge", "netdev"})
+    for (const char* other : {"arp", "bridge", "netdev"})
       if (IsNext(other)) NotYet(Peek(), fmt::format("the family {}", other));
     out.name = Word();
     return out;
@@ -399,11 +406,13 @@ class Reader {
   // ---- sets
   static ValueMatch::Field FieldOf(FilterSet::Type type) {
     using Field = ValueMatch::Field;
-    static constexpr Field kFields[] = {Field::Source, Field::DestinationPort, Field::Protocol, Field::InDevice};
+    static constexpr Field kFields[] = {Field::Source, Field::Source6, Field::DestinationPort, Field::Protocol,
+                                        Field::InDevice};
     return kFields[static_cast<size_t>(type)];
   }
   void SetBlock(FilterTable& table, bool mustBeNew) {
     static constexpr std::pair<const char*, FilterSet::Type> kTypes[] = {{"ipv4_addr", FilterSet::Type::Address},
+                                                                         {"ipv6_addr", FilterSet::Type::Address6},
                                                                          {"inet_service", FilterSet::Type::Service},
                                                                          {"inet_proto", FilterSet::Type::Protocol},
                                                                          {"ifname", FilterSet::Type::DeviceName}};
@@ -471,7 +480,7 @@ class Reader {
   }
 
   // ---- values
-  static uint32_t One(ValueMatch::Field field, const Token& at, const std::string& word) {
+  static kernel::FilterNumber One(ValueMatch::Field field, const Token& at, const std::string& word) {
     using Field = ValueMatch::Field;
     switch (field) {
       case Field::Source:
@@ -480,9 +489,18 @@ class Reader {
         if (!address) Refuse(at, "Could not resolve hostname: Name or service not known");
         return address->value;
       }
+      case Field::Source6:
+      case Field::Destination6: {
+        const auto address = Ipv6Address::Parse(word);
+        if (!address)
+          Refuse(at, Ipv4Address::Parse(word) ? "Could not resolve hostname: Address family for hostname not supported"
+                                              : "Could not resolve hostname: Name or service not known");
+        return kernel::FilterNumber(*address);
+      }
+      case Field::NextHeader:
       case Field::IpProtocol:
       case Field::Protocol: {
-        const auto protocol = word == "icmpv6" ? std::optional<uint8_t>(58) : ParseIpProtocol(word);
+        const auto protocol = ParseIpProtocol(word);
         if (!protocol) Refuse(at, "Could not resolve protocol name");
         return *protocol;
       }
@@ -501,7 +519,15 @@ class Reader {
         const auto number = ParseNumber(word, UINT8_MAX);
         if (!number)
           Refuse(at, fmt::format("Could not parse {}", field == Field::IcmpType ? "ICMP type" : "ICMP code"));
-        return static_cast<uint32_t>(*number);
+        return *number;
+      }
+      case Field::Icmp6Type:
+      case Field::Icmp6Code: {
+        const bool isType = field == Field::Icmp6Type;
+        if (const auto named = isType ? NftWords::Icmp6Type(word) : NftWords::Icmp6Code(word)) return *named;
+        const auto number = ParseNumber(word, UINT8_MAX);
+        if (!number) Refuse(at, fmt::format("Could not parse {}", isType ? "ICMPv6 type" : "ICMPv6 code"));
+        return *number;
       }
       default:
         return 0;
@@ -522,7 +548,12 @@ class Reader {
       if (byIndex && !m_ns.FindLink(word)) Refuse(token, "Interface does not exist");
       return values.Add(word);
     }
-    if (word.find(':') != std::string::npos) NotYet(token, "an IPv6 address here");
+    const bool isOfIpv6 = field == ValueMatch::Field::Source6 || field == ValueMatch::Field::Destination6;
+    if (isOfIpv6 && word.find('/') != std::string::npos) {
+      const auto prefix = Ipv6Prefix::Parse(word);
+      if (!prefix) Refuse(token, fmt::format("\"{}\" is no prefix", word));
+      return values.Add(kernel::RangeOf(*prefix));
+    }
     if (word.find('/') != std::string::npos) {
       const auto prefix = Ipv4Prefix::Parse(word);
       const bool isAddress = field == ValueMatch::Field::Source || field == ValueMatch::Field::Destination;
@@ -532,9 +563,10 @@ class Reader {
       return values.Add(ValueSet::Range{first, first | hosts});
     }
     // A name may have a '-' in it; a range is of two that can be read.
-    const size_t dash = std::isdigit(static_cast<unsigned char>(word[0])) ? word.find('-') : std::string::npos;
-    const uint32_t first = One(field, token, word.substr(0, dash));
-    const uint32_t last = dash == std::string::npos ? first : One(field, token, word.substr(dash + 1));
+    const bool mayBeRange = isOfIpv6 || std::isdigit(static_cast<unsigned char>(word[0]));
+    const size_t dash = mayBeRange ? word.find('-') : std::string::npos;
+    const kernel::FilterNumber first = One(field, token, word.substr(0, dash));
+    const kernel::FilterNumber last = dash == std::string::npos ? first : One(field, token, word.substr(dash + 1));
     if (first > last) Refuse(token, "Range has zero or negative size");
     values.Add(ValueSet::Range{first, last});
   }
@@ -574,7 +606,11 @@ class Reader {
       case Field::Source:
       case Field::Destination:
         return 0;
+      case Field::Source6:
+      case Field::Destination6:
+        return 5;
       case Field::IpProtocol:
+      case Field::NextHeader:
       case Field::Protocol:
         return 1;
       case Field::SourcePort:
@@ -662,19 +698,20 @@ class Reader {
     } else if (Take("reject")) {
       target.kind = Target::Kind::Reject;
       target.asIcmpx = table.family == FilterFamily::Inet;
-      if (Take("with")) ReadReject(rule);
+      target.isIcmpv6 = table.family == FilterFamily::Ip6;
+      if (Take("with")) ReadReject(table, rule);
     } else if (Take("masquerade")) {
       target.kind = Target::Kind::Masquerade;
-      ReadNat(rule, false, token);
+      ReadNat(table, rule, false, token);
     } else if (Take("snat")) {
       target.kind = Target::Kind::Snat;
-      ReadNat(rule, true, token);
+      ReadNat(table, rule, true, token);
     } else if (Take("dnat")) {
       target.kind = Target::Kind::Dnat;
-      ReadNat(rule, true, token);
+      ReadNat(table, rule, true, token);
     } else if (Take("redirect")) {
       target.kind = Target::Kind::Redirect;
-      ReadNat(rule, false, token);
+      ReadNat(table, rule, false, token);
     } else {
       for (const char* other : {"queue", "continue", "tproxy", "dup", "fwd"})
         if (IsNext(other)) NotYet(token, fmt::format("\"{}\"", other));
@@ -691,7 +728,7 @@ class Reader {
     if (!comes) Refuse(name, kNoSuchFile);
     m_named.insert(&table.Add({.name = name.text}));
   }
-  void ReadReject(FilterRule& rule) {
+  void ReadReject(const FilterTable& table, FilterRule& rule) {
     Target& target = rule.target;
     if (Take("tcp")) {
       Expect("reset");
@@ -701,8 +738,9 @@ class Reader {
         const auto* value = std::get_if<ValueMatch>(&m);
         if (const auto* flags = std::get_if<kernel::TransportMatch>(&m)) return flags->protocol == kTcp;
         if (!value) return false;
-        const bool isProtocol =
-            value->field == ValueMatch::Field::Protocol || value->field == ValueMatch::Field::IpProtocol;
+        const bool isProtocol = value->field == ValueMatch::Field::Protocol ||
+                                value->field == ValueMatch::Field::IpProtocol ||
+                                value->field == ValueMatch::Field::NextHeader;
         return value->protocol == kTcp ||
                (isProtocol && !value->isNot && value->values.ranges == std::vector{ValueSet::Range{kTcp, kTcp}});
       });
@@ -712,51 +750,96 @@ class Reader {
       rule.matches.emplace_back(std::move(tcp));
       return;
     }
-    const bool isIcmpx = IsNext("icmpx");
-    if (IsNext("icmpv6")) NotYet(Peek(), "rejecting with ICMPv6");
-    if (!Take("icmpx") && !Take("icmp")) Unexpected("tcp, icmp or icmpx");
+    const std::string protocol = Peek().text;
+    if (!Take("icmpx") && !Take("icmpv6") && !Take("icmp")) Unexpected("tcp, icmp, icmpv6 or icmpx");
     Take("type");
     const Token word = Word();
-    const auto with = NftWords::Reject(word.text, isIcmpx);
-    if (!with) Refuse(word, fmt::format("\"{}\" is no code of {}", word.text, isIcmpx ? "icmpx" : "icmp"));
+    const auto with = NftWords::Reject(word.text, protocol);
+    if (!with) Refuse(word, fmt::format("\"{}\" is no code of {}", word.text, protocol));
     target.rejectWith = *with;
-    target.asIcmpx = isIcmpx;
+    target.asIcmpx = protocol == "icmpx";
+    target.isIcmpv6 = protocol == "icmpv6";
+    if (table.family == FilterFamily::Ip && target.isIcmpv6) Refuse(word, "conflicting protocols specified: ip6 vs ip");
+    if (table.family == FilterFamily::Ip6 && protocol == "icmp")
+      Refuse(word, "conflicting protocols specified: ip vs ip6");
   }
-  /// "to 10.0.0.1:8080", "to :80-90", and flags.
-  void ReadNat(FilterRule& rule, bool needsAddress, const Token& at) {
+  /// Whether an address of NAT is one of IPv6: the table says it, the word before, or a match before.
+  static bool IsNatOfIpv6(const FilterTable& table, const FilterRule& rule, const std::optional<bool>& said,
+                          const Token& at) {
+    if (table.family != FilterFamily::Inet) return table.family == FilterFamily::Ip6;
+    if (said) return *said;
+    for (const Match& m : rule.matches) {
+      using Field = ValueMatch::Field;
+      if (const auto* family = std::get_if<kernel::FamilyMatch>(&m); family && !family->isNot) return family->isV6;
+      const auto* value = std::get_if<ValueMatch>(&m);
+      if (!value) continue;
+      if (value->field == Field::Source || value->field == Field::Destination || value->field == Field::IpProtocol)
+        return false;
+      if (value->field == Field::Source6 || value->field == Field::Destination6 || value->field == Field::NextHeader)
+        return true;
+    }
+    Refuse(at, "ip or ip6 must be specified with address for inet tables.");
+  }
+  /// "[fd00::1]:80-90": the address; the part behind it goes to `rest`.
+  std::string TakeBracketed(std::string& rest) {
+    Expect("[");
+    std::string address = Word().text;
+    Expect("]");
+    if (Peek().kind == Token::Kind::Word && Peek().text[0] == ':') rest = Next().text;
+    return address;
+  }
+  /// "to 10.0.0.1:8080", "to :80-90", "to [fd00::1]:80", and flags.
+  void ReadNat(const FilterTable& table, FilterRule& rule, bool needsAddress, const Token& at) {
     kernel::NatRange& nat = rule.target.nat;
-    if (IsNext("ip6")) NotYet(Peek(), "NAT of IPv6");
-    Take("ip");
+    std::optional<bool> said;
+    if (Take("ip6"))
+      said = true;
+    else if (Take("ip"))
+      said = false;
     const bool isTo = Take("to");
     if (needsAddress && !isTo) Unexpected("to");
     if (isTo) {
-      const Token word = Word();
-      const size_t colon = word.text.find(':');
-      if (word.text.find(':', colon == std::string::npos ? colon : colon + 1) != std::string::npos)
-        NotYet(word, "an IPv6 address here");
+      const Token word = Peek();
+      std::string address, port;
+      if (IsNext("[")) {
+        address = TakeBracketed(port);
+      } else {
+        address = Word().text;
+        const size_t colon = address.find(':');
+        const bool isAddress6 = colon != std::string::npos && address.find(':', colon + 1) != std::string::npos;
+        if (colon != std::string::npos && !isAddress6) {
+          port = address.substr(colon);
+          address.resize(colon);
+        }
+      }
+      const bool isV6 = !address.empty() && IsNatOfIpv6(table, rule, said, at);
       ValueSet addresses, ports;
       auto read = [&](ValueMatch::Field field, const std::string& text, ValueSet& into) {
         const size_t dash = text.find('-');
-        const uint32_t first = One(field, word, text.substr(0, dash));
+        const kernel::FilterNumber first = One(field, word, text.substr(0, dash));
         into.Add(ValueSet::Range{first, dash == std::string::npos ? first : One(field, word, text.substr(dash + 1))});
       };
-      if (colon != 0) read(ValueMatch::Field::Source, word.text.substr(0, colon), addresses);
-      if (colon != std::string::npos) read(ValueMatch::Field::SourcePort, word.text.substr(colon + 1), ports);
+      if (!address.empty()) read(isV6 ? ValueMatch::Field::Source6 : ValueMatch::Field::Source, address, addresses);
+      if (!port.empty()) read(ValueMatch::Field::SourcePort, port.substr(1), ports);
       if (needsAddress && addresses.ranges.empty()) NotYet(word, "NAT of a port alone");
       if (!needsAddress && !addresses.ranges.empty()) Refuse(word, "an address has no place here");
       if (!addresses.ranges.empty()) {
-        nat.low = {addresses.ranges[0].first};
-        nat.high = {addresses.ranges[0].last};
+        auto addressOf = [&](const kernel::FilterNumber& number) {
+          return isV6 ? IpAddress(number.ToIpv6()) : IpAddress(Ipv4Address{static_cast<uint32_t>(number.low)});
+        };
+        nat.low = addressOf(addresses.ranges[0].first);
+        nat.high = addressOf(addresses.ranges[0].last);
       }
       if (!ports.ranges.empty()) {
         const bool hasTransport = std::any_of(rule.matches.begin(), rule.matches.end(), [](const Match& m) {
           const auto* value = std::get_if<ValueMatch>(&m);
-          return value && (value->protocol != 0 || value->field == ValueMatch::Field::Protocol ||
-                           value->field == ValueMatch::Field::IpProtocol);
+          return value &&
+                 (value->protocol != 0 || value->field == ValueMatch::Field::Protocol ||
+                  value->field == ValueMatch::Field::IpProtocol || value->field == ValueMatch::Field::NextHeader);
         });
         if (!hasTransport) Refuse(at, "transport protocol mapping is only valid after transport protocol match");
-        nat.ports = kernel::PortRange{static_cast<uint16_t>(ports.ranges[0].first),
-                                      static_cast<uint16_t>(ports.ranges[0].last)};
+        nat.ports = kernel::PortRange{static_cast<uint16_t>(ports.ranges[0].first.low),
+                                      static_cast<uint16_t>(ports.ranges[0].last.low)};
       }
     }
     do {
@@ -863,8 +946,27 @@ class Reader {
     if (Take("mark")) return ReadMark(rule), true;
     if (isMeta) {
       if (Take("l4proto")) return ReadMatch(table, rule, Field::Protocol), true;
-      if (Take("nfproto")) return ReadFamily(rule), true;
+      if (IsNext("nfproto")) return ReadFamily(table, rule), true;
       NotYet(Peek(), fmt::format("\"meta {}\"", Peek().text));
+    }
+    auto mustNotBe = [&](FilterFamily family) {
+      if (table.family == family && (IsNext("ip") || IsNext("ip6")))
+        Refuse(WithNext(),
+               fmt::format("conflicting protocols specified: {} vs. {}", NftFamilyName(family), Peek().text));
+    };
+    if (IsNext("ip")) mustNotBe(FilterFamily::Ip6);
+    if (IsNext("ip6")) mustNotBe(FilterFamily::Ip);
+    if (Take("ip6")) {
+      static constexpr std::pair<const char*, Field> kFields[] = {
+          {"saddr", Field::Source6}, {"daddr", Field::Destination6}, {"nexthdr", Field::NextHeader}};
+      for (const auto& [word, field] : kFields)
+        if (Take(word)) return ReadMatch(table, rule, field), true;
+      NotYet(Peek(), fmt::format("\"ip6 {}\"", Peek().text));
+    }
+    if (Take("icmpv6")) {
+      if (Take("type")) return ReadMatch(table, rule, Field::Icmp6Type), true;
+      if (Take("code")) return ReadMatch(table, rule, Field::Icmp6Code), true;
+      NotYet(Peek(), fmt::format("\"icmpv6 {}\"", Peek().text));
     }
     if (Take("ip")) {
       static constexpr std::pair<const char*, Field> kFields[] = {
@@ -892,7 +994,6 @@ class Reader {
     }
     if (Take("ct")) return ReadConnection(rule), true;
     if (Take("fib")) return ReadAddressType(rule), true;
-    if (IsNext("ip6") || IsNext("icmpv6")) return ReadIpv6(rule), true;
     for (const char* other :
          {"ether", "vlan",   "arp", "rt",  "socket", "osf", "numgen", "jhash",   "symhash", "ah",   "esp",
           "comp",  "exthdr", "dst", "hbh", "frag",   "mh",  "ipsec",  "pkttype", "skuid",   "skgid"})
@@ -933,35 +1034,14 @@ class Reader {
     match.value = ReadMarkValue();
     rule.matches.emplace_back(match);
   }
-  void ReadFamily(FilterRule& rule) {
+  void ReadFamily(const FilterTable& table, FilterRule& rule) {
+    if (table.family != FilterFamily::Inet) Refuse(Peek(), "meta nfproto is only useful in the inet family");
+    Expect("nfproto");
     const bool isNot = TakeNot();
     const Token word = Word();
     if (word.text != "ipv4" && word.text != "ipv6")
       Refuse(word, fmt::format("\"{}\" is no family: ipv4 or ipv6", word.text));
-    if ((word.text == "ipv4") != isNot && !isNot)
-      rule.matches.emplace_back(kernel::Ipv4Only{});
-    else if (!isNot)
-      rule.matches.emplace_back(kernel::Ipv6Only{"meta nfproto ipv6"});
-    else
-      NotYet(word, "a family that is not");
-  }
-  /// Its words are kept as they are: no packet here fits.
-  void ReadIpv6(FilterRule& rule) {
-    std::string text = Next().text;
-    text += " " + Word().text;
-    if (TakeNot()) text += " !=";
-    size_t depth = 0;
-    do {
-      const Token token = Next();
-      if (token.kind == Token::Kind::End) Unexpected();
-      if (token.kind == Token::Kind::Symbol && token.text == "{") ++depth;
-      if (token.kind == Token::Kind::Symbol && token.text == "}" && depth > 0) --depth;
-      if (token.kind == Token::Kind::EndOfLine) continue;
-      const bool joins = token.text == "," || text.back() == '@';
-      text += (joins ? "" : " ") + token.text;
-      if (token.text == "@") text += Word().text;
-    } while (depth > 0);
-    rule.matches.emplace_back(kernel::Ipv6Only{std::move(text)});
+    rule.matches.emplace_back(kernel::FamilyMatch{word.text == "ipv6", isNot});
   }
   uint8_t ReadFlagNames() {
     uint8_t out = 0;

@@ -25,6 +25,13 @@ using kernel::ValueSet;
 
 namespace {
 
+/// In state_xlate_print()'s order (libxt_conntrack.c).
+constexpr std::pair<const char*, uint8_t> kXlateStates[] = {{"invalid", kernel::kStateInvalid},
+                                                            {"new", kernel::kStateNew},
+                                                            {"related", kernel::kStateRelated},
+                                                            {"established", kernel::kStateEstablished},
+                                                            {"untracked", kernel::kStateUntracked}};
+
 constexpr int kPriorityReach = 10;  // so near to a priority with a name, it is said by it
 
 constexpr std::pair<const char*, uint8_t> kIcmpTypes[] = {
@@ -44,6 +51,21 @@ constexpr std::pair<const char*, RejectWith> kIcmpxRejects[] = {{"no-route", Rej
                                                                 {"host-unreachable", RejectWith::HostUnreachable},
                                                                 {"port-unreachable", RejectWith::PortUnreachable},
                                                                 {"admin-prohibited", RejectWith::AdminProhibited}};
+constexpr std::pair<const char*, uint8_t> kIcmp6Types[] = {
+    {"destination-unreachable", 1},  {"packet-too-big", 2},         {"time-exceeded", 3},
+    {"parameter-problem", 4},        {"echo-request", 128},         {"echo-reply", 129},
+    {"mld-listener-query", 130},     {"mld-listener-report", 131},  {"mld-listener-done", 132},
+    {"mld-listener-reduction", 132}, {"nd-router-solicit", 133},    {"nd-router-advert", 134},
+    {"nd-neighbor-solicit", 135},    {"nd-neighbor-advert", 136},   {"nd-redirect", 137},
+    {"router-renumbering", 138},     {"ind-neighbor-solicit", 141}, {"ind-neighbor-advert", 142},
+    {"mld2-listener-report", 143}};
+constexpr std::pair<const char*, uint8_t> kIcmp6Codes[] = {{"no-route", 0},         {"admin-prohibited", 1},
+                                                           {"addr-unreachable", 3}, {"port-unreachable", 4},
+                                                           {"policy-fail", 5},      {"reject-route", 6}};
+constexpr std::pair<const char*, RejectWith> kIcmp6Rejects[] = {
+    {"no-route", RejectWith::NetUnreachable},          {"admin-prohibited", RejectWith::AdminProhibited},
+    {"addr-unreachable", RejectWith::HostUnreachable}, {"port-unreachable", RejectWith::PortUnreachable},
+    {"policy-fail", RejectWith::PolicyFail},           {"reject-route", RejectWith::RejectRoute}};
 const NftWords::Priority kPriorities[] = {{"raw", kernel::kPriorityRaw, {}},
                                           {"mangle", kernel::kPriorityMangle, {}},
                                           {"dstnat", kernel::kPriorityDstnat, Hook::Prerouting},
@@ -65,16 +87,26 @@ std::optional<T> FindIn(const Names& names, std::string_view word) {
   return std::nullopt;
 }
 
-std::string Dashed(uint32_t first, uint32_t last) {
+std::string Dashed(uint64_t first, uint64_t last) {
   return first == last ? fmt::to_string(first) : fmt::format("{}-{}", first, last);
+}
+std::string Dashed(const ValueSet::Range& range) { return Dashed(range.first.low, range.last.low); }
+
+std::string Address6Text(ValueSet::Range range) {
+  const Ipv6Address first = range.first.ToIpv6(), last = range.last.ToIpv6();
+  const uint8_t length = first.CommonPrefix(last);
+  if (length == Ipv6Address::kBits) return first.ToString();
+  const Ipv6Prefix prefix{first, length};
+  const ValueSet::Range whole = kernel::RangeOf(prefix);
+  return whole == range ? prefix.ToString() : first.ToString() + "-" + last.ToString();
 }
 
 std::string AddressText(ValueSet::Range range) {
-  const Ipv4Address first{range.first}, last{range.last};
+  const Ipv4Address first{static_cast<uint32_t>(range.first.low)}, last{static_cast<uint32_t>(range.last.low)};
   for (uint8_t length = 0; length <= 32; ++length) {
     const Ipv4Prefix prefix{first, length};
     const auto size = (uint64_t{1} << (32 - length)) - 1;
-    if (prefix.Canonical().address == first && range.first + size == range.last)
+    if (prefix.Canonical().address == first && range.first.low + size == range.last.low)
       return length == 32 ? first.ToString() : prefix.ToString();
   }
   return first.ToString() + "-" + last.ToString();
@@ -83,8 +115,7 @@ std::string AddressText(ValueSet::Range range) {
 using NumberText = std::function<std::string(ValueSet::Range)>;
 
 std::string ProtocolText(ValueSet::Range range) {
-  return range.first == range.last ? IpProtocolName(static_cast<uint8_t>(range.first))
-                                   : Dashed(range.first, range.last);
+  return range.first == range.last ? IpProtocolName(static_cast<uint8_t>(range.first.low)) : Dashed(range);
 }
 
 NumberText TextOf(ValueMatch::Field field) {
@@ -93,18 +124,27 @@ NumberText TextOf(ValueMatch::Field field) {
     case Field::Source:
     case Field::Destination:
       return AddressText;
+    case Field::Source6:
+    case Field::Destination6:
+      return Address6Text;
     case Field::IpProtocol:
+    case Field::NextHeader:
     case Field::Protocol:
       return ProtocolText;
     case Field::IcmpType:
     case Field::IcmpCode:
+    case Field::Icmp6Type:
+    case Field::Icmp6Code:
       return [field](ValueSet::Range range) {
-        const auto value = static_cast<uint8_t>(range.first);
-        const char* name = field == Field::IcmpType ? NameIn(kIcmpTypes, value) : NameIn(kIcmpCodes, value);
-        return name && range.first == range.last ? name : Dashed(range.first, range.last);
+        const auto value = static_cast<uint8_t>(range.first.low);
+        const char* name = field == Field::IcmpType    ? NameIn(kIcmpTypes, value)
+                           : field == Field::IcmpCode  ? NameIn(kIcmpCodes, value)
+                           : field == Field::Icmp6Type ? NameIn(kIcmp6Types, value)
+                                                       : NameIn(kIcmp6Codes, value);
+        return name && range.first == range.last ? name : Dashed(range);
       };
     default:
-      return [](ValueSet::Range range) { return Dashed(range.first, range.last); };
+      return [](ValueSet::Range range) { return Dashed(range); };
   }
 }
 
@@ -123,6 +163,12 @@ std::string FieldName(const ValueMatch& m) {
       return "ip saddr";
     case Field::Destination:
       return "ip daddr";
+    case Field::Source6:
+      return "ip6 saddr";
+    case Field::Destination6:
+      return "ip6 daddr";
+    case Field::NextHeader:
+      return "ip6 nexthdr";
     case Field::IpProtocol:
       return "ip protocol";
     case Field::Protocol:
@@ -143,6 +189,10 @@ std::string FieldName(const ValueMatch& m) {
       return "icmp type";
     case Field::IcmpCode:
       return "icmp code";
+    case Field::Icmp6Type:
+      return "icmpv6 type";
+    case Field::Icmp6Code:
+      return "icmpv6 code";
   }
   return {};
 }
@@ -191,8 +241,9 @@ struct Said {
   static const char* Not(bool isNot) { return isNot ? "!= " : ""; }
 
   std::string operator()(const kernel::AddressMatch& m) const {
-    return fmt::format(" ip {} {}{}", m.isDestination ? "daddr" : "saddr", Not(m.isNot),
-                       m.any.front().length == 32 ? m.any.front().address.ToString() : m.any.front().ToString());
+    const IpPrefix& prefix = m.any.front();
+    return fmt::format(" {} {} {}{}", prefix.IsV6() ? "ip6" : "ip", m.isDestination ? "daddr" : "saddr", Not(m.isNot),
+                       prefix.IsHost() ? prefix.address.ToString() : prefix.ToString());
   }
   std::string operator()(const kernel::DeviceMatch& m) const {
     std::string name = m.name;
@@ -229,6 +280,11 @@ struct Said {
   }
   std::string operator()(const kernel::IcmpMatch& m) const {
     if (!m.type) return "";
+    if (m.isV6) {  // icmp6_xlate(): it has no words for codes, nor numbers for types without a name
+      const char* name = NameIn(kIcmp6Types, *m.type);
+      if (m.code || !name) return " xt match icmp6";
+      return fmt::format(" icmpv6 type {}{}", Not(m.isNot), name);
+    }
     std::string out =
         fmt::format(" icmp type {}{}", Not(m.isNot), TextOf(ValueMatch::Field::IcmpType)({*m.type, *m.type}));
     if (m.code) out += fmt::format(" icmp code {}", *m.code);
@@ -241,7 +297,7 @@ struct Said {
         if (m.any & bit) words += (words.empty() ? "" : ",") + std::string(name);
       return words.empty() ? "" : fmt::format(" ct {} {}{}", key, Not(m.isNot), words);
     };
-    return say("state", kNftStates) + say("status", kNftStatus);
+    return (rule.byNft ? say("state", kNftStates) : say("state", kXlateStates)) + say("status", kNftStatus);
   }
   std::string operator()(const kernel::MarkMatch& m) const {
     if (m.mask == UINT32_MAX) return fmt::format(" meta mark {}0x{:08x}", Not(m.isNot), m.value);
@@ -289,8 +345,9 @@ struct Said {
     const std::vector<std::string> elements = Elements(m.values, TextOf(m.field));
     return head + (elements.size() == 1 ? elements[0] : fmt::format("{{ {} }}", fmt::join(elements, ", ")));
   }
-  std::string operator()(const kernel::Ipv6Only& m) const { return " " + m.text; }
-  std::string operator()(const kernel::Ipv4Only&) const { return " meta nfproto ipv4"; }
+  std::string operator()(const kernel::FamilyMatch& m) const {
+    return fmt::format(" meta nfproto {}{}", Not(m.isNot), m.isV6 ? "ipv6" : "ipv4");
+  }
   std::string operator()(const kernel::CountStatement&) const { return Counter(); }
   std::string operator()(const kernel::LogStatement& s) const { return LogText(s.prefix, s.level); }
   std::string operator()(const kernel::MarkStatement& s) const {
@@ -307,12 +364,15 @@ struct Said {
   }
 };
 
-std::string NatText(const Target& target) {
+std::string NatText(const FilterTable& table, const Target& target) {
   const kernel::NatRange& nat = target.nat;
   std::string out;
   if (!nat.low.IsZero()) {
-    out = " to " + nat.low.ToString();
+    out = nat.low.ToString();
     if (nat.high != nat.low) out += "-" + nat.high.ToString();
+    if (nat.ports && nat.low.IsV6()) out = "[" + out + "]";
+    const char* family = table.family != FilterFamily::Inet ? "" : nat.low.IsV6() ? " ip6" : " ip";
+    out = fmt::format("{} to {}", family, out);
   }
   if (nat.ports) out += (out.empty() ? " to :" : ":") + Dashed(nat.ports->first, nat.ports->last);
   std::string flags;
@@ -322,15 +382,17 @@ std::string NatText(const Target& target) {
   return out + flags;
 }
 
-std::string RejectText(const FilterTable& table, const Target& target) {
+std::string RejectText(const FilterTable& table, const Target& target, bool byNft) {
   if (target.rejectWith == RejectWith::TcpReset) return " reject with tcp reset";
   const bool isUsual = target.rejectWith == RejectWith::PortUnreachable;
   if (isUsual && target.asIcmpx == (table.family == FilterFamily::Inet)) return " reject";
+  if (target.isIcmpv6)
+    return fmt::format(" reject with icmpv6 {}{}", byNft ? "" : "type ", NameIn(kIcmp6Rejects, target.rejectWith));
   return target.asIcmpx ? fmt::format(" reject with icmpx {}", NameIn(kIcmpxRejects, target.rejectWith))
                         : fmt::format(" reject with icmp {}", NameIn(kRejects, target.rejectWith));
 }
 
-std::string TargetText(const FilterTable& table, const Target& target) {
+std::string TargetText(const FilterTable& table, const Target& target, bool byNft) {
   switch (target.kind) {
     case Target::Kind::None:
       return "";
@@ -339,7 +401,7 @@ std::string TargetText(const FilterTable& table, const Target& target) {
     case Target::Kind::Drop:
       return " drop";
     case Target::Kind::Reject:
-      return RejectText(table, target);
+      return RejectText(table, target, byNft);
     case Target::Kind::Return:
       return " return";
     case Target::Kind::Jump:
@@ -349,13 +411,13 @@ std::string TargetText(const FilterTable& table, const Target& target) {
     case Target::Kind::Mark:
       return MarkTargetText(target);
     case Target::Kind::Masquerade:
-      return " masquerade" + NatText(target);
+      return " masquerade" + NatText(table, target);
     case Target::Kind::Snat:
-      return " snat" + NatText(target);
+      return " snat" + NatText(table, target);
     case Target::Kind::Dnat:
-      return " dnat" + NatText(target);
+      return " dnat" + NatText(table, target);
     case Target::Kind::Redirect:
-      return " redirect" + NatText(target);
+      return " redirect" + NatText(table, target);
     case Target::Kind::Notrack:
       return " notrack";
     case Target::Kind::Log:
@@ -376,7 +438,7 @@ std::string RuleText(const FilterTable& table, const FilterRule& rule, bool stat
       comment = fmt::format(" comment \"{}\"", c->text);
   }
   if (!rule.byNft) out += said.Counter();
-  out += TargetText(table, rule.target) + comment;
+  out += TargetText(table, rule.target, rule.byNft) + comment;
   return out.empty() ? out : out.substr(1);
 }
 
@@ -384,8 +446,11 @@ std::string RuleText(const FilterTable& table, const FilterRule& rule, bool stat
 
 std::optional<uint8_t> NftWords::IcmpType(std::string_view word) { return FindIn<uint8_t>(kIcmpTypes, word); }
 std::optional<uint8_t> NftWords::IcmpCode(std::string_view word) { return FindIn<uint8_t>(kIcmpCodes, word); }
-std::optional<RejectWith> NftWords::Reject(std::string_view word, bool isIcmpx) {
-  return isIcmpx ? FindIn<RejectWith>(kIcmpxRejects, word) : FindIn<RejectWith>(kRejects, word);
+std::optional<uint8_t> NftWords::Icmp6Type(std::string_view word) { return FindIn<uint8_t>(kIcmp6Types, word); }
+std::optional<uint8_t> NftWords::Icmp6Code(std::string_view word) { return FindIn<uint8_t>(kIcmp6Codes, word); }
+std::optional<RejectWith> NftWords::Reject(std::string_view word, std::string_view protocol) {
+  if (protocol == "icmpv6") return FindIn<RejectWith>(kIcmp6Rejects, word);
+  return protocol == "icmpx" ? FindIn<RejectWith>(kIcmpxRejects, word) : FindIn<RejectWith>(kRejects, word);
 }
 const NftWords::Priority* NftWords::FindPriority(std::string_view word) {
   for (const Priority& priority : kPriorities)
@@ -394,7 +459,8 @@ const NftWords::Priority* NftWords::FindPriority(std::string_view word) {
 }
 
 const char* NftFamilyName(FilterFamily family) {
-  return family == FilterFamily::Ip ? "ip" : family == FilterFamily::Inet ? "inet" : "bridge";
+  static constexpr const char* kNames[] = {"ip", "ip6", "inet", "bridge"};
+  return kNames[static_cast<size_t>(family)];
 }
 
 std::string NftHookText(const FilterChain& chain) {
@@ -415,7 +481,8 @@ std::string NftHookText(const FilterChain& chain) {
 }
 
 bool IsOfIptables(const FilterTable& table) {
-  if (table.family != FilterFamily::Ip || !table.sets.empty()) return false;
+  if (table.family != FilterFamily::Ip && table.family != FilterFamily::Ip6) return false;
+  if (!table.sets.empty()) return false;
   const auto builtin = kernel::BuiltinChains(table.name);
   return !builtin.empty() && std::all_of(table.chains.begin(), table.chains.end(), [&](const auto& chain) {
     const bool isKnown = !chain->hook || std::any_of(builtin.begin(), builtin.end(), [&](const auto& b) {
@@ -460,17 +527,20 @@ std::string NftChainText(const FilterTable& table, const FilterChain& chain, con
 }
 
 std::string NftSetText(const FilterSet& set, const NftListOptions& options) {
-  static constexpr const char* kTypes[] = {"ipv4_addr", "inet_service", "inet_proto", "ifname"};
+  static constexpr const char* kTypes[] = {"ipv4_addr", "ipv6_addr", "inet_service", "inet_proto", "ifname"};
   std::string out = fmt::format("\tset {} {{\n\t\ttype {}\n", set.name, kTypes[static_cast<size_t>(set.type)]);
   if (set.hasIntervals) out += "\t\tflags interval\n";
   if (set.merges) out += "\t\tauto-merge\n";
-  NumberText text = [](ValueSet::Range range) { return Dashed(range.first, range.last); };
+  NumberText text = [](ValueSet::Range range) { return Dashed(range); };
   if (set.type == FilterSet::Type::Address) text = AddressText;
+  if (set.type == FilterSet::Type::Address6) text = Address6Text;
   if (set.type == FilterSet::Type::Protocol) text = ProtocolText;
   const std::vector<std::string> elements = Elements(set.values, text);
   if (!elements.empty() && !options.terse) {
     // calculate_delim()
-    const size_t perLine = set.type == FilterSet::Type::Address ? 2 : set.type == FilterSet::Type::DeviceName ? 1 : 5;
+    using Type = FilterSet::Type;
+    const bool isWide = set.type == Type::DeviceName || set.type == Type::Address6;
+    const size_t perLine = isWide ? 1 : set.type == Type::Address ? 2 : 5;
     out += "\t\telements = { ";
     for (size_t i = 0; i < elements.size(); ++i)
       out += (i == 0 ? "" : i % perLine == 0 ? ",\n\t\t\t     " : ", ") + elements[i];

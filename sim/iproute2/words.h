@@ -108,6 +108,8 @@ void RunSysctl(Session& session, Words& words);
 void RunEthtool(Session& session, Words& words);
 void RunIptables(Session& session, Words& words);
 void RunIptablesSave(Session& session, Words& words);
+void RunIp6tables(Session& session, Words& words);
+void RunIp6tablesSave(Session& session, Words& words);
 void RunNft(Session& session, Words& words);
 void RunConntrack(Session& session, Words& words);
 void RunWg(Session& session, Words& words);

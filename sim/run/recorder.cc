@@ -327,7 +327,8 @@ void Recorder::WriteRule(const kernel::Namespace& ns, const kernel::FilterTable&
                          const kernel::FilterChain& chain, const kernel::FilterRule& rule) {
   const std::string text = rule.byNft ? fmt::format("nft add rule {} {} {} {}", iproute2::NftFamilyName(table.family),
                                                     table.name, chain.name, iproute2::NftRuleText(table, rule))
-                                      : (table.name == "filter" ? "" : "-t " + table.name + " ") +
+                                      : (table.family == kernel::FilterFamily::Ip6 ? "ip6tables " : "") +
+                                            (table.name == "filter" ? "" : "-t " + table.name + " ") +
                                             iproute2::FilterRuleLine(chain.name, rule);
   const TableRowChange row{.timeNs = engine::Now().count,
                            .netns = ns.Id().value,

@@ -112,6 +112,7 @@ constexpr Program kPrograms[] = {
     {"sysctl", CheckSysctl},
     {"ethtool", CheckEthtool},
     {"iptables", CheckIptables},
+    {"ip6tables", CheckIptables},
     {"nft", CheckNft},
     {"nstat", CheckAnything},
     {"ping", CheckAnything},

@@ -123,7 +123,7 @@ void KernelLab::SetConditions(const std::string& netns) {
       WriteSysctl(fmt::format("net/ipv6/conf/{}/accept_dad", scope), "0");
     }
     WriteSysctl("net/bridge/bridge-nf-call-iptables", "1");
-    WriteSysctl("net/bridge/bridge-nf-call-ip6tables", "0");
+    WriteSysctl("net/bridge/bridge-nf-call-ip6tables", "1");
     WriteSysctl("net/bridge/bridge-nf-call-arptables", "0");
   });
   m_plainDevices[netns];

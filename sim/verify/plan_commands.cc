@@ -9,6 +9,7 @@
 
 #include "sim/iproute2/command.h"
 #include "sim/iproute2/names.h"
+#include "sim/iproute2/iptables.h"
 #include "sim/iproute2/nft.h"
 #include "sim/iproute2/show.h"
 
@@ -493,10 +494,11 @@ class Exporter {
         SetNftTable(NameOf(ns), *table);
         continue;
       }
-      const std::vector<Words> wanted = FilterLines(*m_wanted[ns.Id().value], table->name);
-      const std::vector<Words> made = FilterLines(Made(ns), table->name);
+      const char* program = iproute2::IptablesProgram(table->family);
+      const std::vector<Words> wanted = FilterLines(*m_wanted[ns.Id().value], program, table->name);
+      const std::vector<Words> made = FilterLines(Made(ns), program, table->name);
       for (const Words& line : wanted)
-        if (line[0] == "-A" || !Contains(made, line)) Run(NameOf(ns), Concat({"iptables", "-t", table->name}, line));
+        if (line[0] == "-A" || !Contains(made, line)) Run(NameOf(ns), Concat({program, "-t", table->name}, line));
     }
   }
 
@@ -528,9 +530,9 @@ class Exporter {
         add("rule", {chain->name, iproute2::NftRuleText(table, rule)});
   }
 
-  static std::vector<Words> FilterLines(Namespace& ns, const std::string& table) {
+  static std::vector<Words> FilterLines(Namespace& ns, const char* program, const std::string& table) {
     iproute2::SingleNamespace only(ns);
-    const auto result = iproute2::RunCommand(only, ns.Id(), fmt::format("iptables -t {} -S", table));
+    const auto result = iproute2::RunCommand(only, ns.Id(), fmt::format("{} -t {} -S", program, table));
     std::vector<Words> lines;
     if (result.exit != 0) return lines;
     for (size_t at = 0; at < result.out.size();) {

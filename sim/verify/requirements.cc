@@ -24,7 +24,7 @@ const char* PackageOf(const std::string& program) {
       {"ip", "iproute2"},           {"bridge", "iproute2"},
       {"nstat", "iproute2"},        {"sysctl", "procps"},
       {"ethtool", "ethtool"},       {"iptables", "iptables"},
-      {"nft", "nftables"},          {"ping", "iputils-ping"},
+      {"ip6tables", "iptables"},    {"nft", "nftables"},          {"ping", "iputils-ping"},
       {"arping", "iputils-arping"}, {"tracepath", "iputils-tracepath"},
       {"traceroute", "traceroute"}, {"nc", "netcat-openbsd"},
   };
@@ -73,9 +73,12 @@ std::vector<std::string> MissingInKernel(const ClusterPlan& plan) {
       if (link->kind == kernel::LinkKind::Bridge || link->kind == kernel::LinkKind::Vxlan ||
           link->kind == kernel::LinkKind::Dummy)
         kinds.insert(kernel::LinkKindName(link->kind));
-    const bool hasRules =
-        ns->netfilter.IsActive(kernel::Hook::Prerouting) || ns->netfilter.IsActive(kernel::Hook::Forward);
-    needsBridgeNetfilter |= hasRules && kinds.count("bridge") != 0 && ns->bridgeNfCallIptables;
+    const bool hasBridge = kinds.count("bridge") != 0;
+    for (const bool isV6 : {false, true}) {
+      const bool hasRules =
+          ns->netfilter.IsActive(kernel::Hook::Prerouting, isV6) || ns->netfilter.IsActive(kernel::Hook::Forward, isV6);
+      needsBridgeNetfilter |= hasRules && hasBridge && (isV6 ? ns->bridgeNfCallIp6tables : ns->bridgeNfCallIptables);
+    }
   }
   std::vector<std::string> missing;
   const NetnsNames noNames(plan);

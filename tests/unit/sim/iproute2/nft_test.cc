@@ -261,7 +261,8 @@ TEST_F(Nft, RulesDecideAsTheyAreWritten) {
                   "}\n"),
             "");
   auto packet = [](uint32_t source, uint8_t protocol, uint16_t port) {
-    return kernel::FilterPacket{.source = {source}, .protocol = protocol, .hasPorts = true, .destinationPort = port};
+    return kernel::FilterPacket{
+        .source = Ipv4Address{source}, .protocol = protocol, .hasPorts = true, .destinationPort = port};
   };
   EXPECT_EQ(Ask("input", packet(0x0a000001, 17, 53)), Kind::Accept);
   EXPECT_EQ(Ask("input", packet(0x0a000001, 17, 5005)), Kind::Accept);

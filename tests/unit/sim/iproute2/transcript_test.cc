@@ -67,7 +67,7 @@ TEST_P(Transcripts, AreWhatTheRealToolsSaid) {
 
 INSTANTIATE_TEST_SUITE_P(Ipv6, Transcripts,
                          testing::Values("ipv6-addresses.txt", "ipv6-routes.txt", "ipv6-neighbours.txt",
-                                         "ipv6-switches.txt", "ipv6-tunnels.txt"));
+                                         "ipv6-switches.txt", "ipv6-tunnels.txt", "ip6tables.txt", "nft-ip6.txt"));
 
 }  // namespace
 }  // namespace overlaysim::iproute2
