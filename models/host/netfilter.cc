@@ -352,6 +352,7 @@ bool Stack::WalkHook(Hook hook, wire::FramePtr& packet, const HookPlace& place) 
 
 /// ipv4_conntrack_defrag() and ipv6_defrag(). False: the rest of the datagram is yet to come.
 bool Stack::Defragment(Hook hook, wire::FramePtr& packet, const HookPlace& place) {
+  const wire::Frame* const came = packet.get();
   const ReassemblyUser user = hook == Hook::Output ? ReassemblyUser::TrackOut : ReassemblyUser::TrackIn;
   if (packet->Data()[0] >> 4 == 6) {
     const wire::Ipv6Upper upper = wire::FindIpv6Upper(packet->Data(), packet->Size());
@@ -363,7 +364,7 @@ bool Stack::Defragment(Hook hook, wire::FramePtr& packet, const HookPlace& place
     if (!wire::Ipv4{packet->Data()}.IsFragment()) return true;
     packet = Reassemble(std::move(packet), user);
   }
-  if (packet) packet->ignoreDf = true;
+  if (packet && packet.get() != came) packet->ignoreDf = true;
   return packet != nullptr;
 }
 

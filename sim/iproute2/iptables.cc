@@ -378,14 +378,13 @@ std::string Show(const Namespace& ns, const Invocation& call) {
       list += FilterChainTable(table ? *table : none, chain, call.list, call.position);
       continue;
     }
-    if (call.position == 0)
-      heads += chain.hook ? fmt::format("-P {} {}\n", chain.name, chain.drops ? "DROP" : "ACCEPT")
-                          : fmt::format("-N {}\n", chain.name);
+    if (call.position == 0 && !chain.hook) heads += fmt::format("-N {}\n", chain.name);
+    if (call.position == 0 && chain.hook)
+      heads += fmt::format("-P {} {}{}\n", chain.name, chain.drops ? "DROP" : "ACCEPT",
+                           call.list.verbose ? fmt::format(" -c {} {}", chain.packets, chain.bytes) : "");
     for (size_t i = 0; i < chain.rules.size(); ++i) {
       if (call.position != 0 && call.position != i + 1) continue;
-      rules += FilterRuleLine(chain.name, chain.rules[i]);
-      if (call.list.verbose) rules += fmt::format(" -c {} {}", chain.rules[i].packets, chain.rules[i].bytes);
-      rules += "\n";
+      rules += FilterRuleLine(chain.name, chain.rules[i], call.list.verbose) + "\n";
     }
   }
   if (!found) RefuseRule(kNoSuchChain);

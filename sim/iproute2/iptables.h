@@ -106,7 +106,8 @@ std::optional<IptablesProblem> IptablesRestore(kernel::Namespace& ns, std::strin
                                                kernel::FilterFamily family = kernel::FilterFamily::Ip);
 
 /// One rule as `iptables -S` prints it: "-A INPUT -p udp -m udp --dport 8472 -j DROP".
-std::string FilterRuleLine(const std::string& chain, const kernel::FilterRule& rule);
+/// `counters`: with what it has counted, as -v has it.
+std::string FilterRuleLine(const std::string& chain, const kernel::FilterRule& rule, bool counters = false);
 
 struct FilterListOptions {
   bool numeric = false, verbose = false, exact = false, lineNumbers = false;

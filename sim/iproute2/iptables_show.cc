@@ -545,9 +545,10 @@ const char* RejectName(const Target& target) {
   return "";
 }
 
-std::string FilterRuleLine(const std::string& chain, const FilterRule& rule) {
+std::string FilterRuleLine(const std::string& chain, const FilterRule& rule, bool counters) {
   std::string line = "-A " + chain;
   for (const kernel::Match& match : rule.matches) line += std::visit(Typed{}, match);
+  if (counters) line += fmt::format(" -c {} {}", rule.packets, rule.bytes);
   const Target& t = rule.target;
   if (t.kind == Target::Kind::Notrack)
     line += t.asCt ? " -j CT" : " -j NOTRACK";

@@ -21,6 +21,17 @@ inline constexpr size_t kMaxNodes = 20'000;
 inline constexpr size_t kMaxPods = 1'000'000;
 
 /// A Kubernetes node with everything that does not depend on the underlay; address and ports are filled in by it.
+/// Rules of the filter table for both families.
+struct FamilyRules {
+  std::vector<kernel::FilterRule> ip, ip6;
+
+  bool IsEmpty() const { return ip.empty() && ip6.empty(); }
+  void Append(const FamilyRules& more) {
+    ip.insert(ip.end(), more.ip.begin(), more.ip.end());
+    ip6.insert(ip6.end(), more.ip6.begin(), more.ip6.end());
+  }
+};
+
 struct NodeRow {
   std::string name;
   Where where;

@@ -100,13 +100,14 @@ std::shared_ptr<HostSettings> SettingsOf(const FirewallNames& names, const scena
   for (const auto& [name, value] : written.sysctl) settings->sysctls.emplace_back(name, value.value);
   FirewallRules rules = CompileFirewall(names, firewall);
   settings->dropsByDefault = rules.dropsByDefault;
-  auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
   settings->denied = rules.deny;
-  if (rules.dropsByDefault)
-    settings->input.push_back(
-        {.matches = {kernel::DeviceMatch{.name = "lo"}}, .target = {.kind = kernel::Target::Kind::Accept}});
-  append(settings->input, rules.allow);
-  append(settings->forward, rules.allow);
+  if (rules.dropsByDefault) {
+    const kernel::FilterRule own{.matches = {kernel::DeviceMatch{.name = "lo"}},
+                                 .target = {.kind = kernel::Target::Kind::Accept}};
+    settings->input = {{own}, {own}};
+  }
+  settings->input.Append(rules.allow);
+  settings->forward.Append(rules.allow);
   return settings;
 }
 
@@ -118,8 +119,7 @@ void AddHostRules(const Context& context, const CompiledPlan& plan, const Settin
   const auto& nodes = plan.GetCluster().nodes;
   for (size_t n = 0; n < nodes.size(); ++n) {
     const scenario::Node* written = nodes[n].written;
-    if ((written->firewall.iptables.IsEmpty() && written->firewall.nft.IsEmpty()) || !seen.insert(written).second)
-      continue;
+    if (!written->firewall.HasTexts() || !seen.insert(written).second) continue;
     const auto ns = plan.Materialise(plan.NodeNetns(NodeId(n)));
     ns->netfilter.Replace({});
     ns->netfilter.Rebuild();
@@ -170,16 +170,6 @@ void TakeUnderlay6(const Context& context, Cluster& cluster) {
                   cluster.network6.ToString());
 }
 
-/// Firewalls are rules of iptables, which are IPv4's.
-void NoteOpenIpv6(const Context& context, const Cluster& cluster) {
-  const auto& nodes = context.scenario.cluster.nodes;
-  const bool isFiltered =
-      context.scenario.underlay.firewall.HasRules() ||
-      std::any_of(nodes.begin(), nodes.end(), [](const scenario::Node& node) { return node.firewall.HasRules(); });
-  if (cluster.HasIpv6() && isFiltered)
-    context.Note({.place = context.scenario.underlay.ipv6Prefix.place}, "firewalls let all of IPv6 pass yet");
-}
-
 std::unique_ptr<ClusterPlan> CompileCluster(const Context& context) {
   Cluster cluster;
   auto cni = ResolveCni(context);
@@ -222,7 +212,6 @@ std::unique_ptr<ClusterPlan> CompileCluster(const Context& context) {
   if (const auto& external = context.scenario.underlay.external; external && external->masquerade.value)
     context.Note({.place = external->masquerade.place},
                  "the gateway does not masquerade yet: outside hosts see the nodes' own addresses");
-  NoteOpenIpv6(context, cluster);
   if (context.diagnostics.HasErrors()) return nullptr;
 
   auto overlay = std::make_shared<Overlay>();

@@ -48,10 +48,10 @@ void AddPolicyTable(kernel::Namespace& ns, const NodeRow& node, const Profile& p
                 kernel::Namespace::kCreate);
 }
 
-void AppendRules(kernel::Namespace& ns, kernel::Hook hook, const std::vector<kernel::FilterRule>& rules,
-                 bool dropsByDefault) {
+void AppendRules(kernel::Namespace& ns, kernel::Hook hook, kernel::FilterFamily family,
+                 const std::vector<kernel::FilterRule>& rules, bool dropsByDefault) {
   if (rules.empty() && !dropsByDefault) return;
-  kernel::FilterChain& chain = ns.netfilter.Builtin("filter", hook);
+  kernel::FilterChain& chain = ns.netfilter.Builtin("filter", hook, family);
   for (const kernel::FilterRule& rule : rules) {
     chain.rules.push_back(rule);
     chain.rules.back().rowId = ns.NextRowId();
@@ -60,13 +60,19 @@ void AppendRules(kernel::Namespace& ns, kernel::Hook hook, const std::vector<ker
   ns.netfilter.Rebuild();
 }
 
+void AppendRules(kernel::Namespace& ns, kernel::Hook hook, const FamilyRules& rules, bool dropsByDefault,
+                 bool hasIpv6) {
+  AppendRules(ns, hook, kernel::FilterFamily::Ip, rules.ip, dropsByDefault);
+  if (hasIpv6) AppendRules(ns, hook, kernel::FilterFamily::Ip6, rules.ip6, dropsByDefault);
+}
+
 }  // namespace
 
 CompiledPlan::CompiledPlan(Cluster cluster, Fabric fabric, std::shared_ptr<Overlay> overlay)
     : m_cluster(std::move(cluster)),
       m_fabric(std::move(fabric)),
       m_overlay(std::move(overlay)),
-      m_rules(m_overlay->profile, m_overlay->flavour->rules),
+      m_rules(m_overlay->profile, m_overlay->flavour->rules, m_overlay->flavour->rules6),
       m_firstNode(static_cast<uint32_t>(m_fabric.devices.size())),
       m_firstPod(m_firstNode + static_cast<uint32_t>(m_cluster.nodes.size())),
       m_firstExternal(m_firstPod + static_cast<uint32_t>(m_cluster.pods.OwnCount())) {
@@ -405,8 +411,10 @@ std::unique_ptr<kernel::Namespace> CompiledPlan::MakeDevice(NetnsId id, const De
     }
     for (const kernel::Route& route : UnderlayRoutes(id, 0)) AddUnderlayRoute(*ns, route);
   }
-  AppendRules(*ns, kernel::Hook::Forward, device.forward, device.dropsByDefault);
-  if (!device.forward.empty() && !device.bridges.empty()) ns->SetSysctl("net.bridge.bridge-nf-call-iptables", "1");
+  AppendRules(*ns, kernel::Hook::Forward, device.forward, device.dropsByDefault, m_cluster.HasIpv6());
+  if (!device.forward.IsEmpty() && !device.bridges.empty())
+    for (const char* program : {"iptables", "ip6tables"})
+      ns->SetSysctl(fmt::format("net.bridge.bridge-nf-call-{}", program), "1");
   return ns;
 }
 
@@ -650,12 +658,14 @@ std::unique_ptr<kernel::Namespace> CompiledPlan::MakeNode(NetnsId id, NodeId nod
     const auto problem = CarryHostRules(*ns, rules);
     OVERLAYSIM_CHECK(!problem, "{}: {}", node.name, problem->text);  // SettingsOf() has tried them
   }
-  for (kernel::Hook hook : {kernel::Hook::Input, kernel::Hook::Forward}) AppendRules(*ns, hook, settings.denied, false);
-  m_rules.AddTo(*ns, node.podCidr);
+  const bool hasIpv6 = m_cluster.HasIpv6();
+  for (kernel::Hook hook : {kernel::Hook::Input, kernel::Hook::Forward})
+    AppendRules(*ns, hook, settings.denied, false, hasIpv6);
+  m_rules.AddTo(*ns, node.podCidr, node.podCidr6);
   if (hasSettings) {
     for (const auto& [key, value] : settings.sysctls) ns->SetSysctl(key, value);
-    AppendRules(*ns, kernel::Hook::Input, settings.input, settings.dropsByDefault);
-    AppendRules(*ns, kernel::Hook::Forward, settings.forward, settings.dropsByDefault);
+    AppendRules(*ns, kernel::Hook::Input, settings.input, settings.dropsByDefault, hasIpv6);
+    AppendRules(*ns, kernel::Hook::Forward, settings.forward, settings.dropsByDefault, hasIpv6);
   }
   return ns;
 }

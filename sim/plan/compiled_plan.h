@@ -14,18 +14,18 @@
 
 namespace overlaysim::plan {
 
-/// Rules in the words of a program: what `iptables-restore` or `nft -f` reads.
+/// Rules in the words of a program: what `iptables-restore`, `ip6tables-restore` or `nft -f` reads.
 struct HostRules {
-  enum class Language : uint8_t { Iptables, Nft } language = Language::Iptables;
+  enum class Language : uint8_t { Iptables, Ip6tables, Nft } language = Language::Iptables;
   std::string text;
 };
 
 /// What only some nodes have.
 struct HostSettings {
   std::vector<std::pair<std::string, std::string>> sysctls;
-  std::vector<HostRules> rules;            ///< in force before the CNI's agent comes
-  std::vector<kernel::FilterRule> denied;  ///< come first, before the rules of the CNI's agent
-  std::vector<kernel::FilterRule> input, forward;
+  std::vector<HostRules> rules;  ///< in force before the CNI's agent comes
+  FamilyRules denied;            ///< come first, before the rules of the CNI's agent
+  FamilyRules input, forward;
   bool dropsByDefault = false;
 };
 

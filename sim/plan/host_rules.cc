@@ -40,7 +40,8 @@ SourcePlace PlaceIn(const Context& context, const TextLines& text, const HostRul
 }
 
 void Report(const Context& context, const TextLines& text, const HostRules& rules, const HostRulesProblem& problem) {
-  const char* program = rules.language == HostRules::Language::Nft ? "nft" : "iptables-restore";
+  static constexpr const char* kPrograms[] = {"iptables-restore", "ip6tables-restore", "nft"};
+  const char* program = kPrograms[static_cast<size_t>(rules.language)];
   if (const Text* name = text.File())
     return context.diagnostics.Error({context.scenario.PathOf(*name), static_cast<unsigned>(problem.line),
                                       static_cast<unsigned>(problem.column), static_cast<unsigned>(problem.length)},
@@ -52,8 +53,10 @@ void Report(const Context& context, const TextLines& text, const HostRules& rule
 }  // namespace
 
 std::optional<HostRulesProblem> CarryHostRules(kernel::Namespace& ns, const HostRules& rules) {
-  if (rules.language == HostRules::Language::Iptables) {
-    const auto problem = iproute2::IptablesRestore(ns, rules.text, true);
+  if (rules.language != HostRules::Language::Nft) {
+    const bool isV6 = rules.language == HostRules::Language::Ip6tables;
+    const auto problem =
+        iproute2::IptablesRestore(ns, rules.text, true, isV6 ? kernel::FilterFamily::Ip6 : kernel::FilterFamily::Ip);
     if (!problem) return std::nullopt;
     return HostRulesProblem{problem->line, problem->column, problem->length, problem->text};
   }
@@ -67,6 +70,7 @@ std::vector<HostRules> ReadHostRules(const Context& context, const scenario::Fir
                                      kernel::Namespace& ns) {
   std::vector<HostRules> out;
   for (const auto& [text, language] : {std::pair{&firewall.iptables, HostRules::Language::Iptables},
+                                       std::pair{&firewall.ip6tables, HostRules::Language::Ip6tables},
                                        std::pair{&firewall.nft, HostRules::Language::Nft}}) {
     if (text->IsEmpty()) continue;
     const Text* name = text->File();

@@ -62,7 +62,7 @@ std::vector<scenario::Text> NamedFiles(const scenario::Scenario& scenario) {
     if (paths.insert(scenario.PathOf(file)).second) files.push_back(file);
   };
   for (const scenario::Node& node : scenario.cluster.nodes)
-    for (const scenario::TextLines* rules : {&node.firewall.iptables, &node.firewall.nft})
+    for (const scenario::TextLines* rules : {&node.firewall.iptables, &node.firewall.ip6tables, &node.firewall.nft})
       if (const scenario::Text* file = rules->File()) add(*file);
   for (const scenario::Traffic& traffic : scenario.traffic) {
     if (traffic.sizes && plan::FlowSizes::IsFile(traffic.sizes->value)) add(*traffic.sizes);

@@ -253,6 +253,7 @@ ObjectType MakeFirewall() {
       " A text, its lines in a list, or the name of a file (without blanks, relative to this one). In force before the "
       "CNI's agent comes and adds its own rules behind; deny and allow come behind it too.";
   o.Add("iptables", &Firewall::iptables, "As `iptables-save` prints it, for `iptables-restore`." + text);
+  o.Add("ip6tables", &Firewall::ip6tables, "As `ip6tables-save` prints it, for `ip6tables-restore`." + text);
   o.Add("nft", &Firewall::nft, "For `nft -f`; `flush ruleset` in it takes away what iptables has put." + text);
   return o.Build();
 }
@@ -473,7 +474,7 @@ ObjectType MakeCni() {
       .Range(116, 128)
       .Default(number(122));
   o.Add("natOutgoingIPv6", &Cni::natOutgoingIPv6,
-        "Packets from pods to outside the IPv6 pool get the node's IPv6 address; true is not supported yet.")
+        "Packets from pods to outside the IPv6 pool get the node's IPv6 address.")
       .For({calico})
       .Default(Value::Bool(false));
   o.Add("wireguardEnabled", &Cni::wireguardEnabled, "Encrypt between nodes.").For({calico}).Default(Value::Bool(false));
@@ -586,7 +587,7 @@ ObjectType MakeLab() {
   ObjectBuilder<Lab> o("lab", "a lab",
                        "A topology given as the commands that build it, as one would type them as root.");
   o.Add("netns", &Lab::netns, "Network namespaces to begin with.").As(kName);
-  o.Add("setup", &Lab::setup, "ip, bridge, sysctl, ethtool, iptables and nft commands, in order.").As(kWord);
+  o.Add("setup", &Lab::setup, "ip, bridge, sysctl, ethtool, iptables, ip6tables and nft commands, in order.").As(kWord);
   return o.Build();
 }
 
@@ -733,7 +734,7 @@ ObjectType MakeEvent() {
       "(apiServer).");
   o.VariantsByKey({exec, fail, fault, set, join, leave, stop, restart, apiServer});
   o.Add("at", &Event::at, "When.").Required();
-  o.Add(exec, &Event::exec, "An ip, bridge, sysctl, ethtool, iptables or nft command.").For({exec}).As(kWord);
+  o.Add(exec, &Event::exec, "An ip, bridge, sysctl, ethtool, iptables, ip6tables or nft command.").For({exec}).As(kWord);
   o.Add("on", &Event::on, "Where it is typed: node, pod, switch or, in a lab, network namespace.")
       .For({exec})
       .As(kWord)

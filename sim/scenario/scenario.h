@@ -117,9 +117,10 @@ struct FirewallRule {
 /// With any `allow`, only what is allowed passes (replies included); `deny` is looked at first.
 struct Firewall {
   std::vector<FirewallRule> allow, deny;
-  TextLines iptables, nft;
+  TextLines iptables, ip6tables, nft;
 
-  bool HasRules() const { return !allow.empty() || !deny.empty() || !iptables.IsEmpty() || !nft.IsEmpty(); }
+  bool HasTexts() const { return !iptables.IsEmpty() || !ip6tables.IsEmpty() || !nft.IsEmpty(); }
+  bool HasRules() const { return !allow.empty() || !deny.empty() || HasTexts(); }
 };
 
 struct Device {  ///< a switch or router of an explicit underlay

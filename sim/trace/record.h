@@ -177,7 +177,7 @@ enum class Fate : uint8_t {
   X(ArpIgnored, Dropped, "NOT_SPECIFIED", "arp_process",                                                               \
     "neither request nor reply, or about a group, loopback or (drop_gratuitous_arp) its own sender's address")         \
   X(BridgeIpHeader, Dropped, "IP_INHDR", "br_nf_pre_routing",                                                          \
-    "bridge-nf-call-iptables or -ip6tables is on, and the IP header is malformed, cut short or has a wrong checksum")   \
+    "bridge-nf-call-iptables or -ip6tables is on, and the IP header is malformed, cut short or has a wrong checksum")  \
   X(UdpHeaderCut, Dropped, "NOT_SPECIFIED", "__udp4_lib_rcv", "shorter than a UDP header")                             \
   X(UdpGroupIgnored, Dropped, "NOT_SPECIFIED", "__udp4_lib_rcv", "no UDP socket takes that broadcast or multicast")    \
   X(IcmpToGroup, Dropped, "INVALID_PROTO", "icmp_rcv",                                                                 \

@@ -107,18 +107,10 @@ struct Program {
   std::string (*check)(const Words&);
 };
 constexpr Program kPrograms[] = {
-    {"ip", CheckIp},
-    {"bridge", CheckIp},
-    {"sysctl", CheckSysctl},
-    {"ethtool", CheckEthtool},
-    {"iptables", CheckIptables},
-    {"ip6tables", CheckIptables},
-    {"nft", CheckNft},
-    {"nstat", CheckAnything},
-    {"ping", CheckAnything},
-    {"arping", CheckAnything},
-    {"traceroute", CheckAnything},
-    {"tracepath", CheckAnything},
+    {"ip", CheckIp},           {"bridge", CheckIp},           {"sysctl", CheckSysctl},
+    {"ethtool", CheckEthtool}, {"iptables", CheckIptables},   {"ip6tables", CheckIptables},
+    {"nft", CheckNft},         {"nstat", CheckAnything},      {"ping", CheckAnything},
+    {"arping", CheckAnything}, {"traceroute", CheckAnything}, {"tracepath", CheckAnything},
     {"nc", CheckNc},
 };
 

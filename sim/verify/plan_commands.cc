@@ -8,8 +8,8 @@
 #include <stdexcept>
 
 #include "sim/iproute2/command.h"
-#include "sim/iproute2/names.h"
 #include "sim/iproute2/iptables.h"
+#include "sim/iproute2/names.h"
 #include "sim/iproute2/nft.h"
 #include "sim/iproute2/show.h"
 

@@ -293,10 +293,7 @@ void TakeIpv6Pool(const Context& context, const import::CalicoConfig* imported, 
                   profile.network6.Canonical().ToString());
   if (profile.podCidr6Length < profile.network6.length)
     context.Error(where, "pool {} has no room for a block of /{}", profile.network6.ToString(), profile.podCidr6Length);
-  if (cni.natOutgoingIPv6 && cni.natOutgoingIPv6->value)
-    context.Error(cni.natOutgoingIPv6->place, "natOutgoingIPv6 is not supported yet: it needs ip6tables");
-  else if (pool && pool->natOutgoing.value)
-    context.Note(where, "natOutgoing of IPv6 is not simulated yet: pods are seen outside with their own addresses");
+  taken.natOutgoing = cni.natOutgoingIPv6 ? cni.natOutgoingIPv6->value : pool && pool->natOutgoing.value;
   if (taken.vxlanMode == EncapMode::Never) return;
   vxlan.device = "vxlan-v6.calico";  // felix/dataplane/linux/dataplanedefs, VXLANIfaceNameV6
   vxlan.isV6 = true;
@@ -386,6 +383,7 @@ Flavour Calico() {
           .reach = Reach,
           .reach6 = Reach6,
           .rules = FelixNatRules,
+          .rules6 = FelixNatRules6,
           // vxlanManager and routeManager are completed before routeTables are applied:
           // felix/dataplane/linux/int_dataplane.go
           .habits = {.adds = {Step::TunnelPeer, Step::Neighbour, Step::Fdb, Step::Neighbour6, Step::Fdb6, Step::Route,

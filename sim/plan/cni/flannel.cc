@@ -143,6 +143,7 @@ Flavour FlannelVxlan() {
           .reach = ReachVxlan,
           .reach6 = ReachVxlan6,
           .rules = FlannelRules,
+          .rules6 = FlannelRules6,
           .habits = Habits()};
 }
 
@@ -163,6 +164,7 @@ Flavour FlannelIpip() {
           .connectPod = ConnectToBridge,
           .reach = ReachIpip,
           .rules = FlannelRules,
+          .rules6 = FlannelRules6,
           .habits = Habits()};
 }
 
@@ -183,6 +185,7 @@ Flavour FlannelWireguard() {
           .connectPod = ConnectToBridge,
           .reach = ReachWireguard,
           .rules = FlannelRules,
+          .rules6 = FlannelRules6,
           .habits = Habits()};
 }
 
@@ -203,6 +206,7 @@ Flavour FlannelUdp() {
           .connectPod = ConnectToBridge,
           .reach = ReachUdp,
           .rules = FlannelRules,
+          .rules6 = FlannelRules6,
           .habits = Habits()};
 }
 
@@ -218,6 +222,7 @@ Flavour FlannelIpsec() {
           .connectPod = ConnectToBridge,
           .reach = ReachIpsec,
           .rules = FlannelRules,
+          .rules6 = FlannelRules6,
           .habits = Habits()};
 }
 
@@ -241,6 +246,7 @@ Flavour FlannelHostGw() {
           .reach = ReachHostGw,
           .reach6 = ReachHostGw6,
           .rules = FlannelRules,
+          .rules6 = FlannelRules6,
           .habits = Habits()};
 }
 

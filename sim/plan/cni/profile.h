@@ -60,6 +60,7 @@ struct Pool {
 /// The pool of the pods' IPv6 addresses, Profile::network6; its blocks have Profile::podCidr6Length.
 struct Ipv6Pool {
   EncapMode vxlanMode = EncapMode::Never;
+  bool natOutgoing = false;
   uint8_t protocol = 0;  ///< as Pool's
 };
 
@@ -175,6 +176,8 @@ struct Flavour {
   PeerRows6 (*reach6)(const Profile&, const NodeView& self, const Vtep& peer) = nullptr;
   /// The iptables rules that the agent keeps on a node with that pod CIDR, as iptables-save has them; null: none.
   std::string (*rules)(const Profile&, const Ipv4Prefix& podCidr) = nullptr;
+  /// The same of ip6tables, where the cluster has IPv6.
+  std::string (*rules6)(const Profile&, const Ipv6Prefix& podCidr) = nullptr;
   /// Makes Profile::agentDevices on the node; before its pods and tunnels are there.
   void (*addDevices)(const Profile&, const NodeView& self, kernel::Namespace& node) = nullptr;
   /// The agent's own datapath on a node whose devices are all there.

@@ -9,10 +9,11 @@
 
 namespace overlaysim::plan {
 
-/// pkg/trafficmngr/iptables/iptables.go: masqRules() and forwardRules(). Mark 0x4000 is kube-proxy's.
-std::string FlannelRules(const Profile& profile, const Ipv4Prefix& podCidr) {
+namespace {
+
+std::string WriteFlannelRules(const Profile& profile, const std::string& network, const std::string& own,
+                              const char* groups) {
   std::string out;
-  const std::string network = profile.network.ToString(), own = podCidr.ToString();
   if (profile.masquerades) {
     constexpr const char* kComment = "-m comment --comment \"flanneld masq\"";
     out += "*nat\n:FLANNEL-POSTRTG - [0:0]\n";
@@ -24,7 +25,7 @@ std::string FlannelRules(const Profile& profile, const Ipv4Prefix& podCidr) {
     rule(fmt::format("-s {} -d {}", own, network), "RETURN");
     rule(fmt::format("-s {} -d {}", network, own), "RETURN");
     rule(fmt::format("! -s {} -d {}", network, own), "RETURN");
-    rule(fmt::format("-s {} ! -d 224.0.0.0/4", network), "MASQUERADE --random-fully");
+    rule(fmt::format("-s {} ! -d {}", network, groups), "MASQUERADE --random-fully");
     rule(fmt::format("! -s {} -d {}", network, network), "MASQUERADE --random-fully");
     out += "COMMIT\n";
   }
@@ -37,6 +38,18 @@ std::string FlannelRules(const Profile& profile, const Ipv4Prefix& podCidr) {
     out += "COMMIT\n";
   }
   return out;
+}
+
+}  // namespace
+
+/// pkg/trafficmngr/iptables/iptables.go: masqRules() and forwardRules(). Mark 0x4000 is kube-proxy's.
+std::string FlannelRules(const Profile& profile, const Ipv4Prefix& podCidr) {
+  return WriteFlannelRules(profile, profile.network.ToString(), podCidr.ToString(), "224.0.0.0/4");
+}
+
+/// The same file's masqIP6Rules().
+std::string FlannelRules6(const Profile& profile, const Ipv6Prefix& podCidr) {
+  return WriteFlannelRules(profile, profile.network6.ToString(), podCidr.ToString(), "ff00::/8");
 }
 
 /// felix/rules/nat.go, NATOutgoingChain().
@@ -54,27 +67,42 @@ std::string FelixNatRules(const Profile& profile, const Ipv4Prefix&) {
   return out + "COMMIT\n";
 }
 
+std::string FelixNatRules6(const Profile& profile, const Ipv6Prefix&) {
+  if (!profile.pool6 || !profile.pool6->natOutgoing) return {};
+  return fmt::format(
+      "*nat\n:cali-POSTROUTING - [0:0]\n:cali-nat-outgoing - [0:0]\n"
+      "-I POSTROUTING -j cali-POSTROUTING\n-A cali-POSTROUTING -j cali-nat-outgoing\n"
+      "-A cali-nat-outgoing -d {0} -j RETURN\n-A cali-nat-outgoing -s {0} -j MASQUERADE --random-fully\nCOMMIT\n",
+      profile.network6.ToString());
+}
+
 namespace {
 
 constexpr Ipv4Prefix kAnyPodCidr{{0xfffffffe}, 32};  // nobody's address: stands for the node's own pods
+constexpr Ipv6Prefix kAnyPodCidr6{{{1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}}, 128};  // of the discard prefix
 
-void Restore(kernel::Namespace& ns, const std::string& text) {
-  const auto problem = iproute2::IptablesRestore(ns, text, false);
+void Restore(kernel::Namespace& ns, const std::string& text, kernel::FilterFamily family) {
+  const auto problem = iproute2::IptablesRestore(ns, text, false, family);
   OVERLAYSIM_CHECK(!problem, "line {} of a node's rules: {}", problem->line, problem->text);
 }
 
 }  // namespace
 
-NodeRules::NodeRules(const Profile& profile, std::string (*write)(const Profile&, const Ipv4Prefix& podCidr))
-    : m_profile(profile), m_write(write) {
-  if (!write) return;
+NodeRules::NodeRules(const Profile& profile, Write write, Write6 write6)
+    : m_profile(profile), m_write(write), m_write6(profile.network6.length > 0 ? write6 : nullptr) {
+  if (!m_write && !m_write6) return;
   m_model = std::make_unique<kernel::Namespace>(NetnsId(0), "node");
-  Restore(*m_model, write(profile, kAnyPodCidr));
+  RestoreIn(*m_model, kAnyPodCidr, kAnyPodCidr6);
 }
 
-void NodeRules::AddTo(kernel::Namespace& ns, const Ipv4Prefix& podCidr) const {
-  if (!m_write) return;
-  if (!ns.netfilter.Tables().empty()) return Restore(ns, m_write(m_profile, podCidr));
+void NodeRules::RestoreIn(kernel::Namespace& ns, const Ipv4Prefix& podCidr, const Ipv6Prefix& podCidr6) const {
+  if (m_write) Restore(ns, m_write(m_profile, podCidr), kernel::FilterFamily::Ip);
+  if (m_write6) Restore(ns, m_write6(m_profile, podCidr6), kernel::FilterFamily::Ip6);
+}
+
+void NodeRules::AddTo(kernel::Namespace& ns, const Ipv4Prefix& podCidr, const Ipv6Prefix& podCidr6) const {
+  if (!m_model) return;
+  if (!ns.netfilter.Tables().empty()) return RestoreIn(ns, podCidr, podCidr6);
   ns.netfilter.Replace(m_model->netfilter.Copy());
   ns.netfilter.Rebuild();
   std::vector<kernel::FilterRule*> rules;
@@ -86,8 +114,10 @@ void NodeRules::AddTo(kernel::Namespace& ns, const Ipv4Prefix& podCidr) const {
   for (kernel::FilterRule* rule : rules) {
     rule->rowId = ns.NextRowId();
     for (kernel::Match& match : rule->matches)
-      if (auto* address = std::get_if<kernel::AddressMatch>(&match))
-        std::replace(address->any.begin(), address->any.end(), kAnyPodCidr, podCidr);
+      if (auto* address = std::get_if<kernel::AddressMatch>(&match)) {
+        std::replace(address->any.begin(), address->any.end(), IpPrefix(kAnyPodCidr), IpPrefix(podCidr));
+        std::replace(address->any.begin(), address->any.end(), IpPrefix(kAnyPodCidr6), IpPrefix(podCidr6));
+      }
     ns.Changed(kernel::Table::Filter, kernel::TableChange::Op::Add, rule, rule->rowId);
   }
 }

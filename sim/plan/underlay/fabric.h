@@ -27,9 +27,9 @@ struct Device {
   NetnsRole role = NetnsRole::Router;
   std::string zone;
   bool routes = false;
-  std::vector<Bridge> bridges;              ///< ifindexes 2, 3, …
-  std::vector<Port> ports;                  ///< ifindexes behind the bridges
-  std::vector<kernel::FilterRule> forward;  ///< the underlay's firewall
+  std::vector<Bridge> bridges;  ///< ifindexes 2, 3, …
+  std::vector<Port> ports;      ///< ifindexes behind the bridges
+  FamilyRules forward;          ///< the underlay's firewall
   bool dropsByDefault = false;
 
   int BridgeIfindex(size_t bridge) const { return static_cast<int>(2 + bridge); }

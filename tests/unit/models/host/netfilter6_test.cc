@@ -172,6 +172,35 @@ TEST_F(Netfilter6, TracksADatagramInFragmentsAsOneAndSendsItOnInFragments) {
   EXPECT_EQ(Ns("r").snmp.Get(kernel::Snmp::Ip6ReasmReqds), 0u);  // nf_ct_frag6_gather() counts nothing
 }
 
+TEST_F(Netfilter6, WhateverArrivesIsTrackedTranslatedOrLeftAlone) {
+  Masquerade();
+  Rule("r", "nat", Hook::Prerouting, {kernel::ProtocolMatch{17}},
+       {.kind = Kind::Dnat, .nat = {.low = Ip6("fd00:2::2"), .high = Ip6("fd00:2::2")}});
+  Rule("r", "filter", Hook::Forward, {kernel::ProtocolMatch{58}, kernel::StateMatch{kernel::kStateInvalid}},
+       {.kind = Kind::Reject, .isIcmpv6 = true});
+  constexpr uint8_t kProtocols[] = {0, 6, 17, 43, 44, 50, 51, 58, 59, 60, 132};
+  constexpr int kFrames = 4000;
+  RandomStream random(7, "netfilter6", 0);
+  for (int i = 0; i < kFrames; ++i) {
+    const size_t payload = random.Next() % 120;
+    std::vector<uint8_t> frame(54 + payload);
+    wire::Ethernet{frame.data()}.Write(test::Mac("02:00:00:00:00:01"), test::Mac("02:00:00:00:00:0a"),
+                                       wire::kEtherTypeIpv6);
+    for (size_t at = 54; at < frame.size(); ++at)  // small numbers are headers and lengths that fit
+      frame[at] = static_cast<uint8_t>(random.Next() % 3 == 0 ? random.Next() : kProtocols[random.Next() % 11] % 4);
+    if (payload > 0 && random.Next() % 2 == 0) frame[54] = kProtocols[random.Next() % 11];
+    wire::WriteIpv6(frame.data() + 14, {.payloadBytes = static_cast<uint16_t>(payload),
+                                        .nextHeader = kProtocols[random.Next() % 11],
+                                        .hopLimit = 64,
+                                        .source = Ip6("fd00:1::2"),
+                                        .destination = Ip6(random.Next() % 4 == 0 ? "fd00:1::1" : "fd00:2::2")});
+    world.SendFrame("a", "ea", frame);
+    if (i % 100 == 0) world.Run(Milliseconds(10));
+  }
+  world.Run(Seconds(100));
+  EXPECT_GT(Ns("r").conntrack.statistics.invalid, 0u);
+}
+
 TEST_F(Netfilter6, RulesOfOneFamilyDoNotSeeTheOther) {
   Rule("r", "filter", Hook::Forward, {}, {.kind = Kind::Drop});
   test::RoutedWorld four;

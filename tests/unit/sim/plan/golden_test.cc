@@ -11,10 +11,11 @@ namespace overlaysim {
 namespace {
 
 /// The tables that have chains, in iptables-save's words.
-std::string Rules(const kernel::Namespace& ns, const char* table) {
-  if (!ns.netfilter.Find(kernel::FilterFamily::Ip, table)) return "";
+std::string Rules(const kernel::Namespace& ns, const char* table,
+                  kernel::FilterFamily family = kernel::FilterFamily::Ip) {
+  if (!ns.netfilter.Find(family, table)) return "";
   std::string heads, rules;
-  for (const kernel::FilterChain& chain : iproute2::ChainsInOrder(ns, table)) {
+  for (const kernel::FilterChain& chain : iproute2::ChainsInOrder(ns, table, family)) {
     heads += chain.hook ? "-P " + chain.name + (chain.drops ? " DROP\n" : " ACCEPT\n") : "-N " + chain.name + "\n";
     for (const kernel::FilterRule& rule : chain.rules) rules += iproute2::FilterRuleLine(chain.name, rule) + "\n";
   }
@@ -43,6 +44,8 @@ std::string Printed(const ClusterPlan& plan) {
     section("wg show", iproute2::WireguardShow(*ns, 0, {}));
     section("iptables -S", Rules(*ns, "filter"));
     section("iptables -t nat -S", Rules(*ns, "nat"));
+    section("ip6tables -S", Rules(*ns, "filter", kernel::FilterFamily::Ip6));
+    section("ip6tables -t nat -S", Rules(*ns, "nat", kernel::FilterFamily::Ip6));
   }
   return out;
 }

@@ -171,6 +171,36 @@ TEST(Underlay, FirewallBecomesForwardRules) {
   EXPECT_EQ(verdict(17, 8472), kernel::Target::Kind::Accept);
   EXPECT_EQ(verdict(17, 4789), kernel::Target::Kind::Drop);
   EXPECT_EQ(verdict(6, 8472), kernel::Target::Kind::Drop);
+  EXPECT_FALSE(router->netfilter.Find(kernel::FilterFamily::Ip6, "filter"));  // a cluster without IPv6
+}
+
+TEST(Underlay, FirewallOfADualStackClusterIsThatOfBothFamilies) {
+  const Planned planned = PlanText(WithCluster(
+      R"("podCIDRIPv6": "fd00:10:244::/56", "nodes": ["node1", "node2"], "cni": {"type": "flannel"}, "pods": [])",
+      R"("underlay": {"type": "router", "allow": [{"to": "nodes", "udp": 8472}, {"from": "10.0.0.0/8", "icmp": true},
+                                  {"from": "fd00:77::/32", "icmp": true}]})"));
+  ASSERT_TRUE(planned.plan) << planned.diagnostics.Format();
+  const auto router = planned->Materialise(planned->Find("router"));
+  const kernel::FilterTable& table = *router->netfilter.Find(kernel::FilterFamily::Ip6, "filter");
+  kernel::FilterChain& forward = *table.Find("FORWARD");
+  EXPECT_TRUE(forward.drops);
+  auto verdict = [&](const char* source, uint8_t protocol, uint16_t port, uint8_t icmpType = 0) {
+    kernel::FilterPacket packet{.source = *Ipv6Address::Parse(source),
+                                .destination = *Ipv6Address::Parse("fd00:16::ac10:20c"),  // 172.16.2.12
+                                .protocol = protocol,
+                                .hasPorts = protocol != 58,
+                                .sourcePort = 40000,
+                                .destinationPort = port,
+                                .hasIcmp = protocol == 58,
+                                .icmpType = icmpType};
+    return kernel::Ruleset::Walk(table, forward, packet).kind;
+  };
+  EXPECT_EQ(verdict("fd00:16::ac10:10b", 17, 8472), kernel::Target::Kind::Accept);
+  EXPECT_EQ(verdict("fd00:16::ac10:10b", 17, 4789), kernel::Target::Kind::Drop);
+  EXPECT_EQ(verdict("fd00:16::ac10:10b", 58, 0, 128), kernel::Target::Kind::Drop);
+  EXPECT_EQ(verdict("fd00:77::1", 58, 0, 128), kernel::Target::Kind::Accept);
+  EXPECT_EQ(verdict("fd00:16::ac10:10b", 58, 0, 2), kernel::Target::Kind::Accept);    // packet too big
+  EXPECT_EQ(verdict("fd00:16::ac10:10b", 58, 0, 135), kernel::Target::Kind::Accept);  // neighbour solicitation
 }
 
 }  // namespace
