@@ -80,6 +80,34 @@ std::string EncapsulationText(std::span<const uint8_t> head) {
                      TunnelText(head.subspan(ip + wire::kUdpHeaderBytes)));
 }
 
+/// What NAT has changed.
+/// @param before, after the packet from its IP header on
+std::string TranslationText(std::span<const uint8_t> before, std::span<const uint8_t> after) {
+  constexpr size_t kIpv6HeaderBytes = 40;
+  auto endOf = [](std::span<const uint8_t> head, bool isSource) {
+    const uint8_t* p = head.data();
+    const bool isV6 = p[0] >> 4 == 6;
+    const size_t header = isV6 ? kIpv6HeaderBytes : (p[0] & 0xfu) * 4u;
+    const uint8_t protocol = isV6 ? p[6] : p[9];
+    const std::string address =
+        isV6 ? wire::GetIpv6(p + (isSource ? 8 : 24)).ToString() : wire::GetIpv4(p + (isSource ? 12 : 16)).ToString();
+    const bool hasPorts = protocol == wire::kIpProtoTcp || protocol == wire::kIpProtoUdp;
+    if (!hasPorts || head.size() < header + 4) return address;
+    return fmt::format(fmt::runtime(isV6 ? "[{}]:{}" : "{}:{}"), address, wire::Get16(p + header + (isSource ? 0 : 2)));
+  };
+  auto isWhole = [](std::span<const uint8_t> head) {
+    return !head.empty() && head.size() >= (head[0] >> 4 == 6 ? kIpv6HeaderBytes : wire::kIpv4HeaderBytes);
+  };
+  if (!isWhole(before) || !isWhole(after)) return {};
+  std::string out;
+  for (const bool isSource : {true, false}) {
+    const std::string from = endOf(before, isSource), to = endOf(after, isSource);
+    if (from != to)
+      out += fmt::format("{}{} {} → {}", out.empty() ? "" : ", ", isSource ? "source" : "destination", from, to);
+  }
+  return out;
+}
+
 /// What a record says of a decision: the hop's table and text. Empty: it is a step without one.
 struct Decision {
   std::string table, text;
@@ -99,7 +127,11 @@ std::optional<Decision> DecisionOf(const TraceRecord& record, const PacketHeads:
     case Stage::FilterInput:
     case Stage::FilterForward:
     case Stage::FilterOutput:
+    case Stage::FilterPrerouting:
+    case Stage::FilterPostrouting:
       return hasRow ? std::optional(Decision{"filter", ""}) : std::nullopt;
+    case Stage::Translate:
+      return Decision{"nat", TranslationText(heads.before, heads.after)};
     case Stage::BridgeLookup:
       return Decision{"bridge", hasRow                               ? ""
                                 : record.verdict == Verdict::Flooded ? "to the host and every port"
@@ -107,7 +139,8 @@ std::optional<Decision> DecisionOf(const TraceRecord& record, const PacketHeads:
     case Stage::NeighbourLookup:
       return hasRow ? std::optional(Decision{"neigh", ""}) : std::nullopt;
     case Stage::NeighbourWait:
-      return Decision{"neigh", "waits for ARP"};
+      return Decision{"neigh", !heads.after.empty() && heads.after[0] >> 4 == 6 ? "waits for neighbour discovery"
+                                                                                : "waits for ARP"};
     case Stage::TunnelWait:
       return Decision{"wireguard", "waits for the handshake"};
     case Stage::VxlanFdbLookup:
@@ -189,6 +222,7 @@ class PathReader {
     hop.table = decision->table;
     hop.text = decision->text;
     hop.line = m_history.LineOf(record);
+    if (hop.table == "filter" && hop.line.find("-t nat ") != std::string::npos) hop.table = "nat";
     hop.frameBytes = record.sizeBytes + (HasEthernetHeader(record) ? 0 : wire::kEthernetHeaderBytes);
     // The whole packet's last word is told after its fragments are under way.
     auto at = m_hops.end();

@@ -67,6 +67,29 @@ TEST(Path, ADropNamesTheLineThatMatched) {
   EXPECT_EQ(report.hops.back().line, "-A FORWARD -d 10.244.2.2/32 -j REJECT --reject-with icmp-port-unreachable");
 }
 
+TEST(Path, NatTellsTheRuleAndWhatItChanges) {
+  for (const bool isV6 : {false, true}) {
+    const std::string client = isV6 ? "fd00:16::cb00:710b" : "203.0.113.11";
+    const PathReport report = Follow(
+        R"({"format": 1, "underlay": {"type": "router", "external": {"hosts": ["client"]}},
+            "cluster": {"podCIDRIPv6": "fd00:10:244::/56", "nodes": ["node1"], "cni": {"type": "flannel"},
+                        "pods": [{"name": "p", "node": "node1"}]},
+            "traffic": [{"type": "ping", "from": "p", "to": ")" +
+            client + R"(", "count": 1}]})",
+        {.reply = true});
+    EXPECT_TRUE(report.isAnswered);
+    std::vector<std::string> nat;
+    for (const Hop& hop : report.hops)
+      if (hop.table == "nat") nat.push_back(hop.text.empty() ? hop.line : hop.text);
+    const std::string pod = isV6 ? "fd00:10:244:1::2" : "10.244.1.2";
+    const std::string node = isV6 ? "fd00:16::ac10:10b" : "172.16.1.11";
+    ASSERT_EQ(nat.size(), 3u);
+    EXPECT_NE(nat[0].find("-j MASQUERADE --random-fully"), std::string::npos) << nat[0];
+    EXPECT_EQ(nat[1], "source " + pod + " → " + node);
+    EXPECT_EQ(nat[2], "destination " + node + " → " + pod);
+  }
+}
+
 TEST(Path, ShowsTheWayBackAndArpWhenAsked) {
   const PathReport both = Follow(TwoNodes(kThreePings), {.reply = true});
   EXPECT_EQ(both.hops.back().netns, "pod-a");
