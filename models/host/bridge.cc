@@ -16,6 +16,24 @@ namespace {
 
 constexpr uint64_t kLinkLocalGroups = 0x0180c2000000;  // to ...0f: not forwarded by bridges
 
+/// nf_ip6_check_hbh_len() for the hop-by-hop options of an IPv6 packet of which `bytes` are there. A jumbo payload is
+/// more than any frame here holds.
+bool IsOptionsHeaderWhole(const uint8_t* ip, uint32_t bytes) {
+  constexpr uint8_t kPad1 = 0, kJumbo = 194;
+  if (bytes < wire::kIpv6HeaderBytes + 8) return false;
+  const uint32_t end = wire::kIpv6HeaderBytes + (ip[wire::kIpv6HeaderBytes + 1] + 1u) * 8;
+  if (bytes < end) return false;
+  for (uint32_t at = wire::kIpv6HeaderBytes + 2; at < end;) {
+    if (ip[at] == kPad1) {
+      ++at;
+      continue;
+    }
+    if (at + 2 > end || at + 2 + ip[at + 1] > end || ip[at] == kJumbo) return false;
+    at += 2u + ip[at + 1];
+  }
+  return true;
+}
+
 }  // namespace
 
 /// br_handle_frame() and br_handle_frame_finish().
@@ -111,7 +129,7 @@ bool Stack::BridgeValidateIpv6(wire::Frame& frame) {
     return false;
   }
   const uint32_t total = wire::kIpv6HeaderBytes + ip.PayloadBytes();
-  if (ip.PayloadBytes() == 0 && ip.NextHeader() == wire::kIpProtoHopByHop) return true;
+  if (ip.NextHeader() == wire::kIpProtoHopByHop && !IsOptionsHeaderWhole(ip.p, held)) return false;
   if (held < total) {
     Count(kernel::Snmp::Ip6InTruncatedPkts);
     return false;

@@ -2,7 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
 #include <set>
+#include <sstream>
 #include <stdexcept>
 
 #include "sim/import/reader.h"
@@ -288,6 +293,50 @@ RandomScenario DrawScenario(Kind kind, uint64_t seed, const std::vector<Bytes>& 
   Draw controlDraw(seed, "control plane");
   if (kind == Kind::Cluster) DrawControlPlane(controlDraw, span, scenario);
   return scenario;
+}
+
+RandomScenario DrawForKernel(uint64_t seed, const std::vector<Bytes>& samples) {
+  constexpr size_t kLongest = 1450 + 14;  // what a pod's device takes
+  constexpr int kDraws = 60;
+  constexpr Nanoseconds kApart = Milliseconds(40);
+  RandomScenario scenario;
+  scenario.network = R"("cluster": {"nodes": ["node1", "node2"], "cni": {"type": "flannel", "ipMasq": false},
+    "pods": [{"name": "pod-a", "node": "node1"}, {"name": "pod-b", "node": "node2"}]},
+  "capture": [{"on": "node*/eth0"}, {"on": "pod-*/eth0"}, {"on": "node*/flannel.1"}])";
+  scenario.traffic.push_back(R"({"type": "ping", "from": "pod-a", "to": "pod-b", "count": 1})");
+  const Surroundings around = Look(*PlanOf(scenario));
+  Draw draw(seed, "frames");
+  FrameMaker maker(draw, around, samples);
+  Nanoseconds at = Milliseconds(600);
+  for (int n = 0; n < kDraws; ++n, at = at + kApart) {
+    const std::string on = draw.Of({"node1/eth0", "pod-a/eth0", "pod-b/eth0", "node2/eth0"});
+    for (Bytes& frame : maker.Make())
+      if (frame.size() <= kLongest) scenario.injections.push_back({at, on, std::move(frame)});
+  }
+  return scenario;
+}
+
+std::vector<Bytes> SampleFrames() {
+  namespace fs = std::filesystem;
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(OVERLAYSIM_SOURCE_DIR "/tests/data/packets"))
+    if (entry.path().extension() == ".hex") files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  std::vector<Bytes> samples;
+  for (const fs::path& path : files) {
+    std::ifstream file(path);
+    Bytes frame;
+    for (std::string line, token; std::getline(file, line);) {
+      if (line.empty() || line[0] == '#') continue;
+      for (std::istringstream words(line); words >> token;) {
+        uint8_t byte = 0;
+        std::from_chars(token.data(), token.data() + token.size(), byte, 16);
+        frame.push_back(byte);
+      }
+    }
+    samples.push_back(std::move(frame));
+  }
+  return samples;
 }
 
 }  // namespace overlaysim::random

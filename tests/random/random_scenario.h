@@ -34,4 +34,11 @@ std::unique_ptr<ClusterPlan> PlanOf(const RandomScenario& scenario);
 /// What the seed stands for. `samples`: whole frames to vary. Throws as PlanOf() does.
 RandomScenario DrawScenario(Kind kind, uint64_t seed, const std::vector<Bytes>& samples);
 
+/// Two nodes of flannel, and frames of the seed that the real kernel can be given as well: one after the other, none
+/// longer than its device takes. Nothing is masqueraded, as the kernel draws the ports.
+RandomScenario DrawForKernel(uint64_t seed, const std::vector<Bytes>& samples);
+
+/// The frames of tests/data/packets; what a kernel draws at random ("..") is zero.
+std::vector<Bytes> SampleFrames();
+
 }  // namespace overlaysim::random

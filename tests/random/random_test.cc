@@ -5,11 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include "models/host/audit.h"
 #include "sim/run/simulation.h"
@@ -29,29 +27,6 @@ uint64_t NetworkCount() {
   const char* text = std::getenv("OVERLAYSIM_RANDOM");
   if (text) return std::strtoull(text, nullptr, 10);
   return std::getenv("OVERLAYSIM_FULL") ? 40 * kNetworks : kNetworks;
-}
-
-/// The frames of tests/data/packets; what a kernel draws at random ("..") is zero.
-std::vector<Bytes> Samples() {
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(OVERLAYSIM_SOURCE_DIR "/tests/data/packets"))
-    if (entry.path().extension() == ".hex") files.push_back(entry.path());
-  std::sort(files.begin(), files.end());
-  std::vector<Bytes> samples;
-  for (const fs::path& path : files) {
-    std::ifstream file(path);
-    Bytes frame;
-    for (std::string line, token; std::getline(file, line);) {
-      if (line.empty() || line[0] == '#') continue;
-      for (std::istringstream words(line); words >> token;) {
-        uint8_t byte = 0;
-        std::from_chars(token.data(), token.data() + token.size(), byte, 16);
-        frame.push_back(byte);
-      }
-    }
-    samples.push_back(std::move(frame));
-  }
-  return samples;
 }
 
 struct Outcome {
@@ -101,7 +76,7 @@ void Shrink(RandomScenario& scenario, const fs::path& file) {
 class RandomNetworks : public testing::TestWithParam<Kind> {};
 
 TEST_P(RandomNetworks, LoseNothingAndRepeatThemselves) {
-  const std::vector<Bytes> samples = Samples();
+  const std::vector<Bytes> samples = SampleFrames();
   uint64_t frames = 0, packets = 0;
   for (uint64_t seed = 1; seed <= NetworkCount() && !HasFailure(); ++seed) {
     RandomScenario scenario = DrawScenario(GetParam(), seed, samples);
@@ -127,7 +102,7 @@ TEST_P(RandomNetworks, LoseNothingAndRepeatThemselves) {
 }
 
 TEST_P(RandomNetworks, AreTheSameWithoutFlowCaches) {
-  const std::vector<Bytes> samples = Samples();
+  const std::vector<Bytes> samples = SampleFrames();
   uint64_t repeated = 0, recorded = 0;
   for (uint64_t seed = 1; seed <= NetworkCount() && !HasFailure(); ++seed) {
     const std::unique_ptr<ClusterPlan> plan = PlanOf(DrawScenario(GetParam(), seed, samples));

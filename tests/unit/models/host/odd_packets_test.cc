@@ -264,6 +264,36 @@ TEST(OddFrames, BridgeNetfilterLooksAtHeadersAndCutsPaddingOff) {
   EXPECT_EQ(world.Ended(Verdict::IpChecksum), 1u);
 }
 
+TEST(OddFrames, BridgeNetfilterLooksAtIpv6HeadersToo) {
+  FlannelWorld world;
+  world.Begin();
+  auto send = [&](uint32_t payloadBytes, Bytes options) {
+    Bytes frame(54);
+    wire::Ethernet{frame.data()}.Write(test::Mac("02:00:00:00:05:12"), test::Mac("02:00:00:00:05:11"),
+                                       wire::kEtherTypeIpv6);
+    wire::WriteIpv6(frame.data() + 14, {.payloadBytes = static_cast<uint16_t>(payloadBytes),
+                                        .nextHeader = wire::kIpProtoHopByHop,
+                                        .hopLimit = 64,
+                                        .source = *Ipv6Address::Parse("fd00::1"),
+                                        .destination = *Ipv6Address::Parse("fd00::2")});
+    frame.insert(frame.end(), options.begin(), options.end());
+    frame.resize(frame.size() + 8);  // padding
+    world.SendFrame("p11", "eth0", frame);
+    world.Run(Milliseconds(10));
+    const auto& seen = world.Frames("p12", "eth0");
+    return seen.empty() || seen.back().bytes[12] != 0x86 ? 0 : seen.back().bytes.size();
+  };
+  EXPECT_EQ(send(8, {59, 0, 1, 4, 0, 0, 0, 0}), 62u);  // PadN fills the header
+  EXPECT_EQ(world.Ended(Verdict::BridgeIpHeader), 0u);
+  send(8, {59, 0, 1, 9, 0, 0, 0, 0});  // an option longer than its header
+  EXPECT_EQ(world.Ended(Verdict::BridgeIpHeader), 1u);
+  send(100, {59, 0, 1, 4, 0, 0, 0, 0});  // cut short
+  EXPECT_EQ(world.Ended(Verdict::BridgeIpHeader), 2u);
+  EXPECT_EQ(world.At("n1").Ns().snmp.Get(Snmp::Ip6InTruncatedPkts), 1u);
+  world.At("n1").Ns().SetSysctl("net.bridge.bridge-nf-call-ip6tables", "0");
+  EXPECT_EQ(send(100, {59, 0, 1, 4, 0, 0, 0, 0}), 70u);
+}
+
 TEST(OddFrames, AnOffloadedChecksumIsFinishedByTheFirstDeviceThatDoesNotOffload) {
   FlannelWorld world;
   world.Begin();
