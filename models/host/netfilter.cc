@@ -59,6 +59,8 @@ bool HasPorts(uint8_t protocol) {
          protocol == 33;
 }
 
+bool IsIpv6(const wire::Frame& packet) { return packet.Data()[0] >> 4 == 6; }
+
 /// A packet's addresses, and its transport header.
 struct Transport {
   IpAddress source, destination;
@@ -325,7 +327,7 @@ kernel::FilterPacket Stack::DescribePacket(const wire::Frame& packet, const Hook
 }
 
 bool Stack::WalkHook(Hook hook, wire::FramePtr& packet, const HookPlace& place) {
-  const bool isV6 = packet->Data()[0] >> 4 == 6;
+  const bool isV6 = IsIpv6(*packet);
   for (const HookStep& step : m_ns->netfilter.Steps(hook, isV6)) {
     bool passes = true;
     switch (step.kind) {
@@ -354,7 +356,7 @@ bool Stack::WalkHook(Hook hook, wire::FramePtr& packet, const HookPlace& place) 
 bool Stack::Defragment(Hook hook, wire::FramePtr& packet, const HookPlace& place) {
   const wire::Frame* const came = packet.get();
   const ReassemblyUser user = hook == Hook::Output ? ReassemblyUser::TrackOut : ReassemblyUser::TrackIn;
-  if (packet->Data()[0] >> 4 == 6) {
+  if (IsIpv6(*packet)) {
     const wire::Ipv6Upper upper = wire::FindIpv6Upper(packet->Data(), packet->Size());
     kernel::Link* link = m_ns->GetLink(place.in);
     if (upper.fragmentOffset == 0 || !link) return true;
@@ -421,7 +423,7 @@ bool Stack::Reroute(Hook hook, wire::FramePtr& packet, const HookPlace& place) {
     Finish(StageOf(hook), Verdict::NetfilterNoRoute, std::move(packet), place.out);
     return false;
   };
-  if (packet->Data()[0] >> 4 == 6) {
+  if (IsIpv6(*packet)) {
     const wire::Ipv6 ip{packet->Data()};
     const Ipv6Address destination = ip.Destination();
     RouteOut6 route = RouteOutput6({.source = ip.Source(),

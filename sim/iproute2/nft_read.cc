@@ -949,13 +949,9 @@ class Reader {
       if (IsNext("nfproto")) return ReadFamily(table, rule), true;
       NotYet(Peek(), fmt::format("\"meta {}\"", Peek().text));
     }
-    auto mustNotBe = [&](FilterFamily family) {
-      if (table.family == family && (IsNext("ip") || IsNext("ip6")))
-        Refuse(WithNext(),
-               fmt::format("conflicting protocols specified: {} vs. {}", NftFamilyName(family), Peek().text));
-    };
-    if (IsNext("ip")) mustNotBe(FilterFamily::Ip6);
-    if (IsNext("ip6")) mustNotBe(FilterFamily::Ip);
+    if ((table.family == FilterFamily::Ip6 && IsNext("ip")) || (table.family == FilterFamily::Ip && IsNext("ip6")))
+      Refuse(WithNext(),
+             fmt::format("conflicting protocols specified: {} vs. {}", NftFamilyName(table.family), Peek().text));
     if (Take("ip6")) {
       static constexpr std::pair<const char*, Field> kFields[] = {
           {"saddr", Field::Source6}, {"daddr", Field::Destination6}, {"nexthdr", Field::NextHeader}};

@@ -92,7 +92,7 @@ FlowPtr MakeTypedCommand(const Shell& shell, iproute2::NamespaceSet& all, const 
   if (FlowPtr tool = MakeTool(shell, *words)) return tool;
   if (iproute2::IsKnownCommand(line)) return std::make_unique<Immediate>(shell, all, line);
   return Answer(127, fmt::format("{}: command not found (this simulator has ping, traceroute, nc, arping, timeout, ip, "
-                                 "bridge, sysctl, ethtool, iptables and nstat)\n",
+                                 "bridge, sysctl, ethtool, iptables, ip6tables, nft, conntrack and nstat)\n",
                                  words->front()));
 }
 
