@@ -61,8 +61,16 @@ std::vector<const std::string*> KeysOf(const std::vector<FrameDifference::Side>&
 std::map<std::string, std::vector<FrameDifference::Side>> FrameComparison::Conversations(
     const std::vector<SeenFrame>& frames, size_t& leftOut) const {
   std::map<std::string, std::vector<Side>> out;
+  std::vector<MaskedFrame> allMasked;
+  FrameKnowledge knowledge = m_knowledge;
+  for (const SeenFrame& frame : frames) {
+    allMasked.push_back(MaskFrame(frame.bytes, m_knowledge));
+    const auto& counters = allMasked.back().identCounters;
+    knowledge.identCounters.insert(counters.begin(), counters.end());
+  }
   for (size_t i = 0; i < frames.size(); ++i) {
-    MaskedFrame masked = MaskFrame(frames[i].bytes, m_knowledge);
+    MaskedFrame& masked = allMasked[i];
+    if (masked.hasZeroIdent) masked = MaskFrame(frames[i].bytes, knowledge);
     if (masked.isTcp || masked.isTimer) {
       ++leftOut;
       continue;
@@ -97,7 +105,7 @@ bool FrameComparison::DrawnMatch(const MaskedFrame& simulated, const MaskedFrame
   for (size_t i = 0; i < real.drawn.size(); ++i) {
     const uint32_t ours = simulated.drawn[i], theirs = real.drawn[i];
     if (m_drawnThere.try_emplace(ours, theirs).first->second != theirs) return false;
-    if (m_drawnBack.try_emplace(theirs, ours).first->second != ours) return false;
+    if (m_drawnBack.try_emplace({theirs, real.talkers}, ours).first->second != ours) return false;
   }
   return true;
 }

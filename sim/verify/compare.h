@@ -51,14 +51,17 @@ class FrameComparison {
  private:
   using Side = FrameDifference::Side;
   std::map<std::string, std::vector<Side>> Conversations(const std::vector<SeenFrame>& frames, size_t& leftOut) const;
+  /// One number for one flow on both sides. Flows between others may have drawn the same one: there are but 28,232
+  /// ports.
   bool DrawnMatch(const MaskedFrame& simulated, const MaskedFrame& real);
   void CompareConversation(std::vector<Side> simulated, std::vector<Side> real, PointComparison& out);
   void AddLeftOver(std::optional<Side> simulated, std::optional<Side> real, PointComparison& out) const;
   bool IsAtEdge(const Side& side) const { return m_end < side.at + kEdge; }
 
   FrameKnowledge m_knowledge;
-  Nanoseconds m_end;                                       ///< of the simulated run
-  std::map<uint32_t, uint32_t> m_drawnThere, m_drawnBack;  ///< numbers that went together so far
+  Nanoseconds m_end;                          ///< of the simulated run
+  std::map<uint32_t, uint32_t> m_drawnThere;  ///< the simulator's numbers so far, and what the kernel drew for each
+  std::map<std::pair<uint32_t, std::string>, uint32_t> m_drawnBack;  ///< back, of those who talk with each other
 };
 
 }  // namespace overlaysim::verify

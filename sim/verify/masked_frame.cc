@@ -66,6 +66,28 @@ class Decoder {
     m_out.conversation = fmt::format("{} {} {}", what, a, b);
   }
 
+  void Talk(const IpEnds& ends) {
+    m_out.talkers = std::min(ends.source, ends.destination) + " " + std::max(ends.source, ends.destination);
+  }
+
+  /// Whether the IPv4 packet's identification is drawn. Packets that may not be fragmented are counted by their socket
+  /// or bear 0 (ip_select_ident_segs()), all others are counted by addresses and protocol.
+  bool IsIdentDrawn(size_t at, size_t header, size_t end, uint16_t fragment) {
+    const bool isCountedBySocket = fragment & wire::kIpDf;
+    std::string counter(At(at + 12), At(at + 20));
+    counter += static_cast<char>(m_frame[at + 9]);
+    if (isCountedBySocket) {
+      const bool isIcmp = m_frame[at + 9] == wire::kIpProtoIcmp;  // told apart by type, all others by ports
+      const size_t told = std::min(end, at + header + (isIcmp ? 1 : 4));
+      counter.append(At(at + header), At(told));
+    }
+    const bool isZero = U16(at + 4) == 0;
+    const bool isDrawn = !isZero || m_knowledge.identCounters.contains(counter);
+    m_out.hasZeroIdent |= !isDrawn;
+    if (!isZero) m_out.identCounters.push_back(std::move(counter));
+    return isDrawn;
+  }
+
   void ReadData(size_t at, size_t end) {
     if (at >= end) return;
     const size_t shown = std::min(end, at + kShownBytes);
@@ -105,7 +127,8 @@ class Decoder {
     if (header < wire::kIpv4HeaderBytes || at + header > end) return ReadData(at, end);
     const uint16_t total = U16(at + 2), fragment = U16(at + 6);
     const bool isRight = wire::Checksum(At(at), header) == 0;
-    if (U16(at + 4) != 0) {
+    const bool isIdentDrawn = IsIdentDrawn(at, header, end, fragment);
+    if (isIdentDrawn) {
       Mask(at + 4, 2);
       Mask(at + 10, 2);
     }
@@ -118,7 +141,7 @@ class Decoder {
     Add("ipv4", "ttl", m_frame[at + 8]);
     Add("ipv4", "tos", fmt::format("{:#04x}", m_frame[at + 1]));
     Add("ipv4", "len", total);
-    Add("ipv4", "id", U16(at + 4) == 0 ? "0" : "*");
+    Add("ipv4", "id", isIdentDrawn ? "*" : "0");
     Add("ipv4", "flags", fmt::format("{}{}", fragment & wire::kIpDf ? "DF" : "-", fragment & wire::kIpMf ? " MF" : ""));
     Add("ipv4", "offset", offset);
     if (header > wire::kIpv4HeaderBytes) Add("ipv4", "options", Hex(at + wire::kIpv4HeaderBytes, at + header));
@@ -126,6 +149,7 @@ class Decoder {
     const size_t packetEnd = std::min(end, at + std::max<size_t>(total, header));
     IpEnds ends{source.ToString(), destination.ToString(), wire::PseudoHeaderSum(source, destination, 0, 0)};
     Converse(ends.source, ends.destination, "ip");
+    if (!quoted) Talk(ends);
     m_out.isTimer |= m_frame[at + 9] == kIgmp;
     if (offset != 0)
       ReadData(at + header, packetEnd);
@@ -152,6 +176,7 @@ class Decoder {
     Add("ipv6", "len", length);
     Add("ipv6", "label", word & 0xfffff ? "*" : "0");
     Converse(ends.source, ends.destination, "ip6");
+    if (!quoted) Talk(ends);
     size_t p = at + kIpv6HeaderBytes;
     const size_t packetEnd = std::min(end, p + length);
     bool isWhole = packetEnd == p + length;

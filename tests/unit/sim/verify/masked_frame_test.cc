@@ -137,6 +137,28 @@ TEST(FrameComparison, APortThatChangesWithinAFlowIsADifference) {
   EXPECT_TRUE(c.differences[0].drawnDiffers);
 }
 
+TEST(FrameComparison, FlowsOfOthersMayDrawTheSamePort) {
+  auto between = [](uint32_t destination, uint16_t port) {
+    std::vector<uint8_t> frame = EchoInVxlan({.sourcePort = port});
+    wire::Ipv4Fields inner{.totalBytes = 36, .ttl = 64, .protocol = wire::kIpProtoIcmp, .source = {1}};
+    inner.destination = {destination};
+    wire::WriteIpv4(&frame[14 + 20 + 16 + 14], inner);
+    return SeenFrame{Seconds(1), std::move(frame)};
+  };
+  const std::vector<SeenFrame> ours{between(2, 40000), between(3, 40001)};
+  EXPECT_EQ(2u, Compare(ours, {between(2, 50000), between(3, 50000)}).alike);
+  EXPECT_EQ(1u, Compare({Echo(1), Echo(2, Seconds(1), 40001)}, {Echo(1), Echo(2)}).alike);  // of one pair: not so
+}
+
+TEST(FrameComparison, ACounterOfIdentificationsPassesZero) {
+  auto counted = [](uint16_t id, uint16_t sequence) {
+    return SeenFrame{Seconds(1), EchoInVxlan({.id = id}, 7, sequence)};
+  };
+  const std::vector<SeenFrame> ours{counted(10, 1), counted(11, 2), counted(12, 3)};
+  EXPECT_EQ(3u, Compare(ours, {counted(0xffff, 1), counted(0, 2), counted(1, 3)}).alike);
+  EXPECT_EQ(0u, Compare(ours, {counted(0, 1), counted(0, 2), counted(0, 3)}).alike);  // nobody counts
+}
+
 TEST(FrameComparison, AMissingFrameIsShownWhereItShouldBe) {
   const PointComparison c = Compare({Echo(1), Echo(2), Echo(3)}, {Echo(1), Echo(3)});
   EXPECT_EQ(2u, c.alike);
